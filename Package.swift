@@ -1,0 +1,36 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Vector code needs a fixed instruction set; the shim refuses to load on an older processor.
+#if arch(x86_64)
+  let vectorFlags = ["-Xcc", "-march=x86-64-v3"]
+#else
+  let vectorFlags: [String] = []
+#endif
+let numeric: [SwiftSetting] = [.swiftLanguageMode(.v5), .unsafeFlags(vectorFlags)]
+
+let package = Package(
+  name: "lrswift",
+  products: [
+    .library(name: "lrswift", type: .dynamic, targets: ["CInterface"])
+  ],
+  targets: [
+    // C
+    .target(name: "CLRSwift"),
+    .target(name: "CVector"),
+    .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+    // Swift; imports go downwards only
+    .target(name: "Kernels", dependencies: ["CVector", "COpenBLAS"], swiftSettings: numeric),
+    .target(name: "Autodiff", dependencies: ["Kernels", "CVector"], swiftSettings: numeric),
+    .target(name: "Adaptation", dependencies: ["Kernels"], swiftSettings: numeric),
+    .target(name: "Optimization", dependencies: ["Kernels"], swiftSettings: numeric),
+    .target(
+      name: "Training", dependencies: ["Adaptation", "Optimization", "Autodiff", "Kernels", "CVector"],
+      swiftSettings: numeric),
+    .target(name: "CInterface", dependencies: ["Training", "CLRSwift"], swiftSettings: numeric),
+    // Tests
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: numeric),
+    .testTarget(name: "AutodiffTests", dependencies: ["Autodiff"], swiftSettings: numeric),
+    .testTarget(name: "AdaptationTests", dependencies: ["Adaptation"], swiftSettings: numeric),
+  ]
+)

@@ -1,0 +1,57 @@
+import Kernels
+
+/// L4: the step at which the linearised loss would reach a fraction of the way to its running minimum
+/// (Rolinek and Martius 2018, arXiv 1802.05074, eqs. 2-6).
+///
+///     rate = alpha (L - gamma L_min) / (<g^, d> + eps)
+///
+/// L_min starts at gamma0 L, follows every lower loss, and is forgotten by (1 + 1/tau) each step, after it was used.
+/// Deviations: the update is skipped where <g^, d> <= 0; with a lower bound b, L - b takes the place of L.
+public struct L4: RateMachine {
+  public static let card = Card(
+    "l4", title: "L4", paper: "Rolinek and Martius 2018, arXiv 1802.05074", cost: "one inner product",
+    arguments: [
+      .init("alpha", 0.15, .positive, "fraction of the step to the target; useful between 0.10 and 0.30"),
+      .init("gamma", 0.9, .from(0, below: 1), "how far towards the lowest loss the target lies"),
+      .init("tau", 1000, .above(1, to: .infinity), "time scale in steps for forgetting the lowest loss"),
+      .init("gamma0", 0.75, .above(0, to: 1), "first lowest loss, as a fraction of the first loss"),
+      .init("epsilon", 1e-12, .notNegative, "added to the slope"),
+      .init("lower_bound", 0, .finite, "a value the loss never falls below"),
+    ])
+  public static let needsLoss = true
+
+  private let alpha, gamma, tau, gamma0, epsilon, lowerBound: Double
+  private let limits: RateLimits
+  /// NaN before the first step.
+  private var lowest = Double.nan
+
+  public init(_ settings: Settings, limits: RateLimits) throws {
+    alpha = settings["alpha"]
+    gamma = settings["gamma"]
+    tau = settings["tau"]
+    gamma0 = settings["gamma0"]
+    epsilon = settings["epsilon"]
+    lowerBound = settings["lower_bound"]
+    self.limits = limits
+  }
+
+  public func check(loss: Double) throws {
+    if loss < lowerBound {
+      throw Failure.value(
+        "L4 needs a loss of at least lower_bound=\(lowerBound), got \(loss); pass lower_bound=b for a loss that is "
+          + "never below b")
+    }
+  }
+
+  public mutating func decide(_ step: StepView) -> Decision {
+    let loss = step.loss - lowerBound
+    lowest = lowest.isNaN ? gamma0 * loss : min(lowest, loss)
+    let target = gamma * lowest
+    lowest *= 1 + 1 / tau
+    guard step.smoothedSlope > 0 else { return .stay }
+    return .take(limits.clamp(alpha * (loss - target) / (step.smoothedSlope + epsilon)))
+  }
+
+  public var state: [(name: String, value: Double)] { [("lowest_loss", lowest)] }
+  public mutating func restore(_ state: [String: Double]) { lowest = state["lowest_loss"] ?? lowest }
+}

@@ -1,0 +1,90 @@
+import Kernels
+
+/// QLABGrad: the minimiser of the parabola through the loss, its slope, and the loss at a trial rate a
+/// (the QLABGrad paper, eq. 10), along any direction d:
+///
+///     rate = s a^2 / (2 (L(theta - a d) - L(theta) + a s)),  s = <g, d>;  a where the bracket is not positive
+///
+/// The trial rate is found by FindPLR (doubling while the bracket is negative, then halving while the loss rises), at
+/// the start and again every `refind_every` steps, from the current trial rate.
+/// Deviations: a probe that is not finite counts as +infinity in FindPLR, and elsewhere halves the trial rate for good
+/// and is repeated; both loops are capped. The paper's claim rate <= a (Lemma 2) does not hold and is not enforced.
+public struct QLABGrad: RateMachine {
+  public static let card = Card(
+    "qlabgrad", title: "QLABGrad", paper: "QLABGrad, eq. 10 and FindPLR", cost: "one more forward pass",
+    arguments: [
+      .init("trial", 0.1, .positive, "the trial rate, or where its search starts"),
+      .init("find_trial", 1, .flag, "search for the trial rate (FindPLR)"),
+      .init("refind_every", 100, .count, "steps between searches"),
+      .init("max_ratio", .infinity, .positiveOrInfinite, "largest rate, as a multiple of the trial rate"),
+    ])
+  public static let probes = true
+  public static let needsLoss = true
+
+  private enum Phase {
+    case idle
+    case doubling
+    case halving
+    case measuring
+  }
+
+  private static let searchLimit = 64
+
+  private let findTrial: Bool
+  private let every: Int
+  private let maxRatio: Double
+  private let limits: RateLimits
+  private var trial: Double
+  private var steps = 0
+  private var phase = Phase.idle
+  private var tries = 0
+
+  public init(_ settings: Settings, limits: RateLimits) throws {
+    trial = settings["trial"]
+    findTrial = settings["find_trial"] != 0
+    every = Int(settings["refind_every"])
+    maxRatio = settings["max_ratio"]
+    self.limits = limits
+  }
+
+  public mutating func decide(_ step: StepView) -> Decision {
+    guard let probe = step.probe, phase != .idle else {
+      phase = findTrial && steps % every == 0 ? .doubling : .measuring
+      tries = 0
+      return .probe(at: trial)
+    }
+    let loss = probe.loss.isFinite ? probe.loss : .infinity
+    if phase == .doubling {
+      if loss - step.loss + trial * step.slope < 0, tries < QLABGrad.searchLimit { return retry(trial * 2) }
+      phase = .halving
+      tries = 0
+    }
+    if phase == .halving {
+      if loss > step.loss, tries < QLABGrad.searchLimit { return retry(trial / 2) }
+      phase = .measuring
+      tries = 0
+    }
+    if !loss.isFinite, tries < QLABGrad.searchLimit { return retry(trial / 2) }
+    phase = .idle
+    steps += 1
+    return loss.isFinite ? .take(limits.clamp(rate(step, loss))) : .stay
+  }
+
+  private mutating func retry(_ length: Double) -> Decision {
+    trial = length
+    tries += 1
+    return .probe(at: trial)
+  }
+
+  private func rate(_ step: StepView, _ loss: Double) -> Double {
+    let bracket = loss - step.loss + trial * step.slope
+    let best = step.slope * trial * trial / (2 * bracket)
+    return bracket > 0 && best.isFinite ? min(best, maxRatio * trial) : trial
+  }
+
+  public var state: [(name: String, value: Double)] { [("trial", trial), ("steps", Double(steps))] }
+  public mutating func restore(_ state: [String: Double]) {
+    trial = state["trial"] ?? trial
+    steps = state["steps"].map { Int($0) } ?? steps
+  }
+}

@@ -1,0 +1,20 @@
+import Kernels
+
+/// The list of learning-rate methods: one line each.
+public enum RateCatalogue {
+  public static let machines: [any RateMachine.Type] = [
+    ConstantRate.self,
+    L4.self,
+    TLR.self,
+    NaiveTLR.self,
+    QLABGrad.self,
+  ]
+
+  public static func find(_ name: String) throws -> any RateMachine.Type {
+    guard let machine = machines.first(where: { $0.card.name == name }) else {
+      let known = machines.map { $0.card.name }.joined(separator: ", ")
+      throw Failure.value("there is no learning-rate method '\(name)'; known: \(known)")
+    }
+    return machine
+  }
+}

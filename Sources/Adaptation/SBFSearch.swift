@@ -1,0 +1,72 @@
+import Kernels
+
+/// Finds a threshold from noisy signals "increase" and "decrease": soft bisection, then fine search (the search of the
+/// ALRS paper). m is a moving average of the signals; a limit moves away from the value only while the signals agree
+/// with it (gate), which lets a wrong limit be undone without keeping the interval open for ever.
+public struct SBFSearch {
+  public static let card = Card(
+    "sbf", title: "SBFSearch", paper: "ALRS", cost: "",
+    arguments: [
+      .init("start", 1, .positive, "the first value"),
+      .init("rho", 0.8, .from(0, below: 1), "memory of the signal average"),
+      .init("gate", 0.2, .from(0, below: 1), "agreement at which a limit is softened"),
+      .init("max_signals", 100, .count, "longest bisection"),
+      .init("final_signals", 20, .count, "signals of the fine search"),
+    ])
+
+  public enum Phase: Int {
+    case bisection = 0
+    case fine = 1
+    case done = 2
+  }
+
+  private let rho, gate: Double
+  private let maxSignals, finalSignals: Int
+  public private(set) var value: Double
+  public private(set) var lower = 0.0
+  public private(set) var upper: Double
+  public private(set) var phase = Phase.bisection
+  /// Signals received in all.
+  public private(set) var signals = 0
+  private var average = 0.0
+  private var fineSignals = 0
+
+  public init(_ settings: Settings) {
+    value = settings["start"]
+    upper = 2 * value
+    rho = settings["rho"]
+    gate = settings["gate"]
+    maxSignals = Int(settings["max_signals"])
+    finalSignals = Int(settings["final_signals"])
+  }
+
+  public var isDone: Bool { phase == .done }
+
+  /// s = +1: increase, -1: decrease.
+  public mutating func signal(_ s: Double) throws {
+    guard phase != .done else {
+      throw Failure.value("the search is done after \(signals) signals; its value is \(value)")
+    }
+    signals += 1
+    average = rho * average + (1 - rho) * s
+    let agreement = abs(average)
+    if phase == .fine {
+      let fraction = 0.01 + 0.04 * agreement
+      value *= 1 + s * fraction
+      fineSignals += 1
+      if fineSignals == finalSignals { phase = .done }
+      return
+    }
+    let soft = 1.05 + 0.45 * agreement
+    let agrees = s * average > gate
+    if s > 0 {
+      lower = value
+      if agrees { upper *= soft }
+    } else {
+      upper = value
+      if agrees { lower /= soft }
+    }
+    value = (lower + upper) / 2
+    if upper - lower < 0.05 * value || signals == maxSignals { phase = .fine }
+  }
+}

@@ -1,0 +1,44 @@
+import Kernels
+
+/// Trainable learning rate, efficient variant (the TLR paper, eq. 9 and Algorithm 2): with I the inner product of the
+/// accumulated gradient and the one before, and n its squared norm,
+///
+///     rate <- rate (1 + I / max(4 (n - I), I / bound))
+///
+/// once per window, before the step. The factor lies in [3/4, 1 + bound], so a positive rate stays positive. The sign
+/// of the curvature estimate is the paper's: the rule grows by the bound while steps agree and shrinks mildly when they
+/// do not; it is not Newton's.
+public struct TLR: RateMachine {
+  public static let card = Card(
+    "tlr", title: "TLR", paper: "Trainable Learning Rate, eq. 9", cost: "two inner products and two vectors per window",
+    arguments: [
+      .init("initial", 0.01, .positive, "the first rate"),
+      .init("bound", 0.25, .positive, "largest relative growth per window"),
+      .init("window", 1 / 3, .positive, "window as a fraction of an epoch"),
+      .init("window_steps", 0, .notNegative, "window in steps; 0: use the fraction"),
+    ])
+  public static let usesWindow = true
+
+  private let bound: Double
+  private let limits: RateLimits
+  private var rate: Double
+
+  public init(_ settings: Settings, limits: RateLimits) throws {
+    bound = settings["bound"]
+    rate = limits.clamp(settings["initial"])
+    self.limits = limits
+  }
+
+  public mutating func decide(_ step: StepView) -> Decision {
+    if let window = step.window {
+      let (i, n) = (window.previousDot, window.norm2)
+      let q = max(4 * (n - i), i / bound)
+      let factor = 1 + i / q
+      if q != 0, factor.isFinite { rate = limits.clamp(rate * factor) }
+    }
+    return .take(rate)
+  }
+
+  public var state: [(name: String, value: Double)] { [("rate", rate)] }
+  public mutating func restore(_ state: [String: Double]) { rate = state["rate"] ?? rate }
+}

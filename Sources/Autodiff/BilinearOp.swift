@@ -1,0 +1,70 @@
+import Kernels
+
+/// The three arguments of the trilinear form <g, B(x, w)>.
+enum Role {
+  case output
+  case left
+  case right
+}
+
+/// One factor of a contraction: one array, or K of them stacked.
+struct Operand {
+  let pointer: UnsafeRawPointer
+  let stacked: Bool
+}
+
+/// A bilinear map B, stated as the three partial gradients of <g, B(x, w)>:
+/// output: B(x, w) from (x, w); left: gradient in x from (g, w); right: gradient in w from (g, x).
+protocol BilinearForm {
+  /// out[k] (+)= the partial of a[k] and b[k], k < count; an operand that is not stacked is shared by all k.
+  func partial(
+    _ target: Role, _ dtype: DType, _ a: Operand, _ b: Operand, _ out: UnsafeMutableRawPointer, _ count: Int,
+    _ accumulate: Bool)
+}
+
+/// y = B(x, w), all passes by the product rule.
+final class BilinearOp: Op {
+  let form: any BilinearForm
+
+  init(shape: [Int], dtype: DType, form: any BilinearForm) {
+    self.form = form
+    super.init(shape: shape, dtype: dtype)
+  }
+
+  override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
+    form.partial(.output, dtype, value(inputs[0]), value(inputs[1]), output.pointer, 1, false)
+  }
+
+  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {
+    let (x, w) = (inputs[0], inputs[1])
+    if x.tangent.ready { add(.output, tangent(x), value(w), &output.tangent, output, count) }
+    if w.tangent.ready { add(.output, value(x), tangent(w), &output.tangent, output, count) }
+  }
+
+  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {
+    add(role(index), gradient(output), value(inputs[1 - index]), &inputs[index].gradient, inputs[index], 1)
+  }
+
+  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {
+    let (target, other) = (inputs[index], inputs[1 - index])
+    if output.gradientTangent.ready {
+      let dg = Operand(pointer: output.gradientTangent.pointer, stacked: true)
+      add(role(index), dg, value(other), &target.gradientTangent, target, count)
+    }
+    if other.tangent.ready {
+      add(role(index), gradient(output), tangent(other), &target.gradientTangent, target, count)
+    }
+  }
+
+  private func role(_ index: Int) -> Role { index == 0 ? .left : .right }
+  private func value(_ t: Tensor) -> Operand { Operand(pointer: t.pointer, stacked: false) }
+  private func tangent(_ t: Tensor) -> Operand { Operand(pointer: t.tangent.pointer, stacked: true) }
+  private func gradient(_ t: Tensor) -> Operand { Operand(pointer: t.gradient.pointer, stacked: false) }
+
+  private func add(
+    _ target: Role, _ a: Operand, _ b: Operand, _ buffer: inout SweepBuffer, _ owner: Tensor, _ count: Int
+  ) {
+    let (out, accumulate) = buffer.receive(count * owner.byteCount)
+    form.partial(target, dtype, a, b, out, count, accumulate)
+  }
+}

@@ -1,0 +1,34 @@
+/// The list of operations: one line each.
+public enum Catalogue {
+  public static let operations: [Operation] =
+    pointwiseOperations + compareOperations + [
+      addOperation,
+      subOperation,
+      mulOperation,
+      divOperation,
+      broadcastOperation,
+      maximumOperation,
+      minimumOperation,
+      whereOperation,
+      sumOperation,
+      meanOperation,
+      maxOperation,
+      minOperation,
+      argmaxOperation,
+      reshapeOperation,
+      transposeOperation,
+      sliceOperation,
+      concatOperation,
+      gatherOperation,
+      castOperation,
+      matmulOperation,
+      conv2dOperation,
+      maxPool2dOperation,
+      avgPool2dOperation,
+      crossEntropyOperation,
+      dropoutOperation,
+      averageUpdateOperation,
+    ]
+
+  static let byName = Dictionary(uniqueKeysWithValues: operations.map { ($0.name, $0) })
+}

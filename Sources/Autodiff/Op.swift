@@ -1,0 +1,63 @@
+import Kernels
+
+/// One application of an operation, with the shapes and constants it was applied to. The four passes:
+/// value, tangent, pullback, and the pullback's tangent. The families below derive them from one fact each.
+///
+/// Pointers to gradients and tangents are valid only where the buffer is `ready`; K tangents lie on a leading axis.
+class Op {
+  let shape: [Int]
+  let dtype: DType
+
+  init(shape: [Int], dtype: DType) {
+    self.shape = shape
+    self.dtype = dtype
+  }
+
+  /// False: the output carries no gradient whatever its inputs do.
+  var isDifferentiable: Bool { true }
+  /// Changes state outside the graph; left out when a loss is only probed.
+  var isEffect: Bool { false }
+  /// Random operations draw the numbers of their stream; a replay renumbers them.
+  var random: RandomStream? { nil }
+  /// Memory the output shares with an input, for views.
+  func sharedStorage(_ inputs: [Tensor]) -> Storage? { nil }
+
+  func forward(_ inputs: [Tensor], _ output: Tensor) throws {}
+  /// output.tangent from the tangents of the inputs.
+  func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {}
+  /// inputs[index].gradient += pullback of output.gradient.
+  func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {}
+  /// inputs[index].gradientTangent += tangent of that pullback.
+  func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {}
+}
+
+final class RandomStream {
+  var seed: UInt64
+  var stream: UInt64
+
+  init() {
+    seed = Context.seed
+    stream = Context.stream
+    Context.stream += 1
+  }
+}
+
+extension Op {
+  /// Runs the operation on its inputs and places the result in the graph and in the recording, if there is one.
+  func apply(_ inputs: [Tensor]) throws -> Tensor {
+    let output: Tensor
+    if let shared = sharedStorage(inputs) {
+      output = Tensor(shape: shape, dtype: dtype, storage: shared)
+    } else {
+      output = Tensor(shape: shape, dtype: dtype)
+    }
+    try forward(inputs, output)
+    if isDifferentiable, Context.gradientsEnabled, inputs.contains(where: \.requiresGrad) {
+      output.op = self
+      output.inputs = inputs
+      output.requiresGrad = true
+    }
+    Context.recorder?.append(self, inputs, output)
+    return output
+  }
+}

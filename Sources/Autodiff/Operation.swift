@@ -1,0 +1,97 @@
+import Kernels
+
+/// What an operation is called, how many inputs it takes, and how to apply it. Each operation is one file in `Ops` and
+/// one line in `Catalogue`; the derivative tests run over `examples` of everything in it.
+public struct Operation: Sendable {
+  /// An input shape to try, and where its values lie so that the operation is defined and smooth there.
+  public struct Example: Sendable {
+    public enum Domain: Sendable {
+      case any
+      case positive
+      /// Distinct values, none near 0: away from kinks and ties.
+      case separated
+    }
+    public let shapes: [[Int]]
+    public let attributes: [String: Attributes.Value]
+    public let domain: Domain
+
+    public init(_ shapes: [[Int]], _ attributes: [String: Attributes.Value] = [:], _ domain: Domain = .any) {
+      self.shapes = shapes
+      self.attributes = attributes
+      self.domain = domain
+    }
+  }
+
+  public enum Family: String, Sendable {
+    case linear
+    case bilinear
+    case pointwise
+    case fused
+    /// Carries no gradient.
+    case plain
+  }
+
+  public let name: String
+  public let family: Family
+  public let inputCount: ClosedRange<Int>
+  public let arguments: [String]
+  public let examples: [Example]
+  let build: @Sendable ([Tensor], Attributes) throws -> Tensor
+
+  init(
+    _ name: String, _ family: Family, inputs: ClosedRange<Int>, arguments: [String] = [], examples: [Example] = [],
+    build: @escaping @Sendable ([Tensor], Attributes) throws -> Tensor
+  ) {
+    self.name = name
+    self.family = family
+    inputCount = inputs
+    self.arguments = arguments
+    self.examples = examples
+    self.build = build
+  }
+}
+
+/// Applies an operation by name.
+public func apply(
+  _ name: String, _ inputs: [Tensor], _ attributes: [String: Attributes.Value] = [:]
+) throws -> Tensor {
+  guard let operation = Catalogue.byName[name] else {
+    throw Failure.value("there is no operation '\(name)'")
+  }
+  guard operation.inputCount.contains(inputs.count) else {
+    let range = operation.inputCount
+    let wanted = range.count == 1 ? "\(range.lowerBound)" : "at least \(range.lowerBound)"
+    throw Failure.value("\(name) takes \(wanted) inputs, got \(inputs.count)")
+  }
+  let arguments = Attributes(name, attributes)
+  if !attributes.isEmpty { try arguments.allow(operation.arguments) }
+  return try operation.build(inputs, arguments)
+}
+
+/// Floating inputs of one dtype, or an error that says what was given.
+func requireFloating(_ name: String, _ inputs: [Tensor]) throws {
+  guard inputs.allSatisfy(\.dtype.isFloating) else {
+    let given = inputs.map(\.dtype.name).joined(separator: ", ")
+    throw Failure.type("\(name) takes float32 or float64 tensors, got \(given); convert with astype")
+  }
+  guard Set(inputs.map(\.dtype)).count == 1 else {
+    let given = inputs.map(\.dtype.name).joined(separator: " and ")
+    throw Failure.type("\(name): the inputs must have one dtype, got \(given); convert with astype")
+  }
+}
+
+/// An axis counted from the end when negative.
+func normalizedAxis(_ name: String, _ axis: Int, _ rank: Int) throws -> Int {
+  guard axis >= -rank, axis < rank else {
+    throw Failure.value("\(name): axis \(axis) is outside a tensor of rank \(rank)")
+  }
+  return axis < 0 ? axis + rank : axis
+}
+
+/// The axes to reduce, all of them when none are given.
+func reductionAxes(_ name: String, _ attributes: Attributes, _ rank: Int) throws -> [Int] {
+  guard let given = try attributes.integers("axes") else { return Array(0..<rank) }
+  let axes = try given.map { try normalizedAxis(name, $0, rank) }
+  guard Set(axes).count == axes.count else { throw Failure.value("\(name): an axis is given twice in \(given)") }
+  return axes.sorted()
+}

@@ -1,0 +1,174 @@
+import Kernels
+
+/// Window geometry from the attributes of a convolution or pooling over channels-last images.
+private func geometry(
+  _ name: String, _ x: Tensor, kernel: (Int, Int), stride: (Int, Int), padding: (Int, Int)
+) throws -> WindowGeometry {
+  let g = WindowGeometry(
+    height: x.shape[1], width: x.shape[2], channels: x.shape[3], kernel: kernel, stride: stride, padding: padding)
+  guard kernel.0 > 0, kernel.1 > 0, stride.0 > 0, stride.1 > 0, padding.0 >= 0, padding.1 >= 0 else {
+    throw Failure.value(
+      "\(name): kernel \(kernel) and stride \(stride) must be positive and padding \(padding) not negative")
+  }
+  guard g.height + 2 * g.padY >= kernel.0, g.width + 2 * g.padX >= kernel.1 else {
+    throw Failure.shape(
+      "\(name): the kernel \(kernel) is larger than the image \(describe(x.shape)) with padding \(padding)")
+  }
+  return g
+}
+
+private func pair(_ attributes: Attributes, _ key: String, default fallback: (Int, Int)) throws -> (Int, Int) {
+  guard let values = try attributes.integers(key) else { return fallback }
+  guard values.count == 1 || values.count == 2 else {
+    throw Failure.value("\(attributes.owner): \(key) must be one or two whole numbers, got \(values)")
+  }
+  return (values[0], values[values.count - 1])
+}
+
+private func requireImages(_ name: String, _ x: Tensor) throws {
+  guard x.rank == 4 else {
+    throw Failure.shape("\(name): images must be (N, H, W, C), got shape \(describe(x.shape))")
+  }
+}
+
+/// Convolution: its three contractions close under differentiation.
+private struct ConvolutionForm: BilinearForm {
+  let geometry: WindowGeometry
+  let images: Int
+  let outputs: Int
+
+  func partial(
+    _ target: Role, _ dtype: DType, _ a: Operand, _ b: Operand, _ out: UnsafeMutableRawPointer, _ stack: Int,
+    _ accumulate: Bool
+  ) {
+    let g = geometry
+    let type = dtype.scalar
+    let size = dtype.byteCount
+    let xCount = images * g.imageSize * size
+    let yCount = images * g.positions * outputs * size
+    let wCount = g.patchSize * outputs * size
+    // Stacked images against shared weights are simply more images.
+    if target != .right && a.stacked && !b.stacked {
+      if target == .output {
+        convolveForward(type, g, stack * images, outputs, a.pointer, b.pointer, out, accumulate)
+      } else {
+        convolveInputGradient(type, g, stack * images, outputs, a.pointer, b.pointer, out, accumulate)
+      }
+      return
+    }
+    for k in 0..<stack {
+      func at(_ operand: Operand, _ count: Int) -> UnsafeRawPointer {
+        operand.stacked ? operand.pointer + k * count : operand.pointer
+      }
+      switch target {
+      case .output:
+        convolveForward(type, g, images, outputs, at(a, xCount), at(b, wCount), out + k * yCount, accumulate)
+      case .left:
+        convolveInputGradient(type, g, images, outputs, at(a, yCount), at(b, wCount), out + k * xCount, accumulate)
+      case .right:
+        convolveWeightGradient(type, g, images, outputs, at(a, yCount), at(b, xCount), out + k * wCount, accumulate)
+      }
+    }
+  }
+}
+
+let conv2dOperation = Operation(
+  "conv2d", .bilinear, inputs: 2...2, arguments: ["stride", "padding"],
+  examples: [
+    .init([[2, 5, 6, 3], [3, 2, 3, 4]]),
+    .init([[1, 5, 5, 2], [3, 3, 2, 3]], ["stride": .numbers([2, 1]), "padding": .numbers([1, 2])]),
+    .init([[0, 4, 4, 1], [2, 2, 1, 2]]), .init([[1, 1, 1, 1], [1, 1, 1, 1]]),
+    .init([[11, 4, 3, 1], [2, 2, 1, 2]], ["padding": .numbers([1])]),
+  ]
+) { inputs, attributes in
+  try requireFloating("conv2d", inputs)
+  let (x, w) = (inputs[0], inputs[1])
+  try requireImages("conv2d", x)
+  guard w.rank == 4, w.shape[2] == x.shape[3] else {
+    throw Failure.shape(
+      "conv2d: weights must be (kernel height, kernel width, \(x.shape[3]), outputs) for images \(describe(x.shape)), "
+        + "got \(describe(w.shape))")
+  }
+  let g = try geometry(
+    "conv2d", x, kernel: (w.shape[0], w.shape[1]), stride: pair(attributes, "stride", default: (1, 1)),
+    padding: pair(attributes, "padding", default: (0, 0)))
+  let form = ConvolutionForm(geometry: g, images: x.shape[0], outputs: w.shape[3])
+  return try BilinearOp(
+    shape: [x.shape[0], g.outputHeight, g.outputWidth, w.shape[3]], dtype: x.dtype, form: form
+  ).apply(inputs)
+}
+
+private func pooling(
+  _ name: String, _ x: Tensor, _ attributes: Attributes
+) throws -> (geometry: WindowGeometry, shape: [Int]) {
+  try requireFloating(name, [x])
+  try requireImages(name, x)
+  let kernel = try pair(attributes, "size", default: (2, 2))
+  let padding = try pair(attributes, "padding", default: (0, 0))
+  guard 2 * padding.0 <= kernel.0, 2 * padding.1 <= kernel.1 else {
+    throw Failure.value("\(name): padding \(padding) must be at most half the size \(kernel)")
+  }
+  let g = try geometry(
+    name, x, kernel: kernel, stride: pair(attributes, "stride", default: kernel), padding: padding)
+  return (g, [x.shape[0], g.outputHeight, g.outputWidth, x.shape[3]])
+}
+
+/// The largest of each window: linear, with the index that the value pass chose.
+private final class MaxPoolOp: LinearOp {
+  private let map: SelectMap
+  private let geometry: WindowGeometry
+  private let images: Int
+
+  init(_ x: Tensor, _ geometry: WindowGeometry, _ shape: [Int]) throws {
+    self.geometry = geometry
+    images = x.shape[0]
+    map = try SelectMap(rows: shape.reduce(1, *), width: 1, sourceCount: x.count)
+    super.init(shape: shape, dtype: x.dtype, maps: [map])
+  }
+
+  override func prepare(_ inputs: [Tensor]) throws {
+    maxPoolIndices(dtype.scalar, geometry, images, inputs[0].pointer, map.indices)
+  }
+}
+
+private func poolExamples(_ domain: Operation.Example.Domain) -> [Operation.Example] {
+  [
+    .init([[2, 4, 6, 3]], ["size": .numbers([2])], domain),
+    .init([[1, 5, 5, 2]], ["size": .numbers([3, 2]), "stride": .numbers([2, 1]), "padding": .numbers([1, 0])], domain),
+    .init([[0, 2, 2, 1]], [:], domain), .init([[1, 1, 1, 1]], ["size": .numbers([1])], domain),
+  ]
+}
+
+let maxPool2dOperation = Operation(
+  "max_pool2d", .linear, inputs: 1...1, arguments: ["size", "stride", "padding"], examples: poolExamples(.separated)
+) { inputs, attributes in
+  let (g, shape) = try pooling("max_pool2d", inputs[0], attributes)
+  guard g.height > 0, g.width > 0 || inputs[0].count == 0 else {
+    throw Failure.shape("max_pool2d: the images \(describe(inputs[0].shape)) are empty")
+  }
+  return try MaxPoolOp(inputs[0], g, shape).apply(inputs)
+}
+
+private struct AveragePoolMap: LinearMap {
+  let geometry: WindowGeometry
+  let images: Int
+  var sourceCount: Int { images * geometry.imageSize }
+  var destinationCount: Int { images * geometry.positions * geometry.channels }
+
+  func apply(_ dtype: DType, _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ accumulate: Bool) {
+    averagePool(dtype.scalar, geometry, images, x, y, accumulate)
+  }
+
+  func adjoint(_ dtype: DType, _ y: UnsafeRawPointer, _ x: UnsafeMutableRawPointer, _ accumulate: Bool) {
+    if !accumulate { fill(dtype.scalar, x, sourceCount, 0) }
+    averagePoolAdjoint(dtype.scalar, geometry, images, y, x)
+  }
+}
+
+let avgPool2dOperation = Operation(
+  "avg_pool2d", .linear, inputs: 1...1, arguments: ["size", "stride", "padding"], examples: poolExamples(.any)
+) { inputs, attributes in
+  let (g, shape) = try pooling("avg_pool2d", inputs[0], attributes)
+  let map = AveragePoolMap(geometry: g, images: inputs[0].shape[0])
+  return try LinearOp(shape: shape, dtype: inputs[0].dtype, maps: [map]).apply(inputs)
+}

@@ -1,0 +1,95 @@
+import Kernels
+
+/// Mean softmax cross-entropy of logits [N, C] against N labels, fused: with p the softmax and e the one-hot labels,
+/// gradient (p - e) / N and Hessian (diag p - p p') / N per row.
+private final class CrossEntropyOp: Op {
+  private let rows: Int
+  private let classes: Int
+  private let probabilities: Storage
+  private let labels: Storage
+
+  init(_ logits: Tensor) {
+    rows = logits.shape[0]
+    classes = logits.shape[1]
+    probabilities = Storage(byteCount: logits.byteCount)
+    labels = Storage(byteCount: rows * 4)
+    super.init(shape: [], dtype: logits.dtype)
+  }
+
+  private var indices: UnsafeMutablePointer<Int32> { labels.pointer.assumingMemoryBound(to: Int32.self) }
+
+  override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
+    try readIndices("cross_entropy", "labels", inputs[1], classes, into: indices)
+    let total = softmaxCrossEntropy(
+      dtype.scalar, inputs[0].pointer, indices, probabilities.pointer, rows, classes)
+    fill(dtype.scalar, output.pointer, 1, total / Double(rows))
+  }
+
+  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {
+    guard inputs[0].tangent.ready else { return }
+    let (out, _) = output.tangent.receive(count * output.byteCount)
+    for k in 0..<count {
+      let total = crossEntropyTangent(
+        dtype.scalar, probabilities.pointer, indices, inputs[0].tangent.pointer + k * inputs[0].byteCount, rows,
+        classes)
+      fill(dtype.scalar, out + k * output.byteCount, 1, total / Double(rows))
+    }
+  }
+
+  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {
+    guard index == 0 else { return }
+    addGradient(scalar(output.gradient.pointer), &inputs[0].gradient, inputs[0], 0, 1)
+  }
+
+  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {
+    guard index == 0 else { return }
+    let x = inputs[0]
+    if output.gradientTangent.ready {
+      let (out, accumulate) = x.gradientTangent.receive(count * x.byteCount)
+      for k in 0..<count {
+        let dg = scalar(output.gradientTangent.pointer + k * output.byteCount)
+        crossEntropyGradient(
+          dtype.scalar, probabilities.pointer, indices, dg / Double(rows), out + k * x.byteCount, rows, classes,
+          accumulate)
+      }
+    }
+    guard x.tangent.ready else { return }
+    let g = scalar(output.gradient.pointer) / Double(rows)
+    let (out, accumulate) = x.gradientTangent.receive(count * x.byteCount)
+    if !accumulate { fill(dtype.scalar, out, count * x.count, 0) }
+    for k in 0..<count {
+      crossEntropyCurvature(
+        dtype.scalar, probabilities.pointer, x.tangent.pointer + k * x.byteCount, g, out + k * x.byteCount, rows,
+        classes)
+    }
+  }
+
+  private func addGradient(_ g: Double, _ buffer: inout SweepBuffer, _ x: Tensor, _ k: Int, _ count: Int) {
+    let (out, accumulate) = buffer.receive(count * x.byteCount)
+    crossEntropyGradient(
+      dtype.scalar, probabilities.pointer, indices, g / Double(rows), out + k * x.byteCount, rows, classes, accumulate)
+  }
+
+  private func scalar(_ pointer: UnsafeRawPointer) -> Double {
+    var value = 0.0
+    withUnsafeMutablePointer(to: &value) { castElements(dtype, pointer, .float64, $0, 1) }
+    return value
+  }
+}
+
+let crossEntropyOperation = Operation("cross_entropy", .fused, inputs: 2...2) { inputs, _ in
+  let (logits, labels) = (inputs[0], inputs[1])
+  try requireFloating("cross_entropy", [logits])
+  guard labels.dtype == .int64 || labels.dtype == .uint8 else {
+    throw Failure.type("cross_entropy: labels must be int64 or uint8, got \(labels.dtype.name)")
+  }
+  guard logits.rank == 2, labels.shape == [logits.shape[0]] else {
+    throw Failure.shape(
+      "cross_entropy: logits must be (N, classes) and labels (N,), got \(describe(logits.shape)) and "
+        + describe(labels.shape))
+  }
+  guard logits.shape[0] > 0, logits.shape[1] > 0 else {
+    throw Failure.shape("cross_entropy: the batch is empty: logits have shape \(describe(logits.shape))")
+  }
+  return try CrossEntropyOp(logits).apply(inputs)
+}

@@ -1,0 +1,112 @@
+import Kernels
+
+/// Conversion between element types; differentiable between the floating ones.
+private final class CastOp: Op {
+  override init(shape: [Int], dtype: DType) { super.init(shape: shape, dtype: dtype) }
+
+  override var isDifferentiable: Bool { dtype.isFloating }
+
+  override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
+    castElements(inputs[0].dtype, inputs[0].pointer, dtype, output.pointer, output.count)
+  }
+
+  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {
+    guard inputs[0].tangent.ready else { return }
+    let (out, _) = output.tangent.receive(count * output.byteCount)
+    castElements(inputs[0].dtype, inputs[0].tangent.pointer, dtype, out, count * output.count)
+  }
+
+  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {
+    add(output.gradient.pointer, &inputs[0].gradient, inputs[0], 1)
+  }
+
+  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {
+    guard output.gradientTangent.ready else { return }
+    add(output.gradientTangent.pointer, &inputs[0].gradientTangent, inputs[0], count)
+  }
+
+  private func add(_ g: UnsafeRawPointer, _ buffer: inout SweepBuffer, _ x: Tensor, _ count: Int) {
+    let (out, accumulate) = buffer.receive(count * x.byteCount)
+    let converted = Storage(byteCount: count * x.byteCount)
+    castElements(dtype, g, x.dtype, converted.pointer, count * x.count)
+    scale(x.dtype.scalar, converted.pointer, 1, out, count * x.count, accumulate)
+  }
+}
+
+let castOperation = Operation(
+  "cast", .linear, inputs: 1...1, arguments: ["dtype"],
+  examples: [.init([[3, 2]], ["dtype": .text("float64")]), .init([[0]], ["dtype": .text("float64")])]
+) { inputs, attributes in
+  let name = try attributes.text("dtype")
+  guard let dtype = DType(name: name) else {
+    let known = DType.allCases.map(\.name).joined(separator: ", ")
+    throw Failure.type("cast: dtype must be one of \(known), got '\(name)'")
+  }
+  return inputs[0].dtype == dtype ? inputs[0] : try CastOp(shape: inputs[0].shape, dtype: dtype).apply(inputs)
+}
+
+private final class CompareOp: Op {
+  private let relation: String
+  private let a: Storage
+  private let b: Storage
+
+  init(_ relation: String, _ shape: [Int]) {
+    self.relation = relation
+    a = Storage(byteCount: shape.reduce(1, *) * 8)
+    b = Storage(byteCount: shape.reduce(1, *) * 8)
+    super.init(shape: shape, dtype: .bool)
+  }
+
+  override var isDifferentiable: Bool { false }
+
+  override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
+    for (input, room) in zip(inputs, [a, b]) {
+      let wide = Storage(byteCount: input.count * 8)
+      castElements(input.dtype, input.pointer, .float64, wide.pointer, input.count)
+      let map = WalkMap.broadcast(input.shape, to: shape)
+      map.apply(.float64, wide.pointer, room.pointer, false)
+    }
+    compareElements(
+      relation, a.pointer.assumingMemoryBound(to: Double.self), b.pointer.assumingMemoryBound(to: Double.self),
+      output.pointer.assumingMemoryBound(to: UInt8.self), output.count)
+  }
+}
+
+/// Comparisons of any two dtypes, with broadcasting, as bool.
+let compareOperations: [Operation] = ["eq", "ne", "lt", "le", "gt", "ge"].map { name in
+  Operation(name, .plain, inputs: 2...2) { inputs, _ in
+    let shape = try broadcastShape(name, inputs[0].shape, inputs[1].shape)
+    return try CompareOp(name, shape).apply(inputs)
+  }
+}
+
+/// running = (1 - momentum) running + momentum value, in place: the running statistics of batch normalization.
+private final class AverageUpdateOp: Op {
+  private let momentum: Double
+
+  init(_ momentum: Double, _ dtype: DType) {
+    self.momentum = momentum
+    super.init(shape: [], dtype: dtype)
+  }
+
+  override var isDifferentiable: Bool { false }
+  override var isEffect: Bool { true }
+
+  override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
+    let (running, value) = (inputs[0], inputs[1])
+    scale(dtype.scalar, running.pointer, 1 - momentum, running.pointer, running.count, false)
+    scale(dtype.scalar, value.pointer, momentum, running.pointer, running.count, true)
+    fill(dtype.scalar, output.pointer, 1, 0)
+  }
+}
+
+let averageUpdateOperation = Operation(
+  "ema_update", .plain, inputs: 2...2, arguments: ["momentum"]
+) { inputs, attributes in
+  try requireFloating("ema_update", inputs)
+  guard inputs[0].shape == inputs[1].shape else {
+    throw Failure.shape(
+      "ema_update: shapes differ: \(describe(inputs[0].shape)) and \(describe(inputs[1].shape))")
+  }
+  return try AverageUpdateOp(try attributes.number("momentum", default: 0.1), inputs[0].dtype).apply(inputs)
+}

@@ -1,0 +1,131 @@
+import Kernels
+
+/// Batched matrix products a b (or a b'), as NumPy's matmul; one-dimensional operands are handled by the caller.
+private struct MatmulForm: BilinearForm {
+  let m: Int, n: Int, k: Int
+  let transposeB: Bool
+  /// Matrix offsets of a, b and the result for each member of the batch.
+  let batch: [(a: Int, b: Int, out: Int)]
+  let aCount: Int, bCount: Int, outCount: Int
+  /// b is a single matrix: the batch of a is extra rows, and one tall product does it all.
+  let sharedB: Bool
+
+  func partial(
+    _ target: Role, _ dtype: DType, _ a: Operand, _ b: Operand, _ out: UnsafeMutableRawPointer, _ stack: Int,
+    _ accumulate: Bool
+  ) {
+    let type = dtype.scalar
+    let size = dtype.byteCount
+    let rows = sharedB ? m * max(1, batch.count) : m
+    let places = sharedB ? [(a: 0, b: 0, out: 0)] : batch
+    if sharedB && batch.isEmpty { return zeroIfNeeded(target, type, out, stack, accumulate) }
+    switch target {
+    case .output:
+      if sharedB && a.stacked && !b.stacked {
+        gemm(type, false, transposeB, stack * rows, n, k, a.pointer, b.pointer, out, accumulate)
+        return
+      }
+      for s in 0..<stack {
+        let (pa, pb) = (at(a, s, aCount, size), at(b, s, bCount, size))
+        for p in places {
+          gemm(
+            type, false, transposeB, rows, n, k, pa + p.a * size, pb + p.b * size,
+            out + (s * outCount + p.out) * size, accumulate)
+        }
+      }
+    case .left:  // ga = g b' (or g b)
+      if sharedB && a.stacked && !b.stacked {
+        gemm(type, false, !transposeB, stack * rows, k, n, a.pointer, b.pointer, out, accumulate)
+        return
+      }
+      if !sharedB { zeroIfNeeded(target, type, out, stack, accumulate) }
+      for s in 0..<stack {
+        let (pg, pb) = (at(a, s, outCount, size), at(b, s, bCount, size))
+        for p in places {
+          gemm(
+            type, false, !transposeB, rows, k, n, pg + p.out * size, pb + p.b * size,
+            out + (s * aCount + p.a) * size, sharedB ? accumulate : true)
+        }
+      }
+    case .right:  // gb = a' g (or g' a)
+      if !sharedB { zeroIfNeeded(target, type, out, stack, accumulate) }
+      for s in 0..<stack {
+        let (pg, pa) = (at(a, s, outCount, size), at(b, s, aCount, size))
+        for p in places {
+          let place = out + (s * bCount + p.b) * size
+          let (g, x) = (pg + p.out * size, pa + p.a * size)
+          if transposeB {
+            gemm(type, true, false, n, k, rows, g, x, place, sharedB ? accumulate : true)
+          } else {
+            gemm(type, true, false, k, n, rows, x, g, place, sharedB ? accumulate : true)
+          }
+        }
+      }
+    }
+  }
+
+  private func at(_ operand: Operand, _ s: Int, _ count: Int, _ size: Int) -> UnsafeRawPointer {
+    operand.stacked ? operand.pointer + s * count * size : operand.pointer
+  }
+
+  private func zeroIfNeeded(
+    _ target: Role, _ type: any Scalar.Type, _ out: UnsafeMutableRawPointer, _ stack: Int, _ accumulate: Bool
+  ) {
+    if accumulate { return }
+    let count = target == .output ? outCount : target == .left ? aCount : bCount
+    fill(type, out, stack * count, 0)
+  }
+}
+
+private func matmul(_ a: Tensor, _ b: Tensor, transposeB: Bool) throws -> Tensor {
+  let (m, k) = (a.shape[a.rank - 2], a.shape[a.rank - 1])
+  let (bk, n) = transposeB ? (b.shape[b.rank - 1], b.shape[b.rank - 2]) : (b.shape[b.rank - 2], b.shape[b.rank - 1])
+  guard k == bk else {
+    throw Failure.shape(
+      "matmul: the inner sizes differ: \(describe(a.shape)) times \(describe(b.shape))\(transposeB ? " transposed" : "")")
+  }
+  let batchShape = try broadcastShape("matmul", Array(a.shape.dropLast(2)), Array(b.shape.dropLast(2)))
+  let strides = contiguousStrides(batchShape)
+  let aStrides = broadcastStrides(Array(a.shape.dropLast(2)), to: batchShape)
+  let bStrides = broadcastStrides(Array(b.shape.dropLast(2)), to: batchShape)
+  let batch = (0..<batchShape.reduce(1, *)).map { flat in
+    var (ai, bi) = (0, 0)
+    for axis in batchShape.indices {
+      let index = flat / strides[axis] % batchShape[axis]
+      ai += index * aStrides[axis]
+      bi += index * bStrides[axis]
+    }
+    return (a: ai * m * k, b: bi * k * n, out: flat * m * n)
+  }
+  let sharedB = b.rank == 2 || b.shape.dropLast(2).allSatisfy { $0 == 1 }
+  let form = MatmulForm(
+    m: m, n: n, k: k, transposeB: transposeB, batch: batch, aCount: a.count, bCount: b.count,
+    outCount: batch.count * m * n,
+    sharedB: sharedB && Array(a.shape.dropLast(2)).reduce(1, *) == batch.count)
+  return try BilinearOp(shape: batchShape + [m, n], dtype: a.dtype, form: form).apply([a, b])
+}
+
+let matmulOperation = Operation(
+  "matmul", .bilinear, inputs: 2...2, arguments: ["transpose_b"],
+  examples: [
+    .init([[3, 4], [4, 5]]), .init([[3, 4], [5, 4]], ["transpose_b": .numbers([1])]), .init([[2, 3, 4], [4, 5]]),
+    .init([[2, 3, 4], [2, 4, 5]]), .init([[3, 4], [2, 4, 5]]), .init([[4], [4, 5]]), .init([[3, 4], [4]]),
+    .init([[4], [4]]), .init([[0, 4], [4, 5]]), .init([[3, 0], [0, 5]]), .init([[1, 1], [1, 1]]),
+    .init([[2, 1, 3, 4], [5, 6, 4]], ["transpose_b": .numbers([1])]),
+  ]
+) { inputs, attributes in
+  try requireFloating("matmul", inputs)
+  let transposeB = try attributes.flag("transpose_b", default: false)
+  var (a, b) = (inputs[0], inputs[1])
+  guard a.rank >= 1, b.rank >= 1 else {
+    throw Failure.shape("matmul: scalars have no product of matrices; got \(describe(a.shape)) and \(describe(b.shape))")
+  }
+  let (vectorA, vectorB) = (a.rank == 1, b.rank == 1)
+  if vectorA { a = try reshape(a, to: [1, a.count]) }
+  if vectorB { b = try reshape(b, to: transposeB ? [1, b.count] : [b.count, 1]) }
+  let result = try matmul(a, b, transposeB: transposeB)
+  var shape = result.shape
+  if vectorA { shape.remove(at: shape.count - 2) }
+  if vectorB { shape.removeLast() }
+  return try reshape(result, to: shape)
+}

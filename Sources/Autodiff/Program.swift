@@ -1,0 +1,125 @@
+import Kernels
+
+/// A recorded loss: the list of its operations with all their buffers, run again on other inputs without allocation.
+///
+/// Parameters are the leaves it was recorded on; their values are read anew at each run, so an optimizer may change
+/// them in place.
+public final class Program: @unchecked Sendable {
+  public let inputs: [Tensor]
+  public let outputs: [Tensor]
+  /// Leaves that the loss depends on, with their gradients after `backward`.
+  public let leaves: [Tensor]
+  private let leafGradients: [Tensor]
+  private let steps: [Recorder.Step]
+  private let nodes: [Tensor]
+  private let random: [(stream: RandomStream, offset: UInt64)]
+  private let streamCount: UInt64
+
+  public var loss: Tensor { outputs[0] }
+
+  init(_ recorder: Recorder, _ outputs: [Tensor]) throws {
+    guard let loss = outputs.first, loss.count == 1, loss.dtype.isFloating else {
+      throw Failure.shape(
+        "the recorded loss must be a scalar of a floating dtype, got shape "
+          + "\(describe(outputs.first?.shape ?? [])) and dtype \(outputs.first?.dtype.name ?? "none")")
+    }
+    inputs = recorder.inputs
+    self.outputs = outputs
+    steps = Program.needed(recorder.steps, outputs)
+    let graph = Graph(loss)
+    nodes = loss.requiresGrad ? graph.nodes : []
+    leaves = loss.requiresGrad ? graph.leaves : []
+    leafGradients = leaves.map { Tensor(shape: $0.shape, dtype: $0.dtype) }
+    random = recorder.steps.compactMap { step in
+      step.op.random.map { ($0, $0.stream - recorder.firstStream) }
+    }
+    streamCount = Context.stream - recorder.firstStream
+    planGradients()
+  }
+
+  /// Steps that an output depends on, and effects with all they need.
+  private static func needed(_ steps: [Recorder.Step], _ outputs: [Tensor]) -> [Recorder.Step] {
+    var wanted = Set(outputs.map { ObjectIdentifier($0.storage) })
+    var kept: [Recorder.Step] = []
+    for step in steps.reversed() where step.op.isEffect || wanted.contains(ObjectIdentifier(step.output.storage)) {
+      kept.append(step)
+      for input in step.inputs { wanted.insert(ObjectIdentifier(input.storage)) }
+    }
+    return kept.reversed()
+  }
+
+  /// A node's gradient is dead once it has been pulled through: give its memory to a later one.
+  private func planGradients() {
+    var free: [Int: [Storage]] = [:]
+    func place(_ tensor: Tensor) {
+      guard tensor.gradient.storage == nil, !tensor.isLeaf else { return }
+      let reused = free[tensor.byteCount]?.popLast()
+      tensor.gradient.storage = reused ?? Storage(byteCount: tensor.byteCount)
+    }
+    for node in nodes.reversed() {
+      place(node)
+      for input in node.inputs where input.requiresGrad { place(input) }
+      free[node.byteCount, default: []].append(node.gradient.storage!)
+    }
+  }
+
+  /// Evaluates the loss. A probe repeats the random numbers of the last run and leaves out effects.
+  public func forward(probe: Bool = false) throws -> Double {
+    if !probe {
+      let first = Context.stream
+      for (source, offset) in random {
+        source.seed = Context.seed
+        source.stream = first + offset
+      }
+      Context.stream = first + streamCount
+    }
+    for step in steps where !(probe && step.op.isEffect) { try step.op.forward(step.inputs, step.output) }
+    return loss.scalarValue
+  }
+
+  /// Puts the gradient of the loss at the last forward run into `grad` of every leaf, overwriting what is there.
+  public func backward() {
+    for (leaf, grad) in zip(leaves, leafGradients) { leaf.gradient = SweepBuffer(storage: grad.storage) }
+    for node in nodes { node.gradient.ready = false }
+    guard !nodes.isEmpty else { return }
+    let (seed, _) = loss.gradient.receive(loss.byteCount)
+    fill(loss.dtype.scalar, seed, 1, 1)
+    for node in nodes.reversed() { pullThrough(node) }
+    for (leaf, grad) in zip(leaves, leafGradients) {
+      // The next sweep over this leaf, which may be another program's, must not write into this gradient.
+      if leaf.gradient.ready { leaf.grad = grad }
+      leaf.gradient.clear()
+    }
+  }
+
+  /// Copies rows of whole arrays into the inputs: row r of input i becomes data[i][rows[r]].
+  public func load(_ data: [Tensor], rows: UnsafePointer<Int64>) {
+    for (input, source) in zip(inputs, data) {
+      let batch = input.shape[0]
+      let rowBytes = batch == 0 ? 0 : input.byteCount / batch
+      for r in 0..<batch {
+        (input.pointer + r * rowBytes).copyMemory(from: source.pointer + Int(rows[r]) * rowBytes, byteCount: rowBytes)
+      }
+    }
+  }
+
+  /// What `load` relies on.
+  public func check(_ data: [Tensor], rows: UnsafePointer<Int64>, _ count: Int, batch: Int) throws {
+    guard data.count == inputs.count else {
+      throw Failure.value("the program takes \(inputs.count) arrays, got \(data.count)")
+    }
+    for (i, (input, source)) in zip(inputs, data).enumerated() {
+      guard input.rank >= 1, source.rank == input.rank, source.shape.dropFirst() == input.shape.dropFirst(),
+        source.dtype == input.dtype, input.shape[0] == batch
+      else {
+        throw Failure.shape(
+          "array \(i) has shape \(describe(source.shape)) and dtype \(source.dtype.name); the program was recorded for "
+            + "batches \(describe(input.shape)) of \(input.dtype.name)")
+      }
+    }
+    let length = data.map { $0.shape[0] }.min() ?? 0
+    for i in 0..<count where rows[i] < 0 || rows[i] >= length {
+      throw Failure.value("indices: row \(rows[i]) is outside the data, which has \(length) rows")
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import CVector
+import Kernels
+import Synchronization
+
+/// The operations that a thread runs between `begin` and `end`, in order.
+public final class Recorder: @unchecked Sendable {
+  struct Step {
+    let op: Op
+    let inputs: [Tensor]
+    let output: Tensor
+  }
+
+  static let active = Mutex<[Int64: Recorder]>([:])
+  private static let counter = Atomic<Int64>(0)
+
+  let inputs: [Tensor]
+  private(set) var steps: [Step] = []
+  let firstStream: UInt64
+
+  private init(_ inputs: [Tensor]) {
+    self.inputs = inputs
+    firstStream = Context.stream
+  }
+
+  func append(_ op: Op, _ inputs: [Tensor], _ output: Tensor) {
+    steps.append(Step(op: op, inputs: inputs, output: output))
+  }
+
+  public static func begin(_ inputs: [Tensor]) throws {
+    guard !Context.isRecording else {
+      throw Failure(.recording, "this thread is already recording a program")
+    }
+    let number = counter.add(1, ordering: .relaxed).newValue
+    let recorder = Recorder(inputs)
+    active.withLock { $0[number] = recorder }
+    cv_thread().pointee.recording = number
+  }
+
+  /// Ends the recording; `outputs[0]` is the loss.
+  public static func end(_ outputs: [Tensor]) throws -> Program {
+    let recorder = try take()
+    return try Program(recorder, outputs)
+  }
+
+  public static func abort() { _ = try? take() }
+
+  private static func take() throws -> Recorder {
+    let number = cv_thread().pointee.recording
+    guard number != 0, let recorder = active.withLock({ $0.removeValue(forKey: number) }) else {
+      throw Failure(.recording, "this thread is not recording a program")
+    }
+    cv_thread().pointee.recording = 0
+    return recorder
+  }
+}

@@ -1,0 +1,140 @@
+import Kernels
+import Synchronization
+
+/// A contiguous row-major array, and its place in the graph that made it.
+///
+/// Beside its value a tensor has room for what sweeps leave on it: the gradient, K stacked tangents, and the K tangents
+/// of the gradient. A buffer that is not `ready` is structurally zero; it may still hold memory from an earlier sweep.
+public final class Tensor: @unchecked Sendable {
+  public let shape: [Int]
+  public let dtype: DType
+  public let storage: Storage
+  public var requiresGrad: Bool
+  /// What `backward` has added up, for leaves.
+  public var grad: Tensor?
+
+  var op: Op?
+  var inputs: [Tensor]
+  let order: UInt64
+
+  var gradient = SweepBuffer()
+  var tangent = SweepBuffer()
+  var gradientTangent = SweepBuffer()
+
+  private static let counter = Atomic<UInt64>(0)
+
+  public init(shape: [Int], dtype: DType, storage: Storage, requiresGrad: Bool = false) {
+    self.shape = shape
+    self.dtype = dtype
+    self.storage = storage
+    self.requiresGrad = requiresGrad
+    inputs = []
+    order = Tensor.counter.add(1, ordering: .relaxed).newValue
+  }
+
+  public convenience init(shape: [Int], dtype: DType, requiresGrad: Bool = false) {
+    let bytes = shape.reduce(1, *) * dtype.byteCount
+    self.init(shape: shape, dtype: dtype, storage: Storage(byteCount: bytes), requiresGrad: requiresGrad)
+  }
+
+  public convenience init(zeros shape: [Int], dtype: DType) {
+    let bytes = shape.reduce(1, *) * dtype.byteCount
+    self.init(shape: shape, dtype: dtype, storage: Storage(zeroed: bytes))
+  }
+
+  public var count: Int { shape.reduce(1, *) }
+  public var rank: Int { shape.count }
+  public var byteCount: Int { count * dtype.byteCount }
+  public var pointer: UnsafeMutableRawPointer { storage.pointer }
+  public var isLeaf: Bool { op == nil }
+
+  /// The same data outside the graph.
+  public func detached() -> Tensor { Tensor(shape: shape, dtype: dtype, storage: storage) }
+
+  /// A graph is as deep as the computation was long: let go of it without recursion.
+  deinit {
+    guard !inputs.isEmpty else { return }
+    var pending = inputs
+    inputs = []
+    while var tensor = pending.popLast() {
+      if isKnownUniquelyReferenced(&tensor) {
+        pending.append(contentsOf: tensor.inputs)
+        tensor.inputs = []
+      }
+    }
+  }
+
+  public func assign(_ source: Tensor) throws {
+    guard source.shape == shape else {
+      throw Failure.shape("assign: expected shape \(describe(shape)), got \(describe(source.shape))")
+    }
+    guard source.dtype == dtype else {
+      throw Failure.type("assign: expected dtype \(dtype.name), got \(source.dtype.name)")
+    }
+    if source.storage !== storage { storage.copyContents(from: source.storage) }
+  }
+
+  /// The single element, in double precision.
+  public var scalarValue: Double {
+    var result = 0.0
+    withUnsafeMutablePointer(to: &result) { castElements(dtype, pointer, .float64, $0, 1) }
+    return result
+  }
+}
+
+/// Memory that a sweep writes: the first contribution overwrites, later ones add.
+struct SweepBuffer {
+  var storage: Storage?
+  var ready = false
+
+  var pointer: UnsafeMutableRawPointer { storage!.pointer }
+
+  /// Memory of at least `byteCount`, and whether to add to what it holds.
+  mutating func receive(_ byteCount: Int) -> (pointer: UnsafeMutableRawPointer, accumulate: Bool) {
+    if storage == nil || storage!.byteCount < byteCount {
+      precondition(!ready)
+      storage = Storage(byteCount: byteCount)
+    }
+    let accumulate = ready
+    ready = true
+    return (storage!.pointer, accumulate)
+  }
+
+  mutating func clear() {
+    storage = nil
+    ready = false
+  }
+}
+
+/// A shape as Python writes it.
+public func describe(_ shape: [Int]) -> String {
+  shape.count == 1 ? "(\(shape[0]),)" : "(" + shape.map(String.init).joined(separator: ", ") + ")"
+}
+
+/// Row-major strides, in elements.
+func contiguousStrides(_ shape: [Int]) -> [Int] {
+  var strides = [Int](repeating: 1, count: shape.count)
+  for axis in shape.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * shape[axis + 1] }
+  return strides
+}
+
+func broadcastShape(_ name: String, _ a: [Int], _ b: [Int]) throws -> [Int] {
+  let rank = max(a.count, b.count)
+  return try (0..<rank).map { axis in
+    let x = axis < rank - a.count ? 1 : a[axis - rank + a.count]
+    let y = axis < rank - b.count ? 1 : b[axis - rank + b.count]
+    guard x == y || x == 1 || y == 1 else {
+      throw Failure.shape("\(name): shapes \(describe(a)) and \(describe(b)) do not broadcast")
+    }
+    return x == 1 ? y : x
+  }
+}
+
+/// Strides that read an array of `shape` as if it had `target`: 0 along repeated axes.
+func broadcastStrides(_ shape: [Int], to target: [Int]) -> [Int] {
+  let own = contiguousStrides(shape)
+  let missing = target.count - shape.count
+  return target.indices.map { axis in
+    axis < missing || shape[axis - missing] == 1 ? 0 : own[axis - missing]
+  }
+}

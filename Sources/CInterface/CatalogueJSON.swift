@@ -1,0 +1,101 @@
+import Adaptation
+import Autodiff
+import Kernels
+import Optimization
+
+/// What the library knows of itself, as JSON.
+func catalogueJSON(_ kind: String) throws -> String {
+  switch kind {
+  case "operations":
+    return array(
+      Catalogue.operations.map { operation in
+        object([
+          ("name", quoted(operation.name)), ("family", quoted(operation.family.rawValue)),
+          ("arguments", array(operation.arguments.map(quoted))),
+          ("examples", array(operation.examples.map(example))),
+        ])
+      })
+  case "directions":
+    return array(DirectionCatalogue.directions.map { object(fields($0.card)) })
+  case "rates":
+    return array(
+      RateCatalogue.machines.map { machine in
+        object(
+          fields(machine.card) + [
+            ("probes", "\(machine.probes)"), ("needs_loss", "\(machine.needsLoss)"),
+            ("uses_window", "\(machine.usesWindow)"),
+          ])
+      })
+  case "config":
+    let blas = blasDescription()
+    return object([
+      ("blas", quoted(blas.library)), ("blas_core", quoted(blas.core)),
+      ("threads", "\(ThreadPool.shared.threads)"), ("instruction_set", quoted(instructionSet)),
+    ])
+  default:
+    throw Failure.value("there is no catalogue '\(kind)'; known: operations, directions, rates, config")
+  }
+}
+
+#if arch(x86_64)
+  private let instructionSet = "x86-64-v3"
+#else
+  private let instructionSet = "portable"
+#endif
+
+private func fields(_ card: Card) -> [(String, String)] {
+  [
+    ("name", quoted(card.name)), ("title", quoted(card.title)), ("paper", quoted(card.paper)),
+    ("cost", quoted(card.cost)),
+    (
+      "arguments",
+      array(
+        card.arguments.map { argument in
+          object([
+            ("name", quoted(argument.name)), ("default", argument.default.map(number) ?? "null"),
+            ("bounds", quoted("\(argument.bounds)")), ("meaning", quoted(argument.meaning)),
+          ])
+        })
+    ),
+  ]
+}
+
+private func example(_ example: Operation.Example) -> String {
+  object([
+    ("shapes", array(example.shapes.map { array($0.map(String.init)) })),
+    ("domain", quoted("\(example.domain)")),
+    (
+      "attributes",
+      object(
+        example.attributes.sorted { $0.key < $1.key }.map { key, value in
+          switch value {
+          case .numbers(let numbers): (key, array(numbers.map(number)))
+          case .text(let text): (key, quoted(text))
+          }
+        })
+    ),
+  ])
+}
+
+private func number(_ x: Double) -> String {
+  x.isFinite ? "\(x)" : x > 0 ? "Infinity" : x < 0 ? "-Infinity" : "NaN"
+}
+
+private func quoted(_ text: String) -> String {
+  var result = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\"": result += "\\\""
+    case "\\": result += "\\\\"
+    case "\n": result += "\\n"
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result + "\""
+}
+
+private func array(_ items: [String]) -> String { "[" + items.joined(separator: ", ") + "]" }
+
+private func object(_ items: [(String, String)]) -> String {
+  "{" + items.map { "\(quoted($0.0)): \($0.1)" }.joined(separator: ", ") + "}"
+}

@@ -1,0 +1,53 @@
+import Autodiff
+import CLRSwift
+import Kernels
+
+@c @implementation
+public func lrs_version() -> UnsafePointer<CChar>! {
+  texts.set("0.1.0")
+  return texts.get()
+}
+
+@c @implementation
+public func lrs_catalogue(_ out: UnsafeMutablePointer<UnsafePointer<CChar>?>!, _ kind: UnsafePointer<CChar>!) -> lrs_status
+{
+  succeeds {
+    let out = try place(out, "out")
+    texts.set(try catalogueJSON(try text(kind, "kind")))
+    out.pointee = texts.get()
+  }
+}
+
+@c @implementation
+public func lrs_set_threads(_ count: Int32) -> lrs_status {
+  succeeds {
+    guard count >= 1, count <= 1024 else {
+      throw Failure.value("the number of threads must be between 1 and 1024, got \(count)")
+    }
+    ThreadPool.shared.threads = Int(count)
+  }
+}
+
+@c @implementation
+public func lrs_get_threads() -> Int32 { Int32(ThreadPool.shared.threads) }
+
+@c @implementation
+public func lrs_set_grad_enabled(_ enabled: Bool) -> Bool {
+  defer { Context.gradientsEnabled = enabled }
+  return Context.gradientsEnabled
+}
+
+@c @implementation
+public func lrs_get_grad_enabled() -> Bool { Context.gradientsEnabled }
+
+@c @implementation
+public func lrs_random_set(_ seed: UInt64, _ offset: UInt64) {
+  Context.seed = seed
+  Context.stream = offset
+}
+
+@c @implementation
+public func lrs_random_get(_ seed: UnsafeMutablePointer<UInt64>!, _ offset: UnsafeMutablePointer<UInt64>!) {
+  seed?.pointee = Context.seed
+  offset?.pointee = Context.stream
+}

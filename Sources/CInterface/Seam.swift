@@ -1,0 +1,77 @@
+import CLRSwift
+import Kernels
+
+/// The one place where Swift errors become status codes, and handles become objects.
+
+/// Messages outlive the call that made them until the thread's next failure.
+private let messages = ThreadTexts()
+let texts = ThreadTexts()
+
+func succeeds(_ body: () throws -> Void) -> lrs_status {
+  do {
+    try body()
+    return lrs_status(LRS_OK)
+  } catch let failure as Failure {
+    messages.set(failure.message)
+    return failure.kind.rawValue
+  } catch {
+    messages.set("internal error: \(error)")
+    return lrs_status(LRS_INTERNAL_ERROR)
+  }
+}
+
+@c @implementation
+public func lrs_last_error() -> UnsafePointer<CChar>! { messages.get() }
+
+/// A handle owns one reference to its object.
+func retain<Object: AnyObject>(_ object: Object) -> OpaquePointer {
+  OpaquePointer(Unmanaged.passRetained(object).toOpaque())
+}
+
+func release<Object: AnyObject>(_ handle: OpaquePointer?, _: Object.Type) {
+  guard let handle else { return }
+  Unmanaged<Object>.fromOpaque(UnsafeRawPointer(handle)).release()
+}
+
+func object<Object: AnyObject>(_ handle: OpaquePointer?, _: Object.Type, _ name: String) throws -> Object {
+  guard let handle else { throw Failure.value("\(name) must not be NULL") }
+  return Unmanaged<Object>.fromOpaque(UnsafeRawPointer(handle)).takeUnretainedValue()
+}
+
+func objects<Object: AnyObject>(
+  _ handles: UnsafePointer<OpaquePointer?>?, _ count: Int, _ type: Object.Type, _ name: String
+) throws -> [Object] {
+  if count == 0 { return [] }
+  guard let handles else { throw Failure.value("\(name) must not be NULL") }
+  return try (0..<count).map { try object(handles[$0], type, "\(name)[\($0)]") }
+}
+
+/// An out-pointer, which must be given.
+func place<T>(_ pointer: UnsafeMutablePointer<T>?, _ name: String) throws -> UnsafeMutablePointer<T> {
+  guard let pointer else { throw Failure.value("\(name) must not be NULL") }
+  return pointer
+}
+
+func text(_ pointer: UnsafePointer<CChar>?, _ name: String) throws -> String {
+  guard let pointer else { throw Failure.value("\(name) must not be NULL") }
+  return String(cString: pointer)
+}
+
+func attributes(_ owner: String, _ list: UnsafePointer<lrs_attribute>?, _ count: Int) throws -> Attributes {
+  var values: [String: Attributes.Value] = [:]
+  if count > 0 && list == nil { throw Failure.value("attributes must not be NULL") }
+  for i in 0..<count {
+    let attribute = list![i]
+    let key = try text(attribute.key, "the key of attribute \(i)")
+    if let string = attribute.text {
+      values[key] = .text(String(cString: string))
+    } else if let numbers = attribute.values {
+      values[key] = .numbers(Array(UnsafeBufferPointer(start: numbers, count: attribute.count)))
+    } else if attribute.count == 0 {
+      values[key] = .numbers([])
+    } else {
+      throw Failure.value("attribute '\(key)' has neither numbers nor text")
+    }
+  }
+  return Attributes(owner, values)
+}

@@ -1,0 +1,190 @@
+import Autodiff
+import CLRSwift
+import Kernels
+
+/// A tensor handle. Its shape lives as long as it does, as C sees it.
+final class TensorHandle {
+  let tensor: Tensor
+  let shape: UnsafeMutablePointer<Int64>
+
+  init(_ tensor: Tensor) {
+    self.tensor = tensor
+    shape = .allocate(capacity: max(1, tensor.rank))
+    for (axis, extent) in tensor.shape.enumerated() { shape[axis] = Int64(extent) }
+  }
+
+  deinit { shape.deallocate() }
+}
+
+func tensor(_ handle: OpaquePointer?, _ name: String = "tensor") throws -> Tensor {
+  try object(handle, TensorHandle.self, name).tensor
+}
+
+func tensors(_ handles: UnsafePointer<OpaquePointer?>?, _ count: Int, _ name: String) throws -> [Tensor] {
+  try objects(handles, count, TensorHandle.self, name).map(\.tensor)
+}
+
+func handle(_ tensor: Tensor) -> OpaquePointer { retain(TensorHandle(tensor)) }
+
+@c @implementation
+public func lrs_tensor_create(
+  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ dtype: lrs_dtype, _ rank: Int32, _ shape: UnsafePointer<Int64>!,
+  _ data: UnsafeRawPointer!, _ requires_grad: Bool
+) -> lrs_status {
+  succeeds {
+    let out = try place(out, "out")
+    guard let type = DType(rawValue: dtype) else { throw Failure.type("there is no dtype \(dtype)") }
+    guard rank >= 0, rank <= 16, rank == 0 || shape != nil else {
+      throw Failure.shape("a tensor has between 0 and 16 axes, got \(rank)")
+    }
+    var extents: [Int] = []
+    var bytes = type.byteCount
+    for axis in 0..<Int(rank) {
+      let extent = Int(shape[axis])
+      let (product, overflow) = bytes.multipliedReportingOverflow(by: max(1, extent))
+      guard extent >= 0, !overflow, product < 1 << 46 else {
+        throw Failure.shape("axis \(axis) of a tensor cannot have \(extent) elements")
+      }
+      bytes = product
+      extents.append(extent)
+    }
+    guard !requires_grad || type.isFloating else {
+      throw Failure.type("only float32 and float64 tensors can require gradients, got \(type.name)")
+    }
+    let tensor = data == nil ? Tensor(zeros: extents, dtype: type) : Tensor(shape: extents, dtype: type)
+    if let data { tensor.pointer.copyMemory(from: data, byteCount: tensor.byteCount) }
+    tensor.requiresGrad = requires_grad
+    out.pointee = handle(tensor)
+  }
+}
+
+@c @implementation
+public func lrs_tensor_destroy(_ tensor: OpaquePointer!) { release(tensor, TensorHandle.self) }
+
+@c @implementation
+public func lrs_tensor_describe(_ out: UnsafeMutablePointer<lrs_description>!, _ tensor: OpaquePointer!) -> lrs_status {
+  succeeds {
+    let box = try object(tensor, TensorHandle.self, "tensor")
+    let t = box.tensor
+    try place(out, "out").pointee = lrs_description(
+      dtype: t.dtype.rawValue, rank: Int32(t.rank), shape: box.shape, size: Int64(t.count),
+      requires_grad: t.requiresGrad, is_leaf: t.isLeaf)
+  }
+}
+
+@c @implementation
+public func lrs_tensor_data(
+  _ out: UnsafeMutablePointer<UnsafeMutableRawPointer?>!, _ tensor: OpaquePointer!
+) -> lrs_status {
+  succeeds {
+    let t = try CInterface.tensor(tensor)
+    guard !Context.isRecording else {
+      throw Failure(
+        .recording, "a tensor's value cannot be read while a program is recorded: the value of another batch would differ")
+    }
+    try place(out, "out").pointee = t.pointer
+  }
+}
+
+@c @implementation
+public func lrs_tensor_detach(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ tensor: OpaquePointer!) -> lrs_status {
+  succeeds { try place(out, "out").pointee = handle(try CInterface.tensor(tensor).detached()) }
+}
+
+@c @implementation
+public func lrs_tensor_assign(_ tensor: OpaquePointer!, _ source: OpaquePointer!) -> lrs_status {
+  succeeds { try CInterface.tensor(tensor).assign(try CInterface.tensor(source, "source")) }
+}
+
+@c @implementation
+public func lrs_tensor_set_requires_grad(_ tensor: OpaquePointer!, _ requires_grad: Bool) -> lrs_status {
+  succeeds {
+    let t = try CInterface.tensor(tensor)
+    guard !requires_grad || t.dtype.isFloating else {
+      throw Failure.type("only float32 and float64 tensors can require gradients, got \(t.dtype.name)")
+    }
+    guard t.isLeaf || requires_grad else {
+      throw Failure.value("requires_grad can be turned off for leaf tensors only; use detach()")
+    }
+    t.requiresGrad = requires_grad
+  }
+}
+
+@c @implementation
+public func lrs_tensor_get_grad(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ tensor: OpaquePointer!) -> lrs_status {
+  succeeds { try place(out, "out").pointee = try CInterface.tensor(tensor).grad.map(handle) }
+}
+
+@c @implementation
+public func lrs_tensor_set_grad(_ tensor: OpaquePointer!, _ gradient: OpaquePointer!) -> lrs_status {
+  succeeds {
+    let t = try CInterface.tensor(tensor)
+    let g = gradient == nil ? nil : try CInterface.tensor(gradient, "gradient")
+    if let g, g.shape != t.shape || g.dtype != t.dtype {
+      throw Failure.shape(
+        "grad must have shape \(describe(t.shape)) and dtype \(t.dtype.name), got \(describe(g.shape)) and "
+          + g.dtype.name)
+    }
+    t.grad = g
+  }
+}
+
+@c @implementation
+public func lrs_apply(
+  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ operation: UnsafePointer<CChar>!,
+  _ inputs: UnsafePointer<OpaquePointer?>!, _ input_count: Int, _ list: UnsafePointer<lrs_attribute>!,
+  _ attribute_count: Int
+) -> lrs_status {
+  succeeds {
+    let out = try place(out, "out")
+    let name = try text(operation, "operation")
+    let arguments = try attributes(name, list, attribute_count)
+    out.pointee = handle(try apply(name, try tensors(inputs, input_count, "inputs"), arguments.values))
+  }
+}
+
+@c @implementation
+public func lrs_backward(_ output: OpaquePointer!, _ seed: OpaquePointer!) -> lrs_status {
+  succeeds {
+    try Derivatives.backward(try tensor(output, "output"), seed: seed == nil ? nil : try tensor(seed, "seed"))
+  }
+}
+
+@c @implementation
+public func lrs_gradients(
+  _ outs: UnsafeMutablePointer<OpaquePointer?>!, _ output: OpaquePointer!, _ seed: OpaquePointer!,
+  _ with_respect_to: UnsafePointer<OpaquePointer?>!, _ count: Int
+) -> lrs_status {
+  succeeds {
+    let outs = try place(outs, "outs")
+    let results = try Derivatives.gradients(
+      try tensor(output, "output"), seed: seed == nil ? nil : try tensor(seed, "seed"),
+      try tensors(with_respect_to, count, "with_respect_to"))
+    for (i, result) in results.enumerated() { outs[i] = result.map(handle) }
+  }
+}
+
+@c @implementation
+public func lrs_jvp(
+  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ output: OpaquePointer!, _ inputs: UnsafePointer<OpaquePointer?>!,
+  _ tangents: UnsafePointer<OpaquePointer?>!, _ count: Int
+) -> lrs_status {
+  succeeds {
+    let result = try Derivatives.jvp(
+      try tensor(output, "output"), try tensors(inputs, count, "inputs"), try tensors(tangents, count, "tangents"))
+    try place(out, "out").pointee = handle(result)
+  }
+}
+
+@c @implementation
+public func lrs_hvp(
+  _ outs: UnsafeMutablePointer<OpaquePointer?>!, _ output: OpaquePointer!, _ inputs: UnsafePointer<OpaquePointer?>!,
+  _ vectors: UnsafePointer<OpaquePointer?>!, _ count: Int
+) -> lrs_status {
+  succeeds {
+    let outs = try place(outs, "outs")
+    let results = try Derivatives.hvp(
+      try tensor(output, "output"), try tensors(inputs, count, "inputs"), try tensors(vectors, count, "vectors"))
+    for (i, result) in results.enumerated() { outs[i] = handle(result) }
+  }
+}

@@ -1,0 +1,175 @@
+/* The C ABI of lrswift.
+ *
+ * Every function that can fail returns an lrs_status; results leave through
+ * pointers that come first. After a failure lrs_last_error() holds the message
+ * of this thread, and nothing has been changed. Handles are incomplete structs:
+ * whoever receives one destroys it; destructors accept NULL. No function traps,
+ * throws, exits or calls back.
+ *
+ * Operations, update rules and rate adapters cross by name, with attributes as
+ * (key, values) pairs; lrs_catalogue() describes them, so this header does not
+ * grow with them.
+ */
+#ifndef LRSWIFT_H
+#define LRSWIFT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct lrs_tensor lrs_tensor;
+typedef struct lrs_program lrs_program;
+typedef struct lrs_optimizer lrs_optimizer;
+typedef struct lrs_finder lrs_finder;
+typedef struct lrs_search lrs_search;
+
+typedef int32_t lrs_status;
+enum {
+  LRS_OK = 0,
+  LRS_VALUE_ERROR = 1,
+  LRS_SHAPE_ERROR = 2,
+  LRS_TYPE_ERROR = 3,
+  LRS_RECORDING_ERROR = 4,
+  LRS_DIVERGED = 5,
+  LRS_MEMORY_ERROR = 6,
+  LRS_INTERNAL_ERROR = 7
+};
+
+typedef int32_t lrs_dtype;
+enum { LRS_FLOAT32 = 0, LRS_FLOAT64 = 1, LRS_INT64 = 2, LRS_UINT8 = 3, LRS_BOOL = 4 };
+
+/* One named argument: numbers (integers, flags and lists included), a text, or a tensor. */
+typedef struct {
+  const char *key;
+  const double *values; /* count numbers; NULL when text is given */
+  size_t count;
+  const char *text; /* NULL when numbers are given */
+} lrs_attribute;
+
+/* What a tensor is. Pointers stay valid as long as the tensor. */
+typedef struct {
+  lrs_dtype dtype;
+  int32_t rank;
+  const int64_t *shape;
+  int64_t size;
+  bool requires_grad;
+  bool is_leaf;
+} lrs_description;
+
+/* What an optimizer wants next, or what it did. */
+typedef struct {
+  int32_t kind; /* 0 done, 1 evaluate the loss, 2 evaluate the loss and its gradients */
+  bool skipped; /* the step was skipped: loss or gradient not finite */
+  double rate;  /* mean rate taken */
+  double low, high; /* smallest and largest rate taken */
+} lrs_request;
+
+/* ---- library ---- */
+const char *lrs_last_error(void);
+const char *lrs_version(void);
+/* kind: "operations", "directions", "rates", "config"; a JSON text, valid until this thread's next call. */
+lrs_status lrs_catalogue(const char **out, const char *kind);
+lrs_status lrs_set_threads(int32_t count);
+int32_t lrs_get_threads(void);
+/* Modes and the random state are per thread. */
+bool lrs_set_grad_enabled(bool enabled);
+bool lrs_get_grad_enabled(void);
+void lrs_random_set(uint64_t seed, uint64_t offset);
+void lrs_random_get(uint64_t *seed, uint64_t *offset);
+
+/* ---- tensors ---- */
+/* Copies size elements from data; NULL data gives zeros. */
+lrs_status lrs_tensor_create(lrs_tensor **out, lrs_dtype dtype, int32_t rank, const int64_t *shape,
+                             const void *data, bool requires_grad);
+void lrs_tensor_destroy(lrs_tensor *tensor);
+lrs_status lrs_tensor_describe(lrs_description *out, const lrs_tensor *tensor);
+/* Contiguous row-major data. Fails while recording if the value depends on the recorded inputs. */
+lrs_status lrs_tensor_data(void **out, lrs_tensor *tensor);
+lrs_status lrs_tensor_detach(lrs_tensor **out, lrs_tensor *tensor); /* shares the data */
+lrs_status lrs_tensor_assign(lrs_tensor *tensor, const lrs_tensor *source); /* same shape and dtype */
+lrs_status lrs_tensor_set_requires_grad(lrs_tensor *tensor, bool requires_grad);
+/* *out is NULL when there is no gradient. */
+lrs_status lrs_tensor_get_grad(lrs_tensor **out, lrs_tensor *tensor);
+lrs_status lrs_tensor_set_grad(lrs_tensor *tensor, lrs_tensor *gradient); /* NULL clears */
+
+/* ---- operations and derivatives ---- */
+lrs_status lrs_apply(lrs_tensor **out, const char *operation, lrs_tensor *const *inputs,
+                     size_t input_count, const lrs_attribute *attributes, size_t attribute_count);
+/* Adds to the grad of every leaf. seed: NULL for a scalar. */
+lrs_status lrs_backward(lrs_tensor *output, lrs_tensor *seed);
+/* outs[i]: gradient of output with respect to with_respect_to[i]; NULL where it does not depend on it. */
+lrs_status lrs_gradients(lrs_tensor **outs, lrs_tensor *output, lrs_tensor *seed,
+                         lrs_tensor *const *with_respect_to, size_t count);
+/* tangents[i]: [K, *inputs[i].shape]; *out: [K, *output.shape]. */
+lrs_status lrs_jvp(lrs_tensor **out, lrs_tensor *output, lrs_tensor *const *inputs,
+                   lrs_tensor *const *tangents, size_t count);
+/* Hessian of the scalar output times K stacked vectors; shapes as in lrs_jvp. */
+lrs_status lrs_hvp(lrs_tensor **outs, lrs_tensor *output, lrs_tensor *const *inputs,
+                   lrs_tensor *const *vectors, size_t count);
+
+/* ---- programs: a recorded loss, replayed on other batches ---- */
+lrs_status lrs_record_begin(lrs_tensor *const *inputs, size_t count);
+/* Ends the recording; outputs[0] is the loss, the others are kept for reading. */
+lrs_status lrs_record_end(lrs_program **out, lrs_tensor *const *outputs, size_t count);
+void lrs_record_abort(void);
+void lrs_program_destroy(lrs_program *program);
+/* Runs up to step_count steps of optimizer on batches of rows of data[i] named by indices
+ * [step_count, batch], until seconds have passed. losses: [step_count]; rates: [step_count, 3]
+ * (mean, low, high). optimizer NULL: forward only. steps_done counts whole steps. */
+lrs_status lrs_program_run(size_t *steps_done, double *losses, double *rates, lrs_program *program,
+                           lrs_optimizer *optimizer, lrs_tensor *const *data, size_t data_count,
+                           const int64_t *indices, size_t step_count, size_t batch, double seconds);
+
+/* ---- optimizers: a direction and a rate ---- */
+lrs_status lrs_optimizer_create(lrs_optimizer **out, const char *direction,
+                                const lrs_attribute *direction_attributes, size_t direction_count,
+                                const char *rate, const lrs_attribute *rate_attributes,
+                                size_t rate_count);
+void lrs_optimizer_destroy(lrs_optimizer *optimizer);
+/* attributes override the direction's for this group ("lr" overrides a constant rate). */
+lrs_status lrs_optimizer_add_group(lrs_optimizer *optimizer, lrs_tensor *const *parameters,
+                                   const char *const *names, size_t count,
+                                   const lrs_attribute *attributes, size_t attribute_count);
+/* A step on the gradients that the parameters hold: begin, then answer until kind is 0. */
+lrs_status lrs_optimizer_begin(lrs_request *out, lrs_optimizer *optimizer, double loss, bool may_probe);
+lrs_status lrs_optimizer_answer(lrs_request *out, lrs_optimizer *optimizer, double loss);
+/* Between begin and done: puts parameters and state back as they were before begin. */
+void lrs_optimizer_abort(lrs_optimizer *optimizer);
+lrs_status lrs_optimizer_zero_grad(lrs_optimizer *optimizer);
+/* rates: one per parameter, in the order they were added. */
+lrs_status lrs_optimizer_rates(double *rates, size_t count, lrs_optimizer *optimizer);
+/* key: "step", "skipped_steps", "max_skipped", "steps_per_epoch", "scope" (0 all, 1 group, 2 tensor), "probes" */
+lrs_status lrs_optimizer_get(double *out, lrs_optimizer *optimizer, const char *key);
+lrs_status lrs_optimizer_set(lrs_optimizer *optimizer, const char *key, double value);
+/* The state as a flat list of named tensors; *name is NULL past the end. */
+lrs_status lrs_optimizer_state(lrs_tensor **out, const char **name, lrs_optimizer *optimizer, size_t index);
+lrs_status lrs_optimizer_load(lrs_optimizer *optimizer, const char *const *names,
+                              lrs_tensor *const *values, size_t count);
+
+/* ---- finding an initial rate (ALRS) ---- */
+lrs_status lrs_search_create(lrs_search **out, const lrs_attribute *attributes, size_t count);
+void lrs_search_destroy(lrs_search *search);
+lrs_status lrs_search_signal(lrs_search *search, int32_t direction); /* +1 increase, -1 decrease */
+/* key: "value", "done", "signals", "phase", "lower", "upper" */
+lrs_status lrs_search_get(double *out, lrs_search *search, const char *key);
+/* window: gradients per signal. The optimizer supplies the direction; its rate is ignored.
+ * attributes: "window" (gradients per signal), "accumulate" (the A-reset reading), "count_first_zero". */
+lrs_status lrs_finder_create(lrs_finder **out, lrs_optimizer *optimizer, lrs_search *search,
+                             const lrs_attribute *attributes, size_t count);
+void lrs_finder_destroy(lrs_finder *finder); /* puts the parameters back */
+/* One batch by hand: displace the parameters, evaluate loss and gradients, observe. */
+lrs_status lrs_finder_displace(lrs_finder *finder);
+lrs_status lrs_finder_observe(double *gradient, lrs_finder *finder, double loss);
+/* As lrs_program_run; gradients and values: [step_count], the LR gradient and the rate in use. */
+lrs_status lrs_finder_run(size_t *steps_done, double *gradients, double *values, lrs_finder *finder,
+                          lrs_program *program, lrs_tensor *const *data, size_t data_count,
+                          const int64_t *indices, size_t step_count, size_t batch, double seconds);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,78 @@
+/* Vector operations that the Swift standard library lacks or does not vectorise.
+ * The ext_vector types arrive in Swift as SIMD16<Float> and SIMD8<Double>. */
+#ifndef CVECTOR_H
+#define CVECTOR_H
+
+#include <math.h>
+#include <stdint.h>
+
+typedef float cv_f32 __attribute__((ext_vector_type(16)));
+typedef int32_t cv_i32 __attribute__((ext_vector_type(16)));
+typedef double cv_f64 __attribute__((ext_vector_type(8)));
+typedef int64_t cv_i64 __attribute__((ext_vector_type(8)));
+typedef float cv_f32x8 __attribute__((ext_vector_type(8)));
+
+#define CV_INLINE static inline __attribute__((always_inline))
+
+CV_INLINE cv_f32 cv_sqrt_f32(cv_f32 x) { return __builtin_elementwise_sqrt(x); }
+CV_INLINE cv_f64 cv_sqrt_f64(cv_f64 x) { return __builtin_elementwise_sqrt(x); }
+CV_INLINE cv_f32 cv_abs_f32(cv_f32 x) { return __builtin_elementwise_abs(x); }
+CV_INLINE cv_f64 cv_abs_f64(cv_f64 x) { return __builtin_elementwise_abs(x); }
+CV_INLINE cv_f32 cv_round_f32(cv_f32 x) { return __builtin_elementwise_roundeven(x); }
+CV_INLINE cv_f64 cv_round_f64(cv_f64 x) { return __builtin_elementwise_roundeven(x); }
+CV_INLINE cv_f32 cv_fma_f32(cv_f32 a, cv_f32 b, cv_f32 c) { return __builtin_elementwise_fma(a, b, c); }
+CV_INLINE cv_f64 cv_fma_f64(cv_f64 a, cv_f64 b, cv_f64 c) { return __builtin_elementwise_fma(a, b, c); }
+
+/* a > b ? x : y per lane. A NaN in a or b selects y. */
+CV_INLINE cv_f32 cv_select_greater_f32(cv_f32 a, cv_f32 b, cv_f32 x, cv_f32 y) {
+  cv_i32 mask = a > b;
+  return (cv_f32)(((cv_i32)x & mask) | ((cv_i32)y & ~mask));
+}
+CV_INLINE cv_f64 cv_select_greater_f64(cv_f64 a, cv_f64 b, cv_f64 x, cv_f64 y) {
+  cv_i64 mask = a > b;
+  return (cv_f64)(((cv_i64)x & mask) | ((cv_i64)y & ~mask));
+}
+
+/* 2^n for whole n within the normal range. */
+CV_INLINE cv_f32 cv_exp2_f32(cv_f32 n) {
+  return (cv_f32)((__builtin_convertvector(n, cv_i32) + 127) << 23);
+}
+CV_INLINE cv_f64 cv_exp2_f64(cv_f64 n) {
+  return (cv_f64)((__builtin_convertvector(n, cv_i64) + 1023) << 52);
+}
+/* x = mantissa * 2^exponent with mantissa in [1, 2), for positive normal x. */
+CV_INLINE cv_f32 cv_exponent_f32(cv_f32 x) {
+  return __builtin_convertvector(((cv_i32)x >> 23) - 127, cv_f32);
+}
+CV_INLINE cv_f64 cv_exponent_f64(cv_f64 x) {
+  return __builtin_convertvector(((cv_i64)x >> 52) - 1023, cv_f64);
+}
+CV_INLINE cv_f32 cv_mantissa_f32(cv_f32 x) {
+  return (cv_f32)(((cv_i32)x & 0x007fffff) | 0x3f800000);
+}
+CV_INLINE cv_f64 cv_mantissa_f64(cv_f64 x) {
+  return (cv_f64)(((cv_i64)x & 0x000fffffffffffffLL) | 0x3ff0000000000000LL);
+}
+
+CV_INLINE cv_f64 cv_widen(cv_f32x8 x) { return __builtin_convertvector(x, cv_f64); }
+CV_INLINE cv_f64 cv_widen_low(cv_f32 x) { return __builtin_convertvector(x.lo, cv_f64); }
+CV_INLINE cv_f64 cv_widen_high(cv_f32 x) { return __builtin_convertvector(x.hi, cv_f64); }
+
+/* What each thread of the caller has for itself. */
+typedef struct {
+  int32_t threads; /* that serve it; 0: as many as there are cores */
+  int32_t gradients_off;
+  uint64_t seed;
+  uint64_t stream;   /* the next stream of random numbers */
+  int64_t recording; /* number of the recording in progress; 0: none */
+} cv_thread_state;
+cv_thread_state *cv_thread(void);
+
+/* Seconds of a clock that never goes back. */
+double cv_seconds(void);
+
+CV_INLINE double cv_log(double x) { return log(x); }
+CV_INLINE double cv_erf(double x) { return erf(x); }
+CV_INLINE double cv_pow(double x, double y) { return pow(x, y); }
+
+#endif

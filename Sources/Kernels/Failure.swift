@@ -1,0 +1,25 @@
+/// What went wrong, for the user of the library: the message names the argument, what was given and what is allowed.
+public struct Failure: Error, CustomStringConvertible {
+  public enum Kind: Int32, Sendable {
+    case value = 1
+    case shape = 2
+    case type = 3
+    case recording = 4
+    case diverged = 5
+    case memory = 6
+    case `internal` = 7
+  }
+
+  public let kind: Kind
+  public let message: String
+  public var description: String { message }
+
+  public init(_ kind: Kind, _ message: String) {
+    self.kind = kind
+    self.message = message
+  }
+
+  public static func value(_ message: String) -> Failure { Failure(.value, message) }
+  public static func shape(_ message: String) -> Failure { Failure(.shape, message) }
+  public static func type(_ message: String) -> Failure { Failure(.type, message) }
+}

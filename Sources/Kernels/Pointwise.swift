@@ -1,0 +1,105 @@
+/// A function of one number, stated once: its value and its first two derivatives, as lane arithmetic.
+/// `y` is the value at `x`, for functions whose derivatives are cheaper from it.
+public protocol PointwiseFunction {
+  static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L
+  static func first<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L
+  static func second<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L
+}
+
+/// The constants of a parametric function: scale and shift of an affine one, the exponent of a power.
+public struct PointwiseParameters: Sendable {
+  public var a: Double
+  public var b: Double
+  public init(_ a: Double = 0, _ b: Double = 0) {
+    self.a = a
+    self.b = b
+  }
+}
+
+/// The loops of one pointwise function for one element type.
+public struct PointwiseKernels: Sendable {
+  public typealias Raw = UnsafeRawPointer
+  public typealias RawOut = UnsafeMutableRawPointer
+  /// y = phi(x)
+  public let value: @Sendable (_ x: Raw, _ y: RawOut, _ n: Int, _ p: PointwiseParameters) -> Void
+  /// out (+)= phi'(x) v
+  public let first:
+    @Sendable (_ x: Raw, _ y: Raw, _ v: Raw, _ out: RawOut, _ n: Int, _ accumulate: Bool, _ p: PointwiseParameters)
+      -> Void
+  /// out += phi''(x) u v
+  public let second:
+    @Sendable (_ x: Raw, _ y: Raw, _ u: Raw, _ v: Raw, _ out: RawOut, _ n: Int, _ p: PointwiseParameters) -> Void
+
+  @inline(__always)
+  init<F: PointwiseFunction, T: Scalar>(_: F.Type, _: T.Type) {
+    value = { x, y, n, p in
+      let x = x.assumingMemoryBound(to: T.self)
+      let y = y.assumingMemoryBound(to: T.self)
+      parallelRanges(n) { low, high in pointwiseValue(F.self, x, y, low, high, p) }
+    }
+    first = { x, y, v, out, n, accumulate, p in
+      let x = x.assumingMemoryBound(to: T.self)
+      let y = y.assumingMemoryBound(to: T.self)
+      let v = v.assumingMemoryBound(to: T.self)
+      let out = out.assumingMemoryBound(to: T.self)
+      parallelRanges(n) { low, high in pointwiseFirst(F.self, x, y, v, out, low, high, accumulate, p) }
+    }
+    second = { x, y, u, v, out, n, p in
+      let x = x.assumingMemoryBound(to: T.self)
+      let y = y.assumingMemoryBound(to: T.self)
+      let u = u.assumingMemoryBound(to: T.self)
+      let v = v.assumingMemoryBound(to: T.self)
+      let out = out.assumingMemoryBound(to: T.self)
+      parallelRanges(n) { low, high in pointwiseSecond(F.self, x, y, u, v, out, low, high, p) }
+    }
+  }
+}
+
+@inline(__always)
+func pointwiseValue<F: PointwiseFunction, T: Scalar>(
+  _: F.Type, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ low: Int, _ high: Int, _ p: PointwiseParameters
+) {
+  let width = T.Vector.width
+  var i = low
+  while i &+ width <= high {
+    F.value(T.Vector.load(x + i), p).store(y + i)
+    i &+= width
+  }
+  if i < high { F.value(T.Vector.load(x + i, count: high - i), p).store(y + i, count: high - i) }
+}
+
+@inline(__always)
+func pointwiseFirst<F: PointwiseFunction, T: Scalar>(
+  _: F.Type, _ x: UnsafePointer<T>, _ y: UnsafePointer<T>, _ v: UnsafePointer<T>, _ out: UnsafeMutablePointer<T>,
+  _ low: Int, _ high: Int, _ accumulate: Bool, _ p: PointwiseParameters
+) {
+  let width = T.Vector.width
+  var i = low
+  while i &+ width <= high {
+    let d = F.first(T.Vector.load(x + i), T.Vector.load(y + i), p) * T.Vector.load(v + i)
+    (accumulate ? T.Vector.load(UnsafePointer(out + i)) + d : d).store(out + i)
+    i &+= width
+  }
+  if i < high {
+    let n = high - i
+    let d = F.first(T.Vector.load(x + i, count: n), T.Vector.load(y + i, count: n), p) * T.Vector.load(v + i, count: n)
+    (accumulate ? T.Vector.load(UnsafePointer(out + i), count: n) + d : d).store(out + i, count: n)
+  }
+}
+
+@inline(__always)
+func pointwiseSecond<F: PointwiseFunction, T: Scalar>(
+  _: F.Type, _ x: UnsafePointer<T>, _ y: UnsafePointer<T>, _ u: UnsafePointer<T>, _ v: UnsafePointer<T>,
+  _ out: UnsafeMutablePointer<T>, _ low: Int, _ high: Int, _ p: PointwiseParameters
+) {
+  let width = T.Vector.width
+  var i = low
+  while i < high {
+    let n = min(width, high &- i)
+    let x = T.Vector.load(x + i, count: n)
+    let y = T.Vector.load(y + i, count: n)
+    let uv = T.Vector.load(u + i, count: n) * T.Vector.load(v + i, count: n)
+    (T.Vector.load(UnsafePointer(out + i), count: n) + F.second(x, y, p) * uv).store(out + i, count: n)
+    i &+= width
+  }
+}

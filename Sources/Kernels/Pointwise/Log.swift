@@ -1,0 +1,9 @@
+/// Natural logarithm.
+enum Log: PointwiseFunction {
+  @inline(__always)
+  static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L { L.log(x) }
+  @inline(__always)
+  static func first<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L { L(1) / x }
+  @inline(__always)
+  static func second<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L { L(-1) / (x * x) }
+}

@@ -1,0 +1,60 @@
+import CVector
+
+extension SIMD8<Double>: Lane, VectorLane, WideLane {
+  public typealias Element = Double
+  public typealias Wide = Self
+
+  @inlinable @inline(__always)
+  public init(_ constant: Double) { self.init(repeating: Double(constant)) }
+  @inlinable @inline(__always)
+  public func squareRoot() -> Self { cv_sqrt_f64(self) }
+  @inlinable @inline(__always)
+  public static func select(_ a: Self, greaterThan b: Self, _ x: Self, _ y: Self) -> Self {
+    cv_select_greater_f64(a, b, x, y)
+  }
+
+  @inlinable @inline(__always)
+  public static var width: Int { 8 }
+  @inlinable @inline(__always)
+  public static func load(_ p: UnsafePointer<Double>) -> Self {
+    UnsafeRawPointer(p).loadUnaligned(as: Self.self)
+  }
+  @inlinable @inline(__always)
+  public func store(_ p: UnsafeMutablePointer<Double>) {
+    UnsafeMutableRawPointer(p).storeBytes(of: self, as: Self.self)
+  }
+  @inlinable @inline(__always)
+  public func sum() -> Double { let h = lowHalf + highHalf; let q = h.lowHalf + h.highHalf; return q[0] + q[1] }
+  @inlinable @inline(__always)
+  public var absoluteValue: Self { cv_abs_f64(self) }
+  @inlinable @inline(__always)
+  public func fused(times b: Self, plus c: Self) -> Self { cv_fma_f64(self, b, c) }
+  @inlinable @inline(__always)
+  public var rounded: Self { cv_round_f64(self) }
+  @inlinable @inline(__always)
+  public var powerOfTwo: Self { cv_exp2_f64(self) }
+  @inlinable @inline(__always)
+  public var exponent: Self { cv_exponent_f64(self) }
+  @inlinable @inline(__always)
+  public var mantissa: Self { cv_mantissa_f64(self) }
+
+  @inlinable @inline(__always)
+  public static var exponentialTerms: Int { 14 }
+  @inlinable @inline(__always)
+  public static var logarithmTerms: Int { 12 }
+  @inlinable @inline(__always)
+  public static var exponentialLimits: (low: Double, high: Double) { (-708, 709) }
+  @inlinable @inline(__always)
+  public static var ln2: (high: Double, low: Double) { (6.93147180369123816490e-01, 1.90821492927058770002e-10) }
+  @inlinable @inline(__always)
+  public static var smallestNormal: Double { Double(Double.leastNormalMagnitude) }
+
+  @inlinable @inline(__always)
+  public static func addProduct(_ a: Self, _ b: Self, _ sum: Self) -> Self { cv_fma_f64(a, b, sum) }
+
+  public func mapLanes(_ f: (Double) -> Double) -> Self {
+    var result = self
+    for lane in 0..<8 { result[lane] = Double(f(Double(self[lane]))) }
+    return result
+  }
+}

@@ -1,0 +1,75 @@
+import Glibc
+import Synchronization
+
+/// Memory of a tensor, 64-byte aligned. Freed blocks are kept for the next tensor of their size class: most of the time
+/// of small training steps would otherwise go to page faults on freshly mapped memory.
+public final class Storage: @unchecked Sendable {
+  public let pointer: UnsafeMutableRawPointer
+  public let byteCount: Int
+  private let capacity: Int
+
+  public init(byteCount: Int) {
+    self.byteCount = byteCount
+    capacity = Recycler.capacity(for: byteCount)
+    pointer = Recycler.shared.take(capacity)
+  }
+
+  public convenience init(zeroed byteCount: Int) {
+    self.init(byteCount: byteCount)
+    memset(pointer, 0, byteCount)
+  }
+
+  deinit { Recycler.shared.give(pointer, capacity) }
+
+  public func copy() -> Storage {
+    let result = Storage(byteCount: byteCount)
+    result.pointer.copyMemory(from: pointer, byteCount: byteCount)
+    return result
+  }
+
+  public func copyContents(from other: Storage) {
+    memcpy(pointer, other.pointer, min(byteCount, other.byteCount))
+  }
+
+  public func zero() { memset(pointer, 0, byteCount) }
+}
+
+/// Free lists by size class (quarter powers of two), up to a quarter of a gigabyte in all.
+final class Recycler: Sendable {
+  static let shared = Recycler()
+  private static let limit = 256 << 20
+
+  private struct Lists {
+    var blocks: [Int: [UnsafeMutableRawPointer]] = [:]
+    var bytes = 0
+  }
+  private let lists = Mutex(Lists())
+
+  static func capacity(for byteCount: Int) -> Int {
+    let least = max(64, byteCount)
+    if least <= 4096 { return (least + 63) & ~63 }
+    let step = 1 << (Int.bitWidth - 1 - (least - 1).leadingZeroBitCount - 2)
+    return (least + step - 1) & ~(step - 1)
+  }
+
+  func take(_ capacity: Int) -> UnsafeMutableRawPointer {
+    let recycled = lists.withLock { lists -> sending UnsafeMutableRawPointer? in
+      guard let block = lists.blocks[capacity]?.popLast() else { return nil }
+      lists.bytes -= capacity
+      return block
+    }
+    if let recycled { return recycled }
+    return UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 64)
+  }
+
+  func give(_ block: UnsafeMutableRawPointer, _ capacity: Int) {
+    nonisolated(unsafe) let block = block
+    let kept = lists.withLock { lists -> Bool in
+      guard lists.bytes + capacity <= Recycler.limit else { return false }
+      lists.blocks[capacity, default: []].append(block)
+      lists.bytes += capacity
+      return true
+    }
+    if !kept { block.deallocate() }
+  }
+}

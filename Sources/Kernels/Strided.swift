@@ -1,0 +1,157 @@
+/// A strided walk: dst[sum i_a dst_a] (+)= alpha src[sum i_a src_a] over an index space. Transposition, slicing,
+/// broadcasting, concatenation and summation are all this one loop; its adjoint swaps the two sides.
+public struct StridedWalk: Sendable {
+  public let extents: [Int]
+  public let source: [Int]
+  public let destination: [Int]
+  public let sourceOffset: Int
+  public let destinationOffset: Int
+  public let count: Int
+  /// Two index tuples may meet in one destination element.
+  public let reduces: Bool
+
+  public init(extents: [Int], source: [Int], destination: [Int], sourceOffset: Int = 0, destinationOffset: Int = 0) {
+    var e: [Int] = []
+    var s: [Int] = []
+    var d: [Int] = []
+    for axis in extents.indices where extents[axis] != 1 {
+      if let last = e.indices.last, s[last] == source[axis] * extents[axis],
+        d[last] == destination[axis] * extents[axis]
+      {
+        e[last] *= extents[axis]
+        s[last] = source[axis]
+        d[last] = destination[axis]
+      } else {
+        e.append(extents[axis])
+        s.append(source[axis])
+        d.append(destination[axis])
+      }
+    }
+    if e.isEmpty { (e, s, d) = ([1], [1], [1]) }
+    (self.extents, self.source, self.destination) = (e, s, d)
+    self.sourceOffset = sourceOffset
+    self.destinationOffset = destinationOffset
+    count = extents.reduce(1, *)
+    reduces = zip(e, d).contains { $0 > 1 && $1 == 0 }
+  }
+
+  public var swapped: StridedWalk {
+    StridedWalk(
+      extents: extents, source: destination, destination: source, sourceOffset: destinationOffset,
+      destinationOffset: sourceOffset)
+  }
+}
+
+/// The destination must hold defined values if `accumulate` or if the walk reduces.
+@specialized(where T == Float)
+@specialized(where T == Double)
+public func stridedCopy<T: Scalar>(
+  _: T.Type, _ walk: StridedWalk, _ src: UnsafeRawPointer, _ dst: UnsafeMutableRawPointer, _ alpha: Double,
+  _ accumulate: Bool
+) {
+  if walk.count == 0 { return }
+  let src = src.assumingMemoryBound(to: T.self) + walk.sourceOffset
+  let dst = dst.assumingMemoryBound(to: T.self) + walk.destinationOffset
+  let rank = walk.extents.count
+  let outer = rank == 1 ? 1 : walk.extents[0]
+  let perOuter = walk.count / outer
+  if rank > 1, walk.count >= 2 * blockLength, walk.destination[0] != 0 {
+    let rows = max(1, blockLength / max(1, perOuter))
+    ThreadPool.shared.run((outer + rows - 1) / rows) { block in
+      for row in (block * rows)..<min(outer, (block + 1) * rows) {
+        stridedInner(walk, 1, src + row * walk.source[0], dst + row * walk.destination[0], alpha, accumulate)
+      }
+    }
+  } else {
+    stridedInner(walk, 0, src, dst, alpha, accumulate)
+  }
+}
+
+@inline(__always)
+func stridedInner<T: Scalar>(
+  _ walk: StridedWalk, _ first: Int, _ src: UnsafePointer<T>, _ dst: UnsafeMutablePointer<T>, _ alpha: Double,
+  _ accumulate: Bool
+) {
+  let rank = walk.extents.count
+  let n = walk.extents[rank - 1]
+  let ss = walk.source[rank - 1]
+  let ds = walk.destination[rank - 1]
+  if first >= rank - 1 {
+    stridedRow(src, ss, dst, ds, n, alpha, accumulate)
+    return
+  }
+  withUnsafeTemporaryAllocation(of: Int.self, capacity: rank) { index in
+    for axis in 0..<rank { index[axis] = 0 }
+    var s = 0
+    var d = 0
+    while true {
+      stridedRow(src + s, ss, dst + d, ds, n, alpha, accumulate)
+      var axis = rank - 2
+      while axis >= first {
+        index[axis] += 1
+        s += walk.source[axis]
+        d += walk.destination[axis]
+        if index[axis] < walk.extents[axis] { break }
+        s -= walk.source[axis] * walk.extents[axis]
+        d -= walk.destination[axis] * walk.extents[axis]
+        index[axis] = 0
+        axis -= 1
+      }
+      if axis < first { return }
+    }
+  }
+}
+
+@inline(__always)
+func stridedRow<T: Scalar>(
+  _ src: UnsafePointer<T>, _ ss: Int, _ dst: UnsafeMutablePointer<T>, _ ds: Int, _ n: Int, _ alpha: Double,
+  _ accumulate: Bool
+) {
+  let factor = T(alpha)
+  if ds == 0 && n > 1 {
+    // Long float sums are flushed to double every 1024 elements.
+    var total = 0.0
+    if ss == 1 {
+      var i = 0
+      while i < n {
+        let end = min(n, i + 1024)
+        var v = T.Vector(0)
+        while i &+ T.Vector.width <= end {
+          v = v + T.Vector.load(src + i)
+          i &+= T.Vector.width
+        }
+        total += v.sum()
+        while i < end {
+          total += Double(src[i])
+          i &+= 1
+        }
+      }
+    } else {
+      for i in 0..<n { total += Double(src[i &* ss]) }
+    }
+    dst[0] += T(alpha * total)
+  } else if ds == 1 && ss == 1 {
+    let vector = T.Vector(alpha)
+    var i = 0
+    while i &+ T.Vector.width <= n {
+      let v = T.Vector.load(src + i)
+      (accumulate ? v.fused(times: vector, plus: T.Vector.load(UnsafePointer(dst + i))) : v * vector).store(dst + i)
+      i &+= T.Vector.width
+    }
+    while i < n {
+      dst[i] = accumulate ? dst[i].addingProduct(src[i], factor) : src[i] * factor
+      i &+= 1
+    }
+  } else if ss == 0 && ds == 1 {
+    let value = src[0] * factor
+    if accumulate {
+      for i in 0..<n { dst[i] += value }
+    } else {
+      dst.update(repeating: value, count: n)
+    }
+  } else if accumulate {
+    for i in 0..<n { dst[i &* ds] += src[i &* ss] * factor }
+  } else {
+    for i in 0..<n { dst[i &* ds] = src[i &* ss] * factor }
+  }
+}

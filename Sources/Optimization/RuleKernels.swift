@@ -1,0 +1,145 @@
+import Kernels
+
+/// The vectors of one parameter tensor during a step. Unused state may point anywhere valid.
+public struct RuleVectors {
+  public var parameter: UnsafeMutableRawPointer
+  public var gradient: UnsafeRawPointer
+  public var state0: UnsafeRawPointer
+  public var state1: UnsafeRawPointer
+  public var newState0: UnsafeMutableRawPointer
+  public var newState1: UnsafeMutableRawPointer
+  public var count: Int
+
+  public init(
+    parameter: UnsafeMutableRawPointer, gradient: UnsafeRawPointer, state0: UnsafeRawPointer, state1: UnsafeRawPointer,
+    newState0: UnsafeMutableRawPointer, newState1: UnsafeMutableRawPointer, count: Int
+  ) {
+    self.parameter = parameter
+    self.gradient = gradient
+    self.state0 = state0
+    self.state1 = state1
+    self.newState0 = newState0
+    self.newState1 = newState1
+    self.count = count
+  }
+}
+
+/// The loops of one update rule for one element type.
+public struct RuleKernels: Sendable {
+  /// theta -= rate d, in one pass, state in place.
+  public let step: @Sendable (_ v: RuleVectors, _ h: HyperValues, _ rate: Double) -> Void
+  /// Writes d and the new state, and sums inner products on the way; theta is only read.
+  public let direction: @Sendable (_ v: RuleVectors, _ h: HyperValues, _ d: UnsafeMutableRawPointer) -> DirectionSums
+
+  @inline(__always)
+  init<R: UpdateRule, T: Scalar>(_: R.Type, _: T.Type, slots: Int) {
+    step = { v, h, rate in
+      sharedRanges(v.count) { low, high in ruleStep(R.self, T.self, v, h, rate, slots, low, high) }
+    }
+    direction = { v, h, d in
+      let blocks = max(1, (v.count + ruleBlock - 1) / ruleBlock)
+      return withUnsafeTemporaryAllocation(of: DirectionSums.self, capacity: blocks) { partial in
+        let partials = partial.baseAddress!
+        ThreadPool.shared.run(blocks) { block in
+          partials[block] = ruleDirection(
+            R.self, T.self, v, h, d, slots, block * ruleBlock, min(v.count, (block + 1) * ruleBlock))
+        }
+        var total = DirectionSums()
+        for block in 0..<blocks {
+          total.slope += partials[block].slope
+          total.smoothedSlope += partials[block].smoothedSlope
+        }
+        return total
+      }
+    }
+  }
+
+  @inline(__always)
+  static func pair<R: UpdateRule>(_ rule: R.Type, _ dtype: DType, slots: Int) -> RuleKernels {
+    dtype == .float64
+      ? RuleKernels(rule, Double.self, slots: slots) : RuleKernels(rule, Float.self, slots: slots)
+  }
+}
+
+private let ruleBlock = 1 << 15
+
+@inline(__always)
+private func sharedRanges(_ count: Int, _ body: (Int, Int) -> Void) {
+  let blocks = (count + ruleBlock - 1) / ruleBlock
+  ThreadPool.shared.run(blocks) { block in body(block * ruleBlock, min(count, (block + 1) * ruleBlock)) }
+}
+
+@inline(__always)
+private func ruleStep<R: UpdateRule, T: Scalar>(
+  _: R.Type, _: T.Type, _ v: RuleVectors, _ values: HyperValues, _ rate: Double, _ slots: Int, _ low: Int, _ high: Int
+) {
+  let theta = v.parameter.assumingMemoryBound(to: T.self)
+  let g = v.gradient.assumingMemoryBound(to: T.self)
+  let s0 = v.newState0.assumingMemoryBound(to: T.self)
+  let s1 = v.newState1.assumingMemoryBound(to: T.self)
+  let h = Hyper<T.Vector>(values)
+  let rate = T.Vector(rate)
+  let width = T.Vector.width
+  var i = low
+  while i < high {
+    let n = min(width, high &- i)
+    let full = n == width
+    let x = full ? T.Vector.load(theta + i) : T.Vector.load(theta + i, count: n)
+    var a = slots > 0 ? (full ? T.Vector.load(s0 + i) : T.Vector.load(s0 + i, count: n)) : T.Vector(0)
+    var b = slots > 1 ? (full ? T.Vector.load(s1 + i) : T.Vector.load(s1 + i, count: n)) : T.Vector(0)
+    let raw = full ? T.Vector.load(g + i) : T.Vector.load(g + i, count: n)
+    let d = R.direction(x * h.decay + raw, &a, &b, h).d
+    let new = x - rate * d
+    if full {
+      if slots > 0 { a.store(s0 + i) }
+      if slots > 1 { b.store(s1 + i) }
+      new.store(theta + i)
+    } else {
+      if slots > 0 { a.store(s0 + i, count: n) }
+      if slots > 1 { b.store(s1 + i, count: n) }
+      new.store(theta + i, count: n)
+    }
+    i &+= width
+  }
+}
+
+@inline(__always)
+private func ruleDirection<R: UpdateRule, T: Scalar>(
+  _: R.Type, _: T.Type, _ v: RuleVectors, _ values: HyperValues, _ out: UnsafeMutableRawPointer, _ slots: Int,
+  _ low: Int, _ high: Int
+) -> DirectionSums {
+  let theta = UnsafePointer(v.parameter.assumingMemoryBound(to: T.self))
+  let g = v.gradient.assumingMemoryBound(to: T.self)
+  let s0 = v.state0.assumingMemoryBound(to: T.self)
+  let s1 = v.state1.assumingMemoryBound(to: T.self)
+  let n0 = v.newState0.assumingMemoryBound(to: T.self)
+  let n1 = v.newState1.assumingMemoryBound(to: T.self)
+  let out = out.assumingMemoryBound(to: T.self)
+  let h = Hyper<T.Vector>(values)
+  let width = T.Vector.width
+  var slope = T.Vector.Wide(0)
+  var smoothedSlope = T.Vector.Wide(0)
+  var i = low
+  while i < high {
+    let n = min(width, high &- i)
+    let full = n == width
+    let x = full ? T.Vector.load(theta + i) : T.Vector.load(theta + i, count: n)
+    var a = slots > 0 ? (full ? T.Vector.load(s0 + i) : T.Vector.load(s0 + i, count: n)) : T.Vector(0)
+    var b = slots > 1 ? (full ? T.Vector.load(s1 + i) : T.Vector.load(s1 + i, count: n)) : T.Vector(0)
+    let raw = full ? T.Vector.load(g + i) : T.Vector.load(g + i, count: n)
+    let (d, smoothed) = R.direction(x * h.decay + raw, &a, &b, h)
+    slope = T.Vector.addProduct(raw, d, slope)
+    smoothedSlope = T.Vector.addProduct(smoothed, d, smoothedSlope)
+    if full {
+      if slots > 0 { a.store(n0 + i) }
+      if slots > 1 { b.store(n1 + i) }
+      d.store(out + i)
+    } else {
+      if slots > 0 { a.store(n0 + i, count: n) }
+      if slots > 1 { b.store(n1 + i, count: n) }
+      d.store(out + i, count: n)
+    }
+    i &+= width
+  }
+  return DirectionSums(slope: slope.sum(), smoothedSlope: smoothedSlope.sum())
+}

@@ -1,0 +1,124 @@
+import Adaptation
+import Autodiff
+import Kernels
+
+extension Optimizer {
+  /// Everything that a resumed run needs, as named tensors: parameters' vectors and step counts, and the rates' state.
+  public var state: [(name: String, value: Tensor)] {
+    var entries: [(name: String, value: Tensor)] = [
+      ("step", number(Double(stepCount))), ("skipped_steps", number(Double(skippedSteps))),
+    ]
+    for (i, machine) in machines.enumerated() {
+      for (name, value) in machine.state { entries.append(("rate.\(i).\(name)", number(value))) }
+    }
+    for slot in slots {
+      entries.append(("\(slot.name).step", number(Double(slot.steps))))
+      entries.append(("\(slot.name).lr", number(slot.rate)))
+      for (name, storage) in zip(slot.stateNames, slot.state) {
+        entries.append(("\(slot.name).\(name)", vector(slot, storage)))
+      }
+      if let start = slot.window?.start { entries.append(("\(slot.name).window_start", vector(slot, start))) }
+      if let gradient = slot.window?.gradient {
+        entries.append(("\(slot.name).window_gradient", vector(slot, gradient)))
+      }
+    }
+    return entries
+  }
+
+  /// Checks everything before anything changes.
+  public func load(_ entries: [String: Tensor]) throws {
+    let present = Set(state.map(\.name))
+    let optional = Set(slots.flatMap { ["\($0.name).window_start", "\($0.name).window_gradient"] })
+    for name in present.subtracting(optional).sorted() where entries[name] == nil {
+      throw Failure.value("load_state_dict: '\(name)' is missing")
+    }
+    for name in entries.keys.sorted() where !present.contains(name) && !optional.contains(name) {
+      throw Failure.value("load_state_dict: '\(name)' does not belong to this optimizer")
+    }
+    for slot in slots {
+      for name in slot.stateNames + ["window_start", "window_gradient"] {
+        guard let value = entries["\(slot.name).\(name)"] else { continue }
+        guard value.shape == slot.tensor.shape, value.dtype == slot.tensor.dtype else {
+          throw Failure.shape(
+            "load_state_dict: '\(slot.name).\(name)' must have shape \(describe(slot.tensor.shape)) and dtype "
+              + "\(slot.tensor.dtype.name), got \(describe(value.shape)) and \(value.dtype.name)")
+        }
+      }
+    }
+    for (name, value) in entries where isNumber(name) && value.count != 1 {
+      throw Failure.shape("load_state_dict: '\(name)' must be a single number, got shape \(describe(value.shape))")
+    }
+    stepCount = Int(entries["step"]!.scalarValue)
+    skippedSteps = Int(entries["skipped_steps"]!.scalarValue)
+    consecutiveSkips = 0
+    for i in machines.indices {
+      let prefix = "rate.\(i)."
+      var values: [String: Double] = [:]
+      for (name, value) in entries where name.hasPrefix(prefix) {
+        values[String(name.dropFirst(prefix.count))] = value.scalarValue
+      }
+      machines[i].restore(values)
+    }
+    for slot in slots {
+      slot.steps = Int(entries["\(slot.name).step"]!.scalarValue)
+      slot.rate = entries["\(slot.name).lr"]!.scalarValue
+      for (i, name) in slot.stateNames.enumerated() {
+        slot.state[i].copyContents(from: entries["\(slot.name).\(name)"]!.storage)
+      }
+      slot.window = nil
+      let start = entries["\(slot.name).window_start"]
+      let gradient = entries["\(slot.name).window_gradient"]
+      if start != nil || gradient != nil {
+        slot.window = WindowVectors()
+        slot.window!.start = start?.storage.copy()
+        slot.window!.gradient = gradient?.storage.copy()
+      }
+    }
+  }
+
+  private func isNumber(_ name: String) -> Bool {
+    name == "step" || name == "skipped_steps" || name.hasPrefix("rate.") || name.hasSuffix(".step")
+      || name.hasSuffix(".lr")
+  }
+
+  private func number(_ value: Double) -> Tensor {
+    let tensor = Tensor(shape: [], dtype: .float64)
+    tensor.pointer.storeBytes(of: value, as: Double.self)
+    return tensor
+  }
+
+  private func vector(_ slot: ParameterSlot, _ storage: Storage) -> Tensor {
+    Tensor(shape: slot.tensor.shape, dtype: slot.tensor.dtype, storage: storage.copy())
+  }
+}
+
+/// Single numbers by name, for the ABI.
+extension Optimizer {
+  public func property(_ key: String) throws -> Double {
+    switch key {
+    case "step": return Double(stepCount)
+    case "skipped_steps": return Double(skippedSteps)
+    case "max_skipped": return Double(maxSkipped)
+    case "steps_per_epoch": return stepsPerEpoch
+    case "scope": return Double(scope.rawValue)
+    case "probes": return machineType.probes ? 1 : 0
+    default: throw Failure.value("an optimizer has no '\(key)'")
+    }
+  }
+
+  public func setProperty(_ key: String, _ value: Double) throws {
+    switch key {
+    case "max_skipped":
+      guard Bounds.count.contains(value) else {
+        throw Failure.value("max_skipped must be \(Bounds.count), got \(value)")
+      }
+      maxSkipped = Int(value)
+    case "steps_per_epoch":
+      guard Bounds.positive.contains(value) else {
+        throw Failure.value("steps_per_epoch must be \(Bounds.positive), got \(value)")
+      }
+      stepsPerEpoch = value
+    default: throw Failure.value("'\(key)' of an optimizer cannot be set")
+    }
+  }
+}

@@ -1,0 +1,300 @@
+import Adaptation
+import Autodiff
+import Kernels
+import Optimization
+
+/// Which parameters share a rate.
+public enum Scope: Int {
+  case all = 0
+  case group = 1
+  case tensor = 2
+}
+
+/// A direction and a rate over groups of parameters.
+///
+/// A step is a short conversation: `begin` with the loss, then an `answer` for every evaluation asked for. Until it is
+/// done, `abort` puts everything back. What cannot be undone happens only in `commit`.
+public final class Optimizer: @unchecked Sendable {
+  let directionType: any Direction.Type
+  private let directionArguments: Attributes
+  let machineType: any RateMachine.Type
+  private let machineSettings: Settings
+  private let limits: RateLimits
+  let scope: Scope
+
+  private(set) var groups: [Group] = []
+  private(set) var slots: [ParameterSlot] = []
+  var machines: [any RateMachine] = []
+  public internal(set) var stepCount = 0
+  public internal(set) var skippedSteps = 0
+  var consecutiveSkips = 0
+  public var maxSkipped = 20
+  /// What `fit` knows and a window given as a fraction of an epoch needs.
+  public var stepsPerEpoch: Double
+  private let window: (fraction: Double, steps: Double)
+  private var pending: PendingStep?
+
+  struct Group {
+    let direction: any Direction
+    /// Replaces a constant rate.
+    let rate: Double?
+  }
+
+  private struct PendingStep {
+    var active: [ParameterSlot]
+    var views: [StepView]
+    let machinesBefore: [any RateMachine]
+    var probeLength = 0.0
+  }
+
+  public struct Request {
+    public enum Kind: Int32 {
+      case done = 0
+      case loss = 1
+      case gradient = 2
+    }
+    public var kind = Kind.done
+    public var skipped = false
+    public var rate = 0.0, low = 0.0, high = 0.0
+  }
+
+  private static let commonRateArguments = ["min_lr", "max_lr", "scope", "steps_per_epoch"]
+
+  public init(direction: String, _ directionArguments: Attributes, rate: String, _ rateArguments: Attributes) throws {
+    directionType = try DirectionCatalogue.find(direction)
+    machineType = try RateCatalogue.find(rate)
+    self.directionArguments = directionArguments
+    _ = try directionType.init(directionType.card.read(directionArguments))
+    let card = machineType.card
+    try rateArguments.allow(card.arguments.map(\.name) + Optimizer.commonRateArguments)
+    let own = rateArguments.values.filter { !Optimizer.commonRateArguments.contains($0.key) }
+    machineSettings = try card.read(Attributes(card.title, own))
+    limits = try RateLimits(
+      low: rateArguments.number("min_lr", default: 0), high: rateArguments.number("max_lr", default: .infinity))
+    guard let scope = Scope(rawValue: try rateArguments.integer("scope", default: 0)) else {
+      throw Failure.value("\(card.title): per must be 'all', 'group' or 'tensor'")
+    }
+    if scope != .all && machineType.probes {
+      throw Failure.value("\(card.title) evaluates the loss along one step for all parameters: per must be 'all'")
+    }
+    self.scope = scope
+    stepsPerEpoch = try rateArguments.number("steps_per_epoch", default: 0)
+    window = (machineSettings.values["window"] ?? 0, machineSettings.values["window_steps"] ?? 0)
+    _ = try machineType.init(machineSettings, limits: limits)
+  }
+
+  public func addGroup(_ tensors: [Tensor], names: [String], _ overrides: Attributes) throws {
+    guard !tensors.isEmpty else { throw Failure.value("parameters: a group must not be empty") }
+    var known = Set(slots.map { ObjectIdentifier($0.tensor) })
+    for (tensor, name) in zip(tensors, names) {
+      guard tensor.dtype.isFloating else {
+        throw Failure.type("parameter '\(name)' must be float32 or float64, got \(tensor.dtype.name)")
+      }
+      guard tensor.requiresGrad, tensor.isLeaf else {
+        throw Failure.value(
+          "parameter '\(name)' requires no gradient; it must be a leaf tensor made with requires_grad=True")
+      }
+      guard known.insert(ObjectIdentifier(tensor)).inserted else {
+        throw Failure.value("parameter '\(name)' is given twice")
+      }
+    }
+    guard Set(slots.map(\.name) + names).count == slots.count + names.count else {
+      throw Failure.value("parameters: names must be unique, got \(names)")
+    }
+    var arguments = directionArguments.values
+    for (key, value) in overrides.values where key != "lr" { arguments[key] = value }
+    let settings = try directionType.card.read(Attributes(directionArguments.owner, arguments))
+    let direction = try directionType.init(settings)
+    let rate = overrides.has("lr") ? try overrides.number("lr") : nil
+    if let rate {
+      guard machineType == ConstantRate.self else {
+        throw Failure.value("lr of a group: \(machineType.card.title) chooses the rate; leave lr out of the group")
+      }
+      guard Bounds.notNegative.contains(rate) else {
+        throw Failure.value("lr must be \(Bounds.notNegative), got \(rate)")
+      }
+    }
+    let index = groups.count
+    let added = zip(tensors, names).map { ParameterSlot($0, $1, index, direction) }
+    let machineCount =
+      switch scope {
+      case .all: 1
+      case .group: index + 1
+      case .tensor: slots.count + added.count
+      }
+    while machines.count < machineCount { machines.append(try machineType.init(machineSettings, limits: limits)) }
+    groups.append(Group(direction: direction, rate: rate))
+    slots += added
+    for slot in added { slot.rate = rate.map(limits.clamp) ?? initialRate }
+  }
+
+  private var initialRate: Double {
+    machineSettings.values["rate"] ?? machineSettings.values["initial"] ?? 0
+  }
+
+  public var rates: [Double] { slots.map(\.rate) }
+
+  public func zeroGrad() { for slot in slots { slot.tensor.grad = nil } }
+
+  // MARK: - A step
+
+  public func begin(loss: Double, mayProbe: Bool) throws -> Request {
+    guard pending == nil else { throw Failure.value("a step is already in progress") }
+    if machineType.probes && !mayProbe {
+      throw Failure.type(
+        "\(machineType.card.title) evaluates the loss at trial points, which step() cannot do: use "
+          + "optimizer.minimize(closure)")
+    }
+    let active = slots.filter { $0.tensor.grad != nil }
+    guard !active.isEmpty else {
+      throw Failure.value("no parameter has a gradient: call loss.backward() before step()")
+    }
+    if machineType.usesWindow { _ = try windowLength() }
+    let norms = active.map { slot in
+      let g = slot.tensor.grad!.pointer
+      return innerProduct(slot.scalar, g, g, slot.tensor.count)
+    }
+    guard loss.isFinite, norms.allSatisfy(\.isFinite) else { return try skip() }
+    for machine in machines { try machine.check(loss: loss) }
+    if machineType == ConstantRate.self { return stepAtConstantRates(active, loss) }
+    return try beginAdaptive(active, norms, loss)
+  }
+
+  /// The answer to a request: the loss at the displaced parameters, which hold the gradient there if it was asked for.
+  public func answer(loss: Double) throws -> Request {
+    guard var step = pending else { throw Failure.value("no step is in progress") }
+    let slope = step.active.reduce(0.0) { sum, slot in
+      guard let grad = slot.tensor.grad else { return sum }
+      return sum + innerProduct(slot.scalar, grad.pointer, slot.directionPointer, slot.tensor.count)
+    }
+    step.views[0].probe = StepView.Probe(length: step.probeLength, loss: loss, slope: slope)
+    return advance(step)
+  }
+
+  public func abort() {
+    guard let step = pending else { return }
+    for slot in step.active { slot.restore() }
+    machines = step.machinesBefore
+    pending = nil
+  }
+
+  private func skip() throws -> Request {
+    skippedSteps += 1
+    consecutiveSkips += 1
+    if consecutiveSkips >= maxSkipped {
+      throw Failure(
+        .diverged,
+        "the loss or its gradient was not finite for \(consecutiveSkips) steps in a row; the parameters are those of "
+          + "the last good step. Check the data for NaN and infinity, or lower the rate")
+    }
+    var request = report(slots)
+    request.skipped = true
+    return request
+  }
+
+  private func stepAtConstantRates(_ active: [ParameterSlot], _ loss: Double) -> Request {
+    guard case .take(let common) = machines[0].decide(StepView(loss: loss)) else { return report(active) }
+    for slot in active {
+      let group = groups[slot.group]
+      slot.step(group.direction.hyper(slot.steps + 1), rate: group.rate.map(limits.clamp) ?? common)
+    }
+    return finished(active)
+  }
+
+  private func beginAdaptive(_ active: [ParameterSlot], _ norms: [Double], _ loss: Double) throws -> Request {
+    var views = [StepView](repeating: StepView(loss: loss), count: machines.count)
+    for (slot, norm2) in zip(active, norms) { views[machineIndex(slot)].gradientNorm2 += norm2 }
+    if machineType.usesWindow { closeWindows(active, &views, try windowLength()) }
+    for slot in active {
+      let sums = slot.prepare(groups[slot.group].direction.hyper(slot.steps + 1), revocable: machineType.probes)
+      let index = machineIndex(slot)
+      views[index].slope += sums.slope
+      views[index].smoothedSlope += sums.smoothedSlope
+    }
+    return advance(PendingStep(active: active, views: views, machinesBefore: machines))
+  }
+
+  private func advance(_ step: PendingStep) -> Request {
+    var step = step
+    let present = Set(step.active.map(machineIndex))
+    var taken: [Int: Double] = [:]
+    for index in machines.indices where present.contains(index) {
+      switch machines[index].decide(step.views[index]) {
+      case .take(let rate): taken[index] = rate.isFinite ? rate : nil
+      case .stay: break
+      case .probe(let length): return probe(&step, length, .loss)
+      case .probeGradient(let length): return probe(&step, length, .gradient)
+      }
+    }
+    for slot in step.active { slot.commit(rate: taken[machineIndex(slot)], revocable: machineType.probes) }
+    pending = nil
+    return finished(step.active)
+  }
+
+  private func probe(_ step: inout PendingStep, _ length: Double, _ kind: Request.Kind) -> Request {
+    step.probeLength = length
+    for slot in step.active { slot.displace(by: length) }
+    pending = step
+    return Request(kind: kind)
+  }
+
+  private func finished(_ active: [ParameterSlot]) -> Request {
+    stepCount += 1
+    consecutiveSkips = 0
+    return report(active)
+  }
+
+  private func report(_ active: [ParameterSlot]) -> Request {
+    let rates = active.map(\.rate)
+    let mean = rates.reduce(0, +) / Double(max(1, rates.count))
+    // The mean of equal rates must be that rate to the last bit.
+    let (low, high) = (rates.min() ?? 0, rates.max() ?? 0)
+    return Request(rate: low == high ? low : mean, low: low, high: high)
+  }
+
+  private func machineIndex(_ slot: ParameterSlot) -> Int {
+    switch scope {
+    case .all: 0
+    case .group: slot.group
+    case .tensor: slots.firstIndex { $0 === slot }!
+    }
+  }
+
+  // MARK: - Windows
+
+  /// Steps per window: a number of steps, or a fraction of an epoch.
+  private func windowLength() throws -> Int {
+    if window.steps >= 1 { return Int(window.steps) }
+    guard stepsPerEpoch >= 1 else {
+      throw Failure.value(
+        "\(machineType.card.title): window=\(window.fraction) is a fraction of an epoch of unknown length; pass "
+          + "steps_per_epoch, an integer window in steps, or use fit")
+    }
+    return max(1, Int(window.fraction * stepsPerEpoch))
+  }
+
+  /// Gives the machines the inner products of the window that ends here, if one does.
+  private func closeWindows(_ active: [ParameterSlot], _ views: inout [StepView], _ length: Int) {
+    for slot in active {
+      if slot.window == nil { slot.window = WindowVectors() }
+      let vectors = slot.window!
+      let now: Storage
+      if length == 1 {
+        now = slot.tensor.grad!.storage
+      } else {
+        guard stepCount % length == 0 else { continue }
+        defer { vectors.start = slot.tensor.storage.copy() }
+        guard let start = vectors.start, slot.rate != 0 else { continue }
+        addScaled(slot.scalar, start.pointer, slot.tensor.pointer, -1, start.pointer, slot.tensor.count)
+        scale(slot.scalar, start.pointer, 1 / slot.rate, start.pointer, slot.tensor.count, false)
+        now = start
+      }
+      let (dot, norm2) = vectors.roll(slot.scalar, gradient: now, count: slot.tensor.count)
+      let index = machineIndex(slot)
+      var window = views[index].window ?? StepView.Window(previousDot: 0, norm2: 0)
+      window.previousDot += dot
+      window.norm2 += norm2
+      views[index].window = window
+    }
+  }
+}

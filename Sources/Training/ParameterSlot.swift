@@ -1,0 +1,106 @@
+import Autodiff
+import Kernels
+import Optimization
+
+/// One parameter tensor inside an optimizer: its vectors, beside the tensor itself.
+final class ParameterSlot {
+  let tensor: Tensor
+  let name: String
+  let group: Int
+  let kernels: RuleKernels
+  let stateNames: [String]
+  /// Steps this parameter has taken.
+  var steps = 0
+  var state: [Storage]
+  /// The state after the step in progress, where it may still be called off.
+  private var spare: [Storage] = []
+  private var direction: Storage?
+  private var backup: Storage?
+  private var previous: Storage?
+  var window: WindowVectors?
+  var rate = 0.0
+
+  init(_ tensor: Tensor, _ name: String, _ group: Int, _ direction: any Direction) {
+    self.tensor = tensor
+    self.name = name
+    self.group = group
+    kernels = direction.kernels(tensor.dtype)
+    stateNames = direction.slots
+    state = stateNames.map { _ in Storage(zeroed: tensor.byteCount) }
+  }
+
+  var scalar: any Scalar.Type { tensor.dtype.scalar }
+  var directionPointer: UnsafeMutableRawPointer { direction!.pointer }
+
+  private func vectors(into target: [Storage]) -> RuleVectors {
+    let none = tensor.pointer
+    return RuleVectors(
+      parameter: tensor.pointer, gradient: tensor.grad!.pointer,
+      state0: state.first?.pointer ?? none, state1: state.count > 1 ? state[1].pointer : none,
+      newState0: target.first?.pointer ?? none, newState1: target.count > 1 ? target[1].pointer : none,
+      count: tensor.count)
+  }
+
+  /// The whole step in one pass.
+  func step(_ hyper: HyperValues, rate: Double) {
+    kernels.step(vectors(into: state), hyper, rate)
+    steps += 1
+    self.rate = rate
+  }
+
+  /// Writes the direction; the new state goes in place, or aside if the step may be called off.
+  func prepare(_ hyper: HyperValues, revocable: Bool) -> DirectionSums {
+    if direction == nil { direction = Storage(byteCount: tensor.byteCount) }
+    if revocable && spare.count != state.count { spare = state.map { Storage(byteCount: $0.byteCount) } }
+    return kernels.direction(vectors(into: revocable ? spare : state), hyper, directionPointer)
+  }
+
+  /// theta = start - length d, where start is what it was before the first call of this step.
+  func displace(by length: Double) {
+    if let backup, isDisplaced {
+      addScaled(scalar, backup.pointer, directionPointer, -length, tensor.pointer, tensor.count)
+      return
+    }
+    if backup == nil { backup = Storage(byteCount: tensor.byteCount) }
+    backup!.copyContents(from: tensor.storage)
+    isDisplaced = true
+    displace(by: length)
+  }
+
+  private(set) var isDisplaced = false
+
+  func restore() {
+    if isDisplaced { tensor.storage.copyContents(from: backup!) }
+    isDisplaced = false
+  }
+
+  /// Ends the step: theta -= rate d, and the new state becomes the state.
+  func commit(rate: Double?, revocable: Bool) {
+    restore()
+    if let rate { addScaled(scalar, tensor.pointer, directionPointer, -rate, tensor.pointer, tensor.count) }
+    if revocable { swap(&state, &spare) }
+    steps += 1
+    if let rate { self.rate = rate }
+  }
+
+  func resetState() {
+    for storage in state { storage.zero() }
+    steps = 0
+  }
+}
+
+/// What the trainable learning rate keeps of past steps.
+final class WindowVectors {
+  /// Parameters where the window began; nil for windows of one step.
+  var start: Storage?
+  /// The accumulated gradient of the window before.
+  var gradient: Storage?
+
+  /// <g, g before> and |g|^2 for the gradient at hand, which is kept.
+  func roll(_ scalar: any Scalar.Type, gradient now: Storage, count: Int) -> (dot: Double, norm2: Double) {
+    let dot = gradient.map { innerProduct(scalar, $0.pointer, now.pointer, count) } ?? 0
+    if gradient == nil { gradient = Storage(byteCount: now.byteCount) }
+    gradient!.copyContents(from: now)
+    return (dot, innerProduct(scalar, now.pointer, now.pointer, count))
+  }
+}

@@ -1,0 +1,62 @@
+import Autodiff
+import CVector
+import Kernels
+
+/// Batches for a recorded program: rows of whole arrays, named by indices [steps, batch].
+public struct Batches {
+  public let data: [Tensor]
+  public let indices: UnsafePointer<Int64>
+  public let steps: Int
+  public let batch: Int
+  /// The run ends after the step during which this many seconds have passed.
+  public let seconds: Double
+
+  public init(data: [Tensor], indices: UnsafePointer<Int64>, steps: Int, batch: Int, seconds: Double) {
+    self.data = data
+    self.indices = indices
+    self.steps = steps
+    self.batch = batch
+    self.seconds = seconds
+  }
+
+  /// Calls `step(index)` with the program's inputs loaded, until it returns false, all is done or time is up.
+  func run(_ program: Program, done: inout Int, _ step: (Int) throws -> Bool) throws {
+    try program.check(data, rows: indices, steps * batch, batch: batch)
+    let deadline = cv_seconds() + seconds
+    while done < steps {
+      program.load(data, rows: indices + done * batch)
+      let goesOn = try step(done)
+      done += 1
+      if !goesOn || cv_seconds() >= deadline { return }
+    }
+  }
+}
+
+extension Program {
+  /// Trains (or, without an optimizer, evaluates) on batches. `done` counts whole steps also when an error is thrown.
+  public func run(
+    _ optimizer: Optimizer?, _ batches: Batches, done: inout Int, losses: UnsafeMutablePointer<Double>,
+    rates: UnsafeMutablePointer<Double>
+  ) throws {
+    try batches.run(self, done: &done) { i in
+      losses[i] = try forward()
+      guard let optimizer else { return true }
+      backward()
+      var request = try optimizer.begin(loss: losses[i], mayProbe: true)
+      do {
+        while request.kind != .done {
+          let probed = try forward(probe: true)
+          if request.kind == .gradient { backward() }
+          request = try optimizer.answer(loss: probed)
+        }
+      } catch {
+        optimizer.abort()
+        throw error
+      }
+      rates[3 * i] = request.rate
+      rates[3 * i + 1] = request.low
+      rates[3 * i + 2] = request.high
+      return true
+    }
+  }
+}

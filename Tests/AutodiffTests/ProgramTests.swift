@@ -1,0 +1,69 @@
+import Kernels
+import XCTest
+
+@testable import Autodiff
+
+final class ProgramTests: XCTestCase {
+  private func network(_ x: Tensor, _ labels: Tensor, _ w1: Tensor, _ w2: Tensor) throws -> Tensor {
+    let hidden = try apply("dropout", [apply("tanh", [apply("matmul", [x, w1])])], ["p": .numbers([0.3])])
+    return try apply("cross_entropy", [apply("matmul", [hidden, w2]), labels])
+  }
+
+  private func labels(_ values: [Int]) -> Tensor {
+    let tensor = Tensor(shape: [values.count], dtype: .int64)
+    for (i, v) in values.enumerated() { tensor.pointer.storeBytes(of: Int64(v), toByteOffset: 8 * i, as: Int64.self) }
+    return tensor
+  }
+
+  /// A replay on another batch gives, bit for bit, what running the operations on it gives; dropout included.
+  func testReplayEqualsEagerOnOtherBatches() throws {
+    var numbers = Numbers(seed: 1)
+    let w1 = Tensor([4, 6], numbers.array(24), requiresGrad: true)
+    let w2 = Tensor([6, 3], numbers.array(18), requiresGrad: true)
+    let data = Tensor([9, 4], numbers.array(36))
+    let classes = labels([0, 1, 2, 0, 1, 2, 0, 1, 2])
+    let x = Tensor([3, 4], numbers.array(12))
+    let y = labels([0, 1, 2])
+    Context.seed = 11
+    Context.stream = 0
+    try Recorder.begin([x, y])
+    let program = try Recorder.end([network(x, y, w1, w2)])
+    let rows: [Int64] = [8, 1, 4, 3, 3, 0]
+    for batch in 0..<2 {
+      let now = Array(rows[(3 * batch)..<(3 * batch + 3)])
+      let stream = Context.stream
+      program.load([data, classes], rows: now)
+      let loss = try program.forward()
+      program.backward()
+      let replayed = (w1.grad!.values, w2.grad!.values)
+      (w1.grad, w2.grad) = (nil, nil)
+      let after = Context.stream
+      Context.stream = stream
+      let batchX = Tensor([3, 4], now.flatMap { r in (0..<4).map { data.values[4 * Int(r) + $0] } })
+      let batchY = labels(now.map { Int($0) % 3 })
+      let eager = try network(batchX, batchY, w1, w2)
+      try Derivatives.backward(eager, seed: nil)
+      XCTAssertEqual(loss, eager.scalarValue)
+      XCTAssertEqual(replayed.0, w1.grad!.values)
+      XCTAssertEqual(replayed.1, w2.grad!.values)
+      XCTAssertEqual(after, Context.stream)
+      // A probe draws the same random numbers again.
+      XCTAssertEqual(try program.forward(probe: true), loss)
+      (w1.grad, w2.grad) = (nil, nil)
+    }
+  }
+
+  func testLabelOutOfRangeIsAnError() throws {
+    let x = Tensor([1, 2], [0.5, 1], requiresGrad: true)
+    XCTAssertThrowsError(try apply("cross_entropy", [x, labels([2])])) { error in
+      XCTAssertTrue("\(error)".contains("between 0 and 1, got 2"), "\(error)")
+    }
+  }
+
+  /// A graph as long as this would overflow the stack if it were released recursively.
+  func testLongGraphsAreReleased() throws {
+    var x = Tensor([1], [1], requiresGrad: true)
+    for _ in 0..<200_000 { x = try apply("affine", [x], ["scale": .numbers([1])]) }
+    XCTAssertEqual(x.values, [1])
+  }
+}

@@ -1,0 +1,56 @@
+"""ALRS: a search for a constant rate, steered by the sign of d loss / d gamma along the last update A."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from .directions import Arrays, dot, look
+from .sbf import SBF
+
+
+def find_lr(
+    parameters: Arrays,
+    batches: Sequence[Callable],
+    make_direction: Callable,
+    start: float = 1.0,
+    fraction: float = 0.1,
+    max_epochs: int = 5,
+    reading: str = "B",
+) -> tuple[float, SBF, list[int], list[float]]:
+    """The rate, the search, its signals and all recorded derivatives; the parameters are left as they are.
+
+    `batches`: one `evaluate` per mini-batch of an epoch. Reading "B": A is the update of this batch alone.
+    Reading "reset": A accumulates and is zeroed, with the optimizer's state, at each signal. Either way the
+    optimizer steps from the displaced weights and the weights themselves never move. A derivative along
+    A = 0 says nothing and is not recorded; anything not finite counts as +inf and resets A and the optimizer.
+    """
+    search, direction = SBF(start), make_direction()
+    window = max(1, len(batches) // 50)
+    update = [np.zeros_like(p) for p in parameters]
+    seen, signals, everything = [], [], []
+    for t in range(max_epochs * len(batches)):
+        if search.done:
+            break
+        displaced = [p + a for p, a in zip(parameters, update, strict=True)]
+        loss, gradients = batches[t % len(batches)](displaced)
+        slope = dot(gradients, update)
+        if not all(map(math.isfinite, (loss, slope, dot(gradients, gradients)))):
+            seen.append(math.inf)
+            update, direction = [np.zeros_like(p) for p in parameters], make_direction()
+        else:
+            if any(a.any() for a in update):
+                seen.append(slope)
+            _, _, d = look(direction, displaced, lambda _, known=(loss, gradients): known)
+            base = update if reading == "reset" else [0.0] * len(d)
+            update = [a - search.value * x for a, x in zip(base, d, strict=True)]
+        if len(seen) == window:
+            increase = sum(x < 0 for x in seen) >= 0.9 * window and sum(seen) < 0
+            search.signal(+1 if increase else -1)
+            signals.append(+1 if increase else -1)
+            everything, seen = everything + seen, []
+            if reading == "reset":
+                update, direction = [np.zeros_like(p) for p in parameters], make_direction()
+    return fraction * search.value, search, signals, everything

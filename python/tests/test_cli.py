@@ -1,0 +1,78 @@
+"""The command line, run in this process; `python -m lrswift` once in its own."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from lrswift.cli import main
+
+pytest.importorskip("sklearn")
+
+
+def test_help(capsys):
+    for command in ([], ["info"], ["train"], ["find-lr"], ["compare"]):
+        with pytest.raises(SystemExit) as caught:
+            main([*command, "--help"])
+        assert caught.value.code == 0
+        shown = capsys.readouterr().out
+        assert shown.startswith("usage: lrswift")
+        if command:
+            assert "--seed" in shown
+            assert "--out" in shown
+
+
+def test_info(capsys, tmp_path):
+    assert main(["info", "--out", str(tmp_path)]) == 0
+    assert "threads" in capsys.readouterr().out
+    assert "version" in json.loads((tmp_path / "info.json").read_text())
+
+
+def test_train(capsys, tmp_path):
+    arguments = ["train", "--method", "l4mom", "--epochs", "2", "--quiet", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert len(shown.splitlines()) == 3
+    assert (tmp_path / "history.csv").read_text().count("\n") == 3
+    assert (tmp_path / "model.safetensors").stat().st_size > 1000
+    main(arguments)
+    # the same seed, the same losses; only the seconds differ
+    assert [line.split()[1:4] for line in capsys.readouterr().out.splitlines()] == [
+        line.split()[1:4] for line in shown.splitlines()
+    ]
+
+
+def test_find_lr(capsys, tmp_path):
+    assert main(["find-lr", "--optimizer", "momentum", "--seed", "1", "--quiet", "--out", str(tmp_path)]) == 0
+    assert "model untouched" in capsys.readouterr().out
+    facts = json.loads((tmp_path / "found.json").read_text())
+    assert facts["receipt"]["untouched"] is True
+    assert facts["lr"] > 0
+
+
+def test_compare(capsys, tmp_path):
+    arguments = ["compare", "--methods", "adam,l4adam", "--seeds", "2", "--epochs", "2", "--quiet"]
+    assert main([*arguments, "--out", str(tmp_path / "r")]) == 0
+    shown = capsys.readouterr().out
+    assert "L4 with Adam" in shown
+    assert {p.name for p in (tmp_path / "r").iterdir()} == {"results.csv", "results.json", "report.html"}
+    assert "lrswift compare --methods adam,l4adam" in (tmp_path / "r" / "report.html").read_text()
+
+
+def test_mistakes_are_one_line(capsys, tmp_path):
+    assert main(["compare", "--methods", "foo"]) == 1
+    assert capsys.readouterr().err.startswith("lrswift: methods: got foo; allowed:")
+    assert main(["train", "--data", "mnist", "--root", str(tmp_path)]) == 1
+    assert "missing train-images" in capsys.readouterr().err
+    for wrong in (["train", "--epochs", "0"], ["train", "--method", "foo"], []):
+        with pytest.raises(SystemExit) as caught:
+            main(wrong)
+        assert caught.value.code == 2
+
+
+def test_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "lrswift", "info"], capture_output=True, text=True, check=True
+    )
+    assert "version" in done.stdout

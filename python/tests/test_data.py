@@ -1,0 +1,161 @@
+"""Data sets, their file formats, and batches."""
+
+import gzip
+import os
+import struct
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lrswift as lr
+
+
+def idx(path: Path, array: np.ndarray, magic: int | None = None, extra: bytes = b"") -> None:
+    header = struct.pack(f">{1 + array.ndim}I", magic or 0x0800 + array.ndim, *array.shape)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(header + array.tobytes() + extra))
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A folder with an MNIST of 6 and 3 images."""
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 6), ("t10k", 3)):
+        idx(
+            tmp_path / "mnist" / f"{part}-images-idx3-ubyte.gz",
+            rng.integers(0, 256, (count, 28, 28)).astype("u1"),
+        )
+        idx(tmp_path / "mnist" / f"{part}-labels-idx1-ubyte.gz", np.arange(count).astype("u1"))
+    return tmp_path
+
+
+def test_idx(tiny, monkeypatch):
+    data = lr.data.load("mnist", tiny)
+    assert data.train.x.shape == (6, 28, 28)
+    assert data.train.x.dtype == np.uint8
+    np.testing.assert_array_equal(data.test.y, [0, 1, 2])
+    assert data.classes == [str(i) for i in range(10)]
+    monkeypatch.setenv("LRSWIFT_DATA", str(tiny))
+    assert len(lr.data.load("mnist").train) == 6
+    monkeypatch.delenv("LRSWIFT_DATA")
+    (tiny / "data").mkdir()
+    (tiny / "mnist").rename(tiny / "data" / "mnist")
+    monkeypatch.chdir(tiny)
+    assert len(lr.data.load("mnist").train) == 6
+
+
+def test_missing_files_are_named(tiny, tmp_path, monkeypatch):
+    monkeypatch.delenv("LRSWIFT_DATA", raising=False)
+    (tiny / "mnist" / "t10k-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(FileNotFoundError, match=r"missing t10k-labels-idx1-ubyte\.gz in"):
+        lr.data.load("mnist", tiny)
+    with pytest.raises(FileNotFoundError, match="train-images.*looked in"):
+        lr.data.load("fashion-mnist", tmp_path)
+    with pytest.raises(ValueError, match="digits, mnist"):
+        lr.data.load("imagenet")
+
+
+def test_damaged_files_are_refused(tiny):
+    path = tiny / "mnist" / "train-images-idx3-ubyte.gz"
+    good = np.zeros((6, 28, 28), np.uint8)
+    idx(path, good, magic=2049)
+    with pytest.raises(ValueError, match="magic number 2049; allowed: 2051"):
+        lr.data.load("mnist", tiny)
+    idx(path, good, extra=b"x")
+    with pytest.raises(ValueError, match="4721 bytes; allowed: 4720"):
+        lr.data.load("mnist", tiny)
+    idx(path, good[:5])
+    with pytest.raises(ValueError, match="6 labels"):
+        lr.data.load("mnist", tiny)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match="gzip"):
+        lr.data.load("mnist", tiny)
+
+
+def test_cifar10(tmp_path):
+    folder = tmp_path / "cifar-10"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    records = rng.integers(0, 256, (4, 3073)).astype(np.uint8)
+    records[:, 0] = [3, 9, 0, 1]
+    for name in ("data_batch_2.bin.gz", "test_batch.bin.gz"):
+        (folder / name).write_bytes(gzip.compress(records.tobytes()))
+    with pytest.warns(UserWarning, match=r"data_batch_1\.bin\.gz.*1 of 5"):
+        data = lr.data.load("cifar10", tmp_path)
+    np.testing.assert_array_equal(data.train.y, [3, 9, 0, 1])
+    assert data.train.x.shape == (4, 32, 32, 3)
+    # record 2, green plane, row 5, column 7
+    assert data.train.x[2, 5, 7, 1] == records[2, 1 + 1024 + 5 * 32 + 7]
+    (folder / "data_batch_2.bin.gz").write_bytes(gzip.compress(b"short"))
+    with pytest.raises(ValueError, match="multiple of 3073"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        lr.data.load("cifar10", tmp_path)
+
+
+def test_text(tmp_path):
+    (tmp_path / "tinyshakespeare").mkdir()
+    (tmp_path / "tinyshakespeare" / "input.txt").write_text("abcab" * 20)
+    data = lr.data.load("text", tmp_path)
+    assert data.classes == ["a", "b", "c"]
+    assert bytes(data.train.x[:4]) == b"abca"
+    assert bytes(data.train.y[:4]) == b"bcab"
+    assert len(data.train) == 89
+
+
+def test_digits_are_scikit_learns():
+    datasets = pytest.importorskip("sklearn.datasets")
+    data = lr.data.load("digits")
+    assert data.train.x.shape == (1437, 8, 8)
+    assert data.test.x.shape == (360, 8, 8)
+    ours = np.concatenate([data.train.x, data.test.x]).reshape(-1, 64)
+    theirs = datasets.load_digits().data
+    np.testing.assert_array_equal(np.sort(ours.sum(1)), np.sort(theirs.sum(1)))
+    assert data.scaled().train.x.max() == 1.0
+    assert data.scaled().train.x.dtype == np.float32
+
+
+def test_published_facts_of_mnist():
+    root = os.environ.get("LRSWIFT_DATA")
+    if not root or not (Path(root) / "mnist").is_dir():
+        pytest.skip("LRSWIFT_DATA names no folder with mnist")
+    train = lr.data.load("mnist").train
+    assert np.bincount(train.y).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    pixels = train.scaled().x
+    assert abs(pixels.mean(dtype=float) - 0.1307) < 5e-5
+    assert abs(pixels.std(dtype=float) - 0.3081) < 5e-5
+
+
+def test_dataset():
+    data = lr.data.Dataset(np.arange(20).reshape(10, 2), np.arange(10))
+    assert len(data[2:5]) == 3
+    x, y = data[3]
+    assert x.tolist() == [6, 7]
+    assert y == 3
+    rest, part = data.split(0.3, seed=1)
+    assert sorted([*rest.y, *part.y]) == list(range(10))
+    assert len(part) == 3
+    np.testing.assert_array_equal(data.split(0.3, seed=1)[1].y, part.y)
+    with pytest.raises(lr.ShapeError, match="10 rows and y 9"):
+        lr.data.Dataset(np.zeros(10), np.zeros(9))
+    with pytest.raises(ValueError, match="fraction"):
+        data.split(0.0)
+
+
+def test_batches():
+    batches = lr.data.Batches(np.arange(10), np.arange(10) * 2, batch_size=4, seed=7)
+    first = list(batches)
+    assert [len(x) for x, _ in first] == [4, 4, 2]
+    assert sorted(np.concatenate([x for x, _ in first])) == list(range(10))
+    assert all((y == 2 * x).all() for x, y in first)
+    second = list(batches)
+    assert any((a[0] != b[0]).any() for a, b in zip(first, second, strict=True))
+    again = lr.data.Batches(np.arange(10), np.arange(10) * 2, batch_size=4, seed=7)
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a[0], b[0])
+    assert len(lr.data.Batches(np.arange(10), batch_size=4, drop_last=True)) == 2
+    state = batches.state_dict()
+    expected = [x.tolist() for x, _ in batches]
+    batches.load_state_dict(state)
+    assert [x.tolist() for x, _ in batches] == expected

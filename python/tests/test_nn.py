@@ -1,0 +1,240 @@
+"""Modules, layers and losses against NumPy."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import lrswift as lr
+
+F = lr.nn.functional
+rng = np.random.default_rng(0)
+
+
+def softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def test_linear():
+    layer = lr.nn.Linear(5, 3)
+    x = rng.normal(size=(4, 5))
+    expected = x @ layer.weight.numpy().T + layer.bias.numpy()
+    np.testing.assert_allclose(layer(x).numpy(), expected, rtol=1e-5, atol=1e-6)
+    assert layer(rng.normal(size=(2, 4, 5))).shape == (2, 4, 3)
+    with pytest.raises(lr.ShapeError, match=r"linear: x: got shape \(4, 6\)"):
+        layer(np.ones((4, 6)))
+    with pytest.raises(TypeError, match="int64"):
+        layer(np.ones((4, 5), int))
+    with pytest.raises(ValueError, match="in_features"):
+        lr.nn.Linear(0, 3)
+
+
+@pytest.mark.parametrize(
+    ("layer", "bound"),
+    [(lambda: lr.nn.Linear(400, 300), 1 / 20), (lambda: lr.nn.Conv2d(16, 64, 5), 1 / 20)],
+    ids=["Linear", "Conv2d"],
+)
+def test_initial_values_as_pytorch(layer, bound):
+    lr.seed(0)
+    made = layer()
+    w, b = made.weight.numpy(), made.bias.numpy()
+    assert np.abs(w).max() <= bound
+    assert np.abs(b).max() <= bound
+    assert np.abs(w).max() > 0.99 * bound
+    np.testing.assert_allclose(w.std(), bound / np.sqrt(3), rtol=0.02)
+    lr.seed(0)
+    np.testing.assert_array_equal(layer().weight.numpy(), w)
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 1), ((1, 2), (2, 0))])
+def test_conv2d(stride, padding):
+    layer = lr.nn.Conv2d(3, 4, 3, stride, padding)
+    x = rng.normal(size=(2, 7, 8, 3)).astype(np.float32)
+    s, p = layer.stride, layer.padding
+    padded = np.pad(x, ((0, 0), (p[0],) * 2, (p[1],) * 2, (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2))[:, :: s[0], :: s[1]]
+    expected = np.einsum("nhwcij,ijco->nhwo", windows, layer.weight.numpy()) + layer.bias.numpy()
+    np.testing.assert_allclose(layer(x).numpy(), expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(lr.ShapeError):
+        layer(np.ones((2, 7, 8, 2)))
+
+
+def test_pools():
+    x = rng.normal(size=(2, 6, 4, 3)).astype(np.float32)
+    blocks = x.reshape(2, 3, 2, 2, 2, 3)
+    np.testing.assert_array_equal(F.max_pool2d(x, 2).numpy(), blocks.max((2, 4)))
+    np.testing.assert_allclose(F.avg_pool2d(x, 2).numpy(), blocks.mean((2, 4)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(lr.nn.GlobalAvgPool2d()(x).numpy(), x.mean((1, 2)), rtol=1e-5, atol=1e-6)
+    assert lr.nn.MaxPool2d(3, 1)(x).shape == (2, 4, 2, 3)
+    with pytest.raises(ValueError, match="size"):
+        F.max_pool2d(x, 0)
+
+
+def test_losses():
+    logits = rng.normal(size=(6, 4)) * 30
+    labels = np.array([0, 1, 2, 3, 0, 1])
+    expected = -np.log(softmax(logits))[np.arange(6), labels].mean()
+    x = lr.tensor(logits, dtype="float64", requires_grad=True)
+    loss = F.cross_entropy(x, labels)
+    np.testing.assert_allclose(loss.item(), expected, rtol=1e-12)
+    loss.backward()
+    np.testing.assert_allclose(x.grad.numpy(), (softmax(logits) - np.eye(4)[labels]) / 6, atol=1e-12)
+    np.testing.assert_allclose(F.softmax(x).numpy(), softmax(logits), rtol=1e-10)
+    np.testing.assert_allclose(F.log_softmax(x).numpy(), np.log(softmax(logits)), rtol=1e-10, atol=1e-12)
+    a, b = rng.normal(size=(2, 5, 3))
+    np.testing.assert_allclose(F.mse_loss(a, b).item(), ((a - b) ** 2).mean(), rtol=1e-6)
+
+
+def test_loss_errors():
+    logits = lr.zeros(3, 2)
+    for labels in ([0, 1, 2], [0, -1, 1]):
+        with pytest.raises(ValueError, match="label"):
+            F.cross_entropy(logits, labels)
+    with pytest.raises(lr.ShapeError):
+        F.cross_entropy(logits, [0, 1])
+    with pytest.raises(TypeError, match="labels"):
+        F.cross_entropy(logits, [0.0, 1.0, 1.0])
+    with pytest.raises(ValueError):
+        F.cross_entropy(lr.zeros(0, 2), np.zeros(0, int))
+    with pytest.raises(lr.ShapeError, match="target"):
+        F.mse_loss(lr.zeros(3, 1), lr.zeros(3))
+
+
+def test_dropout():
+    lr.seed(0)
+    x = lr.ones(200, 100)
+    y = F.dropout(x, 0.25).numpy()
+    assert set(np.unique(y)) == {np.float32(0), np.float32(1 / 0.75)}
+    assert abs((y == 0).mean() - 0.25) < 0.02
+    layer = lr.nn.Dropout(0.25)
+    np.testing.assert_array_equal(layer.eval()(x).numpy(), x.numpy())
+    lr.seed(5)
+    first = layer.train()(x).numpy()
+    lr.seed(5)
+    np.testing.assert_array_equal(layer(x).numpy(), first)
+    for p in (1.0, -0.1):
+        with pytest.raises(ValueError, match="p: got"):
+            lr.nn.Dropout(p)
+
+
+@pytest.mark.parametrize(("layer", "shape"), [(lr.nn.BatchNorm1d, (8, 3)), (lr.nn.BatchNorm2d, (4, 5, 6, 3))])
+def test_batch_norm(layer, shape):
+    norm = layer(3)
+    norm.weight.assign(lr.tensor([1.0, 2.0, 0.5]))
+    norm.bias.assign(lr.tensor([0.0, -1.0, 3.0]))
+    x = rng.normal(2.0, 3.0, size=shape)
+    axes = tuple(range(len(shape) - 1))
+    mean, var, n = x.mean(axes), x.var(axes), x.size // 3
+    w, b = norm.weight.numpy(), norm.bias.numpy()
+    np.testing.assert_allclose(
+        norm(x).numpy(), (x - mean) / np.sqrt(var + 1e-5) * w + b, rtol=1e-3, atol=1e-4
+    )
+    np.testing.assert_allclose(norm.running_mean.numpy(), 0.1 * mean, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(norm.running_var.numpy(), 0.9 + 0.1 * var * n / (n - 1), rtol=1e-4)
+    norm.eval()
+    kept = norm.running_mean.numpy().copy()
+    expected = (x - kept) / np.sqrt(norm.running_var.numpy() + 1e-5) * w + b
+    np.testing.assert_allclose(norm(x).numpy(), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(norm.running_mean.numpy(), kept)
+    assert [*norm.state_dict()] == ["weight", "bias", "running_mean", "running_var"]
+    with pytest.raises(lr.ShapeError, match="C = 3"):
+        norm(np.ones((*shape[:-1], 4)))
+
+
+def test_layer_norm_and_embedding():
+    x = rng.normal(size=(4, 6))
+    expected = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(lr.nn.LayerNorm(6)(x).numpy(), expected, rtol=1e-4, atol=1e-5)
+    table = lr.nn.Embedding(5, 3)
+    index = np.array([[0, 4], [2, 2]])
+    np.testing.assert_array_equal(table(index).numpy(), table.weight.numpy()[index])
+    table(index).sum().backward()
+    np.testing.assert_array_equal(table.weight.grad.numpy()[:, 0], [1, 0, 2, 0, 1])
+
+
+def small() -> lr.nn.Sequential:
+    return lr.nn.Sequential(lr.nn.Linear(4, 6), lr.nn.BatchNorm1d(6), lr.nn.ReLU(), lr.nn.Linear(6, 2))
+
+
+def test_module_tree():
+    model = small()
+    names = [name for name, _ in model.named_parameters()]
+    assert names == ["0.weight", "0.bias", "1.weight", "1.bias", "3.weight", "3.bias"]
+    assert [name for name, _ in model.named_buffers()] == ["1.running_mean", "1.running_var"]
+    assert model.num_parameters() == 24 + 6 + 6 + 6 + 12 + 2
+    model.eval()
+    assert not any(m.training for m in model.modules())
+    assert "Linear(4, 6)" in repr(model)
+    shared = lr.nn.ModuleList([model[0], model[0]])
+    assert len(list(shared.parameters())) == 2
+    with pytest.raises(TypeError, match="Module"):
+        lr.nn.Sequential(3)
+
+
+def test_state_dict_round_trip_and_atomic_check(tmp_path):
+    model, other = small(), small()
+    lr.save(tmp_path / "m.safetensors", model)
+    state = lr.load(tmp_path / "m.safetensors")
+    other.load_state_dict({name: value.astype(np.float64) for name, value in state.items()})
+    for name, value in other.state_dict().items():
+        assert value.dtype == np.float32
+        np.testing.assert_array_equal(value, state[name])
+    before = other.state_dict()
+    bad = dict(model.state_dict())
+    bad["0.weight"] = bad["0.weight"] + 1
+    bad["3.bias"] = np.zeros(3)
+    with pytest.raises(lr.ShapeError, match=r"3\.bias"):
+        other.load_state_dict(bad)
+    with pytest.raises(ValueError, match="missing"):
+        other.load_state_dict({"0.weight": bad["0.weight"]})
+    for name, value in other.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+    other.load_state_dict({"0.weight": bad["0.weight"]}, strict=False)
+    np.testing.assert_array_equal(other[0].weight.numpy(), bad["0.weight"])
+
+
+def test_safetensors_agree_with_their_library(tmp_path):
+    library = pytest.importorskip("safetensors.numpy")
+    state = {"a": np.arange(6.0).reshape(2, 3), "b": np.array(True), "c": np.zeros((0, 4), np.float32)}
+    lr.save(tmp_path / "x", state)
+    for name, value in library.load_file(tmp_path / "x").items():
+        np.testing.assert_array_equal(value, state[name])
+    (tmp_path / "x").write_bytes((tmp_path / "x").read_bytes()[:-5])
+    with pytest.raises(ValueError, match="safetensors"):
+        lr.load(tmp_path / "x")
+
+
+def test_to_float64_and_copy():
+    model = small().to("float64")
+    assert {p.dtype for p in model.parameters()} == {np.dtype("float64")}
+    assert model[1].running_var.dtype == np.float64
+    x = lr.tensor(rng.normal(size=(8, 4)), dtype="float64")
+    twin = copy.deepcopy(model)
+    np.testing.assert_array_equal(twin(x).numpy(), model(x).numpy())
+    twin[0].weight.numpy()[:] = 0
+    assert np.abs(model[0].weight.numpy()).max() > 0
+    assert isinstance(twin[0].weight, lr.nn.Parameter)
+    with pytest.raises(TypeError, match="float32, float64"):
+        model.to("int64")
+    with pytest.raises(TypeError, match="float64"):
+        model(lr.ones(8, 4))
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "count"),
+    [
+        (lambda: lr.models.mlp(784), (2, 28, 28), 784 * 1000 + 1000 + 1000 * 1000 + 1000 + 10000 + 10),
+        (lambda: lr.models.lenet(), (2, 28, 28), 61706),
+        (lambda: lr.models.lenet(10, 3, 32), (2, 32, 32, 3), 62006),
+        (lambda: lr.models.mnist_cnn(), (2, 28, 28), 431080),
+        (lambda: lr.models.alrs_cnn(), (2, 28, 28, 1), 320 + 18496 + 9216 * 128 + 128 + 1290),
+    ],
+    ids=["mlp", "lenet", "lenet-color", "mnist_cnn", "alrs_cnn"],
+)
+def test_models(model, shape, count):
+    made = model()
+    assert made.num_parameters() == count
+    assert made(rng.random(shape)).shape == (2, 10)
+    pixels = rng.integers(0, 256, shape).astype(np.uint8)
+    np.testing.assert_allclose(made(pixels).numpy(), made(pixels.astype(np.float32)).numpy(), rtol=1e-6)
