@@ -8,7 +8,8 @@ import Kernels
 /// The trial rate is found by FindPLR (doubling while the bracket is negative, then halving while the loss rises), at
 /// the start and again every `refind_every` steps, from the current trial rate.
 /// Deviations: a probe that is not finite counts as +infinity in FindPLR, and elsewhere halves the trial rate for good
-/// and is repeated; both loops are capped. The paper's claim rate <= a (Lemma 2) does not hold and is not enforced.
+/// and is repeated; both loops are capped. A bracket within a few rounding errors of the two losses says nothing of the
+/// curvature and counts as not positive: in float32 a trial rate of 1e-4 would otherwise divide by noise. The paper's claim rate <= a (Lemma 2) does not hold and is not enforced.
 public struct QLABGrad: RateMachine {
   public static let card = Card(
     "qlabgrad", title: "QLABGrad", paper: "QLABGrad, eq. 10 and FindPLR", cost: "one more forward pass",
@@ -29,6 +30,7 @@ public struct QLABGrad: RateMachine {
   }
 
   private static let searchLimit = 64
+  private static let roundingErrors = 8.0
 
   private let findTrial: Bool
   private let every: Int
@@ -55,7 +57,7 @@ public struct QLABGrad: RateMachine {
     }
     let loss = probe.loss.isFinite ? probe.loss : .infinity
     if phase == .doubling {
-      if loss - step.loss + trial * step.slope < 0, tries < QLABGrad.searchLimit { return retry(trial * 2) }
+      if bracket(step, loss) < 0, step.slope > 0, tries < QLABGrad.searchLimit { return retry(trial * 2) }
       phase = .halving
       tries = 0
     }
@@ -76,8 +78,15 @@ public struct QLABGrad: RateMachine {
     return .probe(at: trial)
   }
 
-  private func rate(_ step: StepView, _ loss: Double) -> Double {
+  /// Twice the estimated curvature times trial^2 / 2; negative where rounding drowns it.
+  private func bracket(_ step: StepView, _ loss: Double) -> Double {
     let bracket = loss - step.loss + trial * step.slope
+    let resolution = QLABGrad.roundingErrors * step.precision * max(abs(step.loss), abs(loss))
+    return bracket > resolution || !loss.isFinite ? bracket : -max(abs(bracket), resolution)
+  }
+
+  private func rate(_ step: StepView, _ loss: Double) -> Double {
+    let bracket = bracket(step, loss)
     let best = step.slope * trial * trial / (2 * bracket)
     return bracket > 0 && best.isFinite ? min(best, maxRatio * trial) : trial
   }

@@ -5,6 +5,8 @@ import Kernels
 /// g is the gradient of the loss, d the direction, so that the step is -rate d.
 public struct StepView {
   public var loss: Double
+  /// Relative rounding error of a loss: that of the element type it was computed in.
+  public var precision = Double.ulpOfOne
   /// <g, d>: minus the derivative of the loss along the step.
   public var slope = 0.0
   /// <g^, d> with g^ the direction's own bias-corrected average of the gradient, decay included; g itself where the

@@ -202,7 +202,9 @@ public final class Optimizer: @unchecked Sendable {
   }
 
   private func beginAdaptive(_ active: [ParameterSlot], _ norms: [Double], _ loss: Double) throws -> Request {
-    var views = [StepView](repeating: StepView(loss: loss), count: machines.count)
+    var view = StepView(loss: loss)
+    if active.contains(where: { $0.tensor.dtype == .float32 }) { view.precision = Double(Float.ulpOfOne) }
+    var views = [StepView](repeating: view, count: machines.count)
     for (slot, norm2) in zip(active, norms) { views[machineIndex(slot)].gradientNorm2 += norm2 }
     if machineType.usesWindow { closeWindows(active, &views, try windowLength()) }
     for slot in active {

@@ -60,7 +60,9 @@ def test_compare(capsys, tmp_path):
     assert "lrswift compare --methods adam,l4adam" in (tmp_path / "r" / "report.html").read_text()
 
 
-def test_mistakes_are_one_line(capsys, tmp_path):
+def test_mistakes_are_one_line(capsys, tmp_path, monkeypatch):
+    monkeypatch.delenv("LRSWIFT_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
     assert main(["compare", "--methods", "foo"]) == 1
     assert capsys.readouterr().err.startswith("lrswift: methods: got foo; allowed:")
     assert main(["train", "--data", "mnist", "--root", str(tmp_path)]) == 1

@@ -74,7 +74,7 @@ def test_files(result):
     with (out / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(METHODS) * 2 * 4
-    assert float(rows[3]["accuracy"]) == comparison.runs[0].accuracy
+    assert float(rows[3]["accuracy"]) == pytest.approx(comparison.runs[0].accuracy)
     facts = json.loads((out / "results.json").read_text())
     assert facts["settings"]["data"] == "tiny"
     assert len(facts["runs"][0]["losses"]) == 4 * 7

@@ -35,11 +35,11 @@ def test_settles_near_the_inverse_curvature(h, start):
     def loss(model, x):
         return (model.w.square().sum() + x.sum() * 0.0) * (model.h / 2)
 
-    found = lr.find_lr(
-        Bowl(h), loss, (np.ones((320, 1)),), lr.optim.SGD, batch_size=32, start=start, max_epochs=20, progress=False
-    )
+    # 1000 batches make windows of 20: after a rate that was too large the displacement needs some to shrink
+    data = (np.ones((1000, 1)),)
+    found = lr.find_lr(Bowl(h), loss, data, lr.optim.SGD, batch_size=1, start=start, max_epochs=9, progress=False)
     assert found.done
-    assert found.value == pytest.approx(1 / h, rel=0.15)
+    assert found.value == pytest.approx(1 / h, rel=0.25)
     assert found.lr == pytest.approx(found.value / 10)
 
 

@@ -1,0 +1,79 @@
+# One word per job; `make help` lists them. A missing tool is a failure, never a skip.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test build install check format bench notebooks swift-test python-test system clean
+
+# pins OpenBLAS to an old processor's kernels where it is set
+unexport OPENBLAS_CORETYPE
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SWIFT_TEST_FLAGS ?=
+C_SOURCES = $(wildcard python/src/*.[ch] Sources/C*/*.[ch] Sources/C*/include/*.h)
+
+export LRSWIFT_SWIFT_BUILD_DIR ?= $(CURDIR)/.build
+ifneq ($(wildcard ../shared/data),)
+  export LRSWIFT_DATA ?= $(abspath ../shared/data)
+endif
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: system $(BIN)/python ## eight methods on scikit-learn's digits; the report lands in report/
+	$(BIN)/pip install --quiet '.[demo]'
+	$(BIN)/lrswift compare --data digits --model mlp \
+	  --methods sgd,momentum,adam,l4mom,l4adam,tlr,qlabgrad,alrs --seeds 3 --out report
+
+test: install swift-test python-test notebooks check ## everything, from nothing: what CI runs
+
+build: system $(BIN)/python ## the wheel, into dist/
+	rm -rf dist/*.whl
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
+# Tests see the installed wheel, as users do, never the source tree.
+install: build
+	wheel="$$(ls dist/*.whl)"; \
+	$(BIN)/pip install --quiet "$$wheel[demo,test]"; \
+	$(BIN)/pip install --quiet --force-reinstall --no-deps "$$wheel"
+
+swift-test: system ## XCTest
+	swift test --scratch-path "$(LRSWIFT_SWIFT_BUILD_DIR)" $(SWIFT_TEST_FLAGS)
+
+python-test: ## pytest, against the installed wheel
+	$(BIN)/python -c "import lrswift, sys; assert lrswift.__file__.startswith(sys.prefix), lrswift.__file__"
+	$(BIN)/python -m pytest python/tests
+
+notebooks: ## every notebook, executed; a failing cell fails
+	$(BIN)/python scripts/notebooks.py
+
+check: ## formatters, linters, types, stubs, mirror, sizes
+	swift format lint --strict --recursive Sources Tests Package.swift
+	$(BIN)/clang-format --dry-run --Werror $(C_SOURCES)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml lrswift._core
+	$(BIN)/python scripts/mirror.py
+	$(BIN)/python scripts/sizes.py
+
+format: ## puts all sources into the shape that check wants
+	swift format --in-place --recursive Sources Tests Package.swift
+	$(BIN)/clang-format -i $(C_SOURCES)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: ## every benchmark
+	$(BIN)/python -c "import lrswift; lrswift.show_config()"
+	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+system:
+	@scripts/system.sh "$(PYTHON)"
+
+$(BIN)/python: | system
+	$(PYTHON) -m venv $(VENV)
+
+clean: ## back to a fresh clone
+	rm -rf .build .venv build dist report python/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find python scripts benchmarks notebooks -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,110 @@
+"""lrswift: training that finds its own learning rate, computed in Swift.
+
+`import lrswift as lr`. Tensors and networks follow PyTorch's names, arrays NumPy's rules, images are
+(N, H, W, C). Heavy modules (data, plots, the comparison) load when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from . import _core, adapt, models, nn, optim, random
+from ._tensor import Tensor
+from .autograd import enable_grad, grad, hvp, jvp, no_grad
+from .config import config, get_threads, set_threads, show_config
+from .creation import (
+    arange,
+    bool_,
+    eye,
+    float32,
+    float64,
+    from_dlpack,
+    full,
+    int64,
+    ones,
+    rand,
+    randn,
+    tensor,
+    uint8,
+    zeros,
+)
+from .errors import (
+    ArgumentError,
+    Diverged,
+    DTypeError,
+    Error,
+    FormatError,
+    MissingFiles,
+    RecordingError,
+    ShapeError,
+)
+from .functions import (
+    abs,
+    argmax,
+    broadcast_to,
+    cat,
+    exp,
+    gelu,
+    log,
+    matmul,
+    max,
+    maximum,
+    mean,
+    min,
+    minimum,
+    relu,
+    reshape,
+    sigmoid,
+    softplus,
+    sqrt,
+    square,
+    stack,
+    sum,
+    tanh,
+    transpose,
+    where,
+)
+from .random import seed
+from .saving import load, save
+
+if TYPE_CHECKING:
+    from . import data
+    from .comparison import compare
+    from .finder import find_lr
+    from .fitting import fit
+
+__version__: str = _core.version()
+
+# loaded on first use, so that `import lrswift` costs little more than `import numpy`
+_LAZY = {
+    "data": ("data", None),
+    "fit": ("fitting", "fit"),
+    "find_lr": ("finder", "find_lr"),
+    "compare": ("comparison", "compare"),
+}
+
+__all__ = [
+    "ArgumentError", "DTypeError", "Diverged", "Error", "FormatError", "MissingFiles", "RecordingError",
+    "ShapeError", "Tensor",
+    "abs", "adapt", "arange", "argmax", "bool_", "broadcast_to", "cat", "compare", "config", "data",
+    "enable_grad", "exp", "eye", "find_lr", "fit", "float32", "float64", "from_dlpack", "full", "gelu",
+    "get_threads", "grad", "hvp", "int64", "jvp", "load", "log", "matmul", "max", "maximum", "mean", "min",
+    "minimum", "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random", "relu", "reshape",
+    "save", "seed", "set_threads", "show_config", "sigmoid", "softplus", "sqrt", "square", "stack", "sum",
+    "tanh", "tensor", "transpose", "uint8", "where", "zeros",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'lrswift' has no attribute {name!r}")
+    module, attribute = _LAZY[name]
+    found = importlib.import_module(f".{module}", __name__)
+    value = found if attribute is None else getattr(found, attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -1,0 +1,28 @@
+"""Modes of the current Python thread that the native core does not keep itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class _Modes(threading.local):
+    """`update_statistics`: whether batch-norm layers in train mode advance their running statistics."""
+
+    update_statistics: bool = True
+
+
+modes = _Modes()
+
+
+@contextmanager
+def frozen_statistics() -> Iterator[None]:
+    """Within: running statistics stay as they are. Probes of a step's loss use this, since only the
+    first evaluation of a step may be seen by the statistics."""
+    before = modes.update_statistics
+    modes.update_statistics = False
+    try:
+        yield
+    finally:
+        modes.update_statistics = before

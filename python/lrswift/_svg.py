@@ -1,0 +1,171 @@
+"""Small line charts as SVG text: just what the report draws, with nothing to install or download."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+import numpy as np
+
+LEFT, RIGHT, TOP, BOTTOM = 38.0, 46.0, 8.0, 20.0
+
+
+@dataclass
+class Scale:
+    """Values low..high onto pixels start..stop, linear or logarithmic."""
+
+    low: float
+    high: float
+    start: float
+    stop: float
+    log: bool = False
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        low, high, v = self.low, self.high, np.clip(values, self.low, self.high)
+        if self.log:
+            low, high, v = math.log(low), math.log(high), np.log(v)
+        return self.start + (v - low) / ((high - low) or 1.0) * (self.stop - self.start)
+
+    def ticks(self) -> list[float]:
+        """At most about five round values within the range."""
+        if not self.log:
+            return linear_ticks(self.low, self.high)
+        decades = range(math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9) + 1)
+        step = max(1, math.ceil(len(decades) / 5))
+        found = [10.0**d for d in decades if (d - decades[0]) % step == 0]
+        if len(found) >= 2:
+            return found
+        dense = [m * 10.0**d for d in range(decades.start - 1, decades.stop + 1) for m in (1, 2, 5)]
+        return [t for t in dense if self.low <= t <= self.high]
+
+
+def linear_ticks(low: float, high: float, wanted: int = 4) -> list[float]:
+    """About `wanted` multiples of 1, 2 or 5 times a power of ten from low to high."""
+    span = high - low
+    if span <= 0:
+        return [low]
+    raw = span / wanted
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= raw * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    return [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def label(value: float) -> str:
+    """A tick's text: 0.001, 10, 1e-6."""
+    if value == 0:
+        return "0"
+    return (
+        f"{value:.4g}"
+        if 1e-4 <= abs(value) < 1e5
+        else f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+    )
+
+
+def path(x: np.ndarray, y: np.ndarray) -> str:
+    """An SVG path through the finite points, broken where one is missing."""
+    parts = []
+    pen = "M"
+    for px, py in zip(x, y, strict=True):
+        if not math.isfinite(py):
+            pen = "M"
+            continue
+        parts.append(f"{pen}{px:.1f},{py:.1f}")
+        pen = "L"
+    return "".join(parts)
+
+
+@dataclass
+class Panel:
+    """One chart with axes shared among its siblings; draw into it, then `svg()`."""
+
+    x_range: tuple[float, float]
+    y_range: tuple[float, float]
+    log: bool = False
+    width: float = 260.0
+    height: float = 150.0
+    title: str = ""
+    y_text: str = "{}"
+    shapes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.x = Scale(*self.x_range, LEFT, self.width - RIGHT)
+        self.y = Scale(*self.y_range, self.height - BOTTOM, TOP, self.log)
+
+    def line(self, x: np.ndarray, y: np.ndarray, kind: str) -> None:
+        """A curve with the CSS class `kind`."""
+        self.shapes.append(f'<path class="{kind}" d="{path(self.x(x), self.y(y))}"/>')
+
+    def band(self, x: np.ndarray, low: np.ndarray, high: np.ndarray, kind: str) -> None:
+        """The area between two curves."""
+        good = np.isfinite(low) & np.isfinite(high)
+        if good.sum() > 1:
+            forth = path(self.x(x[good]), self.y(high[good]))
+            back = path(self.x(x[good])[::-1], self.y(low[good])[::-1]).replace("M", "L", 1)
+            self.shapes.append(f'<path class="{kind}" d="{forth}{back}Z"/>')
+
+    def end(self, x: float, y: float, text: str, kind: str) -> None:
+        """A dot at the end of a curve and its value beside it, in the margin."""
+        if not math.isfinite(y):
+            return
+        px, py = float(self.x(np.array(x))), float(self.y(np.array(y)))
+        self.shapes.append(f'<circle class="{kind}" cx="{px:.1f}" cy="{py:.1f}" r="2.6"/>')
+        self.shapes.append(
+            f'<text class="value {kind}" x="{px + 6:.1f}" y="{py + 4:.1f}">{escape(text)}</text>'
+        )
+
+    def reference(self, name: str) -> None:
+        """What `shared` has drawn under this name, as it lies."""
+        self.shapes.append(f'<use href="#{name}"/>')
+
+    def shared(self, name: str) -> str:
+        """What was drawn so far as an invisible definition, to be drawn many times and stored once."""
+        shapes = "".join(self.shapes)
+        return f'<svg class="defs" aria-hidden="true"><defs><g id="{name}">{shapes}</g></defs></svg>'
+
+    def svg(self) -> str:
+        """The finished chart."""
+        right, bottom = self.width - RIGHT, self.height - BOTTOM
+        grid = []
+        for tick in self.y.ticks():
+            y = float(self.y(np.array(tick)))
+            grid.append(f'<path class="grid" d="M{LEFT:.0f},{y:.1f}H{right:.0f}"/>')
+            text = escape(self.y_text.format(label(tick)))
+            grid.append(
+                f'<text class="tick" x="{LEFT - 5:.0f}" y="{y + 3.5:.1f}" text-anchor="end">{text}</text>'
+            )
+        for tick in linear_ticks(*self.x_range):
+            x = float(self.x(np.array(tick)))
+            grid.append(
+                f'<text class="tick" x="{x:.1f}" y="{bottom + 14:.0f}" '
+                f'text-anchor="middle">{label(tick)}</text>'
+            )
+        grid.append(f'<path class="axis" d="M{LEFT:.0f},{bottom:.0f}H{right:.0f}"/>')
+        size = f'viewBox="0 0 {self.width:.0f} {self.height:.0f}"'
+        return (
+            f'<svg {size} role="img" aria-label="{escape(self.title)}"><title>{escape(self.title)}</title>'
+            f"{''.join(grid)}{''.join(self.shapes)}</svg>"
+        )
+
+
+def strip(
+    values: Sequence[float], low: float, high: float, kind: str, width: float = 150.0, height: float = 22.0
+) -> str:
+    """One dot per value on a line from low to high, with a bar at the mean; an arrow for those below."""
+    scale = Scale(low, high, 5.0, width - 5.0)
+    middle = height / 2
+    shapes = [f'<path class="grid" d="M5,{middle:.1f}H{width - 5:.0f}"/>']
+    finite = [v for v in values if math.isfinite(v)]
+    for v in finite:
+        x = float(scale(np.array(v)))
+        if v < low:
+            shapes.append(f'<path class="off {kind}" d="M1,{middle:.1f}l7,-4.5v9Z"/>')
+        else:
+            shapes.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{middle:.1f}" r="3.4"/>')
+    if finite:
+        x = float(scale(np.array(sum(finite) / len(finite))))
+        shapes.append(f'<path class="mean {kind}" d="M{x:.1f},{middle - 8:.1f}V{middle + 8:.1f}"/>')
+    size = f'viewBox="0 0 {width:.0f} {height:.0f}"'
+    return f'<svg class="strip" {size} aria-hidden="true">{"".join(shapes)}</svg>'

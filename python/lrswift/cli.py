@@ -1,0 +1,226 @@
+"""The command line: `lrswift info | train | find-lr | compare`."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import comparison, optim, random
+from .config import show_config
+from .data import DATASETS, Splits, load
+from .errors import Error
+from .finder import find_lr
+from .fitting import fit
+from .methods import KINDS, METHODS
+from .nn import Module
+from .nn.functional import cross_entropy
+from .saving import save
+
+_PICTURES = [name for name in DATASETS if name != "text"]
+_OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
+    "adam": optim.Adam,
+    "sgd": optim.SGD,
+    "momentum": functools.partial(optim.SGD, momentum=0.9),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's parser; each command sets `run`."""
+    listed = "\n".join(
+        f"  {name:<10} {m.label}: rate {KINDS[m.kind]}, {m.how}" for name, m in METHODS.items()
+    )
+    top = argparse.ArgumentParser(
+        prog="lrswift",
+        description="Training that finds its own learning rate.",
+        epilog="lrswift COMMAND --help says more.",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    info = commands.add_parser("info", help="version, processor, kernels, BLAS, threads")
+    _common(info, None)
+    info.set_defaults(run=_info)
+
+    train = commands.add_parser(
+        "train", help="train one network with one method",
+        epilog=f"methods:\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    _problem(train)
+    train.add_argument(
+        "--method", choices=METHODS, default="l4adam", metavar="METHOD", help="see below (default: l4adam)"
+    )
+    train.add_argument("--epochs", type=_positive, default=5, help="passes over the data (default: 5)")
+    _common(train, "folder for history.csv and model.safetensors")
+    train.set_defaults(run=_train)
+
+    find = commands.add_parser(
+        "find-lr", help="find a learning rate by its gradient (ALRS), without training"
+    )
+    _problem(find)
+    find.add_argument(
+        "--optimizer", choices=_OPTIMIZERS, default="adam", help="what the rate is for (default: adam)"
+    )
+    find.add_argument("--start", type=float, default=1.0, help="first rate tried (default: 1)")
+    _common(find, "folder for found.json and, with matplotlib, found.png")
+    find.set_defaults(run=_find)
+
+    compare = commands.add_parser(
+        "compare", help="train one network with many methods and seeds, and report",
+        epilog=f"methods:\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    _problem(compare)
+    names = ",".join(comparison.DEFAULT_METHODS)
+    compare.add_argument("--methods", default=names, metavar="A,B,...", help=f"see below (default: {names})")
+    compare.add_argument("--seeds", type=_positive, default=3, help="runs per method (default: 3)")
+    compare.add_argument("--epochs", type=_positive, default=20, help="passes over the data (default: 20)")
+    _common(compare, "folder for results.csv, results.json and report.html (default: report)", "report")
+    compare.set_defaults(run=_compare)
+    return top
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"got {value}; allowed: at least 1")
+    return value
+
+
+def _problem(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", choices=_PICTURES, default="digits", help="data set (default: digits)")
+    command.add_argument(
+        "--root", metavar="DIR", help="where data sets are (default: $LRSWIFT_DATA, then ./data)"
+    )
+    command.add_argument("--model", choices=comparison.MODELS, default="mlp", help="network (default: mlp)")
+    command.add_argument("--batch-size", type=_positive, default=64, help="examples per step (default: 64)")
+
+
+def _common(command: argparse.ArgumentParser, out: str | None, default: str | None = None) -> None:
+    command.add_argument("--seed", type=int, default=0, help="of all random numbers (default: 0)")
+    command.add_argument("--out", metavar="DIR", default=default, help=out or "folder for info.json")
+    command.add_argument("--threads", type=_positive, help="how many to use (default: all cores)")
+    command.add_argument("--quiet", action="store_true", help="no progress bars")
+
+
+def _folder(args: argparse.Namespace) -> Path | None:
+    if args.out is None:
+        return None
+    folder = Path(args.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _prepared(args: argparse.Namespace) -> tuple[Splits, Module]:
+    splits = load(args.data, args.root).scaled()
+    random.seed(args.seed)
+    return splits, comparison.MODELS[args.model](splits.train, len(splits.classes))
+
+
+def _info(args: argparse.Namespace) -> None:
+    facts = show_config()
+    folder = _folder(args)
+    if folder is not None:
+        (folder / "info.json").write_text(json.dumps(facts, indent=1))
+
+
+def _train(args: argparse.Namespace) -> None:
+    splits, model = _prepared(args)
+    method = METHODS[args.method]
+    rate = None
+    if method.kind == "found":
+        found = find_lr(
+            model,
+            cross_entropy,
+            splits.train,
+            method.make,
+            args.batch_size,
+            seed=args.seed,
+            progress=not args.quiet,
+        )
+        print(f"found learning rate {found.lr:.4g} in {found.steps} batches")
+        rate = found.lr
+    optimizer = method.optimizer(model.named_parameters(), rate)  # type: ignore[arg-type]
+    history = fit(
+        model, optimizer, splits.train, splits.test,
+        epochs=args.epochs, batch_size=args.batch_size, seed=args.seed, progress=not args.quiet,
+    )  # fmt: skip
+    print(
+        f"{'epoch':>5}  {'train loss':>10}  {'test loss':>9}  {'accuracy %':>10}  "
+        f"{'learning rate':>20}  {'seconds':>7}"
+    )
+    for row in history.rows:
+        rates = (
+            f"{row['lr_low']:.3g} - {row['lr_high']:.3g}"
+            if row["lr_low"] != row["lr_high"]
+            else f"{row['lr']:.3g}"
+        )
+        print(
+            f"{row['epoch']:>5}  {row['train_loss']:>10.4f}  {row['valid_loss']:>9.4f}  "
+            f"{100 * row['accuracy']:>10.2f}  {rates:>20}  {row['seconds']:>7.2f}"
+        )
+    folder = _folder(args)
+    if folder is not None:
+        history.to_csv(folder / "history.csv")
+        save(folder / "model.safetensors", model)
+
+
+def _find(args: argparse.Namespace) -> None:
+    splits, model = _prepared(args)
+    found = find_lr(
+        model, cross_entropy, splits.train, _OPTIMIZERS[args.optimizer], args.batch_size,
+        start=args.start, seed=args.seed, progress=not args.quiet,
+    )  # fmt: skip
+    untouched = "untouched" if found.receipt["untouched"] else "CHANGED"
+    print(
+        f"learning rate {found.lr:.4g} (a tenth of {found.value:.4g}), "
+        f"{found.steps} batches, model {untouched}"
+    )
+    folder = _folder(args)
+    if folder is not None:
+        facts: dict[str, Any] = {
+            "lr": found.lr, "value": found.value, "done": found.done, "steps": found.steps,
+            "signals": found.signals, "values": found.values.tolist(), "receipt": found.receipt,
+        }  # fmt: skip
+        (folder / "found.json").write_text(json.dumps(facts, indent=1))
+        try:
+            found.plot().savefig(folder / "found.png", dpi=150)
+        except ImportError:
+            print("found.png: not drawn, matplotlib is not installed")
+
+
+def _compare(args: argparse.Namespace) -> None:
+    methods = [name for name in args.methods.split(",") if name]
+    result = comparison.compare(
+        args.data, args.model, methods, args.seeds, args.epochs, args.batch_size, args.seed, args.root,
+        progress=not args.quiet, command=args.line,
+    )  # fmt: skip
+    print(result.table())
+    print(f"\n{result.write(args.out)}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit status. What the user got wrong is one line, not a traceback."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    args = parser().parse_args(given)
+    args.line = shlex.join(["lrswift", *given])
+    if args.threads is not None:
+        from .config import set_threads
+
+        set_threads(args.threads)
+    try:
+        args.run(args)
+    except KeyboardInterrupt:
+        print("lrswift: interrupted", file=sys.stderr)
+        return 130
+    except (Error, OSError) as error:
+        print(f"lrswift: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""Threads, and what this build is made of."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from . import _core
+from .errors import ArgumentError
+
+
+def set_threads(count: int) -> None:
+    """How many threads the kernels may use, at least 1. Results do not depend on it."""
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise ArgumentError(f"set_threads: count: got {count!r}; allowed: an integer of at least 1")
+    _core.set_threads(count)
+
+
+def get_threads() -> int:
+    """How many threads the kernels use."""
+    return _core.get_threads()
+
+
+def config() -> dict[str, Any]:
+    """Version, CPU features, kernels chosen, BLAS and its core type, threads, as a dict."""
+    found: dict[str, Any] = {"version": _core.version()}
+    found.update(json.loads(_core.catalogue("config")))
+    found["threads"] = _core.get_threads()
+    # the variable makes OpenBLAS run as on another processor, often at half speed
+    found["OPENBLAS_CORETYPE"] = os.environ.get("OPENBLAS_CORETYPE")
+    return found
+
+
+def show_config() -> dict[str, Any]:
+    """Prints `config()`, one fact a line, and returns it."""
+    found = config()
+    width = max(len(key) for key in found)
+    for key, value in found.items():
+        text = " ".join(str(v) for v in value) if isinstance(value, list) else value
+        print(f"{key:<{width}}  {text}")
+    return found

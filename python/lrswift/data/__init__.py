@@ -1,0 +1,7 @@
+"""Data sets by name, and iteration over batches. Arrays are as stored in the data sets' own files."""
+
+from .batches import Batches, permutation
+from .dataset import Dataset, Splits
+from .loading import DATASETS, load
+
+__all__ = ["DATASETS", "Batches", "Dataset", "Splits", "load", "permutation"]

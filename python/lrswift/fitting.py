@@ -1,0 +1,214 @@
+"""`fit`: a whole training run. The loss is recorded once and replayed by the core without Python."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import _checkpoint
+from ._feeding import ArrayFeed, Batch, Feed, feed
+from ._progress import Progress
+from ._recording import Modes, Recorder, rows, takes_model
+from ._tensor import Tensor
+from .autograd import no_grad
+from .errors import ArgumentError, DTypeError
+from .history import History
+from .nn.functional import cross_entropy
+from .optim import Optimizer
+
+# Ctrl-C is seen between runs of the core, so none may take long
+CHUNK_SECONDS = 0.2
+VALIDATION_BATCH = 1000
+
+Metric = str | Callable[[np.ndarray, np.ndarray], float]
+
+
+def fit(
+    model: Any,
+    optimizer: Optimizer,
+    train: Any,
+    valid: Any = None,
+    loss: Callable[..., Tensor] = cross_entropy,
+    epochs: int = 1,
+    batch_size: int = 64,
+    shuffle: bool = True,
+    seed: int = 0,
+    metrics: Sequence[Metric] = ("accuracy",),
+    progress: bool = True,
+    log: str | os.PathLike[str] | Callable[[dict[str, Any]], object] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    callbacks: Iterable[Callable[[History], object]] = (),
+) -> History:
+    """Trains `model` in place and returns its History.
+
+    train, valid: (x, y) arrays of equal length, a `data.Dataset`, or an iterable of such batches. Floating
+    data are cast to the parameters' dtype; inputs are never scaled.
+    loss: called as loss(model, *batch) if it has 1 + len(batch) required positional parameters, else as
+    loss(model(x), y); returns a scalar Tensor. It is recorded once per shape of batch; a loss that reads
+    values is run anew for every batch, after one warning.
+    epochs 1, batch_size 64 (the last batch may be smaller); shuffle: a new order every epoch, from (seed,
+    epoch) alone. metrics: "accuracy" (for integer labels) or functions (outputs, labels) -> float of arrays,
+    on `valid` after each epoch. progress: a bar. log: a CSV file or a function of the row, after each
+    epoch. checkpoint: a file written atomically after each epoch; resume: go on from it if it is there.
+    callbacks: called with the history after each epoch; one that returns True ends the training.
+
+    Ctrl-C stops within a second: the model then stands after the last whole step, and the exception's
+    `history` holds what was done. Modules come back in the modes they had.
+    Raises ArgumentError, ShapeError, DTypeError (arguments), Diverged (20 steps in a row not finite).
+    """
+    run = _Run(model, optimizer, loss, train, valid, epochs, batch_size, shuffle, seed, metrics)
+    if checkpoint is not None and resume and Path(checkpoint).exists():
+        run.first = _checkpoint.read(checkpoint, model, optimizer, run.history)
+    modes = Modes(model)
+    try:
+        with Progress(run.total_steps(), "fit", progress) as bar:
+            for epoch in range(run.first, epochs):
+                row = run.epoch(epoch, bar)
+                _report(log, row, run.history)
+                if checkpoint is not None:
+                    _checkpoint.write(checkpoint, model, optimizer, run.history, epoch + 1)
+                # all are called, whatever the first one says
+                answers = [callback(run.history) for callback in callbacks]
+                if any(answer is True for answer in answers):
+                    break
+    except BaseException as error:
+        error.history = run.history  # type: ignore[attr-defined]
+        raise
+    finally:
+        modes.restore()
+    return run.history
+
+
+class _Run:
+    """One call of `fit`."""
+
+    def __init__(
+        self,
+        model: Any,
+        optimizer: Optimizer,
+        loss: Callable[..., Tensor],
+        train: Any,
+        valid: Any,
+        epochs: int,
+        batch_size: int,
+        shuffle: bool,
+        seed: int,
+        metrics: Sequence[Metric],
+    ) -> None:
+        if not isinstance(optimizer, Optimizer):
+            raise DTypeError(f"optimizer: got {type(optimizer).__name__}; allowed: one of lrswift.optim")
+        if not isinstance(epochs, (int, np.integer)) or epochs < 0:
+            raise ArgumentError(f"epochs: got {epochs!r}; allowed: an integer of at least 0")
+        for metric in metrics:
+            if not callable(metric) and metric != "accuracy":
+                raise ArgumentError(
+                    f"metrics: got {metric!r}; allowed: 'accuracy' or functions of (outputs, labels)"
+                )
+        self.model = model
+        self.optimizer = optimizer
+        self.recorder = Recorder(model, loss)
+        self.metrics = metrics
+        self.history = History()
+        self.epochs = epochs
+        self.first = 0
+        floating = optimizer.param_groups[0]["params"][0].dtype
+        self.train: Feed = feed(train, "train", floating, batch_size, shuffle, seed)
+        self.valid: Feed | None = None if valid is None else feed(valid, "valid", floating, VALIDATION_BATCH)
+        if isinstance(self.train, ArrayFeed):
+            takes_model(loss, len(self.train.tensors))
+        steps = self.train.steps()
+        if steps:
+            optimizer._know_epoch(steps)
+
+    def total_steps(self) -> int | None:
+        steps = self.train.steps()
+        return None if steps is None else steps * (self.epochs - self.first)
+
+    def epoch(self, epoch: int, bar: Progress) -> dict[str, Any]:
+        """One pass over the training data and the validation after it."""
+        start, since = time.perf_counter(), len(self.history.losses)
+        if hasattr(self.model, "train"):
+            self.model.train()
+        for tensors, indices in self.train.epoch(epoch):
+            program = self.recorder.program(tensors, indices.shape[1])
+            if program is None:
+                self._eagerly(tensors, indices, bar)
+            else:
+                self._replay(program, tensors, indices, bar)
+        seconds = time.perf_counter() - start
+        validation = {} if self.valid is None else evaluate(self.recorder, self.valid, self.metrics)
+        bar.note(validation)
+        return self.history.summarize(since, epoch + 1, seconds, validation)
+
+    def _replay(self, program: Any, tensors: Batch, indices: np.ndarray, bar: Progress) -> None:
+        done = 0
+        while done < len(indices):
+            steps, losses, rates = program.run(self.optimizer._core, tensors, indices[done:], CHUNK_SECONDS)
+            self._add(np.frombuffer(losses)[:steps], np.frombuffer(rates).reshape(-1, 3)[:steps], bar)
+            done += steps
+
+    def _eagerly(self, tensors: Batch, indices: np.ndarray, bar: Progress) -> None:
+        for numbers in indices:
+            batch = rows(tensors, numbers)
+            loss = self.optimizer.minimize(lambda batch=batch: self.recorder(*batch))
+            rates = np.array(self.optimizer._core.rates())
+            self._add(np.array([loss]), np.array([[rates.mean(), rates.min(), rates.max()]]), bar)
+
+    def _add(self, losses: np.ndarray, rates: np.ndarray, bar: Progress) -> None:
+        self.history.add(losses, rates)
+        if len(losses):
+            bar.advance(len(losses), loss=losses[-1], lr=rates[-1, 0])
+
+
+def evaluate(recorder: Recorder, data: Feed, metrics: Sequence[Metric]) -> dict[str, float]:
+    """valid_loss and metrics, weighted by examples; evaluation mode, without derivatives."""
+    modes = Modes(recorder.model)
+    if hasattr(recorder.model, "eval"):
+        recorder.model.eval()
+    totals: dict[str, float] = {}
+    count = 0
+    try:
+        with no_grad():
+            for tensors, indices in data.epoch(0):
+                for numbers in indices:
+                    batch = rows(tensors, numbers)
+                    for name, value in _measured(recorder, batch, metrics).items():
+                        totals[name] = totals.get(name, 0.0) + value * len(numbers)
+                    count += len(numbers)
+    finally:
+        modes.restore()
+    return {name: total / count for name, total in totals.items()}
+
+
+def _measured(recorder: Recorder, batch: Batch, metrics: Sequence[Metric]) -> dict[str, float]:
+    # outputs are computed once where the loss is a function of them
+    if len(batch) == 2 and not takes_model(recorder.loss, 2):
+        outputs = recorder.model(batch[0])
+        found = {"valid_loss": float(recorder.loss(outputs, batch[1]))}
+    else:
+        found = {"valid_loss": float(recorder(*batch))}
+        if len(batch) != 2 or not metrics:
+            return found
+        outputs = recorder.model(batch[0])
+    if not isinstance(outputs, Tensor):
+        return found
+    labels = batch[1].numpy()
+    for metric in metrics:
+        if callable(metric):
+            found[getattr(metric, "__name__", "metric")] = float(metric(outputs.numpy(), labels))
+        elif outputs.ndim == 2 and labels.ndim == 1 and labels.dtype.kind in "iu":
+            found["accuracy"] = float((outputs.numpy().argmax(1) == labels).mean())
+    return found
+
+
+def _report(log: Any, row: dict[str, Any], history: History) -> None:
+    if callable(log):
+        log(row)
+    elif log is not None:
+        history.to_csv(log)

@@ -1,0 +1,80 @@
+"""What a training run did: a row per epoch, and the loss and rates of every step."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+COLUMNS = ("epoch", "step", "train_loss", "lr", "lr_low", "lr_high", "valid_loss", "accuracy", "seconds")
+
+
+class History:
+    """rows: a dict per epoch with COLUMNS (None where there is no validation) and any further metrics.
+
+    losses: float64 [steps], the loss before each update; rates: float64 [steps, 3], mean, lowest and
+    highest rate of each step. `lr` of a row is the mean over its steps, `lr_low` and `lr_high` the extremes.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._losses: list[np.ndarray] = []
+        self._rates: list[np.ndarray] = []
+
+    @property
+    def losses(self) -> np.ndarray:
+        return np.concatenate(self._losses) if self._losses else np.zeros(0)
+
+    @property
+    def rates(self) -> np.ndarray:
+        return np.concatenate(self._rates) if self._rates else np.zeros((0, 3))
+
+    def add(self, losses: np.ndarray, rates: np.ndarray) -> None:
+        """Appends the steps of one run of the core."""
+        self._losses.append(np.array(losses, np.float64))
+        self._rates.append(np.array(rates, np.float64).reshape(-1, 3))
+
+    def summarize(
+        self, since: int, epoch: int, seconds: float, validation: dict[str, float]
+    ) -> dict[str, Any]:
+        """Appends and returns the row of an epoch whose first step was number `since`."""
+        losses, rates = self.losses[since:], self.rates[since:]
+        finite = losses[np.isfinite(losses)]
+        row: dict[str, Any] = dict.fromkeys(COLUMNS)
+        row.update(epoch=epoch, step=since + len(losses), seconds=seconds)
+        row["train_loss"] = float(finite.mean()) if finite.size else float("nan")
+        row.update(zip(("lr", "lr_low", "lr_high"), _summary(rates), strict=True))
+        row.update(validation)
+        self.rows.append(row)
+        return row
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Writes the rows, one per epoch, with a header."""
+        names = list(dict.fromkeys([*COLUMNS, *(key for row in self.rows for key in row)]))
+        with Path(path).open("w", newline="") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+    def plot(self) -> Any:
+        """A matplotlib Figure: loss, accuracy (where known) and learning rate."""
+        from .plots import plot_history
+
+        return plot_history(self)
+
+    def __repr__(self) -> str:
+        if not self.rows:
+            return "History(no epochs)"
+        last = self.rows[-1]
+        accuracy = "" if last["accuracy"] is None else f", accuracy {last['accuracy']:.4f}"
+        loss = f"train_loss {last['train_loss']:.4f}"
+        return f"History({len(self.rows)} epochs, {loss}{accuracy}, lr {last['lr']:.4g})"
+
+
+def _summary(rates: np.ndarray) -> tuple[float, float, float]:
+    if not len(rates):
+        return float("nan"), float("nan"), float("nan")
+    return float(rates[:, 0].mean()), float(rates[:, 1].min()), float(rates[:, 2].max())

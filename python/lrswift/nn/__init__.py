@@ -1,0 +1,31 @@
+"""Networks: modules, layers, their functions and initial values. Images are (N, H, W, C)."""
+
+from . import functional, init
+from .containers import ModuleList, Sequential
+from .layers import (
+    GELU,
+    AvgPool2d,
+    BatchNorm1d,
+    BatchNorm2d,
+    Conv2d,
+    Dropout,
+    Embedding,
+    Flatten,
+    GlobalAvgPool2d,
+    Identity,
+    LayerNorm,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sigmoid,
+    Softplus,
+    Tanh,
+)
+from .module import Module
+from .parameter import Parameter
+
+__all__ = [
+    "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Embedding", "Flatten", "GELU",
+    "GlobalAvgPool2d", "Identity", "LayerNorm", "Linear", "MaxPool2d", "Module", "ModuleList", "Parameter",
+    "ReLU", "Sequential", "Sigmoid", "Softplus", "Tanh", "functional", "init",
+]  # fmt: skip

@@ -1,0 +1,277 @@
+"""Layers with parameters or settings. Images are (N, H, W, C)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from .. import _core
+from .._modes import modes
+from .._tensor import Operand, Tensor
+from ..creation import ones, zeros
+from ..errors import ArgumentError, ShapeError
+from . import functional as F
+from . import init
+from .module import Module
+from .parameter import Parameter
+
+
+def _count(value: int, name: str) -> int:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+        raise ArgumentError(f"{name}: got {value!r}; allowed: an integer of at least 1")
+    return int(value)
+
+
+class Linear(Module):
+    """y = x W^T + b. weight [out_features, in_features], bias [out_features]; x [..., in_features].
+
+    Both start as U(-1/sqrt(in_features), 1/sqrt(in_features)), as PyTorch's.
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        super().__init__()
+        self.in_features = _count(in_features, "Linear: in_features")
+        self.out_features = _count(out_features, "Linear: out_features")
+        self.weight = init.drawn((self.out_features, self.in_features), self.in_features)
+        self.bias = init.drawn((self.out_features,), self.in_features) if bias else None
+
+    def forward(self, x: Operand) -> Tensor:
+        return F.linear(x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_features}, {self.out_features}" + ("" if self.bias is not None else ", bias=False")
+
+
+class Conv2d(Module):
+    """Cross-correlation of x [N, H, W, in_channels].
+
+    weight [kh, kw, in_channels, out_channels], bias [out_channels].
+    Both start as U(-1/sqrt(fan_in), 1/sqrt(fan_in)) with fan_in = kh kw in_channels, as PyTorch's.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: F.Pair,
+        stride: F.Pair = 1,
+        padding: F.Pair = 0,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.in_channels = _count(in_channels, "Conv2d: in_channels")
+        self.out_channels = _count(out_channels, "Conv2d: out_channels")
+        self.kernel_size = F.pair(kernel_size, "Conv2d: kernel_size", 1)
+        self.stride = F.pair(stride, "Conv2d: stride", 1)
+        self.padding = F.pair(padding, "Conv2d: padding", 0)
+        fan_in = self.kernel_size[0] * self.kernel_size[1] * self.in_channels
+        self.weight = init.drawn((*self.kernel_size, self.in_channels, self.out_channels), fan_in)
+        self.bias = init.drawn((self.out_channels,), fan_in) if bias else None
+
+    def forward(self, x: Operand) -> Tensor:
+        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+
+    def extra_repr(self) -> str:
+        sizes = f"{self.in_channels}, {self.out_channels}, kernel_size={tuple(self.kernel_size)}"
+        return f"{sizes}, stride={tuple(self.stride)}, padding={tuple(self.padding)}"
+
+
+class _BatchNorm(Module):
+    """Normalizes each channel (last axis) over all other axes (Ioffe and Szegedy, 2015).
+
+    In train mode by the batch's own mean and variance, advancing running_mean and running_var
+    (unbiased) by `momentum`; in evaluation mode by the running ones.
+    """
+
+    axes: tuple[int, ...]
+    allowed: str
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        super().__init__()
+        self.num_features = _count(num_features, f"{type(self).__name__}: num_features")
+        self.eps = eps
+        self.momentum = momentum
+        self.weight = Parameter(ones(self.num_features))
+        self.bias = Parameter(zeros(self.num_features))
+        self.register_buffer("running_mean", zeros(self.num_features))
+        self.register_buffer("running_var", ones(self.num_features))
+
+    def forward(self, x: Operand) -> Tensor:
+        name = type(self).__name__
+        t = F.as_float(x, name, self.weight)
+        if t.ndim != len(self.axes) + 1 or t.shape[-1] != self.num_features:
+            raise ShapeError(
+                f"{name}: x: got shape {t.shape}; allowed: {self.allowed} with C = {self.num_features}"
+            )
+        if not self.training:
+            return F.batch_norm(t, self.running_mean, self.running_var, self.weight, self.bias, self.eps)
+        count = t.size // self.num_features
+        if count < 2:
+            raise ShapeError(
+                f"{name}: x: got shape {t.shape}; allowed in train mode: more than one value per channel"
+            )
+        mean = t.mean(self.axes)
+        var = (t - mean).square().mean(self.axes)
+        if modes.update_statistics:
+            rate = {"momentum": self.momentum}
+            _core.apply("ema_update", (self.running_mean, mean), rate)
+            _core.apply("ema_update", (self.running_var, var * (count / (count - 1))), rate)
+        return F.batch_norm(t, mean, var, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
+
+
+class BatchNorm1d(_BatchNorm):
+    """Batch normalization of x [N, C]. weight, bias, running_mean, running_var: [C]."""
+
+    axes = (0,)
+    allowed = "[N, C]"
+
+
+class BatchNorm2d(_BatchNorm):
+    """Batch normalization of x [N, H, W, C]. weight, bias, running_mean, running_var: [C]."""
+
+    axes = (0, 1, 2)
+    allowed = "[N, H, W, C]"
+
+
+class LayerNorm(Module):
+    """Normalizes over the trailing axes `shape` (Ba, Kiros and Hinton, 2016). weight, bias: [*shape]."""
+
+    def __init__(self, shape: int | Sequence[int], eps: float = 1e-5) -> None:
+        super().__init__()
+        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        self.eps = eps
+        self.weight = Parameter(ones(self.shape))
+        self.bias = Parameter(zeros(self.shape))
+
+    def forward(self, x: Operand) -> Tensor:
+        return F.layer_norm(x, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.shape}, eps={self.eps}"
+
+
+class Embedding(Module):
+    """Rows of weight [num_embeddings, embedding_dim], N(0, 1) at first, named by integers of any shape."""
+
+    def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
+        super().__init__()
+        self.num_embeddings = _count(num_embeddings, "Embedding: num_embeddings")
+        self.embedding_dim = _count(embedding_dim, "Embedding: embedding_dim")
+        self.weight = Parameter(zeros(self.num_embeddings, self.embedding_dim))
+        init.normal(self.weight)
+
+    def forward(self, index: Operand) -> Tensor:
+        return F.embedding(index, self.weight)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_embeddings}, {self.embedding_dim}"
+
+
+class Dropout(Module):
+    """In train mode zeroes each element with probability p and scales the rest by 1/(1-p)."""
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__()
+        if not 0.0 <= p < 1.0:
+            raise ArgumentError(f"Dropout: p: got {p!r}; allowed: 0 <= p < 1")
+        self.p = p
+
+    def forward(self, x: Operand) -> Tensor:
+        return F.dropout(x, self.p, self.training)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+
+class Flatten(Module):
+    """Axes from `start` on (default 1: all but the batch) merged into one."""
+
+    def __init__(self, start: int = 1) -> None:
+        super().__init__()
+        self.start = start
+
+    def forward(self, x: Operand) -> Tensor:
+        return F.flatten(x, self.start)
+
+
+class _Pool(Module):
+    function: Callable[..., Tensor]
+
+    def __init__(self, size: F.Pair, stride: F.Pair | None = None, padding: F.Pair = 0) -> None:
+        super().__init__()
+        self.size = F.pair(size, f"{type(self).__name__}: size", 1)
+        self.stride = self.size if stride is None else F.pair(stride, f"{type(self).__name__}: stride", 1)
+        self.padding = F.pair(padding, f"{type(self).__name__}: padding", 0)
+
+    def forward(self, x: Operand) -> Tensor:
+        return type(self).function(x, self.size, self.stride, self.padding)
+
+    def extra_repr(self) -> str:
+        return f"{tuple(self.size)}, stride={tuple(self.stride)}, padding={tuple(self.padding)}"
+
+
+class MaxPool2d(_Pool):
+    """Largest element of every window of x [N, H, W, C]; stride None: that of `size`."""
+
+    function = staticmethod(F.max_pool2d)
+
+
+class AvgPool2d(_Pool):
+    """Mean of every window of x [N, H, W, C]; stride None: that of `size`."""
+
+    function = staticmethod(F.avg_pool2d)
+
+
+class GlobalAvgPool2d(Module):
+    """Mean over height and width: [N, H, W, C] to [N, C]."""
+
+    def forward(self, x: Operand) -> Tensor:
+        return F.global_avg_pool2d(x)
+
+
+class _Activation(Module):
+    function: Callable[[Operand], Tensor]
+
+    def forward(self, x: Operand) -> Tensor:
+        return type(self).function(x)
+
+
+class ReLU(_Activation):
+    """max(x, 0), element-wise."""
+
+    function = staticmethod(F.relu)
+
+
+class GELU(_Activation):
+    """x times the normal distribution function of x, element-wise."""
+
+    function = staticmethod(F.gelu)
+
+
+class Tanh(_Activation):
+    """Hyperbolic tangent, element-wise."""
+
+    function = staticmethod(F.tanh)
+
+
+class Sigmoid(_Activation):
+    """1 / (1 + exp(-x)), element-wise."""
+
+    function = staticmethod(F.sigmoid)
+
+
+class Softplus(_Activation):
+    """log(1 + exp(x)), element-wise."""
+
+    function = staticmethod(F.softplus)
+
+
+class Identity(Module):
+    """Returns its input."""
+
+    def forward(self, x: Operand) -> Operand:
+        return x

@@ -1,0 +1,359 @@
+"""Optimizers: a direction (SGD, Adam, ...) and a rate (a number, or an adapter of `lrswift.adapt`).
+
+loss = optimizer.minimize(closure)                                    # the recommended loop
+optimizer.zero_grad(); loss.backward(); optimizer.step(loss)          # the familiar one
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import _core, random
+from ._modes import frozen_statistics
+from ._tensor import Tensor, from_array
+from .adapt import L4, Adapter, check_number
+from .autograd import enable_grad, no_grad
+from .errors import ArgumentError, DTypeError, ShapeError
+
+Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
+Rate = float | Adapter
+_DONE, _LOSS, _GRADIENTS = 0, 1, 2  # what the core asks for: lrs_request.kind
+
+
+class Optimizer:
+    """Base of all optimizers; made through SGD, Adam, L4Mom, L4Adam.
+
+    params: tensors, (name, tensor) pairs, or group dicts {"params": ..., option: value}; each requires a
+    gradient. Raises ArgumentError or DTypeError naming the parameter and what is allowed.
+    """
+
+    def __init__(self, params: Params, direction: str, rate: Rate, options: Mapping[str, Any]) -> None:
+        self._defaults = dict(options)
+        name, attributes = _rate_card(rate)
+        self.rate = rate
+        self.param_groups: list[dict[str, Any]] = []
+        self._names: list[str] = []
+        self._held: set[int] = set()
+        self._core = _core.Optimizer(direction, _spelled(self._defaults), name, attributes)
+        if isinstance(params, Tensor):
+            raise DTypeError(
+                "params: got a Tensor; allowed: a list of tensors, (name, tensor) pairs, or group dicts"
+            )
+        groups = list(params)
+        if not groups:
+            raise ArgumentError("params: empty; allowed: at least one tensor that requires a gradient")
+        if all(isinstance(g, dict) for g in groups):
+            for group in groups:
+                self.add_param_group(group)  # type: ignore[arg-type]
+        else:
+            self.add_param_group({"params": groups})
+
+    # ---- parameters ------------------------------------------------------------------------------------
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        """More parameters, with options of their own: {"params": ..., "lr": ..., "weight_decay": ...}.
+
+        "lr" must be a number and the optimizer's own rate a number too.
+        """
+        if not isinstance(group, dict) or "params" not in group:
+            raise ArgumentError(f"group: got {group!r}; allowed: a dict with the key 'params'")
+        given = {key: value for key, value in group.items() if key != "params"}
+        unknown = [key for key in given if key not in (*self._defaults, "lr")]
+        if unknown:
+            raise ArgumentError(
+                f"group: unknown {', '.join(unknown)}; allowed: {', '.join(('lr', *self._defaults))}"
+            )
+        held = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
+        tensors, names = self._checked(held)
+        attributes = _spelled({key: value for key, value in given.items() if key != "lr"})
+        if "lr" in given:
+            if isinstance(self.rate, Adapter):
+                raise DTypeError(
+                    "group: lr: given beside an adapter, which sets all rates; allowed: no 'lr' in groups"
+                )
+            attributes["lr"] = _rate_card(given["lr"])[1]["rate"]
+        self._core.add_group(tuple(tensors), tuple(names), attributes)
+        self._held.update(id(t) for t in tensors)
+        self._names += names
+        self.param_groups.append({"lr": self.rate, **self._defaults, **given, "params": tensors})
+
+    def _checked(self, held: Sequence[Any]) -> tuple[list[Tensor], list[str]]:
+        tensors: list[Tensor] = []
+        names: list[str] = []
+        seen = set(self._held)
+        for i, item in enumerate(held):
+            at = f"params[{i}]"
+            name = None
+            if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
+                name, item = item
+            if not isinstance(item, Tensor):
+                raise DTypeError(
+                    f"{at}: got {type(item).__name__}; allowed: tensors, (name, tensor) pairs, or group dicts"
+                )
+            name = name or getattr(item, "name", None)
+            if not item.requires_grad:
+                called = f" ({name})" if name else ""
+                raise ArgumentError(
+                    f"{at}{called}: requires no gradient; allowed: tensors with requires_grad=True"
+                )
+            if id(item) in seen:
+                raise ArgumentError(f"{at}: given twice; allowed: every parameter once")
+            if not name or name in names or name in self._names:
+                name = f"param.{len(self._names) + len(names)}"
+            seen.add(id(item))
+            tensors.append(item)
+            names.append(name)
+        if not tensors:
+            raise ArgumentError("params: empty; allowed: at least one tensor that requires a gradient")
+        return tensors, names
+
+    def zero_grad(self) -> None:
+        """Forgets the gradients of all parameters."""
+        self._core.zero_grad()
+
+    # ---- steps -----------------------------------------------------------------------------------------
+    def minimize(self, closure: Callable[[], Tensor]) -> float:
+        """One step on `closure() -> scalar Tensor`; returns the loss before the update.
+
+        Zeroes gradients, evaluates, differentiates, evaluates again if the adapter probes, updates.
+        All evaluations see the same random numbers, and only the first advances batch-norm statistics,
+        so closure must be deterministic given those. An exception in closure leaves parameters and
+        state as they were. Afterwards parameters hold the gradients of the last differentiated
+        evaluation: with NaiveTLR, which differentiates twice, those of its probe.
+        Raises DTypeError or ShapeError when closure returns no scalar Tensor, Diverged after
+        `max_skipped` skipped steps in a row.
+        """
+        before = random.get_state()
+        loss = self._evaluate(closure, differentiate=True)
+        after = random.get_state()
+        request = self._core.begin(loss, True)
+        try:
+            while request[0] != _DONE:
+                random.set_state(before)
+                with frozen_statistics():
+                    probe = self._evaluate(closure, differentiate=request[0] == _GRADIENTS)
+                request = self._core.answer(probe)
+        except BaseException:
+            self._core.abort()
+            raise
+        finally:
+            random.set_state(after)
+        return loss
+
+    def _evaluate(self, closure: Callable[[], Tensor], differentiate: bool) -> float:
+        if not differentiate:
+            with no_grad():
+                return _checked_loss(closure()).item()
+        self.zero_grad()
+        with enable_grad():
+            loss = _checked_loss(closure())
+            value = loss.item()
+            if not loss.requires_grad:
+                raise ArgumentError(
+                    "closure: returned a loss that depends on no parameter requiring a gradient"
+                )
+            loss.backward()
+        return value
+
+    def step(self, loss: Tensor | float | None = None) -> None:
+        """One step on the gradients that the parameters hold.
+
+        loss: the scalar they belong to; may be left out only when the rate is a number.
+        Raises TypeError for adapters that probe (use `minimize`) or need a loss that is not given.
+        """
+        if loss is None:
+            if isinstance(self.rate, Adapter):
+                raise DTypeError(f"step: loss: not given; {type(self.rate).__name__} needs it: step(loss)")
+            value = 0.0
+        elif isinstance(loss, Tensor):
+            value = _checked_loss(loss, "loss").item()
+        else:
+            value = float(loss)
+        self._core.begin(value, False)
+
+    # ---- facts -----------------------------------------------------------------------------------------
+    @property
+    def lr(self) -> float | dict[str, float]:
+        """Rate of the last step (the first one before any): a float, or {name: float} where rates differ."""
+        rates = self._core.rates()
+        if self._core.get("scope") == 0 and len(set(rates)) == 1:
+            return float(rates[0])
+        if self._core.get("scope") == 1 and len(self.param_groups) == 1:
+            return float(rates[0])
+        return dict(zip(self._names, map(float, rates), strict=True))
+
+    @property
+    def skipped_steps(self) -> int:
+        """How many steps were skipped because the loss or a gradient was not finite."""
+        return int(self._core.get("skipped_steps"))
+
+    @property
+    def max_skipped(self) -> int:
+        """After how many skipped steps in a row Diverged is raised; 20 at first."""
+        return int(self._core.get("max_skipped"))
+
+    @max_skipped.setter
+    def max_skipped(self, count: int) -> None:
+        self._core.set("max_skipped", float(count))
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """The whole state, flat: name -> array (a copy)."""
+        return {name: np.array(value) for name, value in self._core.state().items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Puts back what `state_dict` returned, to an optimizer of the same kind and parameters."""
+        self._core.load({name: from_array(np.asarray(value)) for name, value in state.items()})
+
+    def _know_epoch(self, steps: int) -> None:
+        """The epoch's length, for adapters that count in epochs, unless they were given one."""
+        if getattr(self.rate, "steps_per_epoch", 0) is None:
+            self._core.set("steps_per_epoch", float(steps))
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{key}={value!r}" for key, value in self._defaults.items())
+        return f"{type(self).__name__}({len(self._names)} tensors, lr={self.rate!r}, {options})"
+
+
+def _checked_loss(loss: Any, name: str = "closure") -> Tensor:
+    if not isinstance(loss, Tensor):
+        raise DTypeError(f"{name}: got {type(loss).__name__}; allowed: a scalar Tensor")
+    if loss.size != 1:
+        raise ShapeError(f"{name}: got a Tensor of shape {loss.shape}; allowed: a scalar")
+    return loss
+
+
+def _rate_card(rate: Any) -> tuple[str, dict[str, Any]]:
+    """The core's name and attributes of a rate."""
+    if isinstance(rate, Adapter):
+        return rate.rate, rate.attributes()
+    if isinstance(rate, type) and issubclass(rate, Adapter):
+        raise DTypeError(f"lr: got the class {rate.__name__}; allowed: an instance, {rate.__name__}()")
+    try:
+        value = check_number(rate, "lr")
+    except DTypeError:
+        raise DTypeError(
+            f"lr: got {rate!r}; allowed: a number of at least 0 or an adapter of lrswift.adapt"
+        ) from None
+    if value < 0:
+        raise ArgumentError(f"lr: got {value!r}; allowed: a number of at least 0")
+    return "constant", {"rate": value}
+
+
+def _spelled(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options under the core's names."""
+    found: dict[str, Any] = {}
+    for key, value in options.items():
+        if key == "betas":
+            if not isinstance(value, Sequence) or len(value) != 2:
+                raise ArgumentError(f"betas: got {value!r}; allowed: two numbers")
+            found["beta1"], found["beta2"] = (check_number(b, "betas") for b in value)
+        elif isinstance(value, bool):
+            found[key] = value
+        else:
+            found["epsilon" if key == "eps" else key] = check_number(value, key)
+    return found
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: v = momentum v + (1 - dampening)(g + weight_decay w); w -= lr v.
+
+    The first v is g itself; nesterov: w -= lr (g + momentum v). Conventions are PyTorch's.
+    lr: number (>= 0) or adapter, 0.01. 0 <= momentum, weight_decay.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: Rate = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        if nesterov and (momentum == 0 or dampening != 0):
+            raise ArgumentError(
+                f"nesterov: True given with momentum {momentum!r} and dampening {dampening!r}; "
+                "allowed: a momentum above 0 without dampening"
+            )
+        options = {
+            "momentum": momentum,
+            "nesterov": nesterov,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+        }
+        super().__init__(params, "sgd", lr, options)
+
+
+class Adam(Optimizer):
+    """w -= lr m / (sqrt(s) + eps), with m and s bias-corrected averages of g and g^2.
+
+    lr: number (>= 0) or adapter, 1e-3. weight_decay is added to g.
+    Source: Kingma and Ba, "Adam: A method for stochastic optimization" (arXiv 1412.6980).
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: Rate = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, "adam", lr, {"betas": betas, "eps": eps, "weight_decay": weight_decay})
+
+
+class L4Mom(Optimizer):
+    """L4 along the bias-corrected average of the gradient; no rate to set.
+
+    alpha ... lower_bound: see `adapt.L4`. beta: of the average, 0.9. weight_decay is added to g.
+    Source: Rolinek and Martius (arXiv 1802.05074), L4Mom with its constants.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        alpha: float = 0.15,
+        gamma: float = 0.9,
+        tau: float = 1000.0,
+        gamma0: float = 0.75,
+        eps: float = 1e-12,
+        lower_bound: float = 0.0,
+        beta: float = 0.9,
+        weight_decay: float = 0.0,
+        min_lr: float = 0.0,
+        max_lr: float = math.inf,
+    ) -> None:
+        rate = L4(alpha, gamma, tau, gamma0, eps, lower_bound, min_lr=min_lr, max_lr=max_lr)
+        super().__init__(params, "ema", rate, {"beta": beta, "weight_decay": weight_decay})
+
+
+class L4Adam(Optimizer):
+    """L4 along Adam's direction; no rate to set.
+
+    alpha ... lower_bound: see `adapt.L4`. betas (0.9, 0.999). adam_eps: 1e-4, outside the root, far
+    above Adam's own. weight_decay is added to g.
+    Source: Rolinek and Martius (arXiv 1802.05074), L4Adam with its constants.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        alpha: float = 0.15,
+        gamma: float = 0.9,
+        tau: float = 1000.0,
+        gamma0: float = 0.75,
+        eps: float = 1e-12,
+        lower_bound: float = 0.0,
+        betas: tuple[float, float] = (0.9, 0.999),
+        adam_eps: float = 1e-4,
+        weight_decay: float = 0.0,
+        min_lr: float = 0.0,
+        max_lr: float = math.inf,
+    ) -> None:
+        rate = L4(alpha, gamma, tau, gamma0, eps, lower_bound, min_lr=min_lr, max_lr=max_lr)
+        super().__init__(
+            params, "adam", rate, {"betas": betas, "eps": adam_eps, "weight_decay": weight_decay}
+        )

@@ -1,0 +1,89 @@
+"""Pictures by matplotlib, which is imported on the first of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .finder import Found
+    from .history import History
+
+BLUE, ORANGE, GRAY = "#0072b2", "#d55e00", "#8a8f98"  # Okabe and Ito's: distinct for the color-blind
+
+
+def _axes(count: int) -> tuple[Any, list[Any]]:
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, count, figsize=(4.2 * count, 3.2), layout="constrained")
+    axes = [axes] if count == 1 else list(axes)
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(axis="y", color="#e6e8eb", linewidth=0.8)
+        ax.set_axisbelow(True)
+    return figure, axes
+
+
+def smoothed(values: np.ndarray, width: int) -> np.ndarray:
+    """Running mean over `width` entries, of the same length; entries that are not finite are left out."""
+    if not len(values):
+        return values
+    good = np.isfinite(values)
+    ones, kernel = good.astype(float), np.ones(max(1, width))
+    total = np.convolve(np.where(good, values, 0.0), kernel, "full")[: len(values)]
+    count = np.convolve(ones, kernel, "full")[: len(values)]
+    return total / np.where(count > 0, count, np.nan)
+
+
+def plot_history(history: History) -> Any:
+    """Loss, accuracy where it is known, and learning rate of a History, side by side."""
+    known = [row for row in history.rows if row["accuracy"] is not None]
+    figure, axes = _axes(3 if known else 2)
+    losses, rates = history.losses, history.rates
+    steps = np.arange(1, len(losses) + 1)
+    axes[0].plot(steps, losses, color=BLUE, alpha=0.2, linewidth=0.7)
+    axes[0].plot(steps, smoothed(losses, len(losses) // 50), color=BLUE, label="training")
+    validated = [row for row in history.rows if row["valid_loss"] is not None]
+    if validated:
+        values = [row["valid_loss"] for row in validated]
+        axes[0].plot(
+            [r["step"] for r in validated], values, "o-", color=ORANGE, markersize=4, label="validation"
+        )
+        axes[0].legend(frameon=False)
+    axes[0].set(title="Loss", xlabel="step")
+    if np.nanmin(losses, initial=np.inf) > 0:
+        axes[0].set_yscale("log")
+    if known:
+        axes[1].plot(
+            [r["step"] for r in known], [100 * r["accuracy"] for r in known], "o-", color=ORANGE, markersize=4
+        )
+        axes[1].set(title="Accuracy, %", xlabel="step")
+    axes[-1].plot(steps, rates[:, 0], color=BLUE, linewidth=1.0)
+    axes[-1].fill_between(steps, rates[:, 1], rates[:, 2], color=BLUE, alpha=0.2, linewidth=0)
+    axes[-1].set(title="Learning rate", xlabel="step")
+    if len(rates) and rates[:, 1].min() > 0 and rates[:, 2].max() > 3 * rates[:, 1].min():
+        axes[-1].set_yscale("log")
+    return figure
+
+
+def plot_found(found: Found) -> Any:
+    """The rate tried and the sign of its gradient at every batch of a learning-rate search."""
+    figure, axes = _axes(2)
+    batches = np.arange(1, len(found.values) + 1)
+    axes[0].step(batches, found.values, where="post", color=BLUE)
+    axes[0].axhline(found.value, color=GRAY, linewidth=0.8)
+    axes[0].annotate(
+        f"{found.value:.3g}, so learning rate {found.lr:.3g}",
+        (batches[-1] if len(batches) else 0, found.value),
+        (-4, 6), textcoords="offset points", ha="right", color=GRAY,
+    )  # fmt: skip
+    axes[0].set(title="Rate tried", xlabel="batch", yscale="log")
+    finite = np.where(np.isfinite(found.gradients), found.gradients, np.nan)
+    axes[1].axhline(0, color=GRAY, linewidth=0.8)
+    for color, part in ((BLUE, finite < 0), (ORANGE, finite > 0)):
+        axes[1].plot(batches[part], finite[part], ".", color=color, markersize=3)
+    scale = float(np.nanmedian(np.abs(finite))) if len(finite) else 1.0
+    axes[1].set_yscale("symlog", linthresh=scale or 1.0)
+    axes[1].set(title="Gradient of the loss by the rate", xlabel="batch")
+    return figure

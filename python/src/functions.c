@@ -1,0 +1,127 @@
+/* Operations and derivatives. */
+#include "shim.h"
+
+PyObject *core_apply(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+  Core *core = PyModule_GetState(module);
+  Tensors inputs;
+  Attributes attributes;
+  lrs_tensor *made = NULL;
+  if (check_count(core, "apply", count, 2, 3) < 0) return NULL;
+  const char *name = text_of(core, arguments[0], "apply", "name");
+  if (name == NULL || tensors_take(core, &inputs, arguments[1], name, "inputs") < 0) return NULL;
+  if (attributes_take(core, &attributes, count == 3 ? arguments[2] : NULL, name, "attributes") < 0) {
+    tensors_release(&inputs);
+    return NULL;
+  }
+  int status =
+      check(core, lrs_apply(&made, name, inputs.items, inputs.count, attributes.items, attributes.count));
+  attributes_release(&attributes);
+  tensors_release(&inputs);
+  return status < 0 ? NULL : tensor_wrap(core, made);
+}
+
+static int seed_of(Core *core, lrs_tensor **seed, PyObject *value, const char *function) {
+  *seed = NULL;
+  if (value == Py_None) return 0;
+  *seed = tensor_handle(core, value, function, "seed");
+  return *seed == NULL ? -1 : 0;
+}
+
+PyObject *core_backward(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+  Core *core = PyModule_GetState(module);
+  lrs_tensor *seed;
+  lrs_status status;
+  if (check_count(core, "backward", count, 1, 2) < 0) return NULL;
+  lrs_tensor *output = tensor_handle(core, arguments[0], "backward", "output");
+  if (output == NULL || seed_of(core, &seed, count == 2 ? arguments[1] : Py_None, "backward") < 0)
+    return NULL;
+  Py_BEGIN_ALLOW_THREADS;
+  status = lrs_backward(output, seed);
+  Py_END_ALLOW_THREADS;
+  if (check(core, status) < 0) return NULL;
+  Py_RETURN_NONE;
+}
+
+/* An array for count results, all NULL; at least one element long. */
+static lrs_tensor **results(size_t count) {
+  lrs_tensor **outs = PyMem_Calloc(count + 1, sizeof *outs);
+  if (outs == NULL) PyErr_NoMemory();
+  return outs;
+}
+
+PyObject *core_gradients(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+  Core *core = PyModule_GetState(module);
+  Tensors wrt;
+  lrs_tensor *seed;
+  lrs_status status;
+  PyObject *made = NULL;
+  if (check_count(core, "gradients", count, 3, 3) < 0) return NULL;
+  lrs_tensor *output = tensor_handle(core, arguments[0], "gradients", "output");
+  if (output == NULL || seed_of(core, &seed, arguments[1], "gradients") < 0) return NULL;
+  if (tensors_take(core, &wrt, arguments[2], "gradients", "wrt") < 0) return NULL;
+  lrs_tensor **outs = results(wrt.count);
+  if (outs != NULL) {
+    Py_BEGIN_ALLOW_THREADS;
+    status = lrs_gradients(outs, output, seed, wrt.items, wrt.count);
+    Py_END_ALLOW_THREADS;
+    if (check(core, status) == 0) made = tensors_wrap(core, outs, wrt.count);
+  }
+  PyMem_Free(outs);
+  tensors_release(&wrt);
+  return made;
+}
+
+/* The arguments of jvp and hvp: a scalar or tensor, its inputs, and one stack of directions for each. */
+static int directions_take(Core *core, lrs_tensor **output, Tensors *inputs, Tensors *directions,
+                           PyObject *const *arguments, Py_ssize_t count, const char *function,
+                           const char *called) {
+  if (check_count(core, function, count, 3, 3) < 0) return -1;
+  *output = tensor_handle(core, arguments[0], function, "output");
+  if (*output == NULL || tensors_take(core, inputs, arguments[1], function, "inputs") < 0) return -1;
+  if (tensors_take(core, directions, arguments[2], function, called) < 0) {
+    tensors_release(inputs);
+    return -1;
+  }
+  if (inputs->count == directions->count && inputs->count > 0) return 0;
+  PyErr_Format(core->errors[LRS_VALUE_ERROR],
+               "%s: inputs and %s must be of one length, at least 1, got %zu and %zu", function, called,
+               inputs->count, directions->count);
+  tensors_release(directions);
+  tensors_release(inputs);
+  return -1;
+}
+
+PyObject *core_jvp(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+  Core *core = PyModule_GetState(module);
+  Tensors inputs, tangents;
+  lrs_tensor *output, *made = NULL;
+  lrs_status status;
+  if (directions_take(core, &output, &inputs, &tangents, arguments, count, "jvp", "tangents") < 0)
+    return NULL;
+  Py_BEGIN_ALLOW_THREADS;
+  status = lrs_jvp(&made, output, inputs.items, tangents.items, inputs.count);
+  Py_END_ALLOW_THREADS;
+  tensors_release(&tangents);
+  tensors_release(&inputs);
+  return check(core, status) < 0 ? NULL : tensor_wrap(core, made);
+}
+
+PyObject *core_hvp(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+  Core *core = PyModule_GetState(module);
+  Tensors inputs, vectors;
+  lrs_tensor *output;
+  lrs_status status;
+  PyObject *made = NULL;
+  if (directions_take(core, &output, &inputs, &vectors, arguments, count, "hvp", "vectors") < 0) return NULL;
+  lrs_tensor **outs = results(inputs.count);
+  if (outs != NULL) {
+    Py_BEGIN_ALLOW_THREADS;
+    status = lrs_hvp(outs, output, inputs.items, vectors.items, inputs.count);
+    Py_END_ALLOW_THREADS;
+    if (check(core, status) == 0) made = tensors_wrap(core, outs, inputs.count);
+  }
+  PyMem_Free(outs);
+  tensors_release(&vectors);
+  tensors_release(&inputs);
+  return made;
+}

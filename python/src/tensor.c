@@ -1,0 +1,331 @@
+/* Tensor: a handle with properties and the buffer protocol. Python subclasses it and registers the subclass.
+ */
+#include "shim.h"
+
+static const struct {
+  const char *name;
+  const char *format; /* of the struct module, as NumPy spells it */
+  Py_ssize_t size;
+} dtypes[] = {
+    [LRS_FLOAT32] = {"float32", "f", 4},
+    [LRS_FLOAT64] = {"float64", "d", 8},
+    [LRS_INT64] = {"int64", sizeof(long) == 8 ? "l" : "q", 8},
+    [LRS_UINT8] = {"uint8", "B", 1},
+    [LRS_BOOL] = {"bool", "?", 1},
+};
+enum { DTYPE_COUNT = sizeof dtypes / sizeof *dtypes };
+
+static PyObject *tensor_new(PyTypeObject *type, PyObject *Py_UNUSED(arguments),
+                            PyObject *Py_UNUSED(keywords)) {
+  Core *core = core_of(type);
+  if (core == NULL) return NULL;
+  PyErr_SetString(core->errors[LRS_TYPE_ERROR], "Tensor: cannot be called; tensor() makes tensors");
+  return NULL;
+}
+
+static void tensor_dealloc(PyObject *object) {
+  lrs_tensor_destroy(((Tensor *)object)->handle);
+  object_free(object);
+}
+
+PyObject *tensor_wrap(Core *core, lrs_tensor *handle) {
+  if (handle == NULL) Py_RETURN_NONE;
+  Tensor *made = (Tensor *)core->tensor_alloc(core->tensor_class, 0);
+  if (made == NULL) {
+    lrs_tensor_destroy(handle);
+    return NULL;
+  }
+  made->handle = handle;
+  made->core = core;
+  return (PyObject *)made;
+}
+
+PyObject *tensors_wrap(Core *core, lrs_tensor **handles, size_t count) {
+  PyObject *made = PyTuple_New((Py_ssize_t)count);
+  for (size_t i = 0; i < count; i++) {
+    PyObject *one = made == NULL ? NULL : tensor_wrap(core, handles[i]);
+    if (made == NULL) {
+      lrs_tensor_destroy(handles[i]);
+    } else if (one == NULL || PyTuple_SetItem(made, (Py_ssize_t)i, one) < 0) {
+      Py_CLEAR(made);
+    }
+  }
+  return made;
+}
+
+lrs_tensor *tensor_handle(Core *core, PyObject *value, const char *function, const char *argument) {
+  if (PyObject_TypeCheck(value, core->tensor_type)) return ((Tensor *)value)->handle;
+  wrong_type(core, function, argument, "a Tensor", value);
+  return NULL;
+}
+
+int tensors_take(Core *core, Tensors *list, PyObject *sequence, const char *function, const char *argument) {
+  list->items = list->short_items;
+  list->count = 0;
+  list->kept = NULL;
+  if (PyTuple_Check(sequence)) {
+    list->kept = Py_NewRef(sequence);
+  } else if (PyList_Check(sequence)) {
+    list->kept = PyList_AsTuple(sequence);
+  } else {
+    wrong_type(core, function, argument, "a tuple of Tensors", sequence);
+  }
+  if (list->kept == NULL) return -1;
+  list->count = (size_t)PyTuple_Size(list->kept);
+  if (list->count > SHORT_LIST) list->items = PyMem_Malloc(list->count * sizeof *list->items);
+  if (list->items == NULL) {
+    PyErr_NoMemory();
+    tensors_release(list);
+    return -1;
+  }
+  for (size_t i = 0; i < list->count; i++) {
+    PyObject *item = PyTuple_GetItem(list->kept, (Py_ssize_t)i);
+    if (!PyObject_TypeCheck(item, core->tensor_type)) {
+      char which[64];
+      PyOS_snprintf(which, sizeof which, "%s[%zu]", argument, i);
+      wrong_type(core, function, which, "a Tensor", item);
+      tensors_release(list);
+      return -1;
+    }
+    list->items[i] = ((Tensor *)item)->handle;
+  }
+  return 0;
+}
+
+void tensors_release(Tensors *list) {
+  if (list->items != list->short_items) PyMem_Free(list->items);
+  list->items = list->short_items;
+  Py_CLEAR(list->kept);
+}
+
+/* ---- making ---- */
+
+static int dtype_named(Core *core, lrs_dtype *out, PyObject *value) {
+  const char *name = text_of(core, value, "tensor", "dtype_name");
+  if (name == NULL) return -1;
+  for (*out = 0; *out < DTYPE_COUNT; (*out)++) {
+    if (PyUnicode_CompareWithASCIIString(value, dtypes[*out].name) == 0) return 0;
+  }
+  PyErr_Format(core->errors[LRS_TYPE_ERROR],
+               "tensor: dtype_name must be one of float32, float64, int64, uint8, bool, got '%s'", name);
+  return -1;
+}
+
+static int shape_of(Core *core, int64_t *shape, int32_t *rank, int64_t *size, PyObject *value,
+                    Py_ssize_t width) {
+  if (!PyTuple_Check(value) && !PyList_Check(value)) {
+    wrong_type(core, "tensor", "shape", "a tuple of integers", value);
+    return -1;
+  }
+  PyObject *lengths = PySequence_Tuple(value);
+  if (lengths == NULL) return -1;
+  Py_ssize_t count = PyTuple_Size(lengths);
+  bool valid = count <= MAX_RANK;
+  int64_t bytes = width;
+  for (Py_ssize_t i = 0; valid && i < count; i++) {
+    long long length;
+    if (integer_of(core, &length, PyTuple_GetItem(lengths, i), "tensor", "shape") < 0) {
+      Py_DECREF(lengths);
+      return -1;
+    }
+    shape[i] = length;
+    valid = length >= 0 && !__builtin_mul_overflow(bytes, length, &bytes);
+  }
+  Py_DECREF(lengths);
+  if (!valid) {
+    PyErr_Format(core->errors[LRS_SHAPE_ERROR],
+                 "tensor: shape must be at most %d lengths of at least 0 that fit in memory, got %R",
+                 MAX_RANK, value);
+    return -1;
+  }
+  *rank = (int32_t)count;
+  *size = bytes / width;
+  return 0;
+}
+
+static bool holds(const Py_buffer *view, lrs_dtype dtype) {
+  const char *format = view->format == NULL ? "B" : view->format;
+  bool little = *(const unsigned char *)&(int){1} == 1;
+  if (*format == '@' || *format == '=' || *format == (little ? '<' : '>')) format++;
+  if (format[0] == '\0' || format[1] != '\0' || view->itemsize != dtypes[dtype].size) return false;
+  if (dtype == LRS_INT64) return *format == 'q' || *format == 'l';
+  return *format == *dtypes[dtype].format;
+}
+
+PyObject *tensor_make(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+  Core *core = PyModule_GetState(module);
+  lrs_dtype dtype;
+  int64_t shape[MAX_RANK], size;
+  int32_t rank;
+  bool requires_grad = false;
+  if (check_count(core, "tensor", count, 3, 4) < 0 || dtype_named(core, &dtype, arguments[1]) < 0)
+    return NULL;
+  if (shape_of(core, shape, &rank, &size, arguments[2], dtypes[dtype].size) < 0) return NULL;
+  if (count == 4 && flag_of(core, &requires_grad, arguments[3], "tensor", "requires_grad") < 0) return NULL;
+
+  lrs_tensor *handle = NULL;
+  if (arguments[0] == Py_None) {
+    int status = check(core, lrs_tensor_create(&handle, dtype, rank, shape, NULL, requires_grad));
+    return status < 0 ? NULL : tensor_wrap(core, handle);
+  }
+  Py_buffer view;
+  if (PyObject_GetBuffer(arguments[0], &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) < 0) {
+    if (PyErr_ExceptionMatches(core->error)) return NULL;
+    return wrong_type(core, "tensor", "buffer", "None or a C-contiguous buffer", arguments[0]);
+  }
+  int status = -1;
+  if (!holds(&view, dtype)) {
+    PyErr_Format(core->errors[LRS_TYPE_ERROR], "tensor: buffer must hold %s, got format '%s' of %zd bytes",
+                 dtypes[dtype].name, view.format == NULL ? "B" : view.format, view.itemsize);
+  } else if (view.len / view.itemsize != size) {
+    PyErr_Format(core->errors[LRS_SHAPE_ERROR], "tensor: shape %R needs %lld elements, buffer has %zd",
+                 arguments[2], (long long)size, view.len / view.itemsize);
+  } else {
+    /* an empty buffer may have no address, and NULL would mean zeros: the same thing here */
+    status = check(core, lrs_tensor_create(&handle, dtype, rank, shape, view.buf, requires_grad));
+  }
+  PyBuffer_Release(&view);
+  return status < 0 ? NULL : tensor_wrap(core, handle);
+}
+
+/* ---- the buffer protocol ---- */
+
+static int tensor_get_buffer(PyObject *object, Py_buffer *view, int flags) {
+  Tensor *self = (Tensor *)object;
+  lrs_description about;
+  void *data;
+  view->obj = NULL;
+  if (check(self->core, lrs_tensor_describe(&about, self->handle)) < 0) return -1;
+  if (check(self->core, lrs_tensor_data(&data, self->handle)) < 0) return -1;
+  if ((flags & PyBUF_F_CONTIGUOUS) == PyBUF_F_CONTIGUOUS && about.rank > 1) {
+    PyErr_SetString(PyExc_BufferError, "Tensor: memory is in C order, not in Fortran order");
+    return -1;
+  }
+  Py_ssize_t *extents = PyMem_Malloc((2 * (size_t)about.rank + 1) * sizeof *extents);
+  if (extents == NULL) {
+    PyErr_NoMemory();
+    return -1;
+  }
+  Py_ssize_t *strides = extents + about.rank, step = dtypes[about.dtype].size;
+  for (int32_t axis = about.rank - 1; axis >= 0; axis--) {
+    extents[axis] = (Py_ssize_t)about.shape[axis];
+    strides[axis] = step;
+    step *= extents[axis];
+  }
+  view->buf = data;
+  view->len = (Py_ssize_t)about.size * dtypes[about.dtype].size;
+  view->readonly = 0;
+  view->itemsize = dtypes[about.dtype].size;
+  view->format = flags & PyBUF_FORMAT ? (char *)dtypes[about.dtype].format : NULL;
+  view->ndim = about.rank;
+  view->shape = (flags & PyBUF_ND) == PyBUF_ND ? extents : NULL;
+  view->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? strides : NULL;
+  view->suboffsets = NULL;
+  view->internal = extents;
+  view->obj = Py_NewRef(object);
+  return 0;
+}
+
+static void tensor_release_buffer(PyObject *Py_UNUSED(object), Py_buffer *view) {
+  PyMem_Free(view->internal);
+}
+
+/* ---- properties and methods ---- */
+
+enum { SHAPE, DTYPE_NAME, NDIM, SIZE, REQUIRES_GRAD, IS_LEAF };
+
+static PyObject *tensor_get(PyObject *object, void *which) {
+  Tensor *self = (Tensor *)object;
+  lrs_description about;
+  if (check(self->core, lrs_tensor_describe(&about, self->handle)) < 0) return NULL;
+  switch ((intptr_t)which) {
+  case DTYPE_NAME: return PyUnicode_FromString(dtypes[about.dtype].name);
+  case NDIM: return PyLong_FromLong(about.rank);
+  case SIZE: return PyLong_FromLongLong(about.size);
+  case REQUIRES_GRAD: return PyBool_FromLong(about.requires_grad);
+  case IS_LEAF: return PyBool_FromLong(about.is_leaf);
+  }
+  PyObject *shape = PyTuple_New(about.rank);
+  for (int32_t axis = 0; shape != NULL && axis < about.rank; axis++) {
+    PyObject *length = PyLong_FromLongLong(about.shape[axis]);
+    if (length == NULL || PyTuple_SetItem(shape, axis, length) < 0) Py_CLEAR(shape);
+  }
+  return shape;
+}
+
+static int tensor_set_requires_grad(PyObject *object, PyObject *value, void *Py_UNUSED(closure)) {
+  Tensor *self = (Tensor *)object;
+  bool flag;
+  if (value == NULL) {
+    PyErr_SetString(PyExc_AttributeError, "Tensor: requires_grad cannot be deleted");
+    return -1;
+  }
+  if (flag_of(self->core, &flag, value, "Tensor", "requires_grad") < 0) return -1;
+  return check(self->core, lrs_tensor_set_requires_grad(self->handle, flag));
+}
+
+static PyObject *tensor_get_grad(PyObject *object, void *Py_UNUSED(closure)) {
+  Tensor *self = (Tensor *)object;
+  lrs_tensor *gradient = NULL;
+  if (check(self->core, lrs_tensor_get_grad(&gradient, self->handle)) < 0) return NULL;
+  return tensor_wrap(self->core, gradient);
+}
+
+static int tensor_set_grad(PyObject *object, PyObject *value, void *Py_UNUSED(closure)) {
+  Tensor *self = (Tensor *)object;
+  lrs_tensor *gradient = NULL;
+  if (value != NULL && value != Py_None) {
+    gradient = tensor_handle(self->core, value, "Tensor", "grad");
+    if (gradient == NULL) return -1;
+  }
+  return check(self->core, lrs_tensor_set_grad(self->handle, gradient));
+}
+
+static PyObject *tensor_detach(PyObject *object, PyObject *Py_UNUSED(ignored)) {
+  Tensor *self = (Tensor *)object;
+  lrs_tensor *handle = NULL;
+  if (check(self->core, lrs_tensor_detach(&handle, self->handle)) < 0) return NULL;
+  return tensor_wrap(self->core, handle);
+}
+
+static PyObject *tensor_assign(PyObject *object, PyObject *source) {
+  Tensor *self = (Tensor *)object;
+  lrs_tensor *handle = tensor_handle(self->core, source, "assign", "source");
+  if (handle == NULL || check(self->core, lrs_tensor_assign(self->handle, handle)) < 0) return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyGetSetDef tensor_properties[] = {
+    {"shape", tensor_get, NULL, NULL, (void *)SHAPE},
+    {"dtype_name", tensor_get, NULL, NULL, (void *)DTYPE_NAME},
+    {"ndim", tensor_get, NULL, NULL, (void *)NDIM},
+    {"size", tensor_get, NULL, NULL, (void *)SIZE},
+    {"requires_grad", tensor_get, tensor_set_requires_grad, NULL, (void *)REQUIRES_GRAD},
+    {"is_leaf", tensor_get, NULL, NULL, (void *)IS_LEAF},
+    {"_grad", tensor_get_grad, tensor_set_grad, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMethodDef tensor_methods[] = {
+    {"detach", tensor_detach, METH_NOARGS, "detach($self, /)\n--\n\nThe same data without history."},
+    {"assign", tensor_assign, METH_O, "assign($self, source, /)\n--\n\nCopies another tensor's elements."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot tensor_slots[] = {
+    {Py_tp_doc, "The native tensor; made by tensor() and by operations."},
+    {Py_tp_new, tensor_new},
+    {Py_tp_dealloc, tensor_dealloc},
+    {Py_tp_getset, tensor_properties},
+    {Py_tp_methods, tensor_methods},
+    {Py_bf_getbuffer, tensor_get_buffer},
+    {Py_bf_releasebuffer, tensor_release_buffer},
+    {0, NULL},
+};
+
+PyType_Spec tensor_spec = {
+    .name = "lrswift._core.Tensor",
+    .basicsize = sizeof(Tensor),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .slots = tensor_slots,
+};
