@@ -41,7 +41,9 @@ def stop(reason: str) -> None:
 def find_swift() -> str:
     swift = shutil.which("swift")
     if swift is None:
-        stop("no `swift` on the PATH. Install a Swift 6 toolchain (https://www.swift.org/install) and try again.")
+        stop(
+            "no `swift` on the PATH. Install a Swift 6 toolchain (https://www.swift.org/install), try again."
+        )
     told = subprocess.run([swift, "--version"], capture_output=True, text=True)
     found = re.search(r"Swift version (\d+)\.(\d+)", told.stdout + told.stderr)
     if found is None or (int(found[1]), int(found[2])) < (6, 2):
@@ -117,7 +119,13 @@ core = Extension(
     depends=["python/src/shim.h", "Sources/CLRSwift/include/lrswift.h"],
     include_dirs=["Sources/CLRSwift/include"],
     libraries=["lrswift"],
-    extra_compile_args=["-std=c17", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-fvisibility=hidden"],
+    extra_compile_args=[
+        "-std=c17",
+        "-Wall",
+        "-Wextra",
+        "-Wno-missing-field-initializers",
+        "-fvisibility=hidden",
+    ],
     extra_link_args=["-Wl,-rpath,$ORIGIN", "-s"],
     py_limited_api=True,
 )

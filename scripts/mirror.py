@@ -1,4 +1,4 @@
-"""Reports Swift sources without a test file that mirrors them: Sources/X/Y.swift <-> Tests/XTests/YTests.swift."""
+"""Reports Swift sources without their mirror: Sources/X/Y.swift <-> Tests/XTests/YTests.swift."""
 
 import sys
 from pathlib import Path

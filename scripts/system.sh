@@ -46,7 +46,7 @@ else
   exit 1
 fi
 $as_root apt-get update -qq
-DEBIAN_FRONTEND=noninteractive $as_root $install
+$as_root env DEBIAN_FRONTEND=noninteractive $install
 
 wanted=$(missing)
 if [ -n "$wanted" ]; then

@@ -6,6 +6,7 @@ public enum RateCatalogue {
     ConstantRate.self,
     L4.self,
     TLR.self,
+    NTLR.self,
     NaiveTLR.self,
     QLABGrad.self,
   ]

@@ -10,7 +10,8 @@ import Kernels
 /// do not; it is not Newton's.
 public struct TLR: RateMachine {
   public static let card = Card(
-    "tlr", title: "TLR", paper: "Trainable Learning Rate, eq. 9", cost: "two inner products and two vectors per window",
+    "tlr", title: "TLR", paper: "Trainable Learning Rate, eq. 9",
+    cost: "two inner products and two vectors per window",
     arguments: [
       .init("initial", 0.01, .positive, "the first rate"),
       .init("bound", 0.25, .positive, "largest relative growth per window"),

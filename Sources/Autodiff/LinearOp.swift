@@ -31,7 +31,8 @@ class LinearOp: Op {
       let (target, accumulate) = output.tangent.receive(count * output.byteCount)
       for k in 0..<count {
         map.apply(
-          dtype, inputs[i].tangent.pointer + k * inputs[i].byteCount, target + k * output.byteCount, accumulate)
+          dtype, inputs[i].tangent.pointer + k * inputs[i].byteCount, target + k * output.byteCount,
+          accumulate)
       }
     }
   }
@@ -86,7 +87,8 @@ struct WalkMap: LinearMap {
   }
 
   private func run(
-    _ walk: StridedWalk, _ count: Int, _ dtype: DType, _ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer,
+    _ walk: StridedWalk, _ count: Int, _ dtype: DType, _ from: UnsafeRawPointer,
+    _ to: UnsafeMutableRawPointer,
     _ accumulate: Bool
   ) {
     let covers = !walk.reduces && walk.count == count

@@ -39,7 +39,8 @@ public struct Operation: Sendable {
   let build: @Sendable ([Tensor], Attributes) throws -> Tensor
 
   init(
-    _ name: String, _ family: Family, inputs: ClosedRange<Int>, arguments: [String] = [], examples: [Example] = [],
+    _ name: String, _ family: Family, inputs: ClosedRange<Int>, arguments: [String] = [],
+    examples: [Example] = [],
     build: @escaping @Sendable ([Tensor], Attributes) throws -> Tensor
   ) {
     self.name = name
@@ -92,6 +93,8 @@ func normalizedAxis(_ name: String, _ axis: Int, _ rank: Int) throws -> Int {
 func reductionAxes(_ name: String, _ attributes: Attributes, _ rank: Int) throws -> [Int] {
   guard let given = try attributes.integers("axes") else { return Array(0..<rank) }
   let axes = try given.map { try normalizedAxis(name, $0, rank) }
-  guard Set(axes).count == axes.count else { throw Failure.value("\(name): an axis is given twice in \(given)") }
+  guard Set(axes).count == axes.count else {
+    throw Failure.value("\(name): an axis is given twice in \(given)")
+  }
   return axes.sorted()
 }

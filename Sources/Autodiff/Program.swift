@@ -41,7 +41,8 @@ public final class Program: @unchecked Sendable {
   private static func needed(_ steps: [Recorder.Step], _ outputs: [Tensor]) -> [Recorder.Step] {
     var wanted = Set(outputs.map { ObjectIdentifier($0.storage) })
     var kept: [Recorder.Step] = []
-    for step in steps.reversed() where step.op.isEffect || wanted.contains(ObjectIdentifier(step.output.storage)) {
+    for step in steps.reversed()
+    where step.op.isEffect || wanted.contains(ObjectIdentifier(step.output.storage)) {
       kept.append(step)
       for input in step.inputs { wanted.insert(ObjectIdentifier(input.storage)) }
     }
@@ -98,7 +99,8 @@ public final class Program: @unchecked Sendable {
       let batch = input.shape[0]
       let rowBytes = batch == 0 ? 0 : input.byteCount / batch
       for r in 0..<batch {
-        (input.pointer + r * rowBytes).copyMemory(from: source.pointer + Int(rows[r]) * rowBytes, byteCount: rowBytes)
+        (input.pointer + r * rowBytes).copyMemory(
+          from: source.pointer + Int(rows[r]) * rowBytes, byteCount: rowBytes)
       }
     }
   }

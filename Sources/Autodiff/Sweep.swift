@@ -170,14 +170,18 @@ public enum Derivatives {
             + "\(describe(seed.shape)) and \(seed.dtype.name)")
       }
     } else if output.count != 1 {
-      throw Failure.shape("\(name): the output must be a scalar unless a seed is given, got shape \(describe(output.shape))")
+      throw Failure.shape(
+        "\(name): the output must be a scalar unless a seed is given, got shape \(describe(output.shape))")
     }
     return Graph(output)
   }
 
-  private static func stackCount(_ name: String, _ what: String, _ inputs: [Tensor], _ stacks: [Tensor]) throws -> Int {
+  private static func stackCount(_ name: String, _ what: String, _ inputs: [Tensor], _ stacks: [Tensor])
+    throws -> Int
+  {
     guard inputs.count == stacks.count, let first = stacks.first else {
-      throw Failure.value("\(name): needs one array of \(what) per input, got \(stacks.count) for \(inputs.count)")
+      throw Failure.value(
+        "\(name): needs one array of \(what) per input, got \(stacks.count) for \(inputs.count)")
     }
     guard let count = first.shape.first else {
       throw Failure.shape("\(name): \(what) must be [K, *shape], got a scalar")

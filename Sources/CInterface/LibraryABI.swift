@@ -9,7 +9,8 @@ public func lrs_version() -> UnsafePointer<CChar>! {
 }
 
 @c @implementation
-public func lrs_catalogue(_ out: UnsafeMutablePointer<UnsafePointer<CChar>?>!, _ kind: UnsafePointer<CChar>!) -> lrs_status
+public func lrs_catalogue(_ out: UnsafeMutablePointer<UnsafePointer<CChar>?>!, _ kind: UnsafePointer<CChar>!)
+  -> lrs_status
 {
   succeeds {
     let out = try place(out, "out")

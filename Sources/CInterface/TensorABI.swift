@@ -28,7 +28,8 @@ func handle(_ tensor: Tensor) -> OpaquePointer { retain(TensorHandle(tensor)) }
 
 @c @implementation
 public func lrs_tensor_create(
-  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ dtype: lrs_dtype, _ rank: Int32, _ shape: UnsafePointer<Int64>!,
+  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ dtype: lrs_dtype, _ rank: Int32,
+  _ shape: UnsafePointer<Int64>!,
   _ data: UnsafeRawPointer!, _ requires_grad: Bool
 ) -> lrs_status {
   succeeds {
@@ -62,7 +63,9 @@ public func lrs_tensor_create(
 public func lrs_tensor_destroy(_ tensor: OpaquePointer!) { release(tensor, TensorHandle.self) }
 
 @c @implementation
-public func lrs_tensor_describe(_ out: UnsafeMutablePointer<lrs_description>!, _ tensor: OpaquePointer!) -> lrs_status {
+public func lrs_tensor_describe(_ out: UnsafeMutablePointer<lrs_description>!, _ tensor: OpaquePointer!)
+  -> lrs_status
+{
   succeeds {
     let box = try object(tensor, TensorHandle.self, "tensor")
     let t = box.tensor
@@ -80,14 +83,18 @@ public func lrs_tensor_data(
     let t = try CInterface.tensor(tensor)
     guard !Context.isRecording else {
       throw Failure(
-        .recording, "a tensor's value cannot be read while a program is recorded: the value of another batch would differ")
+        .recording,
+        "a tensor's value cannot be read while a program is recorded: the value of another batch would differ"
+      )
     }
     try place(out, "out").pointee = t.pointer
   }
 }
 
 @c @implementation
-public func lrs_tensor_detach(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ tensor: OpaquePointer!) -> lrs_status {
+public func lrs_tensor_detach(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ tensor: OpaquePointer!)
+  -> lrs_status
+{
   succeeds { try place(out, "out").pointee = handle(try CInterface.tensor(tensor).detached()) }
 }
 
@@ -111,7 +118,9 @@ public func lrs_tensor_set_requires_grad(_ tensor: OpaquePointer!, _ requires_gr
 }
 
 @c @implementation
-public func lrs_tensor_get_grad(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ tensor: OpaquePointer!) -> lrs_status {
+public func lrs_tensor_get_grad(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ tensor: OpaquePointer!)
+  -> lrs_status
+{
   succeeds { try place(out, "out").pointee = try CInterface.tensor(tensor).grad.map(handle) }
 }
 
@@ -166,25 +175,29 @@ public func lrs_gradients(
 
 @c @implementation
 public func lrs_jvp(
-  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ output: OpaquePointer!, _ inputs: UnsafePointer<OpaquePointer?>!,
+  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ output: OpaquePointer!,
+  _ inputs: UnsafePointer<OpaquePointer?>!,
   _ tangents: UnsafePointer<OpaquePointer?>!, _ count: Int
 ) -> lrs_status {
   succeeds {
     let result = try Derivatives.jvp(
-      try tensor(output, "output"), try tensors(inputs, count, "inputs"), try tensors(tangents, count, "tangents"))
+      try tensor(output, "output"), try tensors(inputs, count, "inputs"),
+      try tensors(tangents, count, "tangents"))
     try place(out, "out").pointee = handle(result)
   }
 }
 
 @c @implementation
 public func lrs_hvp(
-  _ outs: UnsafeMutablePointer<OpaquePointer?>!, _ output: OpaquePointer!, _ inputs: UnsafePointer<OpaquePointer?>!,
+  _ outs: UnsafeMutablePointer<OpaquePointer?>!, _ output: OpaquePointer!,
+  _ inputs: UnsafePointer<OpaquePointer?>!,
   _ vectors: UnsafePointer<OpaquePointer?>!, _ count: Int
 ) -> lrs_status {
   succeeds {
     let outs = try place(outs, "outs")
     let results = try Derivatives.hvp(
-      try tensor(output, "output"), try tensors(inputs, count, "inputs"), try tensors(vectors, count, "vectors"))
+      try tensor(output, "output"), try tensors(inputs, count, "inputs"),
+      try tensors(vectors, count, "vectors"))
     for (i, result) in results.enumerated() { outs[i] = handle(result) }
   }
 }

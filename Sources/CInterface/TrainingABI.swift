@@ -15,7 +15,9 @@ public func lrs_record_begin(_ inputs: UnsafePointer<OpaquePointer?>!, _ count: 
 public func lrs_record_end(
   _ out: UnsafeMutablePointer<OpaquePointer?>!, _ outputs: UnsafePointer<OpaquePointer?>!, _ count: Int
 ) -> lrs_status {
-  succeeds { try place(out, "out").pointee = retain(try Recorder.end(try tensors(outputs, count, "outputs"))) }
+  succeeds {
+    try place(out, "out").pointee = retain(try Recorder.end(try tensors(outputs, count, "outputs")))
+  }
 }
 
 @c @implementation
@@ -25,7 +27,8 @@ public func lrs_record_abort() { Recorder.abort() }
 public func lrs_program_destroy(_ program: OpaquePointer!) { release(program, Program.self) }
 
 private func batches(
-  _ data: UnsafePointer<OpaquePointer?>?, _ count: Int, _ indices: UnsafePointer<Int64>?, _ steps: Int, _ batch: Int,
+  _ data: UnsafePointer<OpaquePointer?>?, _ count: Int, _ indices: UnsafePointer<Int64>?, _ steps: Int,
+  _ batch: Int,
   _ seconds: Double
 ) throws -> Batches {
   guard let indices else { throw Failure.value("indices must not be NULL") }
@@ -37,7 +40,8 @@ private func batches(
 public func lrs_program_run(
   _ steps_done: UnsafeMutablePointer<Int>!, _ losses: UnsafeMutablePointer<Double>!,
   _ rates: UnsafeMutablePointer<Double>!, _ program: OpaquePointer!, _ optimizer: OpaquePointer!,
-  _ data: UnsafePointer<OpaquePointer?>!, _ data_count: Int, _ indices: UnsafePointer<Int64>!, _ step_count: Int,
+  _ data: UnsafePointer<OpaquePointer?>!, _ data_count: Int, _ indices: UnsafePointer<Int64>!,
+  _ step_count: Int,
   _ batch: Int, _ seconds: Double
 ) -> lrs_status {
   succeeds {
@@ -57,7 +61,8 @@ public func lrs_program_run(
 @c @implementation
 public func lrs_optimizer_create(
   _ out: UnsafeMutablePointer<OpaquePointer?>!, _ direction: UnsafePointer<CChar>!,
-  _ direction_attributes: UnsafePointer<lrs_attribute>!, _ direction_count: Int, _ rate: UnsafePointer<CChar>!,
+  _ direction_attributes: UnsafePointer<lrs_attribute>!, _ direction_count: Int,
+  _ rate: UnsafePointer<CChar>!,
   _ rate_attributes: UnsafePointer<lrs_attribute>!, _ rate_count: Int
 ) -> lrs_status {
   succeeds {
@@ -90,7 +95,8 @@ public func lrs_optimizer_add_group(
 
 private func write(_ request: Optimizer.Request, to out: UnsafeMutablePointer<lrs_request>) {
   out.pointee = lrs_request(
-    kind: request.kind.rawValue, skipped: request.skipped, rate: request.rate, low: request.low, high: request.high)
+    kind: request.kind.rawValue, skipped: request.skipped, rate: request.rate, low: request.low,
+    high: request.high)
 }
 
 @c @implementation
@@ -290,7 +296,8 @@ public func lrs_finder_observe(
 public func lrs_finder_run(
   _ steps_done: UnsafeMutablePointer<Int>!, _ gradients: UnsafeMutablePointer<Double>!,
   _ values: UnsafeMutablePointer<Double>!, _ finder: OpaquePointer!, _ program: OpaquePointer!,
-  _ data: UnsafePointer<OpaquePointer?>!, _ data_count: Int, _ indices: UnsafePointer<Int64>!, _ step_count: Int,
+  _ data: UnsafePointer<OpaquePointer?>!, _ data_count: Int, _ indices: UnsafePointer<Int64>!,
+  _ step_count: Int,
   _ batch: Int, _ seconds: Double
 ) -> lrs_status {
   succeeds {
@@ -301,7 +308,8 @@ public func lrs_finder_run(
     defer { box.search.search = box.finder.search }
     try box.finder.run(
       try object(program, Program.self, "program"),
-      try batches(data, data_count, indices, step_count, batch, seconds), done: &done.pointee, gradients: gradients,
+      try batches(data, data_count, indices, step_count, batch, seconds), done: &done.pointee,
+      gradients: gradients,
       values: values)
   }
 }

@@ -90,7 +90,9 @@ public struct Bounds: Sendable, CustomStringConvertible {
     let kind = whole ? "a whole number " : ""
     let lower = low == -.infinity ? nil : openLow ? "above \(short(low))" : "at least \(short(low))"
     let upper =
-      high == .infinity ? (openHigh && lower == nil ? "finite" : nil) : openHigh ? "below \(short(high))" : "at most \(short(high))"
+      high == .infinity
+      ? (openHigh && lower == nil ? "finite" : nil)
+      : openHigh ? "below \(short(high))" : "at most \(short(high))"
     let range = [lower, upper].compactMap { $0 }.joined(separator: " and ")
     return range.isEmpty ? "a number" : kind + range
   }

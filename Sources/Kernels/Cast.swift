@@ -64,7 +64,8 @@ private func castFromInteger<A: BinaryInteger>(
 
 /// out[i] = 1 where a[i] relates to b[i] as `relation` says (NaN relates to nothing, and differs from everything).
 public func compareElements(
-  _ relation: String, _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ out: UnsafeMutablePointer<UInt8>,
+  _ relation: String, _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>,
+  _ out: UnsafeMutablePointer<UInt8>,
   _ n: Int
 ) {
   switch relation {

@@ -21,7 +21,8 @@ public func convolveForward<T: Scalar>(
 
 /// gx (+)= adjoint in x of gy.
 public func convolveInputGradient<T: Scalar>(
-  _: T.Type, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer, _ w: UnsafeRawPointer,
+  _: T.Type, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
+  _ w: UnsafeRawPointer,
   _ gx: UnsafeMutableRawPointer, _ accumulate: Bool
 ) {
   let size = MemoryLayout<T>.stride
@@ -40,7 +41,8 @@ public func convolveInputGradient<T: Scalar>(
 
 /// gw (+)= adjoint in w of gy: one partial sum per block of images, added in order.
 public func convolveWeightGradient<T: Scalar>(
-  _: T.Type, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer, _ x: UnsafeRawPointer,
+  _: T.Type, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
+  _ x: UnsafeRawPointer,
   _ gw: UnsafeMutableRawPointer, _ accumulate: Bool
 ) {
   let size = MemoryLayout<T>.stride

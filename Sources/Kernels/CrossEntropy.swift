@@ -4,7 +4,8 @@ import CVector
 @specialized(where T == Float)
 @specialized(where T == Double)
 public func softmaxCrossEntropy<T: Scalar>(
-  _: T.Type, _ logits: UnsafeRawPointer, _ labels: UnsafePointer<Int32>, _ probabilities: UnsafeMutableRawPointer,
+  _: T.Type, _ logits: UnsafeRawPointer, _ labels: UnsafePointer<Int32>,
+  _ probabilities: UnsafeMutableRawPointer,
   _ rows: Int, _ classes: Int
 ) -> Double {
   let logits = logits.assumingMemoryBound(to: T.self)
@@ -47,7 +48,8 @@ public func crossEntropyGradient<T: Scalar>(
 @specialized(where T == Float)
 @specialized(where T == Double)
 public func crossEntropyTangent<T: Scalar>(
-  _: T.Type, _ probabilities: UnsafeRawPointer, _ labels: UnsafePointer<Int32>, _ dx: UnsafeRawPointer, _ rows: Int,
+  _: T.Type, _ probabilities: UnsafeRawPointer, _ labels: UnsafePointer<Int32>, _ dx: UnsafeRawPointer,
+  _ rows: Int,
   _ classes: Int
 ) -> Double {
   var total = innerProduct(T.self, probabilities, dx, rows * classes)
@@ -60,7 +62,8 @@ public func crossEntropyTangent<T: Scalar>(
 @specialized(where T == Float)
 @specialized(where T == Double)
 public func crossEntropyCurvature<T: Scalar>(
-  _: T.Type, _ probabilities: UnsafeRawPointer, _ dx: UnsafeRawPointer, _ alpha: Double, _ out: UnsafeMutableRawPointer,
+  _: T.Type, _ probabilities: UnsafeRawPointer, _ dx: UnsafeRawPointer, _ alpha: Double,
+  _ out: UnsafeMutableRawPointer,
   _ rows: Int, _ classes: Int
 ) {
   let p = probabilities.assumingMemoryBound(to: T.self)

@@ -4,7 +4,8 @@
 @specialized(where T == Float)
 @specialized(where T == Double)
 public func addScaled<T: Scalar>(
-  _: T.Type, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ alpha: Double, _ out: UnsafeMutableRawPointer, _ n: Int
+  _: T.Type, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ alpha: Double, _ out: UnsafeMutableRawPointer,
+  _ n: Int
 ) {
   let a = a.assumingMemoryBound(to: T.self)
   let b = b.assumingMemoryBound(to: T.self)
@@ -29,7 +30,8 @@ public func addScaled<T: Scalar>(
 @specialized(where T == Float)
 @specialized(where T == Double)
 public func multiply<T: Scalar>(
-  _: T.Type, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ out: UnsafeMutableRawPointer, _ n: Int, _ accumulate: Bool
+  _: T.Type, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ out: UnsafeMutableRawPointer, _ n: Int,
+  _ accumulate: Bool
 ) {
   let a = a.assumingMemoryBound(to: T.self)
   let b = b.assumingMemoryBound(to: T.self)
@@ -55,7 +57,8 @@ public func multiply<T: Scalar>(
 @specialized(where T == Float)
 @specialized(where T == Double)
 public func scale<T: Scalar>(
-  _: T.Type, _ a: UnsafeRawPointer, _ alpha: Double, _ out: UnsafeMutableRawPointer, _ n: Int, _ accumulate: Bool
+  _: T.Type, _ a: UnsafeRawPointer, _ alpha: Double, _ out: UnsafeMutableRawPointer, _ n: Int,
+  _ accumulate: Bool
 ) {
   let a = a.assumingMemoryBound(to: T.self)
   let out = out.assumingMemoryBound(to: T.self)
@@ -85,7 +88,9 @@ public func fill<T: Scalar>(_: T.Type, _ out: UnsafeMutableRawPointer, _ n: Int,
 /// Sum of a[i] b[i] in double precision, in blocks of fixed length so that it does not depend on the threads.
 @specialized(where T == Float)
 @specialized(where T == Double)
-public func innerProduct<T: Scalar>(_: T.Type, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ n: Int) -> Double {
+public func innerProduct<T: Scalar>(_: T.Type, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ n: Int)
+  -> Double
+{
   let a = a.assumingMemoryBound(to: T.self)
   let b = b.assumingMemoryBound(to: T.self)
   let blocks = (n + blockLength - 1) / blockLength
@@ -102,7 +107,9 @@ public func innerProduct<T: Scalar>(_: T.Type, _ a: UnsafeRawPointer, _ b: Unsaf
 }
 
 @inline(__always)
-func innerProductRange<T: Scalar>(_ a: UnsafePointer<T>, _ b: UnsafePointer<T>, _ low: Int, _ high: Int) -> Double {
+func innerProductRange<T: Scalar>(_ a: UnsafePointer<T>, _ b: UnsafePointer<T>, _ low: Int, _ high: Int)
+  -> Double
+{
   let width = SIMD8<Double>.width
   var s0 = SIMD8<Double>(0)
   var s1 = SIMD8<Double>(0)

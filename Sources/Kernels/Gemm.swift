@@ -30,11 +30,13 @@ public func gemm<T: Scalar>(
     let high = extent * (block + 1) / blocks
     if byRows {
       blasCall(
-        T.dtype, transposeA, transposeB, high - low, n, k, a + (transposeA ? low : low * lda) * size, lda, b, ldb,
+        T.dtype, transposeA, transposeB, high - low, n, k, a + (transposeA ? low : low * lda) * size, lda, b,
+        ldb,
         c + low * n * size, n, accumulate)
     } else {
       blasCall(
-        T.dtype, transposeA, transposeB, m, high - low, k, a, lda, b + (transposeB ? low * ldb : low) * size, ldb,
+        T.dtype, transposeA, transposeB, m, high - low, k, a, lda, b + (transposeB ? low * ldb : low) * size,
+        ldb,
         c + low * size, n, accumulate)
     }
   }
@@ -51,11 +53,13 @@ private func blasCall(
   if dtype == .float64 {
     cblas_dgemm(
       CblasRowMajor, opA, opB, m, n, k, 1, a.assumingMemoryBound(to: Double.self), lda,
-      b.assumingMemoryBound(to: Double.self), ldb, accumulate ? 1 : 0, c.assumingMemoryBound(to: Double.self), ldc)
+      b.assumingMemoryBound(to: Double.self), ldb, accumulate ? 1 : 0, c.assumingMemoryBound(to: Double.self),
+      ldc)
   } else {
     cblas_sgemm(
       CblasRowMajor, opA, opB, m, n, k, 1, a.assumingMemoryBound(to: Float.self), lda,
-      b.assumingMemoryBound(to: Float.self), ldb, accumulate ? 1 : 0, c.assumingMemoryBound(to: Float.self), ldc)
+      b.assumingMemoryBound(to: Float.self), ldb, accumulate ? 1 : 0, c.assumingMemoryBound(to: Float.self),
+      ldc)
   }
 }
 

@@ -67,7 +67,8 @@ public func extremeIndices<T: Scalar>(
 @specialized(where T == Float)
 @specialized(where T == Double)
 public func greaterMask<T: Scalar>(
-  _: T.Type, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ sign: Double, _ mask: UnsafeMutableRawPointer, _ n: Int
+  _: T.Type, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ sign: Double, _ mask: UnsafeMutableRawPointer,
+  _ n: Int
 ) {
   let a = a.assumingMemoryBound(to: T.self)
   let b = b.assumingMemoryBound(to: T.self)

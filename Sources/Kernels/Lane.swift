@@ -60,14 +60,17 @@ extension VectorLane {
   @inlinable @inline(__always)
   public static func load(_ p: UnsafePointer<Element>, count: Int) -> Self {
     var v = Self(0)
-    withUnsafeMutableBytes(of: &v) { $0.baseAddress!.copyMemory(from: p, byteCount: count * MemoryLayout<Element>.stride) }
+    withUnsafeMutableBytes(of: &v) {
+      $0.baseAddress!.copyMemory(from: p, byteCount: count * MemoryLayout<Element>.stride)
+    }
     return v
   }
 
   @inlinable @inline(__always)
   public func store(_ p: UnsafeMutablePointer<Element>, count: Int) {
     withUnsafeBytes(of: self) {
-      UnsafeMutableRawPointer(p).copyMemory(from: $0.baseAddress!, byteCount: count * MemoryLayout<Element>.stride)
+      UnsafeMutableRawPointer(p).copyMemory(
+        from: $0.baseAddress!, byteCount: count * MemoryLayout<Element>.stride)
     }
   }
 }

@@ -32,8 +32,9 @@ public struct Philox: Sendable {
 /// Inverted dropout: mask[i] = 0 with probability p, else 1 / (1 - p).
 @specialized(where T == Float)
 @specialized(where T == Double)
-public func dropoutMask<T: Scalar>(_: T.Type, _ generator: Philox, _ p: Double, _ mask: UnsafeMutableRawPointer, _ n: Int)
-{
+public func dropoutMask<T: Scalar>(
+  _: T.Type, _ generator: Philox, _ p: Double, _ mask: UnsafeMutableRawPointer, _ n: Int
+) {
   let mask = mask.assumingMemoryBound(to: T.self)
   let threshold = UInt32(min(4_294_967_295, (p * 4_294_967_296).rounded()))
   let keep = T(1 / (1 - p))

@@ -24,11 +24,14 @@ public struct PointwiseKernels: Sendable {
   public let value: @Sendable (_ x: Raw, _ y: RawOut, _ n: Int, _ p: PointwiseParameters) -> Void
   /// out (+)= phi'(x) v
   public let first:
-    @Sendable (_ x: Raw, _ y: Raw, _ v: Raw, _ out: RawOut, _ n: Int, _ accumulate: Bool, _ p: PointwiseParameters)
+    @Sendable (
+      _ x: Raw, _ y: Raw, _ v: Raw, _ out: RawOut, _ n: Int, _ accumulate: Bool, _ p: PointwiseParameters
+    )
       -> Void
   /// out += phi''(x) u v
   public let second:
-    @Sendable (_ x: Raw, _ y: Raw, _ u: Raw, _ v: Raw, _ out: RawOut, _ n: Int, _ p: PointwiseParameters) -> Void
+    @Sendable (_ x: Raw, _ y: Raw, _ u: Raw, _ v: Raw, _ out: RawOut, _ n: Int, _ p: PointwiseParameters) ->
+      Void
 
   @inline(__always)
   init<F: PointwiseFunction, T: Scalar>(_: F.Type, _: T.Type) {
@@ -57,7 +60,8 @@ public struct PointwiseKernels: Sendable {
 
 @inline(__always)
 func pointwiseValue<F: PointwiseFunction, T: Scalar>(
-  _: F.Type, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ low: Int, _ high: Int, _ p: PointwiseParameters
+  _: F.Type, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ low: Int, _ high: Int,
+  _ p: PointwiseParameters
 ) {
   let width = T.Vector.width
   var i = low
@@ -70,7 +74,8 @@ func pointwiseValue<F: PointwiseFunction, T: Scalar>(
 
 @inline(__always)
 func pointwiseFirst<F: PointwiseFunction, T: Scalar>(
-  _: F.Type, _ x: UnsafePointer<T>, _ y: UnsafePointer<T>, _ v: UnsafePointer<T>, _ out: UnsafeMutablePointer<T>,
+  _: F.Type, _ x: UnsafePointer<T>, _ y: UnsafePointer<T>, _ v: UnsafePointer<T>,
+  _ out: UnsafeMutablePointer<T>,
   _ low: Int, _ high: Int, _ accumulate: Bool, _ p: PointwiseParameters
 ) {
   let width = T.Vector.width
@@ -82,7 +87,9 @@ func pointwiseFirst<F: PointwiseFunction, T: Scalar>(
   }
   if i < high {
     let n = high - i
-    let d = F.first(T.Vector.load(x + i, count: n), T.Vector.load(y + i, count: n), p) * T.Vector.load(v + i, count: n)
+    let d =
+      F.first(T.Vector.load(x + i, count: n), T.Vector.load(y + i, count: n), p)
+      * T.Vector.load(v + i, count: n)
     (accumulate ? T.Vector.load(UnsafePointer(out + i), count: n) + d : d).store(out + i, count: n)
   }
 }

@@ -24,7 +24,9 @@ extension SIMD8<Double>: Lane, VectorLane, WideLane {
     UnsafeMutableRawPointer(p).storeBytes(of: self, as: Self.self)
   }
   @inlinable @inline(__always)
-  public func sum() -> Double { let h = lowHalf + highHalf; let q = h.lowHalf + h.highHalf; return q[0] + q[1] }
+  public func sum() -> Double {
+    let h = lowHalf + highHalf; let q = h.lowHalf + h.highHalf; return q[0] + q[1]
+  }
   @inlinable @inline(__always)
   public var absoluteValue: Self { cv_abs_f64(self) }
   @inlinable @inline(__always)
@@ -45,7 +47,9 @@ extension SIMD8<Double>: Lane, VectorLane, WideLane {
   @inlinable @inline(__always)
   public static var exponentialLimits: (low: Double, high: Double) { (-708, 709) }
   @inlinable @inline(__always)
-  public static var ln2: (high: Double, low: Double) { (6.93147180369123816490e-01, 1.90821492927058770002e-10) }
+  public static var ln2: (high: Double, low: Double) {
+    (6.93147180369123816490e-01, 1.90821492927058770002e-10)
+  }
   @inlinable @inline(__always)
   public static var smallestNormal: Double { Double(Double.leastNormalMagnitude) }
 

@@ -10,7 +10,9 @@ public struct StridedWalk: Sendable {
   /// Two index tuples may meet in one destination element.
   public let reduces: Bool
 
-  public init(extents: [Int], source: [Int], destination: [Int], sourceOffset: Int = 0, destinationOffset: Int = 0) {
+  public init(
+    extents: [Int], source: [Int], destination: [Int], sourceOffset: Int = 0, destinationOffset: Int = 0
+  ) {
     var e: [Int] = []
     var s: [Int] = []
     var d: [Int] = []
@@ -135,7 +137,8 @@ func stridedRow<T: Scalar>(
     var i = 0
     while i &+ T.Vector.width <= n {
       let v = T.Vector.load(src + i)
-      (accumulate ? v.fused(times: vector, plus: T.Vector.load(UnsafePointer(dst + i))) : v * vector).store(dst + i)
+      (accumulate ? v.fused(times: vector, plus: T.Vector.load(UnsafePointer(dst + i))) : v * vector).store(
+        dst + i)
       i &+= T.Vector.width
     }
     while i < n {

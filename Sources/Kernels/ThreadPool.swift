@@ -71,7 +71,9 @@ public final class ThreadPool: @unchecked Sendable {
       pthread_mutex_unlock(mutex)
       work()
       // A worker may still hold the job: wait until all have let go of it.
-      while remaining.load(ordering: .acquiring) > 0 || active.load(ordering: .acquiring) > 0 { sched_yield() }
+      while remaining.load(ordering: .acquiring) > 0 || active.load(ordering: .acquiring) > 0 {
+        sched_yield()
+      }
       job.body = nil
     }
     busy.store(false, ordering: .releasing)
@@ -99,7 +101,8 @@ public final class ThreadPool: @unchecked Sendable {
       let index = workers
       workers += 1
       let context = UnsafeMutableRawPointer(bitPattern: index + 1)
-      let status = pthread_create(&thread, nil, { ThreadPool.shared.serve(Int(bitPattern: $0!) - 1) }, context)
+      let status = pthread_create(
+        &thread, nil, { ThreadPool.shared.serve(Int(bitPattern: $0!) - 1) }, context)
       if status != 0 {
         workers -= 1
         return

@@ -11,7 +11,8 @@ public struct RuleVectors {
   public var count: Int
 
   public init(
-    parameter: UnsafeMutableRawPointer, gradient: UnsafeRawPointer, state0: UnsafeRawPointer, state1: UnsafeRawPointer,
+    parameter: UnsafeMutableRawPointer, gradient: UnsafeRawPointer, state0: UnsafeRawPointer,
+    state1: UnsafeRawPointer,
     newState0: UnsafeMutableRawPointer, newState1: UnsafeMutableRawPointer, count: Int
   ) {
     self.parameter = parameter
@@ -29,7 +30,8 @@ public struct RuleKernels: Sendable {
   /// theta -= rate d, in one pass, state in place.
   public let step: @Sendable (_ v: RuleVectors, _ h: HyperValues, _ rate: Double) -> Void
   /// Writes d and the new state, and sums inner products on the way; theta is only read.
-  public let direction: @Sendable (_ v: RuleVectors, _ h: HyperValues, _ d: UnsafeMutableRawPointer) -> DirectionSums
+  public let direction:
+    @Sendable (_ v: RuleVectors, _ h: HyperValues, _ d: UnsafeMutableRawPointer) -> DirectionSums
 
   @inline(__always)
   init<R: UpdateRule, T: Scalar>(_: R.Type, _: T.Type, slots: Int) {
@@ -71,7 +73,8 @@ private func sharedRanges(_ count: Int, _ body: (Int, Int) -> Void) {
 
 @inline(__always)
 private func ruleStep<R: UpdateRule, T: Scalar>(
-  _: R.Type, _: T.Type, _ v: RuleVectors, _ values: HyperValues, _ rate: Double, _ slots: Int, _ low: Int, _ high: Int
+  _: R.Type, _: T.Type, _ v: RuleVectors, _ values: HyperValues, _ rate: Double, _ slots: Int, _ low: Int,
+  _ high: Int
 ) {
   let theta = v.parameter.assumingMemoryBound(to: T.self)
   let g = v.gradient.assumingMemoryBound(to: T.self)

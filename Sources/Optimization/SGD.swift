@@ -2,7 +2,9 @@ import Kernels
 
 enum GradientRule: UpdateRule {
   @inline(__always)
-  static func direction<L: Lane>(_ g: L, _ s0: inout L, _ s1: inout L, _ h: Hyper<L>) -> (d: L, smoothed: L) { (g, g) }
+  static func direction<L: Lane>(_ g: L, _ s0: inout L, _ s1: inout L, _ h: Hyper<L>) -> (d: L, smoothed: L) {
+    (g, g)
+  }
 }
 
 enum MomentumRule: UpdateRule {
@@ -43,7 +45,8 @@ public struct SGD: Direction {
     nesterov = settings["nesterov"] != 0
     if nesterov && (momentum == 0 || dampening != 0) {
       throw Failure.value(
-        "SGD: nesterov needs momentum above 0 and dampening 0, got momentum=\(momentum) and dampening=\(dampening)")
+        "SGD: nesterov needs momentum above 0 and dampening 0, got momentum=\(momentum) and dampening=\(dampening)"
+      )
     }
   }
 

@@ -46,7 +46,8 @@ extension Optimizer {
       }
     }
     for (name, value) in entries where isNumber(name) && value.count != 1 {
-      throw Failure.shape("load_state_dict: '\(name)' must be a single number, got shape \(describe(value.shape))")
+      throw Failure.shape(
+        "load_state_dict: '\(name)' must be a single number, got shape \(describe(value.shape))")
     }
     stepCount = Int(entries["step"]!.scalarValue)
     skippedSteps = Int(entries["skipped_steps"]!.scalarValue)

@@ -60,7 +60,9 @@ public final class Optimizer: @unchecked Sendable {
 
   private static let commonRateArguments = ["min_lr", "max_lr", "scope", "steps_per_epoch"]
 
-  public init(direction: String, _ directionArguments: Attributes, rate: String, _ rateArguments: Attributes) throws {
+  public init(direction: String, _ directionArguments: Attributes, rate: String, _ rateArguments: Attributes)
+    throws
+  {
     directionType = try DirectionCatalogue.find(direction)
     machineType = try RateCatalogue.find(rate)
     self.directionArguments = directionArguments
@@ -70,12 +72,14 @@ public final class Optimizer: @unchecked Sendable {
     let own = rateArguments.values.filter { !Optimizer.commonRateArguments.contains($0.key) }
     machineSettings = try card.read(Attributes(card.title, own))
     limits = try RateLimits(
-      low: rateArguments.number("min_lr", default: 0), high: rateArguments.number("max_lr", default: .infinity))
+      low: rateArguments.number("min_lr", default: 0),
+      high: rateArguments.number("max_lr", default: .infinity))
     guard let scope = Scope(rawValue: try rateArguments.integer("scope", default: 0)) else {
       throw Failure.value("\(card.title): per must be 'all', 'group' or 'tensor'")
     }
     if scope != .all && machineType.probes {
-      throw Failure.value("\(card.title) evaluates the loss along one step for all parameters: per must be 'all'")
+      throw Failure.value(
+        "\(card.title) evaluates the loss along one step for all parameters: per must be 'all'")
     }
     self.scope = scope
     stepsPerEpoch = try rateArguments.number("steps_per_epoch", default: 0)
@@ -108,7 +112,8 @@ public final class Optimizer: @unchecked Sendable {
     let rate = overrides.has("lr") ? try overrides.number("lr") : nil
     if let rate {
       guard machineType == ConstantRate.self else {
-        throw Failure.value("lr of a group: \(machineType.card.title) chooses the rate; leave lr out of the group")
+        throw Failure.value(
+          "lr of a group: \(machineType.card.title) chooses the rate; leave lr out of the group")
       }
       guard Bounds.notNegative.contains(rate) else {
         throw Failure.value("lr must be \(Bounds.notNegative), got \(rate)")
@@ -122,7 +127,9 @@ public final class Optimizer: @unchecked Sendable {
       case .group: index + 1
       case .tensor: slots.count + added.count
       }
-    while machines.count < machineCount { machines.append(try machineType.init(machineSettings, limits: limits)) }
+    while machines.count < machineCount {
+      machines.append(try machineType.init(machineSettings, limits: limits))
+    }
     groups.append(Group(direction: direction, rate: rate))
     slots += added
     for slot in added { slot.rate = rate.map(limits.clamp) ?? initialRate }
@@ -208,7 +215,8 @@ public final class Optimizer: @unchecked Sendable {
     for (slot, norm2) in zip(active, norms) { views[machineIndex(slot)].gradientNorm2 += norm2 }
     if machineType.usesWindow { closeWindows(active, &views, try windowLength()) }
     for slot in active {
-      let sums = slot.prepare(groups[slot.group].direction.hyper(slot.steps + 1), revocable: machineType.probes)
+      let sums = slot.prepare(
+        groups[slot.group].direction.hyper(slot.steps + 1), revocable: machineType.probes)
       let index = machineIndex(slot)
       views[index].slope += sums.slope
       views[index].smoothedSlope += sums.smoothedSlope

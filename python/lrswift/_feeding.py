@@ -116,4 +116,4 @@ def feed(
     )
     if whole:
         return ArrayFeed(data, name, floating, int(batch_size), shuffle, seed)
-    return BatchFeed(data, name, floating)
+    return BatchFeed(data, name, floating)  # type: ignore[arg-type]

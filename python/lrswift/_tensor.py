@@ -156,7 +156,7 @@ class Tensor(_core.Tensor):
         return _array(self).__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return _array(self).__dlpack_device__()  # type: ignore[return-value]
+        return _array(self).__dlpack_device__()
 
     def item(self) -> Any:
         """The only element as a Python number. ShapeError if there is not exactly one."""
@@ -192,6 +192,10 @@ class Tensor(_core.Tensor):
                 f"backward: a tensor of shape {self.shape} given; allowed: a scalar, or pass seed"
             )
         _core.backward(self, None if seed is None else as_tensor(seed, self, "seed").astype(self.dtype))
+
+    def detach(self) -> Tensor:
+        """The same values, sharing memory, without history and without requires_grad."""
+        return super().detach()  # type: ignore[return-value]
 
     def clone(self) -> Tensor:
         """A copy; gradients flow through it."""
@@ -293,7 +297,7 @@ class Tensor(_core.Tensor):
     def reshape(self, *shape: SupportsIndex | Sequence[SupportsIndex]) -> Tensor:
         """The same elements in another shape; one entry may be -1 and is then computed."""
         sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
-        wanted = [operator.index(n) for n in sizes]  # type: ignore[arg-type, union-attr]
+        wanted = [operator.index(n) for n in sizes]  # type: ignore[arg-type]
         known = 1
         for n in wanted:
             known *= n if n != -1 else 1

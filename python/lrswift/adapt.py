@@ -64,6 +64,11 @@ class Adapter:
                 f"{type(self).__name__}: min_lr: got {self.min_lr}; allowed: at most max_lr, {self.max_lr}"
             )
 
+    @property
+    def core_name(self) -> str:
+        """What the core calls this method."""
+        return self.rate
+
     def attributes(self) -> dict[str, Any]:
         """The arguments as the core names them; what is None or infinite is left out."""
         values = {_SPELLED.get(f.name, f.name): getattr(self, f.name) for f in fields(self)}
@@ -126,11 +131,16 @@ class TLR(Adapter):
         if self.steps_per_epoch is not None and self.steps_per_epoch < 1:
             raise ArgumentError(f"TLR: steps_per_epoch: got {self.steps_per_epoch!r}; allowed: at least 1")
 
+    @property
+    def core_name(self) -> str:
+        return "ntlr" if self.variant == "ntlr" else self.rate
+
     def attributes(self) -> dict[str, Any]:
         values = super().attributes()
         values["scope"] = self.texts["per"].index(values.pop("per"))
-        if values.pop("variant") != "paper":
-            values["variant"] = self.variant
+        values.pop("variant")
+        if self.variant == "ntlr":
+            del values["bound"]
         # 1 (a step) and 1.0 (an epoch) look the same to the core, which takes numbers only
         if isinstance(self.window, numbers.Integral):
             values["window_steps"] = int(values.pop("window"))

@@ -39,7 +39,7 @@ def _leaves(args: Sequence[Operand], name: str) -> list[Tensor]:
             raise DTypeError(f"{name}[{i}]: got dtype {leaf.dtype}; allowed: floating tensors")
         leaf.requires_grad = True
         leaves.append(leaf)
-    return leaves  # type: ignore[return-value]
+    return leaves
 
 
 def _scalar(output: Any, what: str) -> Tensor:
@@ -123,7 +123,7 @@ def _stacked(given: Sequence[Operand], like: Sequence[Tensor], name: str) -> tup
     stacked: bool | None = None
     count = 1
     for i, (value, point) in enumerate(zip(given, like, strict=True)):
-        direction = as_tensor(value, point, f"{name}[{i}]").detach().astype(point.dtype)  # type: ignore[attr-defined]
+        direction = as_tensor(value, point, f"{name}[{i}]").detach().astype(point.dtype)
         leading = direction.ndim == point.ndim + 1
         if direction.shape[int(leading) :] != point.shape or (stacked is not None and leading != stacked):
             raise ShapeError(

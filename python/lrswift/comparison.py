@@ -66,7 +66,9 @@ class Run:
         """Between which rates the middle 90 % of the steps lay."""
         rates = self.history.rates[:, 0]
         rates = rates[np.isfinite(rates)]
-        return (math.nan, math.nan) if not len(rates) else tuple(np.quantile(rates, (0.05, 0.95)))  # type: ignore[return-value]
+        if not len(rates):
+            return math.nan, math.nan
+        return float(np.quantile(rates, 0.05)), float(np.quantile(rates, 0.95))
 
 
 @dataclass
@@ -118,7 +120,7 @@ class Comparison:
             (
                 row["label"],
                 rate_text(row),
-                "-" if row["train_loss"] is None else f"{row['train_loss']:.4f}",
+                loss_text(row),
                 accuracy_text(row),
                 f"{row['seconds']:.1f}",
             )
@@ -185,6 +187,12 @@ def rate_text(row: dict[str, Any]) -> str:
     if math.isnan(low):
         return "-"
     return f"{low:.2g}" if f"{low:.2g}" == f"{high:.2g}" else f"{low:.2g} - {high:.2g}"
+
+
+def loss_text(row: dict[str, Any]) -> str:
+    """The final training loss with four decimals, in powers of ten when it has gone astray."""
+    loss = row["train_loss"]
+    return "-" if loss is None else f"{loss:.4f}" if loss < 1000 else f"{loss:.1e}"
 
 
 def accuracy_text(row: dict[str, Any]) -> str:
@@ -280,7 +288,9 @@ def _train(
     except Diverged as error:
         history, diverged = error.history, True  # type: ignore[attr-defined]
     seconds = search_seconds + sum(row["seconds"] for row in history.rows)
-    return Run(name, seed, history, seconds, found and found.lr, found.steps if found else 0, diverged)
+    return Run(
+        name, seed, history, seconds, found.lr if found else None, found.steps if found else 0, diverged
+    )
 
 
 __all__ = ["DEFAULT_METHODS", "KINDS", "METHODS", "MODELS", "Comparison", "Run", "compare"]

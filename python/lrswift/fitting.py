@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -156,7 +157,7 @@ class _Run:
     def _eagerly(self, tensors: Batch, indices: np.ndarray, bar: Progress) -> None:
         for numbers in indices:
             batch = rows(tensors, numbers)
-            loss = self.optimizer.minimize(lambda batch=batch: self.recorder(*batch))
+            loss = self.optimizer.minimize(functools.partial(self.recorder, *batch))
             rates = np.array(self.optimizer._core.rates())
             self._add(np.array([loss]), np.array([[rates.mean(), rates.min(), rates.max()]]), bar)
 

@@ -228,7 +228,7 @@ def _checked_loss(loss: Any, name: str = "closure") -> Tensor:
 def _rate_card(rate: Any) -> tuple[str, dict[str, Any]]:
     """The core's name and attributes of a rate."""
     if isinstance(rate, Adapter):
-        return rate.rate, rate.attributes()
+        return rate.core_name, rate.attributes()
     if isinstance(rate, type) and issubclass(rate, Adapter):
         raise DTypeError(f"lr: got the class {rate.__name__}; allowed: an instance, {rate.__name__}()")
     try:

@@ -59,8 +59,9 @@ def plot_history(history: History) -> Any:
             [r["step"] for r in known], [100 * r["accuracy"] for r in known], "o-", color=ORANGE, markersize=4
         )
         axes[1].set(title="Accuracy, %", xlabel="step")
-    axes[-1].plot(steps, rates[:, 0], color=BLUE, linewidth=1.0)
     axes[-1].fill_between(steps, rates[:, 1], rates[:, 2], color=BLUE, alpha=0.2, linewidth=0)
+    axes[-1].plot(steps, rates[:, 0], color=BLUE, alpha=0.25, linewidth=0.7)
+    axes[-1].plot(steps, smoothed(rates[:, 0], len(rates) // 50), color=BLUE)
     axes[-1].set(title="Learning rate", xlabel="step")
     if len(rates) and rates[:, 1].min() > 0 and rates[:, 2].max() > 3 * rates[:, 1].min():
         axes[-1].set_yscale("log")
@@ -72,18 +73,15 @@ def plot_found(found: Found) -> Any:
     figure, axes = _axes(2)
     batches = np.arange(1, len(found.values) + 1)
     axes[0].step(batches, found.values, where="post", color=BLUE)
-    axes[0].axhline(found.value, color=GRAY, linewidth=0.8)
-    axes[0].annotate(
-        f"{found.value:.3g}, so learning rate {found.lr:.3g}",
-        (batches[-1] if len(batches) else 0, found.value),
-        (-4, 6), textcoords="offset points", ha="right", color=GRAY,
-    )  # fmt: skip
-    axes[0].set(title="Rate tried", xlabel="batch", yscale="log")
+    title = f"Rate tried: ends at {found.value:.3g}, train with {found.lr:.3g}"
+    axes[0].set(title=title, xlabel="batch", yscale="log")
     finite = np.where(np.isfinite(found.gradients), found.gradients, np.nan)
     axes[1].axhline(0, color=GRAY, linewidth=0.8)
     for color, part in ((BLUE, finite < 0), (ORANGE, finite > 0)):
         axes[1].plot(batches[part], finite[part], ".", color=color, markersize=3)
     scale = float(np.nanmedian(np.abs(finite))) if len(finite) else 1.0
-    axes[1].set_yscale("symlog", linthresh=scale or 1.0)
-    axes[1].set(title="Gradient of the loss by the rate", xlabel="batch")
+    axes[1].set_yscale("asinh", linear_width=scale or 1.0)
+    axes[1].set(
+        title="Gradient of the loss by the rate", xlabel="batch", ylabel="below 0: the rate is too small"
+    )
     return figure

@@ -105,7 +105,7 @@ def _ranked(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def _table(comparison: Comparison) -> str:
-    from .comparison import rate_text
+    from .comparison import loss_text, rate_text
 
     values = [run.accuracy for run in comparison.runs if math.isfinite(run.accuracy)]
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
@@ -120,7 +120,7 @@ def _table(comparison: Comparison) -> str:
             accuracy = f"{100 * row['accuracy']:.2f} <small>&plusmn; {100 * row['accuracy_std']:.2f}</small>"
             if row["diverged"]:
                 accuracy += f'<br><span class="bad">{row["diverged"]} diverged</span>'
-        loss = "&ndash;" if row["train_loss"] is None else f"{row['train_loss']:.4f}"
+        loss = escape(loss_text(row))
         dots = strip([run.accuracy for run in comparison.of(row["method"])], low, high, kind)
         rate = escape(rate_text(row)).replace(" - ", " &ndash; ")
         rows.append(
@@ -191,7 +191,11 @@ def _chart(
     curves = {
         name: _over_seeds([curve(run, steps) for run in comparison.of(name)]) for name in comparison.names()
     }
-    y_range = _range([c[2] for c in curves.values() if len(c[0])], log)
+    medians = [c[2] for c in curves.values() if len(c[0])]
+    y_range = _range(medians, log)
+    if heading == "Training loss" and medians:
+        # what blows up leaves the picture instead of flattening the others
+        y_range = (y_range[0], min(y_range[1], 3.0 * max(float(c[0]) for c in medians)))
     x_range = (0.0, float(comparison.settings["epochs"]))
     shared = heading.lower().replace(" ", "-")
     context = Panel(x_range, y_range, log)

@@ -131,7 +131,8 @@ def test_report_of_diverged_runs(tmp_path):
     good.summarize(0, 1, 0.1, {"accuracy": 0.9, "valid_loss": 0.4})
     bad.add(np.array([1.0, np.nan]), np.full((2, 3), 0.1))
     settings = {
-        "data": "a <b>", "train_examples": 2, "test_examples": 1, "model": "mlp", "parameters": 10, "epochs": 1,
+        "data": "a <b>", "train_examples": 2, "test_examples": 1, "model": "mlp", "parameters": 10,
+        "epochs": 1,
         "steps_per_epoch": 2, "batch_size": 1, "seeds": 1, "first_seed": 0, "date": "2026-01-01",
         "config": {"version": "0", "threads": 1},
     }  # fmt: skip

@@ -109,7 +109,9 @@ def leaks(name: str, text: str) -> list[str]:
             released = [m.start() for m in re.finditer(pattern, text) if m.start() > taking.start()]
             for out in ways_out:
                 around_out = blocks(text, out)
-                if not any(at < out and blocks(text, at) == around_out[: len(blocks(text, at))] for at in released):
+                if not any(
+                    at < out and blocks(text, at) == around_out[: len(blocks(text, at))] for at in released
+                ):
                     line = text[:out].count("\n") + 1
                     found.append(f"{name}: line {line} leaves without {PAIRS[taking[1]]}({variable})")
     return found
@@ -135,7 +137,9 @@ def unchecked(name: str, text: str, returning: set[str]) -> list[str]:
         if call[1] not in returning:
             continue
         before, after = text[: call.start()], text[call.end() :]
-        kept = re.search(r"\bstatus = $", before) and re.search(r"\bcheck\(\w+(->core)?, status\)|return status;", after)
+        kept = re.search(r"\bstatus = $", before) and re.search(
+            r"\bcheck\(\w+(->core)?, status\)|return status;", after
+        )
         if not kept and not re.search(r"\bcheck\([\w>-]+,\s*$", before):
             found.append(f"{name}: the status of {call[1]} is dropped")
     return found

@@ -37,7 +37,9 @@ def test_settles_near_the_inverse_curvature(h, start):
 
     # 1000 batches make windows of 20: after a rate that was too large the displacement needs some to shrink
     data = (np.ones((1000, 1)),)
-    found = lr.find_lr(Bowl(h), loss, data, lr.optim.SGD, batch_size=1, start=start, max_epochs=9, progress=False)
+    found = lr.find_lr(
+        Bowl(h), loss, data, lr.optim.SGD, batch_size=1, start=start, max_epochs=9, progress=False
+    )
     assert found.done
     assert found.value == pytest.approx(1 / h, rel=0.25)
     assert found.lr == pytest.approx(found.value / 10)
@@ -87,7 +89,9 @@ def test_training_afterwards_is_as_without():
 @pytest.mark.parametrize("optimizer", [lr.optim.Adam, functools.partial(lr.optim.SGD, momentum=0.9)])
 def test_finds_a_rate_that_trains(optimizer):
     model = network()
-    found = lr.find_lr(model, F.cross_entropy, (X, Y), optimizer, batch_size=32, max_epochs=20, progress=False)
+    found = lr.find_lr(
+        model, F.cross_entropy, (X, Y), optimizer, batch_size=32, max_epochs=20, progress=False
+    )
     assert found.done
     assert len(found.values) == len(found.gradients) == found.steps
     assert set(found.signals) <= {1, -1}
@@ -98,7 +102,10 @@ def test_finds_a_rate_that_trains(optimizer):
 
 
 def test_same_seed_same_result():
-    found = [lr.find_lr(network(), F.cross_entropy, (X, Y), seed=s, max_epochs=20, progress=False) for s in (1, 1, 2)]
+    found = [
+        lr.find_lr(network(), F.cross_entropy, (X, Y), seed=s, max_epochs=20, progress=False)
+        for s in (1, 1, 2)
+    ]
     assert found[0].value == found[1].value
     np.testing.assert_array_equal(found[0].gradients, found[1].gradients)
     assert (found[0].gradients[:5] != found[2].gradients[:5]).any()

@@ -114,7 +114,8 @@ def test_validation_modes_and_metrics():
         return float((labels == 0).mean())
 
     history = lr.fit(
-        model, lr.optim.Adam(model.parameters(), lr=0.01), (X, Y), (X, Y), epochs=3, metrics=("accuracy", share),
+        model, lr.optim.Adam(model.parameters(), lr=0.01), (X, Y), (X, Y), epochs=3,
+        metrics=("accuracy", share),
         progress=False,
     )  # fmt: skip
     assert not model.training
@@ -160,10 +161,13 @@ def test_bad_arguments_leave_the_model_alone():
     holes = X.copy()
     holes[7, 1] = np.nan
     cases = [
-        ({"train": (X, Y[:5])}, r"\[150, 5\]"), ({"train": (holes, Y)}, "train: x: 1 values are not finite, first in row 7"),
-        ({"train": (X[:0], Y[:0])}, "0 rows"), ({"train": "data"}, "got str"), ({"batch_size": 0}, "batch_size"),
+        ({"train": (X, Y[:5])}, r"\[150, 5\]"),
+        ({"train": (holes, Y)}, "train: x: 1 values are not finite, first in row 7"),
+        ({"train": (X[:0], Y[:0])}, "0 rows"), ({"train": "data"}, "got str"),
+        ({"batch_size": 0}, "batch_size"),
         ({"epochs": -1}, "epochs"), ({"metrics": ("f1",)}, "metrics"), ({"optimizer": None}, "optimizer"),
-        ({"valid": (X, Y[:5])}, "valid"), ({"loss": lambda out, y: out}, "scalar"), ({"loss": lambda out, y: 3.0}, "float"),
+        ({"valid": (X, Y[:5])}, "valid"), ({"loss": lambda out, y: out}, "scalar"),
+        ({"loss": lambda out, y: 3.0}, "float"),
         ({"train": (X, Y + 1)}, "label"),
     ]  # fmt: skip
     for options, message in cases:

@@ -72,9 +72,11 @@ def test_empty_and_scalar():
 
 
 OPERATORS = {
-    "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "div": lambda a, b: a / b,
+    "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
     "number right": lambda a, b: (a + 2.5) * 3 - 1 + b * 2, "number left": lambda a, b: 2.5 - a * 1 + 1 / b,
-    "power": lambda a, b: a**2 + b**3, "negative": lambda a, b: -a - b, "absolute": lambda a, b: abs(a) + abs(b),
+    "power": lambda a, b: a**2 + b**3, "negative": lambda a, b: -a - b,
+    "absolute": lambda a, b: abs(a) + abs(b),
     "matmul": lambda a, b: a.T @ b,
 }  # fmt: skip
 
@@ -137,9 +139,11 @@ def test_comparisons_and_where():
 @pytest.mark.parametrize(
     "key",
     [
-        0, -1, slice(1, None), (slice(None), 1), (slice(None), slice(None, None, 2)), (..., 0), (0, ..., None),
+        0, -1, slice(1, None), (slice(None), 1), (slice(None), slice(None, None, 2)),
+        (..., 0), (0, ..., None),
         (None, slice(None)), slice(None, None, -1), (slice(None), slice(2, 0, -1)), [1, 0, 1],
-        (slice(None), np.array([2, 0])), np.array([True, False]), (1, 2), slice(5, 9), np.array([[0, 1], [1, 0]]),
+        (slice(None), np.array([2, 0])), np.array([True, False]), (1, 2), slice(5, 9),
+        np.array([[0, 1], [1, 0]]),
     ],
     ids=str,
 )  # fmt: skip
@@ -200,7 +204,8 @@ def test_functions(name):
 
     reference = {
         "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "relu": lambda x: np.maximum(x, 0),
-        "gelu": lambda x: x * 0.5 * (1 + np.vectorize(erf)(x / np.sqrt(2))), "softplus": lambda x: np.logaddexp(x, 0),
+        "gelu": lambda x: x * 0.5 * (1 + np.vectorize(erf)(x / np.sqrt(2))),
+        "softplus": lambda x: np.logaddexp(x, 0),
     }.get(name) or getattr(np, name)  # fmt: skip
     x = np.array([0.25, 1.0, 2.5, 7.0])
     np.testing.assert_allclose(getattr(lr, name)(double(x)).numpy(), reference(x), rtol=1e-9)

@@ -20,7 +20,8 @@ private final class SumOp: LinearOp {
 }
 
 private let broadcastingExamples: [Operation.Example] = [
-  .init([[3, 4], [3, 4]]), .init([[3, 4], [4]]), .init([[3, 1], [1, 4]]), .init([[], [2, 3]]), .init([[0, 3], [3]]),
+  .init([[3, 4], [3, 4]]), .init([[3, 4], [4]]), .init([[3, 1], [1, 4]]), .init([[], [2, 3]]),
+  .init([[0, 3], [3]]),
   .init([[1], [1]]), .init([[2, 3, 5], [3, 1]]),
 ]
 
@@ -43,7 +44,8 @@ let broadcastOperation = Operation(
   try requireFloating("broadcast", inputs)
   let target = try attributes.integers("shape") ?? []
   guard try broadcastShape("broadcast", inputs[0].shape, target) == target else {
-    throw Failure.shape("broadcast: shape \(describe(inputs[0].shape)) does not broadcast to \(describe(target))")
+    throw Failure.shape(
+      "broadcast: shape \(describe(inputs[0].shape)) does not broadcast to \(describe(target))")
   }
   return try broadcast(inputs[0], to: target)
 }

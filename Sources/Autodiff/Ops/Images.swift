@@ -5,7 +5,8 @@ private func geometry(
   _ name: String, _ x: Tensor, kernel: (Int, Int), stride: (Int, Int), padding: (Int, Int)
 ) throws -> WindowGeometry {
   let g = WindowGeometry(
-    height: x.shape[1], width: x.shape[2], channels: x.shape[3], kernel: kernel, stride: stride, padding: padding)
+    height: x.shape[1], width: x.shape[2], channels: x.shape[3], kernel: kernel, stride: stride,
+    padding: padding)
   guard kernel.0 > 0, kernel.1 > 0, stride.0 > 0, stride.1 > 0, padding.0 >= 0, padding.1 >= 0 else {
     throw Failure.value(
       "\(name): kernel \(kernel) and stride \(stride) must be positive and padding \(padding) not negative")
@@ -17,7 +18,8 @@ private func geometry(
   return g
 }
 
-private func pair(_ attributes: Attributes, _ key: String, default fallback: (Int, Int)) throws -> (Int, Int) {
+private func pair(_ attributes: Attributes, _ key: String, default fallback: (Int, Int)) throws -> (Int, Int)
+{
   guard let values = try attributes.integers(key) else { return fallback }
   guard values.count == 1 || values.count == 2 else {
     throw Failure.value("\(attributes.owner): \(key) must be one or two whole numbers, got \(values)")
@@ -64,9 +66,11 @@ private struct ConvolutionForm: BilinearForm {
       case .output:
         convolveForward(type, g, images, outputs, at(a, xCount), at(b, wCount), out + k * yCount, accumulate)
       case .left:
-        convolveInputGradient(type, g, images, outputs, at(a, yCount), at(b, wCount), out + k * xCount, accumulate)
+        convolveInputGradient(
+          type, g, images, outputs, at(a, yCount), at(b, wCount), out + k * xCount, accumulate)
       case .right:
-        convolveWeightGradient(type, g, images, outputs, at(a, yCount), at(b, xCount), out + k * wCount, accumulate)
+        convolveWeightGradient(
+          type, g, images, outputs, at(a, yCount), at(b, xCount), out + k * wCount, accumulate)
       }
     }
   }
@@ -134,13 +138,16 @@ private final class MaxPoolOp: LinearOp {
 private func poolExamples(_ domain: Operation.Example.Domain) -> [Operation.Example] {
   [
     .init([[2, 4, 6, 3]], ["size": .numbers([2])], domain),
-    .init([[1, 5, 5, 2]], ["size": .numbers([3, 2]), "stride": .numbers([2, 1]), "padding": .numbers([1, 0])], domain),
+    .init(
+      [[1, 5, 5, 2]], ["size": .numbers([3, 2]), "stride": .numbers([2, 1]), "padding": .numbers([1, 0])],
+      domain),
     .init([[0, 2, 2, 1]], [:], domain), .init([[1, 1, 1, 1]], ["size": .numbers([1])], domain),
   ]
 }
 
 let maxPool2dOperation = Operation(
-  "max_pool2d", .linear, inputs: 1...1, arguments: ["size", "stride", "padding"], examples: poolExamples(.separated)
+  "max_pool2d", .linear, inputs: 1...1, arguments: ["size", "stride", "padding"],
+  examples: poolExamples(.separated)
 ) { inputs, attributes in
   let (g, shape) = try pooling("max_pool2d", inputs[0], attributes)
   guard g.height > 0, g.width > 0 || inputs[0].count == 0 else {

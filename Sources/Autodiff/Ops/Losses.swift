@@ -30,7 +30,8 @@ private final class CrossEntropyOp: Op {
     let (out, _) = output.tangent.receive(count * output.byteCount)
     for k in 0..<count {
       let total = crossEntropyTangent(
-        dtype.scalar, probabilities.pointer, indices, inputs[0].tangent.pointer + k * inputs[0].byteCount, rows,
+        dtype.scalar, probabilities.pointer, indices, inputs[0].tangent.pointer + k * inputs[0].byteCount,
+        rows,
         classes)
       fill(dtype.scalar, out + k * output.byteCount, 1, total / Double(rows))
     }
@@ -49,7 +50,8 @@ private final class CrossEntropyOp: Op {
       for k in 0..<count {
         let dg = scalar(output.gradientTangent.pointer + k * output.byteCount)
         crossEntropyGradient(
-          dtype.scalar, probabilities.pointer, indices, dg / Double(rows), out + k * x.byteCount, rows, classes,
+          dtype.scalar, probabilities.pointer, indices, dg / Double(rows), out + k * x.byteCount, rows,
+          classes,
           accumulate)
       }
     }
@@ -59,7 +61,8 @@ private final class CrossEntropyOp: Op {
     if !accumulate { fill(dtype.scalar, out, count * x.count, 0) }
     for k in 0..<count {
       crossEntropyCurvature(
-        dtype.scalar, probabilities.pointer, x.tangent.pointer + k * x.byteCount, g, out + k * x.byteCount, rows,
+        dtype.scalar, probabilities.pointer, x.tangent.pointer + k * x.byteCount, g, out + k * x.byteCount,
+        rows,
         classes)
     }
   }
@@ -67,7 +70,8 @@ private final class CrossEntropyOp: Op {
   private func addGradient(_ g: Double, _ buffer: inout SweepBuffer, _ x: Tensor, _ k: Int, _ count: Int) {
     let (out, accumulate) = buffer.receive(count * x.byteCount)
     crossEntropyGradient(
-      dtype.scalar, probabilities.pointer, indices, g / Double(rows), out + k * x.byteCount, rows, classes, accumulate)
+      dtype.scalar, probabilities.pointer, indices, g / Double(rows), out + k * x.byteCount, rows, classes,
+      accumulate)
   }
 
   private func scalar(_ pointer: UnsafeRawPointer) -> Double {

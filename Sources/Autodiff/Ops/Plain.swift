@@ -67,7 +67,8 @@ private final class CompareOp: Op {
       map.apply(.float64, wide.pointer, room.pointer, false)
     }
     compareElements(
-      relation, a.pointer.assumingMemoryBound(to: Double.self), b.pointer.assumingMemoryBound(to: Double.self),
+      relation, a.pointer.assumingMemoryBound(to: Double.self),
+      b.pointer.assumingMemoryBound(to: Double.self),
       output.pointer.assumingMemoryBound(to: UInt8.self), output.count)
   }
 }

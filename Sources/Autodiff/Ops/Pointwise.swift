@@ -26,7 +26,8 @@ let pointwiseOperations: [Operation] = PointwiseCatalogue.names.map { name in
     guard let kernels = PointwiseCatalogue.kernels(name, x.dtype) else {
       throw Failure(.internal, "\(name): no kernels")
     }
-    return try PointwiseOp(shape: x.shape, dtype: x.dtype, kernels: kernels, parameters: parameters).apply(inputs)
+    return try PointwiseOp(shape: x.shape, dtype: x.dtype, kernels: kernels, parameters: parameters).apply(
+      inputs)
   }
 }
 

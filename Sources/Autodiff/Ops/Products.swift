@@ -79,10 +79,12 @@ private struct MatmulForm: BilinearForm {
 
 private func matmul(_ a: Tensor, _ b: Tensor, transposeB: Bool) throws -> Tensor {
   let (m, k) = (a.shape[a.rank - 2], a.shape[a.rank - 1])
-  let (bk, n) = transposeB ? (b.shape[b.rank - 1], b.shape[b.rank - 2]) : (b.shape[b.rank - 2], b.shape[b.rank - 1])
+  let (bk, n) =
+    transposeB ? (b.shape[b.rank - 1], b.shape[b.rank - 2]) : (b.shape[b.rank - 2], b.shape[b.rank - 1])
   guard k == bk else {
     throw Failure.shape(
-      "matmul: the inner sizes differ: \(describe(a.shape)) times \(describe(b.shape))\(transposeB ? " transposed" : "")")
+      "matmul: the inner sizes differ: \(describe(a.shape)) times \(describe(b.shape))\(transposeB ? " transposed" : "")"
+    )
   }
   let batchShape = try broadcastShape("matmul", Array(a.shape.dropLast(2)), Array(b.shape.dropLast(2)))
   let strides = contiguousStrides(batchShape)
@@ -108,7 +110,8 @@ private func matmul(_ a: Tensor, _ b: Tensor, transposeB: Bool) throws -> Tensor
 let matmulOperation = Operation(
   "matmul", .bilinear, inputs: 2...2, arguments: ["transpose_b"],
   examples: [
-    .init([[3, 4], [4, 5]]), .init([[3, 4], [5, 4]], ["transpose_b": .numbers([1])]), .init([[2, 3, 4], [4, 5]]),
+    .init([[3, 4], [4, 5]]), .init([[3, 4], [5, 4]], ["transpose_b": .numbers([1])]),
+    .init([[2, 3, 4], [4, 5]]),
     .init([[2, 3, 4], [2, 4, 5]]), .init([[3, 4], [2, 4, 5]]), .init([[4], [4, 5]]), .init([[3, 4], [4]]),
     .init([[4], [4]]), .init([[0, 4], [4, 5]]), .init([[3, 0], [0, 5]]), .init([[1, 1], [1, 1]]),
     .init([[2, 1, 3, 4], [5, 6, 4]], ["transpose_b": .numbers([1])]),
@@ -118,7 +121,8 @@ let matmulOperation = Operation(
   let transposeB = try attributes.flag("transpose_b", default: false)
   var (a, b) = (inputs[0], inputs[1])
   guard a.rank >= 1, b.rank >= 1 else {
-    throw Failure.shape("matmul: scalars have no product of matrices; got \(describe(a.shape)) and \(describe(b.shape))")
+    throw Failure.shape(
+      "matmul: scalars have no product of matrices; got \(describe(a.shape)) and \(describe(b.shape))")
   }
   let (vectorA, vectorB) = (a.rank == 1, b.rank == 1)
   if vectorA { a = try reshape(a, to: [1, a.count]) }

@@ -69,7 +69,8 @@ private func extremeOperation(_ name: String, sign: Double) -> Operation {
     let x = inputs[0]
     let axes = try reductionAxes(name, attributes, x.rank)
     guard axes.allSatisfy({ x.shape[$0] > 0 }) else {
-      throw Failure.shape("\(name): there is nothing to compare in shape \(describe(x.shape)) over axes \(axes)")
+      throw Failure.shape(
+        "\(name): there is nothing to compare in shape \(describe(x.shape)) over axes \(axes)")
     }
     var result = x
     for axis in axes { result = try ExtremeOp(result, axis: axis, sign: sign).apply([result]) }

@@ -28,7 +28,8 @@ private final class ExtremumOp: ChoiceOp {
 
   override func prepare(_ inputs: [Tensor]) throws {
     greaterMask(
-      dtype.scalar, inputs[0].pointer, inputs[1].pointer, larger ? 1 : -1, first.mask.pointer, first.sourceCount)
+      dtype.scalar, inputs[0].pointer, inputs[1].pointer, larger ? 1 : -1, first.mask.pointer,
+      first.sourceCount)
     finishMasks()
   }
 }
@@ -36,7 +37,10 @@ private final class ExtremumOp: ChoiceOp {
 private func extremumOperation(_ name: String, larger: Bool) -> Operation {
   Operation(
     name, .linear, inputs: 2...2,
-    examples: [.init([[3, 4], [4]], [:], .separated), .init([[0], [1]], [:], .separated), .init([[], []], [:], .separated)]
+    examples: [
+      .init([[3, 4], [4]], [:], .separated), .init([[0], [1]], [:], .separated),
+      .init([[], []], [:], .separated),
+    ]
   ) { inputs, _ in
     try requireFloating(name, inputs)
     let shape = try broadcastShape(name, inputs[0].shape, inputs[1].shape)
@@ -65,7 +69,9 @@ let whereOperation = Operation("where", .linear, inputs: 3...3) { inputs, _ in
   }
   let shape = try broadcastShape("where", condition.shape, try broadcastShape("where", a.shape, b.shape))
   guard condition.shape == shape else {
-    throw Failure.shape("where: the condition must have the result's shape \(describe(shape)), got \(describe(condition.shape))")
+    throw Failure.shape(
+      "where: the condition must have the result's shape \(describe(shape)), got \(describe(condition.shape))"
+    )
   }
   return try WhereOp(shape, a.dtype).apply([broadcast(a, to: shape), broadcast(b, to: shape), condition])
 }
@@ -79,7 +85,8 @@ func readIndices(
     let values = index.pointer.assumingMemoryBound(to: Int64.self)
     for i in 0..<n {
       guard values[i] >= 0, values[i] < limit else {
-        throw Failure.value("\(name): \(what) must be between 0 and \(limit - 1), got \(values[i]) at position \(i)")
+        throw Failure.value(
+          "\(name): \(what) must be between 0 and \(limit - 1), got \(values[i]) at position \(i)")
       }
       out[i] = Int32(truncatingIfNeeded: values[i])
     }
@@ -87,7 +94,8 @@ func readIndices(
     let values = index.pointer.assumingMemoryBound(to: UInt8.self)
     for i in 0..<n {
       guard Int(values[i]) < limit else {
-        throw Failure.value("\(name): \(what) must be between 0 and \(limit - 1), got \(values[i]) at position \(i)")
+        throw Failure.value(
+          "\(name): \(what) must be between 0 and \(limit - 1), got \(values[i]) at position \(i)")
       }
       out[i] = Int32(values[i])
     }

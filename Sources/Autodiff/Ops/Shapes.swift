@@ -41,7 +41,8 @@ let reshapeOperation = Operation(
 let transposeOperation = Operation(
   "transpose", .linear, inputs: 1...1, arguments: ["axes"],
   examples: [
-    .init([[3, 4]]), .init([[2, 3, 4]], ["axes": .numbers([1, 2, 0])]), .init([[0, 2]]), .init([[1, 5]]), .init([[]]),
+    .init([[3, 4]]), .init([[2, 3, 4]], ["axes": .numbers([1, 2, 0])]), .init([[0, 2]]), .init([[1, 5]]),
+    .init([[]]),
   ]
 ) { inputs, attributes in
   let x = inputs[0]
@@ -63,7 +64,8 @@ let transposeOperation = Operation(
 let sliceOperation = Operation(
   "slice", .linear, inputs: 1...1, arguments: ["starts", "stops", "steps"],
   examples: [
-    .init([[5, 4]], ["starts": .numbers([1, 3]), "stops": .numbers([5, -1]), "steps": .numbers([2, -1])]),
+    .init(
+      [[5, 4]], ["starts": .numbers([1, 3]), "stops": .numbers([5, -1]), "steps": .numbers([2, -1])]),
     .init([[3]], ["starts": .numbers([1]), "stops": .numbers([1]), "steps": .numbers([1])]),
     .init([[2, 3]], ["starts": .numbers([0, 1]), "stops": .numbers([2, 2]), "steps": .numbers([1, 1])]),
   ]
@@ -102,7 +104,8 @@ let sliceOperation = Operation(
 let concatOperation = Operation(
   "concat", .linear, inputs: 1...Int.max, arguments: ["axis"],
   examples: [
-    .init([[2, 3], [4, 3]], ["axis": .numbers([0])]), .init([[2, 3], [2, 1], [2, 0]], ["axis": .numbers([-1])]),
+    .init([[2, 3], [4, 3]], ["axis": .numbers([0])]),
+    .init([[2, 3], [2, 1], [2, 0]], ["axis": .numbers([-1])]),
     .init([[1]], ["axis": .numbers([0])]),
   ]
 ) { inputs, attributes in

@@ -1,7 +1,8 @@
 /// The list of pointwise functions: one line each.
 public enum PointwiseCatalogue {
   public static let names = [
-    "relu", "tanh", "sigmoid", "gelu", "exp", "log", "sqrt", "reciprocal", "square", "abs", "softplus", "affine",
+    "relu", "tanh", "sigmoid", "gelu", "exp", "log", "sqrt", "reciprocal", "square", "abs", "softplus",
+    "affine",
     "power",
   ]
 
@@ -26,7 +27,9 @@ public enum PointwiseCatalogue {
   }
 
   @inline(__always)
-  private static func specialized<F: PointwiseFunction>(_ function: F.Type, _ double: Bool) -> PointwiseKernels {
+  private static func specialized<F: PointwiseFunction>(_ function: F.Type, _ double: Bool)
+    -> PointwiseKernels
+  {
     double ? PointwiseKernels(function, Double.self) : PointwiseKernels(function, Float.self)
   }
 }

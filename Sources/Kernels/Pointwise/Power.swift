@@ -3,7 +3,11 @@ enum Power: PointwiseFunction {
   @inline(__always)
   static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L { L.pow(x, p.a) }
   @inline(__always)
-  static func first<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L { L(p.a) * L.pow(x, p.a - 1) }
+  static func first<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L {
+    L(p.a) * L.pow(x, p.a - 1)
+  }
   @inline(__always)
-  static func second<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L { L(p.a * (p.a - 1)) * L.pow(x, p.a - 2) }
+  static func second<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L {
+    L(p.a * (p.a - 1)) * L.pow(x, p.a - 2)
+  }
 }

@@ -1,7 +1,9 @@
 /// max(x, 0); the derivative at 0 is taken as 0, and NaN passes.
 enum Relu: PointwiseFunction {
   @inline(__always)
-  static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L { L.select(L(0), greaterThan: x, L(0), x) }
+  static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L {
+    L.select(L(0), greaterThan: x, L(0), x)
+  }
   @inline(__always)
   static func first<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L {
     L.select(x, greaterThan: L(0), L(1), L(0))

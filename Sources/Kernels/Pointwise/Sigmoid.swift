@@ -5,5 +5,7 @@ enum Sigmoid: PointwiseFunction {
   @inline(__always)
   static func first<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L { y * (L(1) - y) }
   @inline(__always)
-  static func second<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L { y * (L(1) - y) * (L(1) - y - y) }
+  static func second<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L {
+    y * (L(1) - y) * (L(1) - y - y)
+  }
 }

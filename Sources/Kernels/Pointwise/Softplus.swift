@@ -5,5 +5,7 @@ enum Softplus: PointwiseFunction {
   @inline(__always)
   static func first<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L { L.sigmoid(x) }
   @inline(__always)
-  static func second<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L { L.sigmoid(x) * (L(1) - L.sigmoid(x)) }
+  static func second<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L {
+    L.sigmoid(x) * (L(1) - L.sigmoid(x))
+  }
 }

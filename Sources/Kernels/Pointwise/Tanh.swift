@@ -5,5 +5,7 @@ enum Tanh: PointwiseFunction {
   @inline(__always)
   static func first<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L { L(1) - y * y }
   @inline(__always)
-  static func second<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L { L(-2) * y * (L(1) - y * y) }
+  static func second<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L {
+    L(-2) * y * (L(1) - y * y)
+  }
 }

@@ -51,7 +51,7 @@ def read(path: Path, axes: int) -> np.ndarray:
 
 def _load(name: str, classes: list[str], root: str | os.PathLike[str] | None) -> Splits:
     paths = need(name, FILES, find(name, name, FILES, root))
-    parts = []
+    parts: list[Dataset] = []
     for images, labels in (paths[:2], paths[2:]):
         x, y = read(images, 3), read(labels, 1)
         if len(x) != len(y) or (y.size and y.max() >= len(classes)):
@@ -59,7 +59,7 @@ def _load(name: str, classes: list[str], root: str | os.PathLike[str] | None) ->
                 f"{labels}: {len(y)} labels up to {y.max(initial=0)} for {len(x)} images of 10 classes"
             )
         parts.append(Dataset(x, y))
-    return Splits(name, *parts, classes)
+    return Splits(name, parts[0], parts[1], classes)
 
 
 def mnist(root: str | os.PathLike[str] | None = None) -> Splits:

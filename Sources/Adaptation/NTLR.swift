@@ -1,0 +1,49 @@
+import Kernels
+
+/// The rule that the TLR authors released later: a damped Newton step on the rate, with the secant's own sign. With x
+/// the inner product of the accumulated gradients of two windows and y the squared norm of the older one,
+///
+///     rate <- rate (1 + gamma x / (y - x + 1e-10))
+///
+/// Deviations: a factor that is not positive leaves the rate as it is (the released code lets it change sign); windows
+/// begin as in `TLR`, where the released code's first is one step longer.
+public struct NTLR: RateMachine {
+  public static let card = Card(
+    "ntlr", title: "TLR (ntlr)", paper: "NTLR, the TLR authors' released code",
+    cost: "two inner products and two vectors per window",
+    arguments: [
+      .init("initial", 0.01, .positive, "the first rate"),
+      .init("gamma", 0.2, .above(0, to: 1), "damping of the Newton step"),
+      .init("window", 1 / 3, .positive, "window as a fraction of an epoch"),
+      .init("window_steps", 0, .notNegative, "window in steps; 0: use the fraction"),
+    ])
+  public static let usesWindow = true
+
+  private let gamma: Double
+  private let limits: RateLimits
+  private var rate: Double
+  /// Squared norm of the window before; NaN until there is one.
+  private var previousNorm2 = Double.nan
+
+  public init(_ settings: Settings, limits: RateLimits) throws {
+    gamma = settings["gamma"]
+    rate = limits.clamp(settings["initial"])
+    self.limits = limits
+  }
+
+  public mutating func decide(_ step: StepView) -> Decision {
+    if let window = step.window {
+      let (x, y) = (window.previousDot, previousNorm2)
+      let factor = 1 + gamma * x / (y - x + 1e-10)
+      if factor.isFinite, factor > 0 { rate = limits.clamp(rate * factor) }
+      previousNorm2 = window.norm2
+    }
+    return .take(rate)
+  }
+
+  public var state: [(name: String, value: Double)] { [("rate", rate), ("previous_norm2", previousNorm2)] }
+  public mutating func restore(_ state: [String: Double]) {
+    rate = state["rate"] ?? rate
+    previousNorm2 = state["previous_norm2"] ?? previousNorm2
+  }
+}
