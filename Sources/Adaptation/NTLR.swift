@@ -14,8 +14,8 @@ public struct NTLR: RateMachine {
     arguments: [
       .init("initial", 0.01, .positive, "the first rate"),
       .init("gamma", 0.2, .above(0, to: 1), "damping of the Newton step"),
-      .init("window", 1 / 3, .positive, "window as a fraction of an epoch"),
-      .init("window_steps", 0, .notNegative, "window in steps; 0: use the fraction"),
+      .init("window", 1 / 3, .above(0, to: 1), "window as a fraction of an epoch"),
+      .init("window_steps", 0, .countOrZero, "window in steps; 0: use the fraction"),
     ])
   public static let usesWindow = true
 

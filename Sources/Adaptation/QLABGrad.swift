@@ -94,6 +94,6 @@ public struct QLABGrad: RateMachine {
   public var state: [(name: String, value: Double)] { [("trial", trial), ("steps", Double(steps))] }
   public mutating func restore(_ state: [String: Double]) {
     trial = state["trial"] ?? trial
-    steps = state["steps"].map { Int($0) } ?? steps
+    steps = state["steps"].flatMap(wholeNumber) ?? steps
   }
 }

@@ -15,8 +15,8 @@ public struct TLR: RateMachine {
     arguments: [
       .init("initial", 0.01, .positive, "the first rate"),
       .init("bound", 0.25, .positive, "largest relative growth per window"),
-      .init("window", 1 / 3, .positive, "window as a fraction of an epoch"),
-      .init("window_steps", 0, .notNegative, "window in steps; 0: use the fraction"),
+      .init("window", 1 / 3, .above(0, to: 1), "window as a fraction of an epoch"),
+      .init("window_steps", 0, .countOrZero, "window in steps; 0: use the fraction"),
     ])
   public static let usesWindow = true
 

@@ -31,6 +31,19 @@ class Op {
   func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {}
 }
 
+/// A result that cannot be: an axis of negative length, or more than this machine's memory.
+public func checkRoom(_ shape: [Int], _ dtype: DType) throws {
+  var bytes = dtype.byteCount
+  for extent in shape {
+    guard extent >= 0 else { throw Failure.shape("a tensor cannot have shape \(describe(shape))") }
+    let (product, overflow) = bytes.multipliedReportingOverflow(by: max(1, extent))
+    guard !overflow, product <= physicalMemory else {
+      throw Failure(.memory, "a tensor of shape \(describe(shape)) does not fit into this machine's memory")
+    }
+    bytes = product
+  }
+}
+
 final class RandomStream {
   var seed: UInt64
   var stream: UInt64
@@ -45,6 +58,7 @@ final class RandomStream {
 extension Op {
   /// Runs the operation on its inputs and places the result in the graph and in the recording, if there is one.
   func apply(_ inputs: [Tensor]) throws -> Tensor {
+    try checkRoom(shape, dtype)
     let output: Tensor
     if let shared = sharedStorage(inputs) {
       output = Tensor(shape: shape, dtype: dtype, storage: shared)

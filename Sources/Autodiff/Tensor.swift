@@ -120,7 +120,7 @@ func contiguousStrides(_ shape: [Int]) -> [Int] {
 
 func broadcastShape(_ name: String, _ a: [Int], _ b: [Int]) throws -> [Int] {
   let rank = max(a.count, b.count)
-  return try (0..<rank).map { axis in
+  let shape = try (0..<rank).map { axis in
     let x = axis < rank - a.count ? 1 : a[axis - rank + a.count]
     let y = axis < rank - b.count ? 1 : b[axis - rank + b.count]
     guard x == y || x == 1 || y == 1 else {
@@ -128,6 +128,8 @@ func broadcastShape(_ name: String, _ a: [Int], _ b: [Int]) throws -> [Int] {
     }
     return x == 1 ? y : x
   }
+  try checkRoom(shape, .float64)
+  return shape
 }
 
 /// Strides that read an array of `shape` as if it had `target`: 0 along repeated axes.

@@ -38,17 +38,8 @@ public func lrs_tensor_create(
     guard rank >= 0, rank <= 16, rank == 0 || shape != nil else {
       throw Failure.shape("a tensor has between 0 and 16 axes, got \(rank)")
     }
-    var extents: [Int] = []
-    var bytes = type.byteCount
-    for axis in 0..<Int(rank) {
-      let extent = Int(shape[axis])
-      let (product, overflow) = bytes.multipliedReportingOverflow(by: max(1, extent))
-      guard extent >= 0, !overflow, product < 1 << 46 else {
-        throw Failure.shape("axis \(axis) of a tensor cannot have \(extent) elements")
-      }
-      bytes = product
-      extents.append(extent)
-    }
+    let extents = (0..<Int(rank)).map { Int(shape[$0]) }
+    try checkRoom(extents, type)
     guard !requires_grad || type.isFloating else {
       throw Failure.type("only float32 and float64 tensors can require gradients, got \(type.name)")
     }

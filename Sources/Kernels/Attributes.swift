@@ -45,8 +45,8 @@ public struct Attributes {
 
   public func integer(_ key: String, default fallback: Int? = nil) throws -> Int {
     let value = try number(key, default: fallback.map(Double.init))
-    guard let exact = Int(exactly: value) else {
-      throw Failure.value("\(owner): \(key) must be a whole number, got \(value)")
+    guard let exact = wholeNumber(value) else {
+      throw Failure.value("\(owner): \(key) must be a whole number below 2^31, got \(value)")
     }
     return exact
   }
@@ -57,8 +57,8 @@ public struct Attributes {
       throw Failure.type("\(owner): \(key) must be whole numbers, got \(describe(value))")
     }
     return try numbers.map {
-      guard let exact = Int(exactly: $0) else {
-        throw Failure.value("\(owner): \(key) must be whole numbers, got \($0)")
+      guard let exact = wholeNumber($0) else {
+        throw Failure.value("\(owner): \(key) must be whole numbers below 2^31, got \($0)")
       }
       return exact
     }
@@ -81,4 +81,10 @@ public struct Attributes {
     case .text(let text): "'\(text)'"
     }
   }
+}
+
+/// A whole number of a size that sizes and counts may have: products of two never overflow.
+public func wholeNumber(_ x: Double) -> Int? {
+  guard let exact = Int(exactly: x), exact.magnitude <= UInt(Int32.max) else { return nil }
+  return exact
 }

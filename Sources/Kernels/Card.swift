@@ -69,7 +69,8 @@ public struct Bounds: Sendable, CustomStringConvertible {
   public static let finite = Bounds(-.infinity, .infinity, openLow: true, openHigh: true)
   public static let flag = Bounds(0, 1, openLow: false, openHigh: false, whole: true)
   public static let anyRate = Bounds(-.infinity, .infinity, openLow: false, openHigh: false)
-  public static let count = Bounds(1, .infinity, openLow: false, openHigh: true, whole: true)
+  public static let count = Bounds(1, 2_147_483_647, openLow: false, openHigh: false, whole: true)
+  public static let countOrZero = Bounds(0, 2_147_483_647, openLow: false, openHigh: false, whole: true)
   public static func from(_ low: Double, below high: Double) -> Bounds {
     Bounds(low, high, openLow: false, openHigh: true)
   }

@@ -1,6 +1,9 @@
 import Glibc
 import Synchronization
 
+/// Bytes of memory that the machine has.
+public let physicalMemory = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
+
 /// Memory of a tensor, 64-byte aligned. Freed blocks are kept for the next tensor of their size class: most of the time
 /// of small training steps would otherwise go to page faults on freshly mapped memory.
 public final class Storage: @unchecked Sendable {

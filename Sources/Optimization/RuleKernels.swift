@@ -91,7 +91,7 @@ private func ruleStep<R: UpdateRule, T: Scalar>(
     var a = slots > 0 ? (full ? T.Vector.load(s0 + i) : T.Vector.load(s0 + i, count: n)) : T.Vector(0)
     var b = slots > 1 ? (full ? T.Vector.load(s1 + i) : T.Vector.load(s1 + i, count: n)) : T.Vector(0)
     let raw = full ? T.Vector.load(g + i) : T.Vector.load(g + i, count: n)
-    let d = R.direction(x * h.decay + raw, &a, &b, h).d
+    let d = wholeDirection(R.self, raw, x, &a, &b, h).d
     let new = x - rate * d
     if full {
       if slots > 0 { a.store(s0 + i) }
@@ -130,7 +130,7 @@ private func ruleDirection<R: UpdateRule, T: Scalar>(
     var a = slots > 0 ? (full ? T.Vector.load(s0 + i) : T.Vector.load(s0 + i, count: n)) : T.Vector(0)
     var b = slots > 1 ? (full ? T.Vector.load(s1 + i) : T.Vector.load(s1 + i, count: n)) : T.Vector(0)
     let raw = full ? T.Vector.load(g + i) : T.Vector.load(g + i, count: n)
-    let (d, smoothed) = R.direction(x * h.decay + raw, &a, &b, h)
+    let (d, smoothed) = wholeDirection(R.self, raw, x, &a, &b, h)
     slope = T.Vector.addProduct(raw, d, slope)
     smoothedSlope = T.Vector.addProduct(smoothed, d, smoothedSlope)
     if full {

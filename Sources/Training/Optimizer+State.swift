@@ -49,8 +49,11 @@ extension Optimizer {
       throw Failure.shape(
         "load_state_dict: '\(name)' must be a single number, got shape \(describe(value.shape))")
     }
-    stepCount = Int(entries["step"]!.scalarValue)
-    skippedSteps = Int(entries["skipped_steps"]!.scalarValue)
+    for (name, value) in entries where isCount(name) && wholeNumber(value.scalarValue) == nil {
+      throw Failure.value("load_state_dict: '\(name)' must be a whole number, got \(value.scalarValue)")
+    }
+    stepCount = wholeNumber(entries["step"]!.scalarValue)!
+    skippedSteps = wholeNumber(entries["skipped_steps"]!.scalarValue)!
     consecutiveSkips = 0
     for i in machines.indices {
       let prefix = "rate.\(i)."
@@ -61,7 +64,7 @@ extension Optimizer {
       machines[i].restore(values)
     }
     for slot in slots {
-      slot.steps = Int(entries["\(slot.name).step"]!.scalarValue)
+      slot.steps = wholeNumber(entries["\(slot.name).step"]!.scalarValue)!
       slot.rate = entries["\(slot.name).lr"]!.scalarValue
       for (i, name) in slot.stateNames.enumerated() {
         slot.state[i].copyContents(from: entries["\(slot.name).\(name)"]!.storage)
@@ -75,6 +78,10 @@ extension Optimizer {
         slot.window!.gradient = gradient?.storage.copy()
       }
     }
+  }
+
+  private func isCount(_ name: String) -> Bool {
+    name == "step" || name == "skipped_steps" || name.hasSuffix(".step")
   }
 
   private func isNumber(_ name: String) -> Bool {
@@ -115,8 +122,8 @@ extension Optimizer {
       }
       maxSkipped = Int(value)
     case "steps_per_epoch":
-      guard Bounds.positive.contains(value) else {
-        throw Failure.value("steps_per_epoch must be \(Bounds.positive), got \(value)")
+      guard Bounds.count.contains(value) else {
+        throw Failure.value("steps_per_epoch must be \(Bounds.count), got \(value)")
       }
       stepsPerEpoch = value
     default: throw Failure.value("'\(key)' of an optimizer cannot be set")

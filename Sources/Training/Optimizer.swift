@@ -83,6 +83,9 @@ public final class Optimizer: @unchecked Sendable {
     }
     self.scope = scope
     stepsPerEpoch = try rateArguments.number("steps_per_epoch", default: 0)
+    guard Bounds.countOrZero.contains(stepsPerEpoch) else {
+      throw Failure.value("\(card.title): steps_per_epoch must be \(Bounds.count), got \(stepsPerEpoch)")
+    }
     window = (machineSettings.values["window"] ?? 0, machineSettings.values["window_steps"] ?? 0)
     _ = try machineType.init(machineSettings, limits: limits)
   }

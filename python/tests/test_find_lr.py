@@ -2,6 +2,8 @@
 
 import functools
 import random
+import signal
+import threading
 
 import numpy as np
 import pytest
@@ -143,6 +145,19 @@ def test_failure_restores_too():
         lr.find_lr(model, fails, (X, Y), progress=False)
     for name, value in model.state_dict().items():
         np.testing.assert_array_equal(value, before[name])
+
+
+def test_interrupt_restores_too():
+    model = network()
+    before = model.state_dict()
+    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    search = lr.adapt.SBFSearch(max_signals=10**9, final_signals=10**9)
+    with pytest.raises(KeyboardInterrupt):
+        lr.find_lr(model, F.cross_entropy, (X, Y), search=search, max_epochs=10**6, progress=False)
+    for name, value in model.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+    assert model.training
 
 
 def test_bad_arguments():

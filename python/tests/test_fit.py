@@ -155,6 +155,26 @@ def test_ways_to_pass_data_and_loss():
         run(iter(batches))
 
 
+def test_pixels_are_cast_but_not_scaled():
+    pixels = rng.integers(0, 256, (64, 6)).astype(np.uint8)
+    losses = []
+    for x in (pixels, pixels.astype(np.float32)):
+        model = network()
+        data = lr.data.Dataset(x, Y[:64])
+        losses.append(lr.fit(model, lr.optim.SGD(model.parameters(), lr=1e-4), data, progress=False).losses)
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-6)
+
+
+def test_float64_models_train_in_float64():
+    model = network().to("float64")
+    losses, params = numpy_training(model, 0.1, 0.9, 2, 32, seed=0)
+    optimizer = lr.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    history = lr.fit(model, optimizer, (X, Y), epochs=2, batch_size=32, progress=False)
+    np.testing.assert_allclose(history.losses, losses, rtol=1e-11)
+    for parameter, expected in zip(model.parameters(), params, strict=True):
+        np.testing.assert_allclose(parameter.numpy(), expected, rtol=1e-9)
+
+
 def test_bad_arguments_leave_the_model_alone():
     model = network()
     before = model.state_dict()

@@ -58,8 +58,8 @@ def test_names():
 def test_rates_by_name():
     model = lr.models.mlp(3, [4], 2)
     x, y = np.random.default_rng(0).normal(size=(8, 3)), np.arange(8) % 2
-    optimizer = lr.optim.SGD(model.parameters(), lr=lr.adapt.TLR(per="tensor", window=1))
-    for _ in range(3):
+    optimizer = lr.optim.SGD(model.parameters(), lr=lr.adapt.TLR(initial=0.5, per="tensor", window=1))
+    for _ in range(40):
         optimizer.minimize(lambda: F.cross_entropy(model(x), y))
     assert [*optimizer.lr] == ["1.weight", "1.bias", "3.weight", "3.bias"]
     assert len(set(optimizer.lr.values())) > 1

@@ -43,6 +43,7 @@ let broadcastOperation = Operation(
 ) { inputs, attributes in
   try requireFloating("broadcast", inputs)
   let target = try attributes.integers("shape") ?? []
+  try checkRoom(target, inputs[0].dtype)
   guard try broadcastShape("broadcast", inputs[0].shape, target) == target else {
     throw Failure.shape(
       "broadcast: shape \(describe(inputs[0].shape)) does not broadcast to \(describe(target))")

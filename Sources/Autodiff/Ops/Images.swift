@@ -7,14 +7,19 @@ private func geometry(
   let g = WindowGeometry(
     height: x.shape[1], width: x.shape[2], channels: x.shape[3], kernel: kernel, stride: stride,
     padding: padding)
-  guard kernel.0 > 0, kernel.1 > 0, stride.0 > 0, stride.1 > 0, padding.0 >= 0, padding.1 >= 0 else {
+  let largest = 1 << 20
+  guard kernel.0 > 0, kernel.1 > 0, stride.0 > 0, stride.1 > 0, padding.0 >= 0, padding.1 >= 0,
+    max(padding.0, padding.1) <= largest
+  else {
     throw Failure.value(
-      "\(name): kernel \(kernel) and stride \(stride) must be positive and padding \(padding) not negative")
+      "\(name): kernel \(kernel) and stride \(stride) must be positive, padding \(padding) between 0 and \(largest)"
+    )
   }
   guard g.height + 2 * g.padY >= kernel.0, g.width + 2 * g.padX >= kernel.1 else {
     throw Failure.shape(
       "\(name): the kernel \(kernel) is larger than the image \(describe(x.shape)) with padding \(padding)")
   }
+  try checkRoom([g.positions, g.patchSize], x.dtype)
   return g
 }
 

@@ -27,6 +27,7 @@ let reshapeOperation = Operation(
 ) { inputs, attributes in
   let x = inputs[0]
   var shape = try attributes.integers("shape") ?? []
+  try checkRoom(shape.map { $0 == -1 ? 1 : $0 }, x.dtype)
   let unknown = shape.indices.filter { shape[$0] == -1 }
   let known = shape.reduce(1) { $1 == -1 ? $0 : $0 * $1 }
   if unknown.count == 1, known > 0, x.count % known == 0 { shape[unknown[0]] = x.count / known }

@@ -1,0 +1,89 @@
+import XCTest
+
+@testable import Kernels
+
+final class GemmTests: XCTestCase {
+  private func naive(
+    _ ta: Bool, _ tb: Bool, _ m: Int, _ n: Int, _ k: Int, _ a: [Double], _ b: [Double], _ c: [Double]?
+  ) -> [Double] {
+    var result = c ?? [Double](repeating: 0, count: m * n)
+    for i in 0..<m {
+      for j in 0..<n {
+        var sum = 0.0
+        for p in 0..<k { sum += (ta ? a[p * m + i] : a[i * k + p]) * (tb ? b[j * k + p] : b[p * n + j]) }
+        result[i * n + j] += sum
+      }
+    }
+    return result
+  }
+
+  private func check<T: Scalar>(
+    _: T.Type, _ ta: Bool, _ tb: Bool, _ m: Int, _ n: Int, _ k: Int, accumulate: Bool, shared: Bool = true
+  ) {
+    var numbers = Numbers(seed: UInt64(m + 100 * n + 10_000 * k + (ta ? 7 : 0) + (tb ? 11 : 0)))
+    let (a, b, c) = (numbers.array(m * k), numbers.array(k * n), numbers.array(m * n))
+    let (bufferA, bufferB) = (Buffer<T>(a), Buffer<T>(b))
+    let got = sameBitsForAnyThreads("gemm \(m) \(n) \(k)") {
+      // Without accumulation what is there, NaN too, must not shine through.
+      let result = accumulate ? Buffer<T>(c) : Buffer<T>(count: m * n)
+      gemm(
+        T.self, ta, tb, m, n, k, bufferA.pointer, bufferB.pointer, result.pointer, accumulate, shared: shared)
+      return result.values
+    }
+    expectClose(
+      T.self, got, naive(ta, tb, m, n, k, a, b, accumulate ? c : nil), units: 8 + Double(k),
+      "m \(m) n \(n) k \(k) \(ta) \(tb)")
+  }
+
+  func testSmallShapes() {
+    let sizes = [0, 1, 2, 7, 33]
+    for (i, m) in sizes.enumerated() {
+      for (j, n) in sizes.enumerated() {
+        for (l, k) in sizes.enumerated() {
+          for type in scalarTypes {
+            check(type, (i + j) % 2 == 0, (j + l) % 2 == 0, m, n, k, accumulate: (i + j + l) % 2 == 0)
+          }
+        }
+      }
+    }
+  }
+
+  func testTransposesAndAccumulation() {
+    for ta in [false, true] {
+      for tb in [false, true] {
+        for accumulate in [false, true] {
+          for type in scalarTypes {
+            check(type, ta, tb, 13, 29, 17, accumulate: accumulate)
+            check(type, ta, tb, 1, 29, 17, accumulate: accumulate)
+            check(type, ta, tb, 13, 1, 17, accumulate: accumulate)
+          }
+        }
+      }
+    }
+  }
+
+  /// Shared out by rows, by columns, and not at all.
+  func testLargeShapes() {
+    for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
+      for type in scalarTypes {
+        check(type, ta, tb, 131, 67, 65, accumulate: ta)
+        check(type, ta, tb, 45, 193, 64, accumulate: tb)
+      }
+    }
+    check(Float.self, false, false, 131, 67, 65, accumulate: false, shared: false)
+  }
+
+  func testNonFiniteValuesPass() {
+    let a = Buffer<Float>([.nan, 1, .infinity, 1])
+    let b = Buffer<Float>([1, 1, 1, 1])
+    let c = Buffer<Float>(count: 4)
+    gemm(Float.self, false, false, 2, 2, 2, a.pointer, b.pointer, c.pointer, false)
+    XCTAssertTrue(c.values[0].isNaN && c.values[1].isNaN)
+    XCTAssertEqual(Array(c.values[2...]), [.infinity, .infinity])
+  }
+
+  func testTheLibraryNamesItself() {
+    XCTAssertTrue(blasDescription().library.contains("OpenBLAS"))
+    XCTAssertFalse(blasDescription().core.isEmpty)
+  }
+}

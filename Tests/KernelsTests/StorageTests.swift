@@ -1,0 +1,100 @@
+import Dispatch
+import XCTest
+
+@testable import Kernels
+
+final class StorageTests: XCTestCase {
+  private let sizes = [0, 1, 63, 64, 65, 1000, 4096, 4097, 70_000, 1 << 20, (1 << 20) + 1]
+
+  func testMemoryIsAlignedAndLargeEnough() {
+    let storages = sizes.map { Storage(byteCount: $0) }
+    for (size, storage) in zip(sizes, storages) {
+      XCTAssertEqual(storage.byteCount, size)
+      XCTAssertEqual(Int(bitPattern: storage.pointer) % 64, 0)
+    }
+  }
+
+  /// Size classes hold what they are for, waste at most a quarter, and are their own class.
+  func testSizeClasses() {
+    var numbers = Numbers(seed: 1)
+    let random = (0..<2000).map { _ in numbers.integer(below: 1 << (1 + numbers.integer(below: 40))) }
+    var last = 0
+    for size in (Array(0...9000) + random).sorted() {
+      let capacity = Recycler.capacity(for: size)
+      XCTAssertGreaterThanOrEqual(capacity, max(64, size))
+      XCTAssertLessThanOrEqual(capacity, size <= 4096 ? max(64, size + 63) : size + size / 4)
+      XCTAssertEqual(capacity % 64, 0)
+      XCTAssertEqual(Recycler.capacity(for: capacity), capacity)
+      XCTAssertGreaterThanOrEqual(capacity, last)
+      last = capacity
+    }
+  }
+
+  func testMemoryIsRecycledWithinItsClass() {
+    for size in [100, 10_000, 3 << 20] {
+      var address = UnsafeMutableRawPointer(bitPattern: 64)!
+      do { address = Storage(byteCount: size).pointer }
+      let again = Storage(byteCount: size - 1)
+      XCTAssertEqual(again.pointer, address)
+      XCTAssertNotEqual(Storage(byteCount: size).pointer, address)
+    }
+  }
+
+  func testZeroedMemoryIsZeroEvenWhenRecycled() {
+    do {
+      let dirty = Storage(byteCount: 5000)
+      dirty.pointer.initializeMemory(as: UInt8.self, repeating: 0xFF, count: 5000)
+    }
+    let clean = Storage(zeroed: 5000)
+    XCTAssertTrue((0..<5000).allSatisfy { clean.pointer.load(fromByteOffset: $0, as: UInt8.self) == 0 })
+    clean.pointer.initializeMemory(as: UInt8.self, repeating: 7, count: 5000)
+    clean.zero()
+    XCTAssertTrue((0..<5000).allSatisfy { clean.pointer.load(fromByteOffset: $0, as: UInt8.self) == 0 })
+  }
+
+  /// Live blocks never overlap, however many come and go.
+  func testLiveBlocksAreDistinct() {
+    var numbers = Numbers(seed: 2)
+    var live: [(storage: Storage, mark: UInt8)] = []
+    for i in 0..<3000 {
+      let mark = UInt8(truncatingIfNeeded: i)
+      let storage = Storage(byteCount: 1 + numbers.integer(below: 600))
+      storage.pointer.initializeMemory(as: UInt8.self, repeating: mark, count: storage.byteCount)
+      live.append((storage, mark))
+      if live.count > 40 {
+        let gone = live.remove(at: numbers.integer(below: live.count))
+        for byte in [0, gone.storage.byteCount / 2, gone.storage.byteCount - 1] {
+          XCTAssertEqual(gone.storage.pointer.load(fromByteOffset: byte, as: UInt8.self), gone.mark)
+        }
+      }
+    }
+  }
+
+  func testRecyclingFromSeveralThreads() {
+    DispatchQueue.concurrentPerform(iterations: 4) { thread in
+      for i in 0..<2000 {
+        let storage = Storage(byteCount: 8 * (1 + i % 30))
+        let last = storage.byteCount - 8
+        storage.pointer.storeBytes(of: thread << 32 | i, toByteOffset: last, as: Int.self)
+        XCTAssertEqual(storage.pointer.load(fromByteOffset: last, as: Int.self), thread << 32 | i)
+      }
+    }
+  }
+
+  func testCopies() {
+    let a = Storage(zeroed: 16)
+    a.pointer.storeBytes(of: 1.5, as: Double.self)
+    let b = a.copy()
+    XCTAssertEqual(b.byteCount, 16)
+    a.pointer.storeBytes(of: 2.5, as: Double.self)
+    XCTAssertEqual(b.pointer.load(as: Double.self), 1.5)
+    let short = Storage(zeroed: 8)
+    short.copyContents(from: a)
+    XCTAssertEqual(short.pointer.load(as: Double.self), 2.5)
+    let long = Storage(zeroed: 24)
+    long.pointer.storeBytes(of: 9, toByteOffset: 16, as: Double.self)
+    long.copyContents(from: a)
+    XCTAssertEqual(long.pointer.load(as: Double.self), 2.5)
+    XCTAssertEqual(long.pointer.load(fromByteOffset: 16, as: Double.self), 9)
+  }
+}
