@@ -32,5 +32,8 @@ let package = Package(
     .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: numeric),
     .testTarget(name: "AutodiffTests", dependencies: ["Autodiff"], swiftSettings: numeric),
     .testTarget(name: "AdaptationTests", dependencies: ["Adaptation"], swiftSettings: numeric),
+    .testTarget(name: "OptimizationTests", dependencies: ["Optimization"], swiftSettings: numeric),
+    .testTarget(name: "TrainingTests", dependencies: ["Training"], swiftSettings: numeric),
+    .testTarget(name: "CInterfaceTests", dependencies: ["CInterface", "CLRSwift"], swiftSettings: numeric),
   ]
 )

@@ -9,6 +9,13 @@ public enum RateCatalogue {
     NTLR.self,
     NaiveTLR.self,
     QLABGrad.self,
+    LQA.self,
+    HD.self,
+    SPS.self,
+    SLS.self,
+    BarzilaiBorwein.self,
+    Newton.self,
+    DoG.self,
   ]
 
   public static func find(_ name: String) throws -> any RateMachine.Type {

@@ -13,8 +13,18 @@ public struct StepView {
   /// direction keeps no average.
   public var smoothedSlope = 0.0
   public var gradientNorm2 = 0.0
+  public var stepsPerEpoch = 500.0
   /// At the end of a window only.
   public var window: Window?
+  /// From the second step on, for machines that use it.
+  public var previous: Previous?
+  /// |theta - theta_0|^2 and <g, theta_0 - theta>, for machines that use the start.
+  public var travelled2 = 0.0
+  public var startDot = 0.0
+  /// |theta_0|^2, likewise.
+  public var start2 = 0.0
+  /// d'Hd, once it was asked for.
+  public var curvature: Double?
   /// The answer to the last probe of this step.
   public var probe: Probe?
 
@@ -29,6 +39,20 @@ public struct StepView {
       self.previousDot = previousDot
       self.norm2 = norm2
     }
+  }
+
+  /// Inner products with the step before: its gradient g', its direction d' (the step was -rate d').
+  public struct Previous {
+    /// <g, d'> and |g|^2 with the weight decay in g, and |d'|^2.
+    public var decayedDirectionDot = 0.0
+    public var decayedGradientNorm2 = 0.0
+    public var directionNorm2 = 0.0
+    /// <g - g', d'> and |g - g'|^2.
+    public var changeDot = 0.0
+    public var changeNorm2 = 0.0
+    /// The rate that was taken.
+    public var rate = 0.0
+    public init() {}
   }
 
   public struct Probe {
@@ -52,6 +76,8 @@ public enum Decision: Equatable {
   case probe(at: Double)
   /// The same, with the gradient there.
   case probeGradient(at: Double)
+  /// Evaluate d'Hd at the current point and decide again.
+  case measureCurvature
 }
 
 /// A learning rate as a scalar state machine: it asks and decides, and never touches a vector.
@@ -61,6 +87,12 @@ public protocol RateMachine {
   static var probes: Bool { get }
   static var needsLoss: Bool { get }
   static var usesWindow: Bool { get }
+  static var usesPrevious: Bool { get }
+  static var usesStart: Bool { get }
+  /// Uses the number of steps per epoch, 500 where nobody knows it.
+  static var usesEpoch: Bool { get }
+  /// Rates below zero are meant unless the user forbids them.
+  static var lowestRate: Double { get }
 
   init(_ settings: Settings, limits: RateLimits) throws
   /// Whether a step with this loss may be taken at all; nothing has been changed yet.
@@ -76,6 +108,10 @@ extension RateMachine {
   public static var probes: Bool { false }
   public static var needsLoss: Bool { false }
   public static var usesWindow: Bool { false }
+  public static var usesPrevious: Bool { false }
+  public static var usesStart: Bool { false }
+  public static var usesEpoch: Bool { false }
+  public static var lowestRate: Double { 0 }
   public func check(loss: Double) throws {}
 }
 

@@ -141,6 +141,31 @@ public enum Derivatives {
     return results
   }
 
+  /// d'Hd of a scalar output, along one vector per leaf. Sweep buffers that a program has planned are put back.
+  public static func curvature(
+    _ output: Tensor, along directions: [(leaf: Tensor, vector: Storage)]
+  ) throws -> Double {
+    let graph = try checkedGraph("curvature", output, nil)
+    let planned = graph.nodes.map(\.gradient)
+    for node in graph.nodes { node.gradient.clear() }
+    defer {
+      finish(graph, directions.map { $0.leaf })
+      for (node, buffer) in zip(graph.nodes, planned) { node.gradient = buffer }
+    }
+    graph.pull(seed: nil, keep: true)
+    for (leaf, vector) in directions {
+      let (pointer, _) = leaf.tangent.receive(leaf.byteCount)
+      pointer.copyMemory(from: vector.pointer, byteCount: leaf.byteCount)
+    }
+    graph.push(1)
+    graph.pullTangents(1)
+    var total = 0.0
+    for (leaf, vector) in directions where leaf.gradientTangent.ready {
+      total += innerProduct(leaf.dtype.scalar, leaf.gradientTangent.pointer, vector.pointer, leaf.count)
+    }
+    return total
+  }
+
   /// An input that the output does not depend on is outside the graph, and was given tangents all the same.
   private static func finish(_ graph: Graph, _ inputs: [Tensor]) {
     graph.clear()

@@ -26,6 +26,11 @@ func catalogueJSON(_ kind: String) throws -> String {
             ("uses_window", "\(machine.usesWindow)"),
           ])
       })
+  case "schedules":
+    return array(
+      ScheduleCatalogue.schedules.map { schedule in
+        object(fields(schedule.card) + [("lists", array(schedule.lists.map(quoted)))])
+      })
   case "config":
     let blas = blasDescription()
     return object([
@@ -33,7 +38,8 @@ func catalogueJSON(_ kind: String) throws -> String {
       ("threads", "\(ThreadPool.shared.threads)"), ("instruction_set", quoted(instructionSet)),
     ])
   default:
-    throw Failure.value("there is no catalogue '\(kind)'; known: operations, directions, rates, config")
+    throw Failure.value(
+      "there is no catalogue '\(kind)'; known: operations, directions, rates, schedules, config")
   }
 }
 

@@ -120,6 +120,17 @@ public func lrs_optimizer_answer(
 }
 
 @c @implementation
+public func lrs_optimizer_answer_curvature(
+  _ out: UnsafeMutablePointer<lrs_request>!, _ optimizer: OpaquePointer!, _ loss: OpaquePointer!
+) -> lrs_status {
+  succeeds {
+    let out = try place(out, "out")
+    let optimizer = try object(optimizer, Optimizer.self, "optimizer")
+    write(try optimizer.answer(curvatureOf: try tensor(loss, "loss")), to: out)
+  }
+}
+
+@c @implementation
 public func lrs_optimizer_abort(_ optimizer: OpaquePointer!) {
   try? object(optimizer, Optimizer.self, "optimizer").abort()
 }

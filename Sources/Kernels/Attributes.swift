@@ -64,6 +64,15 @@ public struct Attributes {
     }
   }
 
+  /// A list; a single number is a list of one.
+  public func numbers(_ key: String) throws -> [Double] {
+    guard let value = values[key] else { throw Failure.value("\(owner) needs the argument '\(key)'") }
+    guard case .numbers(let numbers) = value else {
+      throw Failure.type("\(owner): \(key) must be numbers, got \(describe(value))")
+    }
+    return numbers
+  }
+
   public func text(_ key: String, default fallback: String? = nil) throws -> String {
     guard let value = values[key] else {
       guard let fallback else { throw Failure.value("\(owner) needs the argument '\(key)'") }

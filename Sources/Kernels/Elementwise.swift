@@ -79,6 +79,17 @@ public func scale<T: Scalar>(
   }
 }
 
+/// g = max(min(factor g, limit), -limit)
+@specialized(where T == Float)
+@specialized(where T == Double)
+public func clip<T: Scalar>(
+  _: T.Type, _ g: UnsafeMutableRawPointer, _ n: Int, scale factor: Double, limit: Double
+) {
+  let g = g.assumingMemoryBound(to: T.self)
+  let (factor, limit) = (T(factor), T(limit))
+  for i in 0..<n { g[i] = max(min(g[i] * factor, limit), -limit) }
+}
+
 @specialized(where T == Float)
 @specialized(where T == Double)
 public func fill<T: Scalar>(_: T.Type, _ out: UnsafeMutableRawPointer, _ n: Int, _ value: Double) {

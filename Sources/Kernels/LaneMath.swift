@@ -1,5 +1,8 @@
 import CVector
 
+/// x^y in double precision, from the C library.
+public func power(_ x: Double, _ y: Double) -> Double { cv_pow(x, y) }
+
 /// Transcendental functions on vectors, from the operations of `VectorLane`.
 ///
 /// Errors, against libm on dense grids (`LaneMathTests`): at most 3 units in the last place for exp and log, 4 for tanh.

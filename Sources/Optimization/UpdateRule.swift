@@ -2,7 +2,7 @@ import Kernels
 
 /// The constants of one step, as lanes. A rule reads those it needs.
 public struct Hyper<L: Lane> {
-  public var decay, decoupledDecay, gradientScale, clip: L
+  public var decay, decoupledDecay: L
   public var momentum, gain, beta1, beta2, epsilon: L
   /// Reciprocals of the bias corrections, and of the total weight of the average that `smoothed` is made from.
   public var correction1, correction2, smoothing: L
@@ -10,8 +10,6 @@ public struct Hyper<L: Lane> {
   init(_ h: HyperValues) {
     decay = L(h.decay)
     decoupledDecay = L(h.decoupledDecay)
-    gradientScale = L(h.gradientScale)
-    clip = L(h.clip)
     momentum = L(h.momentum)
     gain = L(h.gain)
     beta1 = L(h.beta1)
@@ -26,8 +24,6 @@ public struct Hyper<L: Lane> {
 /// The same as numbers.
 public struct HyperValues: Sendable {
   public var decay = 0.0, decoupledDecay = 0.0
-  /// What clipping by norm leaves of the gradient, and the limit of clipping by value.
-  public var gradientScale = 1.0, clip = Double.infinity
   public var momentum = 0.0, gain = 1.0, beta1 = 0.0, beta2 = 0.0, epsilon = 0.0
   public var correction1 = 1.0, correction2 = 1.0, smoothing = 1.0
   public init() {}
@@ -40,13 +36,12 @@ public protocol UpdateRule {
   static func direction<L: Lane>(_ g: L, _ s0: inout L, _ s1: inout L, _ h: Hyper<L>) -> (d: L, smoothed: L)
 }
 
-/// What every rule is wrapped in: clipping before it, decay coupled before it and decoupled after it.
+/// What every rule is wrapped in: weight decay, coupled before it and decoupled after it.
 @inline(__always)
 func wholeDirection<R: UpdateRule, L: Lane>(
   _: R.Type, _ raw: L, _ theta: L, _ s0: inout L, _ s1: inout L, _ h: Hyper<L>
 ) -> (d: L, smoothed: L) {
-  let clipped = L.maximum(L.minimum(raw * h.gradientScale, h.clip), L(0) - h.clip)
-  let (d, smoothed) = R.direction(clipped + h.decay * theta, &s0, &s1, h)
+  let (d, smoothed) = R.direction(raw + h.decay * theta, &s0, &s1, h)
   return (d + h.decoupledDecay * theta, smoothed)
 }
 

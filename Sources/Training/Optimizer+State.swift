@@ -17,6 +17,13 @@ extension Optimizer {
       for (name, storage) in zip(slot.stateNames, slot.state) {
         entries.append(("\(slot.name).\(name)", vector(slot, storage)))
       }
+      if machineType.usesPrevious, let direction = slot.direction {
+        entries.append(("\(slot.name).previous_direction", vector(slot, direction)))
+      }
+      if let gradient = slot.previousGradient {
+        entries.append(("\(slot.name).previous_gradient", vector(slot, gradient)))
+      }
+      if let start = slot.start { entries.append(("\(slot.name).start", vector(slot, start))) }
       if let start = slot.window?.start { entries.append(("\(slot.name).window_start", vector(slot, start))) }
       if let gradient = slot.window?.gradient {
         entries.append(("\(slot.name).window_gradient", vector(slot, gradient)))
@@ -28,7 +35,7 @@ extension Optimizer {
   /// Checks everything before anything changes.
   public func load(_ entries: [String: Tensor]) throws {
     let present = Set(state.map(\.name))
-    let optional = Set(slots.flatMap { ["\($0.name).window_start", "\($0.name).window_gradient"] })
+    let optional = Set(slots.flatMap { slot in Self.optionalVectors.map { "\(slot.name).\($0)" } })
     for name in present.subtracting(optional).sorted() where entries[name] == nil {
       throw Failure.value("load_state_dict: '\(name)' is missing")
     }
@@ -36,7 +43,7 @@ extension Optimizer {
       throw Failure.value("load_state_dict: '\(name)' does not belong to this optimizer")
     }
     for slot in slots {
-      for name in slot.stateNames + ["window_start", "window_gradient"] {
+      for name in slot.stateNames + Self.optionalVectors {
         guard let value = entries["\(slot.name).\(name)"] else { continue }
         guard value.shape == slot.tensor.shape, value.dtype == slot.tensor.dtype else {
           throw Failure.shape(
@@ -69,6 +76,10 @@ extension Optimizer {
       for (i, name) in slot.stateNames.enumerated() {
         slot.state[i].copyContents(from: entries["\(slot.name).\(name)"]!.storage)
       }
+      func kept(_ name: String) -> Storage? { entries["\(slot.name).\(name)"]?.storage.copy() }
+      slot.direction = kept("previous_direction")
+      slot.previousGradient = kept("previous_gradient")
+      slot.start = kept("start")
       slot.window = nil
       let start = entries["\(slot.name).window_start"]
       let gradient = entries["\(slot.name).window_gradient"]
@@ -79,6 +90,11 @@ extension Optimizer {
       }
     }
   }
+
+  /// Vectors that exist only after some steps, for some rates.
+  private static let optionalVectors = [
+    "window_start", "window_gradient", "previous_direction", "previous_gradient", "start",
+  ]
 
   private func isCount(_ name: String) -> Bool {
     name == "step" || name == "skipped_steps" || name.hasSuffix(".step")

@@ -21,6 +21,8 @@ public final class Optimizer: @unchecked Sendable {
   private let machineSettings: Settings
   private let limits: RateLimits
   let scope: Scope
+  /// Multiplies every rate, group by group where a group has its own.
+  private let schedule: (any Schedule)?
 
   private(set) var groups: [Group] = []
   private(set) var slots: [ParameterSlot] = []
@@ -31,19 +33,24 @@ public final class Optimizer: @unchecked Sendable {
   public var maxSkipped = 20
   /// What `fit` knows and a window given as a fraction of an epoch needs.
   public var stepsPerEpoch: Double
-  private let window: (fraction: Double, steps: Double)
+  let window: (fraction: Double, steps: Double)
+  /// Limits of gradient clipping, infinite when off: of each entry, and of the norm over all parameters.
+  let clipValue, clipNorm: Double
   private var pending: PendingStep?
 
   struct Group {
     let direction: any Direction
     /// Replaces a constant rate.
     let rate: Double?
+    let schedule: (any Schedule)?
   }
 
   private struct PendingStep {
     var active: [ParameterSlot]
     var views: [StepView]
     let machinesBefore: [any RateMachine]
+    /// Of the schedules, one per group.
+    let factors: [Double]
     var probeLength = 0.0
   }
 
@@ -52,12 +59,14 @@ public final class Optimizer: @unchecked Sendable {
       case done = 0
       case loss = 1
       case gradient = 2
+      case curvature = 3
     }
     public var kind = Kind.done
     public var skipped = false
     public var rate = 0.0, low = 0.0, high = 0.0
   }
 
+  private static let clipArguments = ["clip_value", "clip_norm"]
   private static let commonRateArguments = ["min_lr", "max_lr", "scope", "steps_per_epoch"]
 
   public init(direction: String, _ directionArguments: Attributes, rate: String, _ rateArguments: Attributes)
@@ -65,14 +74,20 @@ public final class Optimizer: @unchecked Sendable {
   {
     directionType = try DirectionCatalogue.find(direction)
     machineType = try RateCatalogue.find(rate)
-    self.directionArguments = directionArguments
-    _ = try directionType.init(directionType.card.read(directionArguments))
+    clipValue = try Optimizer.clipLimit(directionArguments, "clip_value")
+    clipNorm = try Optimizer.clipLimit(directionArguments, "clip_norm")
+    self.directionArguments = Attributes(
+      directionArguments.owner,
+      directionArguments.values.filter { !Optimizer.clipArguments.contains($0.key) })
+    _ = try directionType.init(directionType.card.read(self.directionArguments))
     let card = machineType.card
+    schedule = try ScheduleCatalogue.read(rateArguments)
+    let rateArguments = ScheduleCatalogue.remaining(rateArguments)
     try rateArguments.allow(card.arguments.map(\.name) + Optimizer.commonRateArguments)
     let own = rateArguments.values.filter { !Optimizer.commonRateArguments.contains($0.key) }
     machineSettings = try card.read(Attributes(card.title, own))
     limits = try RateLimits(
-      low: rateArguments.number("min_lr", default: 0),
+      low: rateArguments.number("min_lr", default: machineType.lowestRate),
       high: rateArguments.number("max_lr", default: .infinity))
     guard let scope = Scope(rawValue: try rateArguments.integer("scope", default: 0)) else {
       throw Failure.value("\(card.title): per must be 'all', 'group' or 'tensor'")
@@ -88,6 +103,14 @@ public final class Optimizer: @unchecked Sendable {
     }
     window = (machineSettings.values["window"] ?? 0, machineSettings.values["window_steps"] ?? 0)
     _ = try machineType.init(machineSettings, limits: limits)
+  }
+
+  private static func clipLimit(_ arguments: Attributes, _ name: String) throws -> Double {
+    let limit = try arguments.number(name, default: .infinity)
+    guard Bounds.positiveOrInfinite.contains(limit) else {
+      throw Failure.value("\(arguments.owner): \(name) must be \(Bounds.positiveOrInfinite), got \(limit)")
+    }
+    return limit
   }
 
   public func addGroup(_ tensors: [Tensor], names: [String], _ overrides: Attributes) throws {
@@ -109,7 +132,9 @@ public final class Optimizer: @unchecked Sendable {
       throw Failure.value("parameters: names must be unique, got \(names)")
     }
     var arguments = directionArguments.values
-    for (key, value) in overrides.values where key != "lr" { arguments[key] = value }
+    for (key, value) in ScheduleCatalogue.remaining(overrides).values where key != "lr" {
+      arguments[key] = value
+    }
     let settings = try directionType.card.read(Attributes(directionArguments.owner, arguments))
     let direction = try directionType.init(settings)
     let rate = overrides.has("lr") ? try overrides.number("lr") : nil
@@ -122,6 +147,8 @@ public final class Optimizer: @unchecked Sendable {
         throw Failure.value("lr must be \(Bounds.notNegative), got \(rate)")
       }
     }
+    let schedule = rate == nil ? self.schedule : try ScheduleCatalogue.read(overrides)
+    let first = try schedule?.finiteValue(stepCount) ?? 1
     let index = groups.count
     let added = zip(tensors, names).map { ParameterSlot($0, $1, index, direction) }
     let machineCount =
@@ -133,9 +160,9 @@ public final class Optimizer: @unchecked Sendable {
     while machines.count < machineCount {
       machines.append(try machineType.init(machineSettings, limits: limits))
     }
-    groups.append(Group(direction: direction, rate: rate))
+    groups.append(Group(direction: direction, rate: rate, schedule: schedule))
     slots += added
-    for slot in added { slot.rate = rate.map(limits.clamp) ?? initialRate }
+    for slot in added { slot.rate = (rate.map(limits.clamp) ?? initialRate) * first }
   }
 
   private var initialRate: Double {
@@ -160,14 +187,16 @@ public final class Optimizer: @unchecked Sendable {
       throw Failure.value("no parameter has a gradient: call loss.backward() before step()")
     }
     if machineType.usesWindow { _ = try windowLength() }
-    let norms = active.map { slot in
-      let g = slot.tensor.grad!.pointer
-      return innerProduct(slot.scalar, g, g, slot.tensor.count)
-    }
+    var norms = active.map(\.gradientNorm2)
     guard loss.isFinite, norms.allSatisfy(\.isFinite) else { return try skip() }
     for machine in machines { try machine.check(loss: loss) }
-    if machineType == ConstantRate.self { return stepAtConstantRates(active, loss) }
-    return try beginAdaptive(active, norms, loss)
+    let factors = try groups.map { try $0.schedule?.finiteValue(stepCount) ?? 1 }
+    if clipValue < .infinity || clipNorm < .infinity {
+      clipGradients(active, norm: norms.reduce(0, +).squareRoot())
+      norms = active.map(\.gradientNorm2)
+    }
+    if machineType == ConstantRate.self { return stepAtConstantRates(active, loss, factors) }
+    return try beginAdaptive(active, norms, loss, factors)
   }
 
   /// The answer to a request: the loss at the displaced parameters, which hold the gradient there if it was asked for.
@@ -178,6 +207,14 @@ public final class Optimizer: @unchecked Sendable {
       return sum + innerProduct(slot.scalar, grad.pointer, slot.directionPointer, slot.tensor.count)
     }
     step.views[0].probe = StepView.Probe(length: step.probeLength, loss: loss, slope: slope)
+    return advance(step)
+  }
+
+  /// The answer to a request for the curvature: d'Hd of the loss that the step began with.
+  public func answer(curvatureOf loss: Tensor) throws -> Request {
+    guard var step = pending else { throw Failure.value("no step is in progress") }
+    let directions = step.active.map { (leaf: $0.tensor, vector: $0.direction!) }
+    step.views[0].curvature = try Derivatives.curvature(loss, along: directions)
     return advance(step)
   }
 
@@ -202,29 +239,36 @@ public final class Optimizer: @unchecked Sendable {
     return request
   }
 
-  private func stepAtConstantRates(_ active: [ParameterSlot], _ loss: Double) -> Request {
+  private func stepAtConstantRates(
+    _ active: [ParameterSlot], _ loss: Double, _ factors: [Double]
+  ) -> Request {
     guard case .take(let common) = machines[0].decide(StepView(loss: loss)) else { return report(active) }
     for slot in active {
       let group = groups[slot.group]
-      slot.step(group.direction.hyper(slot.steps + 1), rate: group.rate.map(limits.clamp) ?? common)
+      let rate = group.rate.map(limits.clamp) ?? common
+      slot.step(hyper(slot), rate: rate * factors[slot.group])
     }
     return finished(active)
   }
 
-  private func beginAdaptive(_ active: [ParameterSlot], _ norms: [Double], _ loss: Double) throws -> Request {
+  private func beginAdaptive(
+    _ active: [ParameterSlot], _ norms: [Double], _ loss: Double, _ factors: [Double]
+  ) throws -> Request {
     var view = StepView(loss: loss)
+    if stepsPerEpoch >= 1 { view.stepsPerEpoch = stepsPerEpoch }
     if active.contains(where: { $0.tensor.dtype == .float32 }) { view.precision = Double(Float.ulpOfOne) }
     var views = [StepView](repeating: view, count: machines.count)
     for (slot, norm2) in zip(active, norms) { views[machineIndex(slot)].gradientNorm2 += norm2 }
     if machineType.usesWindow { closeWindows(active, &views, try windowLength()) }
+    if machineType.usesPrevious { comparePrevious(active, &views) }
+    if machineType.usesStart { measureTravel(active, &views) }
     for slot in active {
-      let sums = slot.prepare(
-        groups[slot.group].direction.hyper(slot.steps + 1), revocable: machineType.probes)
+      let sums = slot.prepare(hyper(slot), revocable: machineType.probes)
       let index = machineIndex(slot)
       views[index].slope += sums.slope
       views[index].smoothedSlope += sums.smoothedSlope
     }
-    return advance(PendingStep(active: active, views: views, machinesBefore: machines))
+    return advance(PendingStep(active: active, views: views, machinesBefore: machines, factors: factors))
   }
 
   private func advance(_ step: PendingStep) -> Request {
@@ -237,9 +281,16 @@ public final class Optimizer: @unchecked Sendable {
       case .stay: break
       case .probe(let length): return probe(&step, length, .loss)
       case .probeGradient(let length): return probe(&step, length, .gradient)
+      case .measureCurvature:
+        pending = step
+        return Request(kind: .curvature)
       }
     }
-    for slot in step.active { slot.commit(rate: taken[machineIndex(slot)], revocable: machineType.probes) }
+    if machineType.usesPrevious { keepGradients(step.active) }
+    for slot in step.active {
+      let rate = taken[machineIndex(slot)].map { $0 * step.factors[slot.group] }
+      slot.commit(rate: rate, revocable: machineType.probes)
+    }
     pending = nil
     return finished(step.active)
   }
@@ -265,49 +316,15 @@ public final class Optimizer: @unchecked Sendable {
     return Request(rate: low == high ? low : mean, low: low, high: high)
   }
 
-  private func machineIndex(_ slot: ParameterSlot) -> Int {
+  func hyper(_ slot: ParameterSlot) -> HyperValues {
+    groups[slot.group].direction.hyper(slot.steps + 1)
+  }
+
+  func machineIndex(_ slot: ParameterSlot) -> Int {
     switch scope {
     case .all: 0
     case .group: slot.group
     case .tensor: slots.firstIndex { $0 === slot }!
-    }
-  }
-
-  // MARK: - Windows
-
-  /// Steps per window: a number of steps, or a fraction of an epoch.
-  private func windowLength() throws -> Int {
-    if window.steps >= 1 { return Int(window.steps) }
-    guard stepsPerEpoch >= 1 else {
-      throw Failure.value(
-        "\(machineType.card.title): window=\(window.fraction) is a fraction of an epoch of unknown length; pass "
-          + "steps_per_epoch, an integer window in steps, or use fit")
-    }
-    return max(1, Int(window.fraction * stepsPerEpoch))
-  }
-
-  /// Gives the machines the inner products of the window that ends here, if one does.
-  private func closeWindows(_ active: [ParameterSlot], _ views: inout [StepView], _ length: Int) {
-    for slot in active {
-      if slot.window == nil { slot.window = WindowVectors() }
-      let vectors = slot.window!
-      let now: Storage
-      if length == 1 {
-        now = slot.tensor.grad!.storage
-      } else {
-        guard stepCount % length == 0 else { continue }
-        defer { vectors.start = slot.tensor.storage.copy() }
-        guard let start = vectors.start, slot.rate != 0 else { continue }
-        addScaled(slot.scalar, start.pointer, slot.tensor.pointer, -1, start.pointer, slot.tensor.count)
-        scale(slot.scalar, start.pointer, 1 / slot.rate, start.pointer, slot.tensor.count, false)
-        now = start
-      }
-      let (dot, norm2) = vectors.roll(slot.scalar, gradient: now, count: slot.tensor.count)
-      let index = machineIndex(slot)
-      var window = views[index].window ?? StepView.Window(previousDot: 0, norm2: 0)
-      window.previousDot += dot
-      window.norm2 += norm2
-      views[index].window = window
     }
   }
 }

@@ -9,14 +9,18 @@ final class ParameterSlot {
   let group: Int
   let kernels: RuleKernels
   let stateNames: [String]
+  private let initialState: [Double]
   /// Steps this parameter has taken.
   var steps = 0
   var state: [Storage]
   /// The state after the step in progress, where it may still be called off.
   private var spare: [Storage] = []
-  private var direction: Storage?
+  var direction: Storage?
   private var backup: Storage?
-  private var previous: Storage?
+  /// The gradient of the step before, for machines that use it.
+  var previousGradient: Storage?
+  /// Where the parameter began, likewise.
+  var start: Storage?
   var window: WindowVectors?
   var rate = 0.0
 
@@ -26,10 +30,15 @@ final class ParameterSlot {
     self.group = group
     kernels = direction.kernels(tensor.dtype)
     stateNames = direction.slots
-    state = stateNames.map { _ in Storage(zeroed: tensor.byteCount) }
+    initialState = direction.initialState
+    state = stateNames.map { _ in Storage(byteCount: tensor.byteCount) }
+    resetState()
   }
 
   var scalar: any Scalar.Type { tensor.dtype.scalar }
+  var gradientNorm2: Double {
+    innerProduct(scalar, tensor.grad!.pointer, tensor.grad!.pointer, tensor.count)
+  }
   var directionPointer: UnsafeMutableRawPointer { direction!.pointer }
 
   private func vectors(into target: [Storage]) -> RuleVectors {
@@ -80,11 +89,11 @@ final class ParameterSlot {
     if let rate { addScaled(scalar, tensor.pointer, directionPointer, -rate, tensor.pointer, tensor.count) }
     if revocable { swap(&state, &spare) }
     steps += 1
-    if let rate { self.rate = rate }
+    self.rate = rate ?? 0
   }
 
   func resetState() {
-    for storage in state { storage.zero() }
+    for (storage, value) in zip(state, initialState) { fill(scalar, storage.pointer, tensor.count, value) }
     steps = 0
   }
 }

@@ -45,6 +45,10 @@ extension Program {
       var request = try optimizer.begin(loss: losses[i], mayProbe: true)
       do {
         while request.kind != .done {
+          if request.kind == .curvature {
+            request = try optimizer.answer(curvatureOf: loss)
+            continue
+          }
           let probed = try forward(probe: true)
           if request.kind == .gradient { backward() }
           request = try optimizer.answer(loss: probed)

@@ -39,6 +39,18 @@ final class LaneMathTests: XCTestCase {
     XCTAssertLessThanOrEqual(worst(Float.self, -4, 4, { .tanh($0) }, Foundation.tanh), 4)
   }
 
+  func testErrorFunctionAndPowers() {
+    XCTAssertLessThan(worst(Double.self, -4, 4, { .erf($0) }, Foundation.erf), 2)
+    XCTAssertLessThan(worst(Float.self, -4, 4, { .erf($0) }, Foundation.erf), 2)
+    XCTAssertLessThan(worst(Double.self, 0.01, 4, { .pow($0, -1.7) }, { Foundation.pow($0, -1.7) }), 2)
+  }
+
+  func testSigmoid() {
+    func reference(_ x: Double) -> Double { 1 / (1 + Foundation.exp(-x)) }
+    XCTAssertLessThan(worst(Double.self, -700, 700, { .sigmoid($0) }, reference), 5)
+    XCTAssertLessThan(worst(Float.self, -80, 80, { .sigmoid($0) }, reference), 5)
+  }
+
   func testEdges() {
     let values: [Double] = [.infinity, -.infinity, .nan, 0, -1, 1, 1000, -1000]
     let x = values.withUnsafeBufferPointer { SIMD8<Double>.load($0.baseAddress!) }

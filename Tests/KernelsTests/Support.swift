@@ -25,6 +25,9 @@ struct Numbers {
   mutating func array(_ count: Int) -> [Double] { (0..<count).map { _ in Double(Float(next())) } }
 }
 
+/// The latest buffers: the pointer of `Buffer(x).pointer` as an argument outlives its last mention.
+nonisolated(unsafe) private var kept: [AnyObject] = []
+
 /// Elements of T, written and read as doubles, between margins that no kernel may touch.
 final class Buffer<T: Scalar> {
   private static var margin: Int { 8 }
@@ -41,6 +44,8 @@ final class Buffer<T: Scalar> {
       elements[Self.margin + count + i] = Self.sentinel
     }
     for (i, value) in values.enumerated() { elements[Self.margin + i] = T(value) }
+    if kept.count == 64 { kept.removeFirst(32) }
+    kept.append(self)
   }
 
   convenience init(count: Int, filledWith value: Double = .nan) {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import _core, adapt, models, nn, optim, random
+from . import _core, adapt, models, nn, optim, random, schedule
 from ._tensor import Tensor
 from .autograd import enable_grad, grad, hvp, jvp, no_grad
 from .config import config, get_threads, set_threads, show_config
@@ -91,7 +91,8 @@ __all__ = [
     "enable_grad", "exp", "eye", "find_lr", "fit", "float32", "float64", "from_dlpack", "full", "gelu",
     "get_threads", "grad", "hvp", "int64", "jvp", "load", "log", "matmul", "max", "maximum", "mean", "min",
     "minimum", "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random", "relu", "reshape",
-    "save", "seed", "set_threads", "show_config", "sigmoid", "softplus", "sqrt", "square", "stack", "sum",
+    "save", "schedule", "seed", "set_threads", "show_config", "sigmoid", "softplus", "sqrt", "square",
+    "stack", "sum",
     "tanh", "tensor", "transpose", "uint8", "where", "zeros",
 ]  # fmt: skip
 

@@ -267,9 +267,12 @@ def _train(
     start = time.perf_counter()
     found = None
     if method.kind == "found":
+        # a search takes some dozens of batches, which small data have in many epochs only
+        passes = max(5, 200 * batch_size // len(splits.train))
         found = find_lr(
-            network, cross_entropy, splits.train, method.make, batch_size, seed=seed, progress=False
-        )
+            network, cross_entropy, splits.train, method.make, batch_size,
+            max_epochs=passes, seed=seed, progress=False,
+        )  # fmt: skip
     search_seconds = time.perf_counter() - start
     optimizer = method.optimizer(network.named_parameters(), None if found is None else found.lr)  # type: ignore[arg-type]
     random.seed(seed)

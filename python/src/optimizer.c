@@ -129,6 +129,16 @@ static PyObject *optimizer_answer(PyObject *object, PyObject *value) {
   return request_tuple(&request);
 }
 
+static PyObject *optimizer_answer_curvature(PyObject *object, PyObject *value) {
+  Optimizer *self = (Optimizer *)object;
+  lrs_request request;
+  lrs_tensor *loss = tensor_handle(self->core, value, "answer_curvature", "loss");
+  if (!loss) return NULL;
+  if (self->busy) return busy_error(self->core, "Optimizer");
+  if (check(self->core, lrs_optimizer_answer_curvature(&request, self->handle, loss)) < 0) return NULL;
+  return request_tuple(&request);
+}
+
 static PyObject *optimizer_abort(PyObject *object, PyObject *Py_UNUSED(ignored)) {
   Optimizer *self = (Optimizer *)object;
   if (self->busy) return busy_error(self->core, "Optimizer");
@@ -246,6 +256,8 @@ static PyMethodDef optimizer_methods[] = {
      "add_group($self, parameters, names, attributes, /)\n--\n\nParameters, with what differs for them."},
     {"begin", FAST(optimizer_begin), METH_FASTCALL,
      "begin($self, loss, may_probe, /)\n--\n\nStarts a step; (kind, skipped, rate, low, high)."},
+    {"answer_curvature", optimizer_answer_curvature, METH_O,
+     "answer_curvature($self, loss, /)\n--\n\nThe loss tensor whose curvature was asked for."},
     {"answer", optimizer_answer, METH_O, "answer($self, loss, /)\n--\n\nThe loss that was asked for."},
     {"abort", optimizer_abort, METH_NOARGS, "abort($self, /)\n--\n\nUndoes a step that has begun."},
     {"zero_grad", optimizer_zero_grad, METH_NOARGS, "zero_grad($self, /)\n--\n\nForgets all gradients."},

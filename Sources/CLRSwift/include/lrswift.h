@@ -62,7 +62,9 @@ typedef struct {
 
 /* What an optimizer wants next, or what it did. */
 typedef struct {
-  int32_t kind; /* 0 done, 1 evaluate the loss, 2 evaluate the loss and its gradients */
+  /* 0 done, 1 evaluate the loss, 2 evaluate the loss and its gradients, 3 give the loss tensor
+   * that the step began with to lrs_optimizer_answer_curvature */
+  int32_t kind;
   bool skipped; /* the step was skipped: loss or gradient not finite */
   double rate;  /* mean rate taken */
   double low, high; /* smallest and largest rate taken */
@@ -137,6 +139,7 @@ lrs_status lrs_optimizer_add_group(lrs_optimizer *optimizer, lrs_tensor *const *
 /* A step on the gradients that the parameters hold: begin, then answer until kind is 0. */
 lrs_status lrs_optimizer_begin(lrs_request *out, lrs_optimizer *optimizer, double loss, bool may_probe);
 lrs_status lrs_optimizer_answer(lrs_request *out, lrs_optimizer *optimizer, double loss);
+lrs_status lrs_optimizer_answer_curvature(lrs_request *out, lrs_optimizer *optimizer, lrs_tensor *loss);
 /* Between begin and done: puts parameters and state back as they were before begin. */
 void lrs_optimizer_abort(lrs_optimizer *optimizer);
 lrs_status lrs_optimizer_zero_grad(lrs_optimizer *optimizer);

@@ -1,8 +1,4 @@
-"""Optimizers: a direction (SGD, Adam, ...) and a rate (a number, or an adapter of `lrswift.adapt`).
-
-loss = optimizer.minimize(closure)                                    # the recommended loop
-optimizer.zero_grad(); loss.backward(); optimizer.step(loss)          # the familiar one
-"""
+"""What all optimizers share: groups of parameters, steps, and their state."""
 
 from __future__ import annotations
 
@@ -12,33 +8,49 @@ from typing import Any
 
 import numpy as np
 
-from . import _core, random
-from ._modes import frozen_statistics
-from ._tensor import Tensor, from_array
-from .adapt import L4, Adapter, check_number
-from .autograd import enable_grad, no_grad
-from .errors import ArgumentError, DTypeError, ShapeError
+from .. import _core, random
+from .._modes import frozen_statistics
+from .._tensor import Tensor, from_array
+from ..adapt import Adapter, check_number, named
+from ..autograd import enable_grad, no_grad
+from ..errors import ArgumentError, DTypeError, ShapeError
+from ..schedule import Schedule
 
 Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
-Rate = float | Adapter
-_DONE, _LOSS, _GRADIENTS = 0, 1, 2  # what the core asks for: lrs_request.kind
+Rate = float | Schedule | Adapter | str
+_DONE, _LOSS, _GRADIENTS, _CURVATURE = 0, 1, 2, 3  # what the core asks for: lrs_request.kind
 
 
 class Optimizer:
-    """Base of all optimizers; made through SGD, Adam, L4Mom, L4Adam.
+    """Base of all optimizers; made through SGD, Adam, L4Mom, ...
+
+    clip_value, clip_norm: limits of each entry of the gradient and of its norm over all parameters, inf;
+    applied before weight decay, as PyTorch's clip_grad_value_ and clip_grad_norm_.
 
     params: tensors, (name, tensor) pairs, or group dicts {"params": ..., option: value}; each requires a
     gradient. Raises ArgumentError or DTypeError naming the parameter and what is allowed.
     """
 
-    def __init__(self, params: Params, direction: str, rate: Rate, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        params: Params,
+        direction: str,
+        rate: Rate,
+        options: Mapping[str, Any],
+        clip_value: float = math.inf,
+        clip_norm: float = math.inf,
+    ) -> None:
         self._defaults = dict(options)
+        limits = {"clip_value": clip_value, "clip_norm": clip_norm}
+        clips = {key: check_number(limit, key, infinite=True) for key, limit in limits.items()}
+        if isinstance(rate, str):
+            rate = named(rate)
         name, attributes = _rate_card(rate)
         self.rate = rate
         self.param_groups: list[dict[str, Any]] = []
         self._names: list[str] = []
         self._held: set[int] = set()
-        self._core = _core.Optimizer(direction, _spelled(self._defaults), name, attributes)
+        self._core = _core.Optimizer(direction, _spelled(self._defaults) | clips, name, attributes)
         if isinstance(params, Tensor):
             raise DTypeError(
                 "params: got a Tensor; allowed: a list of tensors, (name, tensor) pairs, or group dicts"
@@ -56,7 +68,7 @@ class Optimizer:
     def add_param_group(self, group: dict[str, Any]) -> None:
         """More parameters, with options of their own: {"params": ..., "lr": ..., "weight_decay": ...}.
 
-        "lr" must be a number and the optimizer's own rate a number too.
+        "lr" must be a number or a schedule, and the optimizer's own rate one of these too.
         """
         if not isinstance(group, dict) or "params" not in group:
             raise ArgumentError(f"group: got {group!r}; allowed: a dict with the key 'params'")
@@ -74,7 +86,12 @@ class Optimizer:
                 raise DTypeError(
                     "group: lr: given beside an adapter, which sets all rates; allowed: no 'lr' in groups"
                 )
-            attributes["lr"] = _rate_card(given["lr"])[1]["rate"]
+            if isinstance(given["lr"], Adapter):
+                raise DTypeError(
+                    f"group: lr: got {given['lr']!r}; allowed: a number of at least 0 or a schedule"
+                )
+            own = _rate_card(given["lr"])[1]
+            attributes |= {"lr": own.pop("rate"), **own}
         self._core.add_group(tuple(tensors), tuple(names), attributes)
         self._held.update(id(t) for t in tensors)
         self._names += names
@@ -127,26 +144,30 @@ class Optimizer:
         `max_skipped` skipped steps in a row.
         """
         before = random.get_state()
-        loss = self._evaluate(closure, differentiate=True)
+        loss, value = self._evaluate(closure, differentiate=True)
         after = random.get_state()
-        request = self._core.begin(loss, True)
+        request = self._core.begin(value, True)
         try:
             while request[0] != _DONE:
+                if request[0] == _CURVATURE:
+                    request = self._core.answer_curvature(loss)
+                    continue
                 random.set_state(before)
                 with frozen_statistics():
-                    probe = self._evaluate(closure, differentiate=request[0] == _GRADIENTS)
+                    _, probe = self._evaluate(closure, differentiate=request[0] == _GRADIENTS)
                 request = self._core.answer(probe)
         except BaseException:
             self._core.abort()
             raise
         finally:
             random.set_state(after)
-        return loss
+        return value
 
-    def _evaluate(self, closure: Callable[[], Tensor], differentiate: bool) -> float:
+    def _evaluate(self, closure: Callable[[], Tensor], differentiate: bool) -> tuple[Tensor, float]:
         if not differentiate:
             with no_grad():
-                return _checked_loss(closure()).item()
+                loss = _checked_loss(closure())
+                return loss, loss.item()
         self.zero_grad()
         with enable_grad():
             loss = _checked_loss(closure())
@@ -156,7 +177,7 @@ class Optimizer:
                     "closure: returned a loss that depends on no parameter requiring a gradient"
                 )
             loss.backward()
-        return value
+        return loss, value
 
     def step(self, loss: Tensor | float | None = None) -> None:
         """One step on the gradients that the parameters hold.
@@ -229,13 +250,16 @@ def _rate_card(rate: Any) -> tuple[str, dict[str, Any]]:
     """The core's name and attributes of a rate."""
     if isinstance(rate, Adapter):
         return rate.core_name, rate.attributes()
-    if isinstance(rate, type) and issubclass(rate, Adapter):
+    if isinstance(rate, Schedule):
+        return "constant", {"rate": 1.0, **rate.attributes()}
+    if isinstance(rate, type) and issubclass(rate, (Adapter, Schedule)):
         raise DTypeError(f"lr: got the class {rate.__name__}; allowed: an instance, {rate.__name__}()")
     try:
         value = check_number(rate, "lr")
     except DTypeError:
         raise DTypeError(
-            f"lr: got {rate!r}; allowed: a number of at least 0 or an adapter of lrswift.adapt"
+            f"lr: got {rate!r}; allowed: a number of at least 0, a schedule of lrswift.schedule, "
+            "an adapter of lrswift.adapt or its name"
         ) from None
     if value < 0:
         raise ArgumentError(f"lr: got {value!r}; allowed: a number of at least 0")
@@ -255,105 +279,3 @@ def _spelled(options: Mapping[str, Any]) -> dict[str, Any]:
         else:
             found["epsilon" if key == "eps" else key] = check_number(value, key)
     return found
-
-
-class SGD(Optimizer):
-    """Stochastic gradient descent: v = momentum v + (1 - dampening)(g + weight_decay w); w -= lr v.
-
-    The first v is g itself; nesterov: w -= lr (g + momentum v). Conventions are PyTorch's.
-    lr: number (>= 0) or adapter, 0.01. 0 <= momentum, weight_decay.
-    """
-
-    def __init__(
-        self,
-        params: Params,
-        lr: Rate = 0.01,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        dampening: float = 0.0,
-        weight_decay: float = 0.0,
-    ) -> None:
-        if nesterov and (momentum == 0 or dampening != 0):
-            raise ArgumentError(
-                f"nesterov: True given with momentum {momentum!r} and dampening {dampening!r}; "
-                "allowed: a momentum above 0 without dampening"
-            )
-        options = {
-            "momentum": momentum,
-            "nesterov": nesterov,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-        }
-        super().__init__(params, "sgd", lr, options)
-
-
-class Adam(Optimizer):
-    """w -= lr m / (sqrt(s) + eps), with m and s bias-corrected averages of g and g^2.
-
-    lr: number (>= 0) or adapter, 1e-3. weight_decay is added to g.
-    Source: Kingma and Ba, "Adam: A method for stochastic optimization" (arXiv 1412.6980).
-    """
-
-    def __init__(
-        self,
-        params: Params,
-        lr: Rate = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(params, "adam", lr, {"betas": betas, "eps": eps, "weight_decay": weight_decay})
-
-
-class L4Mom(Optimizer):
-    """L4 along the bias-corrected average of the gradient; no rate to set.
-
-    alpha ... lower_bound: see `adapt.L4`. beta: of the average, 0.9. weight_decay is added to g.
-    Source: Rolinek and Martius (arXiv 1802.05074), L4Mom with its constants.
-    """
-
-    def __init__(
-        self,
-        params: Params,
-        alpha: float = 0.15,
-        gamma: float = 0.9,
-        tau: float = 1000.0,
-        gamma0: float = 0.75,
-        eps: float = 1e-12,
-        lower_bound: float = 0.0,
-        beta: float = 0.9,
-        weight_decay: float = 0.0,
-        min_lr: float = 0.0,
-        max_lr: float = math.inf,
-    ) -> None:
-        rate = L4(alpha, gamma, tau, gamma0, eps, lower_bound, min_lr=min_lr, max_lr=max_lr)
-        super().__init__(params, "ema", rate, {"beta": beta, "weight_decay": weight_decay})
-
-
-class L4Adam(Optimizer):
-    """L4 along Adam's direction; no rate to set.
-
-    alpha ... lower_bound: see `adapt.L4`. betas (0.9, 0.999). adam_eps: 1e-4, outside the root, far
-    above Adam's own. weight_decay is added to g.
-    Source: Rolinek and Martius (arXiv 1802.05074), L4Adam with its constants.
-    """
-
-    def __init__(
-        self,
-        params: Params,
-        alpha: float = 0.15,
-        gamma: float = 0.9,
-        tau: float = 1000.0,
-        gamma0: float = 0.75,
-        eps: float = 1e-12,
-        lower_bound: float = 0.0,
-        betas: tuple[float, float] = (0.9, 0.999),
-        adam_eps: float = 1e-4,
-        weight_decay: float = 0.0,
-        min_lr: float = 0.0,
-        max_lr: float = math.inf,
-    ) -> None:
-        rate = L4(alpha, gamma, tau, gamma0, eps, lower_bound, min_lr=min_lr, max_lr=max_lr)
-        super().__init__(
-            params, "adam", rate, {"betas": betas, "eps": adam_eps, "weight_decay": weight_decay}
-        )

@@ -1,0 +1,46 @@
+import Kernels
+
+/// Hypergradient descent on the rate (Baydin et al. 2018): h = <g, d'> is minus the derivative of the loss by the rate
+/// of the step before, with d' that step's direction and the coupled decay in g.
+///
+///     additive        rate <- rate + meta_lr h
+///     multiplicative  rate <- rate (1 + meta_lr h / (|g| |d'|))
+///
+/// before the step. Rates may become negative, as in the authors' logs, unless min_lr is set. One rate for all tensors
+/// by default: the paper's, where the authors' Adam changes a shared rate tensor by tensor.
+public struct HD: RateMachine {
+  public static let card = Card(
+    "hd", title: "HD", paper: "Baydin et al. 2018, arXiv 1703.04782", cost: "one inner product, one vector",
+    arguments: [
+      .init("initial", 0.01, .finite, "the first rate"),
+      .init("meta_lr", 1e-4, .notNegative, "the learning rate of the learning rate"),
+      .init("multiplicative", 0, .flag, "change the rate in proportion to itself"),
+    ])
+  public static let usesPrevious = true
+  public static let lowestRate = -Double.infinity
+
+  private let meta: Double
+  private let multiplicative: Bool
+  private let limits: RateLimits
+  private var rate: Double
+
+  public init(_ settings: Settings, limits: RateLimits) throws {
+    meta = settings["meta_lr"]
+    multiplicative = settings["multiplicative"] != 0
+    rate = limits.clamp(settings["initial"])
+    self.limits = limits
+  }
+
+  public mutating func decide(_ step: StepView) -> Decision {
+    if let previous = step.previous {
+      let h = previous.decayedDirectionDot
+      let lengths = (previous.decayedGradientNorm2 * previous.directionNorm2).squareRoot()
+      let changed = multiplicative ? rate * (1 + meta * h / lengths) : rate + meta * h
+      if changed.isFinite { rate = limits.clamp(changed) }
+    }
+    return .take(rate)
+  }
+
+  public var state: [(name: String, value: Double)] { [("rate", rate)] }
+  public mutating func restore(_ state: [String: Double]) { rate = state["rate"] ?? rate }
+}

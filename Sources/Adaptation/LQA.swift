@@ -1,0 +1,47 @@
+import Kernels
+
+/// LQA: the minimiser of the parabola through the losses at -a, 0 and a along the direction (Zhu et al. 2021):
+///
+///     rate = a/2 (L(-a) - L(a)) / (L(-a) + L(a) - 2 L(0)),  L(a) = L(theta - a d)
+///
+/// The QLABGrad paper's table prints a sum where this product belongs. Where the denominator is not positive, not
+/// finite or drowned by rounding, the rate before is kept (the trial rate at first).
+public struct LQA: RateMachine {
+  public static let card = Card(
+    "lqa", title: "LQA", paper: "Zhu et al. 2021; QLABGrad, Table 1", cost: "two more forward passes",
+    arguments: [.init("trial", 0.1, .positive, "the trial rate")])
+  public static let probes = true
+  public static let needsLoss = true
+
+  private static let roundingErrors = 8.0
+
+  private let trial: Double
+  private let limits: RateLimits
+  private var rate: Double
+  /// The loss at theta - trial d, between the two probes of a step.
+  private var ahead: Double?
+
+  public init(_ settings: Settings, limits: RateLimits) throws {
+    trial = settings["trial"]
+    rate = limits.clamp(trial)
+    self.limits = limits
+  }
+
+  public mutating func decide(_ step: StepView) -> Decision {
+    guard let probe = step.probe else { return .probe(at: trial) }
+    guard let ahead else {
+      self.ahead = probe.loss
+      return .probe(at: -trial)
+    }
+    self.ahead = nil
+    let behind = probe.loss
+    let denominator = behind + ahead - 2 * step.loss
+    let resolution = LQA.roundingErrors * step.precision * max(abs(step.loss), abs(ahead), abs(behind))
+    let best = trial / 2 * (behind - ahead) / denominator
+    if denominator > resolution, best.isFinite { rate = limits.clamp(best) }
+    return .take(rate)
+  }
+
+  public var state: [(name: String, value: Double)] { [("rate", rate)] }
+  public mutating func restore(_ state: [String: Double]) { rate = state["rate"] ?? rate }
+}

@@ -1,0 +1,30 @@
+import Kernels
+
+/// Exact line curvature: rate = <g, d> / d'Hd, the minimiser of the loss's second-order expansion along the direction,
+/// with d'Hd from one Hessian-vector product. QLABGrad's probe estimates the same number. Where the curvature is
+/// not positive, or the quotient not finite, the rate before is kept (`initial` at first); a direction of ascent gives
+/// a negative rate, which min_lr bounds.
+public struct Newton: RateMachine {
+  public static let card = Card(
+    "newton", title: "Newton", paper: "exact line curvature", cost: "one Hessian-vector product",
+    arguments: [.init("initial", 0.01, .positive, "the rate until a curvature is positive")])
+  public static let probes = true
+
+  private let limits: RateLimits
+  private var rate: Double
+
+  public init(_ settings: Settings, limits: RateLimits) throws {
+    rate = limits.clamp(settings["initial"])
+    self.limits = limits
+  }
+
+  public mutating func decide(_ step: StepView) -> Decision {
+    guard let curvature = step.curvature else { return .measureCurvature }
+    let best = step.slope / curvature
+    if curvature > 0, best.isFinite { rate = limits.clamp(best) }
+    return .take(rate)
+  }
+
+  public var state: [(name: String, value: Double)] { [("rate", rate)] }
+  public mutating func restore(_ state: [String: Double]) { rate = state["rate"] ?? rate }
+}

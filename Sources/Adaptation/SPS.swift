@@ -1,0 +1,50 @@
+import Kernels
+
+/// Stochastic Polyak step size (Loizou et al. 2021): (L - f*) / (c <g, d>), with <g, d> = |g|^2 along the gradient.
+///
+///     max     min(max_lr, (L - f_star) / (c <g, d>))
+///     smooth  min(gamma^(1/N) times the rate before, L / (c <g, d> + 1e-8)), N steps per epoch
+///
+/// The smooth mode starts from a rate of 1 and knows neither f_star nor max_lr, as in the authors' code. Deviations: a
+/// step without slope is skipped and leaves the rate before as it is (there it stores 0, which stays for ever); a loss
+/// below its bound is skipped.
+public struct SPS: RateMachine {
+  public static let card = Card(
+    "sps", title: "SPS", paper: "Loizou et al. 2021, arXiv 2002.10542", cost: "nothing",
+    arguments: [
+      .init("c", 0.5, .positive, "the fraction of the gap that a step aims at is 1/c"),
+      .init("f_star", 0, .finite, "the lowest value of a batch's loss"),
+      .init("smooth", 1, .flag, "bound the growth from step to step instead of the rate"),
+      .init("gamma", 2, .from(1, below: .infinity), "largest growth per epoch in the smooth mode"),
+    ])
+  public static let needsLoss = true
+  public static let usesEpoch = true
+
+  private let c, fStar, gamma: Double
+  private let smooth: Bool
+  private let limits: RateLimits
+  private var rate = 1.0
+
+  public init(_ settings: Settings, limits: RateLimits) throws {
+    c = settings["c"]
+    fStar = settings["f_star"]
+    smooth = settings["smooth"] != 0
+    gamma = settings["gamma"]
+    self.limits = limits
+  }
+
+  public mutating func decide(_ step: StepView) -> Decision {
+    guard step.slope > 0, step.slope.squareRoot() >= 1e-8 else { return .stay }
+    if smooth {
+      guard step.loss >= 0 else { return .stay }
+      rate = min(power(gamma, 1 / step.stepsPerEpoch) * rate, step.loss / (c * step.slope + 1e-8))
+      return .take(max(rate, limits.low))
+    }
+    guard step.loss >= fStar else { return .stay }
+    rate = (step.loss - fStar) / (c * step.slope + 1e-8)
+    return .take(limits.clamp(rate))
+  }
+
+  public var state: [(name: String, value: Double)] { [("rate", rate)] }
+  public mutating func restore(_ state: [String: Double]) { rate = state["rate"] ?? rate }
+}

@@ -1,0 +1,19 @@
+import XCTest
+
+@testable import Kernels
+
+final class FailureTests: XCTestCase {
+  func testAFailureIsItsMessage() {
+    let failures = [Failure.value("v"), .shape("s"), .type("t"), Failure(.recording, "r")]
+    XCTAssertEqual(failures.map(\.kind), [.value, .shape, .type, .recording])
+    XCTAssertEqual(failures.map { "\($0)" }, ["v", "s", "t", "r"])
+    XCTAssertEqual(failures.map(\.message), failures.map(\.description))
+  }
+
+  /// 0 is success across the ABI.
+  func testStatusCodes() {
+    XCTAssertEqual((1...7).map { Failure.Kind(rawValue: $0) != nil }, [Bool](repeating: true, count: 7))
+    XCTAssertNil(Failure.Kind(rawValue: 0))
+    XCTAssertNil(Failure.Kind(rawValue: 8))
+  }
+}

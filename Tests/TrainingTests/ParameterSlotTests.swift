@@ -1,0 +1,90 @@
+import Autodiff
+import Kernels
+import Optimization
+import XCTest
+
+@testable import Training
+
+final class ParameterSlotTests: XCTestCase {
+  private func slot(
+    _ x: [Double], _ direction: String, _ arguments: [String: Double] = [:], _ dtype: DType = .float64
+  ) throws -> (ParameterSlot, any Direction) {
+    let type = try DirectionCatalogue.find(direction)
+    let made = try type.init(type.card.read(Attributes(direction, numbers: arguments)))
+    let tensor = Tensor([x.count], x, dtype, requiresGrad: true)
+    tensor.grad = Tensor([x.count], x.map { 2 * $0 }, dtype)
+    return (ParameterSlot(tensor, "w", 0, made), made)
+  }
+
+  /// Displacements start from where the parameter was, and leave no trace.
+  func testDisplacements() throws {
+    let x = [1.0, -2, 1.0 / 3]
+    let (slot, direction) = try slot(x, "sgd")
+    let bytes = slot.tensor.bytes
+    let sums = slot.prepare(direction.hyper(1), revocable: true)
+    XCTAssertEqual(sums.slope, 4 * dot(x, x), accuracy: 1e-14)
+    for length in [0.25, 1e6, -3] {
+      slot.displace(by: length)
+      for (got, x) in zip(slot.tensor.values, x) { XCTAssertEqual(got, x - length * 2 * x, accuracy: 1e-9) }
+    }
+    slot.restore()
+    XCTAssertEqual(slot.tensor.bytes, bytes)
+    slot.restore()
+    XCTAssertEqual(slot.tensor.bytes, bytes)
+    slot.displace(by: 0.5)
+    slot.commit(rate: 0.25, revocable: true)
+    XCTAssertEqual(slot.tensor.values, x.map { $0 - 0.5 * $0 })
+    XCTAssertEqual(slot.rate, 0.25)
+    XCTAssertEqual(slot.steps, 1)
+  }
+
+  /// A revocable step keeps the old state until it is done; without a rate the parameter stays and the state moves on.
+  func testRevocableState() throws {
+    let (slot, direction) = try slot([1, 2], "sgd", ["momentum": 0.5])
+    func momentum() -> [Double] {
+      (0..<2).map { slot.state[0].pointer.load(fromByteOffset: 8 * $0, as: Double.self) }
+    }
+    _ = slot.prepare(direction.hyper(1), revocable: true)
+    XCTAssertEqual(momentum(), [0, 0])
+    slot.commit(rate: nil, revocable: true)
+    XCTAssertEqual(momentum(), [2, 4])
+    XCTAssertEqual(slot.tensor.values, [1, 2])
+    _ = slot.prepare(direction.hyper(2), revocable: false)
+    XCTAssertEqual(momentum(), [3, 6])
+    slot.commit(rate: 0.5, revocable: false)
+    XCTAssertEqual(slot.tensor.values, [-0.5, -1])
+    XCTAssertEqual(slot.steps, 2)
+    slot.resetState()
+    XCTAssertEqual(momentum(), [0, 0])
+    XCTAssertEqual(slot.steps, 0)
+  }
+
+  func testTheStepInOnePass() throws {
+    for dtype in [DType.float32, .float64] {
+      let (slot, direction) = try slot([1, -4, 0.5], "sgd", [:], dtype)
+      slot.step(direction.hyper(1), rate: 0.25)
+      XCTAssertEqual(slot.tensor.values, [0.5, -2, 0.25])
+      XCTAssertEqual(slot.steps, 1)
+      XCTAssertEqual(slot.rate, 0.25)
+    }
+  }
+
+  func testStateBeginsAsTheDirectionSays() throws {
+    let (slot, _) = try slot([1, 2], "adagrad", ["initial_accumulator_value": 0.75])
+    func sums() -> [Double] { (0..<2).map { slot.state[0].pointer.load(fromByteOffset: 8 * $0, as: Double.self) } }
+    XCTAssertEqual(sums(), [0.75, 0.75])
+    slot.state[0].zero()
+    slot.resetState()
+    XCTAssertEqual(sums(), [0.75, 0.75])
+  }
+
+  func testWindowsRememberTheGradientBefore() {
+    let vectors = WindowVectors()
+    let (a, b) = (Tensor([3], [1, 2, 3]), Tensor([3], [-1, 0.5, 2]))
+    let first = vectors.roll(Double.self, gradient: a.storage, count: 3)
+    XCTAssertEqual([first.dot, first.norm2], [0, 14])
+    a.storage.zero()
+    let second = vectors.roll(Double.self, gradient: b.storage, count: 3)
+    XCTAssertEqual([second.dot, second.norm2], [6, 5.25])
+  }
+}

@@ -1,0 +1,110 @@
+import Adaptation
+import Autodiff
+import Kernels
+import XCTest
+
+@testable import Training
+
+extension Tensor {
+  convenience init(
+    _ shape: [Int], _ values: [Double], _ dtype: DType = .float64, requiresGrad: Bool = false
+  ) {
+    self.init(shape: shape, dtype: dtype, requiresGrad: requiresGrad)
+    precondition(values.count == count)
+    castElements(.float64, values, dtype, pointer, count)
+  }
+
+  var values: [Double] {
+    var result = [Double](repeating: 0, count: count)
+    castElements(dtype, pointer, .float64, &result, count)
+    return result
+  }
+
+  var bytes: [UInt8] { (0..<byteCount).map { pointer.load(fromByteOffset: $0, as: UInt8.self) } }
+}
+
+func dot(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+
+/// f = sum of h x^2 / 2 over two tensors, with loss and gradients written out.
+final class Quadratic {
+  let curvatures = [[1.0, 4.0, 10.0], [2.0, 0.5]]
+  let tensors: [Tensor]
+  let names = ["a", "b"]
+
+  init(_ dtype: DType = .float64, scaledBy factor: Double = 1) {
+    tensors = [[1.0, -2.0, 0.5], [-1.5, 3.0]].map { x in
+      Tensor([x.count], x.map { factor * $0 }, dtype, requiresGrad: true)
+    }
+  }
+
+  var values: [[Double]] { tensors.map(\.values) }
+  var bytes: [[UInt8]] { tensors.map(\.bytes) }
+
+  static func loss(_ h: [[Double]], _ x: [[Double]]) -> Double {
+    var total = 0.0
+    for (h, x) in zip(h, x) { for (h, x) in zip(h, x) { total += 0.5 * h * x * x } }
+    return total
+  }
+
+  var loss: Double { Self.loss(curvatures, values) }
+  var gradients: [[Double]] { zip(curvatures, values).map { zip($0, $1).map(*) } }
+
+  func fillGradients() {
+    for (tensor, g) in zip(tensors, gradients) { tensor.grad = Tensor([g.count], g, tensor.dtype) }
+  }
+
+  /// A whole step: every request is answered.
+  @discardableResult
+  func step(_ optimizer: Optimizer) throws -> Optimizer.Request {
+    fillGradients()
+    var request = try optimizer.begin(loss: loss, mayProbe: true)
+    while request.kind != .done {
+      if request.kind == .gradient { fillGradients() }
+      request = try optimizer.answer(loss: loss)
+    }
+    return request
+  }
+}
+
+/// Arguments that a method cannot do without.
+func required(_ card: Card) -> [String: Double] {
+  let known = ["rate": 0.05, "meta_lr": 1e-4]
+  return card.arguments.reduce(into: [:]) { values, argument in
+    if argument.default == nil { values[argument.name] = known[argument.name] ?? 1 }
+  }
+}
+
+func makeOptimizer(
+  _ direction: String = "sgd", _ directionArguments: [String: Double] = [:], rate: String = "constant",
+  _ rateArguments: [String: Double] = [:]
+) throws -> Optimizer {
+  var arguments = required(try RateCatalogue.find(rate).card)
+  arguments.merge(rateArguments) { $1 }
+  return try Optimizer(
+    direction: direction, Attributes(direction, numbers: directionArguments), rate: rate,
+    Attributes(rate, numbers: arguments))
+}
+
+func makeOptimizer(
+  for problem: Quadratic, _ direction: String = "sgd", _ directionArguments: [String: Double] = [:],
+  rate: String = "constant", _ rateArguments: [String: Double] = [:]
+) throws -> Optimizer {
+  let optimizer = try makeOptimizer(direction, directionArguments, rate: rate, rateArguments)
+  try optimizer.addGroup(problem.tensors, names: problem.names, Attributes("group"))
+  return optimizer
+}
+
+extension Optimizer {
+  /// Names and bytes of all that a resumed run needs.
+  var stateBytes: [String: [UInt8]] { Dictionary(uniqueKeysWithValues: state.map { ($0.name, $0.value.bytes) }) }
+}
+
+func expectFailure<R>(
+  _ kind: Failure.Kind, _ parts: [String], file: StaticString = #filePath, line: UInt = #line,
+  _ body: () throws -> R
+) {
+  XCTAssertThrowsError(try body(), file: file, line: line) { error in
+    XCTAssertEqual((error as? Failure)?.kind, kind, "\(error)", file: file, line: line)
+    for part in parts { XCTAssertTrue("\(error)".contains(part), "\(error)", file: file, line: line) }
+  }
+}

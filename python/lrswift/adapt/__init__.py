@@ -1,0 +1,40 @@
+"""Rates that choose themselves: descriptions of the native rate adapters, for `lr=` of any optimizer.
+
+    optimizer = lr.optim.SGD(model.parameters(), lr=lr.adapt.QLABGrad(trial=0.1), momentum=0.9)
+
+A description holds a name and its arguments; types are checked at once, bounds by the native card when
+an optimizer is made of it. Every adapter also takes `min_lr` (default 0) and `max_lr` (default inf),
+between which each rate is clamped. One optimizer may be made from a description or many.
+"""
+
+from ._base import Adapter, check_number
+from ._named import named
+from .barzilai_borwein import BarzilaiBorwein
+from .distance import DoG, DoWG
+from .hypergradient import HD
+from .l4 import L4
+from .line_search import SLS
+from .polyak import SPS
+from .quadratic import LQA, Newton, QLABGrad, find_trial_rate
+from .search import SBFSearch
+from .tlr import TLR, NaiveTLR
+
+__all__ = [
+    "HD",
+    "L4",
+    "LQA",
+    "SLS",
+    "SPS",
+    "TLR",
+    "Adapter",
+    "BarzilaiBorwein",
+    "DoG",
+    "DoWG",
+    "NaiveTLR",
+    "Newton",
+    "QLABGrad",
+    "SBFSearch",
+    "check_number",
+    "find_trial_rate",
+    "named",
+]

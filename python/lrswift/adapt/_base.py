@@ -1,0 +1,68 @@
+"""What all descriptions of rate adapters share."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import Any, ClassVar
+
+from ..errors import ArgumentError, DTypeError
+
+# the core spells out what the papers abbreviate
+_SPELLED = {"eps": "epsilon"}
+
+
+def check_number(value: Any, name: str, *, infinite: bool = False) -> float:
+    """`value` as a float. DTypeError for no number, ArgumentError for nan (and inf unless `infinite`)."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise DTypeError(f"{name}: got {value!r} ({type(value).__name__}); allowed: a number")
+    if math.isnan(value) or (math.isinf(value) and not infinite):
+        raise ArgumentError(f"{name}: got {value!r}; allowed: a finite number")
+    return float(value)
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What all rate adapters share."""
+
+    rate: ClassVar[str]
+    texts: ClassVar[dict[str, tuple[str, ...]]] = {}
+
+    _: KW_ONLY
+    min_lr: float = 0.0
+    max_lr: float = math.inf
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            where = f"{type(self).__name__}: {f.name}"
+            if f.name in self.texts:
+                if value not in self.texts[f.name]:
+                    raise ArgumentError(f"{where}: got {value!r}; allowed: {', '.join(self.texts[f.name])}")
+            elif isinstance(f.default, bool):
+                if not isinstance(value, bool):
+                    raise DTypeError(f"{where}: got {value!r}; allowed: True, False")
+            elif not (value is None and f.default is None):
+                check_number(value, where, infinite=f.name.startswith("max_") or f.name == "min_lr")
+        if self.min_lr > self.max_lr:
+            raise ArgumentError(
+                f"{type(self).__name__}: min_lr: got {self.min_lr}; allowed: at most max_lr, {self.max_lr}"
+            )
+
+    @property
+    def core_name(self) -> str:
+        """What the core calls this method."""
+        return self.rate
+
+    def attributes(self) -> dict[str, Any]:
+        """The arguments as the core names them; what is None or infinite is left out."""
+        values = {_SPELLED.get(f.name, f.name): getattr(self, f.name) for f in fields(self)}
+        return {key: value for key, value in values.items() if value is not None and value != math.inf}
+
+
+def check_epoch(adapter: Adapter, steps_per_epoch: int | None) -> None:
+    """Raises ArgumentError for an epoch without steps."""
+    if steps_per_epoch is not None and steps_per_epoch < 1:
+        name = type(adapter).__name__
+        raise ArgumentError(f"{name}: steps_per_epoch: got {steps_per_epoch!r}; allowed: at least 1")

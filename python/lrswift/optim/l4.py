@@ -1,0 +1,73 @@
+"""The L4 paper's pairs."""
+
+from __future__ import annotations
+
+import math
+
+from ..adapt import L4
+from ._base import Optimizer, Params
+
+
+class L4Mom(Optimizer):
+    """L4 along the bias-corrected average of the gradient; no rate to set.
+
+    alpha ... lower_bound: see `adapt.L4`. beta: of the average, 0.9. weight_decay is added to g.
+    Source: Rolinek and Martius (arXiv 1802.05074), L4Mom with its constants.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        alpha: float = 0.15,
+        gamma: float = 0.9,
+        tau: float = 1000.0,
+        gamma0: float = 0.75,
+        eps: float = 1e-12,
+        lower_bound: float = 0.0,
+        beta: float = 0.9,
+        weight_decay: float = 0.0,
+        min_lr: float = 0.0,
+        max_lr: float = math.inf,
+        clip_value: float = math.inf,
+        clip_norm: float = math.inf,
+    ) -> None:
+        rate = L4(alpha, gamma, tau, gamma0, eps, lower_bound, min_lr=min_lr, max_lr=max_lr)
+        super().__init__(
+            params, "ema", rate, {"beta": beta, "weight_decay": weight_decay}, clip_value, clip_norm
+        )
+
+
+class L4Adam(Optimizer):
+    """L4 along Adam's direction; no rate to set.
+
+    alpha ... lower_bound: see `adapt.L4`. betas (0.9, 0.999). adam_eps: 1e-4, outside the root, far
+    above Adam's own. weight_decay is added to g.
+    Source: Rolinek and Martius (arXiv 1802.05074), L4Adam with its constants.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        alpha: float = 0.15,
+        gamma: float = 0.9,
+        tau: float = 1000.0,
+        gamma0: float = 0.75,
+        eps: float = 1e-12,
+        lower_bound: float = 0.0,
+        betas: tuple[float, float] = (0.9, 0.999),
+        adam_eps: float = 1e-4,
+        weight_decay: float = 0.0,
+        min_lr: float = 0.0,
+        max_lr: float = math.inf,
+        clip_value: float = math.inf,
+        clip_norm: float = math.inf,
+    ) -> None:
+        rate = L4(alpha, gamma, tau, gamma0, eps, lower_bound, min_lr=min_lr, max_lr=max_lr)
+        super().__init__(
+            params,
+            "adam",
+            rate,
+            {"betas": betas, "eps": adam_eps, "weight_decay": weight_decay},
+            clip_value,
+            clip_norm,
+        )

@@ -1,0 +1,40 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+import math
+
+from ..errors import ArgumentError
+from ._base import Optimizer, Params, Rate
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: v = momentum v + (1 - dampening)(g + weight_decay w); w -= lr v.
+
+    The first v is g itself; nesterov: w -= lr (g + momentum v). Conventions are PyTorch's.
+    lr: number (>= 0) or adapter, 0.01. 0 <= momentum, weight_decay.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: Rate = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        clip_value: float = math.inf,
+        clip_norm: float = math.inf,
+    ) -> None:
+        if nesterov and (momentum == 0 or dampening != 0):
+            raise ArgumentError(
+                f"nesterov: True given with momentum {momentum!r} and dampening {dampening!r}; "
+                "allowed: a momentum above 0 without dampening"
+            )
+        options = {
+            "momentum": momentum,
+            "nesterov": nesterov,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+        }
+        super().__init__(params, "sgd", lr, options, clip_value, clip_norm)
