@@ -32,7 +32,8 @@ public struct DoG: RateMachine {
     let first = weighted ? initial : initial * (1 + step.start2.squareRoot())
     distance = max(distance, first, step.travelled2.squareRoot())
     sum += (weighted ? distance * distance : 1) * step.gradientNorm2
-    let rate = weighted ? distance * distance / (sum.squareRoot() + 1e-4) : distance / (sum + 1e-8).squareRoot()
+    let rate =
+      weighted ? distance * distance / (sum.squareRoot() + 1e-4) : distance / (sum + 1e-8).squareRoot()
     return .take(limits.clamp(rate))
   }
 

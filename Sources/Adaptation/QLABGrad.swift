@@ -8,8 +8,11 @@ import Kernels
 /// The trial rate is found by FindPLR (doubling while the bracket is negative, then halving while the loss rises), at
 /// the start and again every `refind_every` steps, from the current trial rate.
 /// Deviations: a probe that is not finite counts as +infinity in FindPLR, and elsewhere halves the trial rate for good
-/// and is repeated; both loops are capped. A bracket within a few rounding errors of the two losses says nothing of the
-/// curvature and counts as not positive: in float32 a trial rate of 1e-4 would otherwise divide by noise. The paper's claim rate <= a (Lemma 2) does not hold and is not enforced.
+/// and is repeated; both loops are capped. A bracket within a few rounding errors of the two losses says nothing of
+/// the curvature and counts as not positive: in float32 a trial rate of 1e-4 would otherwise divide by noise. A rate
+/// beyond four trial rates is an extrapolation: it is halved until the loss there has fallen by half of what the
+/// parabola promises, or it is within four trial rates. The paper's claim that rates stay below the trial rate
+/// (Lemma 2) does not hold and is not enforced.
 public struct QLABGrad: RateMachine {
   public static let card = Card(
     "qlabgrad", title: "QLABGrad", paper: "QLABGrad, eq. 10 and FindPLR", cost: "one more forward pass",
@@ -27,10 +30,13 @@ public struct QLABGrad: RateMachine {
     case doubling
     case halving
     case measuring
+    case checking
   }
 
   private static let searchLimit = 64
   private static let roundingErrors = 8.0
+  private static let trusted = 4.0
+  private static let leastDecrease = 0.25
 
   private let findTrial: Bool
   private let every: Int
@@ -40,6 +46,7 @@ public struct QLABGrad: RateMachine {
   private var steps = 0
   private var phase = Phase.idle
   private var tries = 0
+  private var candidate = 0.0
 
   public init(_ settings: Settings, limits: RateLimits) throws {
     trial = settings["trial"]
@@ -66,10 +73,30 @@ public struct QLABGrad: RateMachine {
       phase = .measuring
       tries = 0
     }
-    if !loss.isFinite, tries < QLABGrad.searchLimit { return retry(trial / 2) }
+    if phase == .checking {
+      let falls = loss <= step.loss - QLABGrad.leastDecrease * candidate * step.slope
+      return falls ? finish(candidate) : extrapolate(to: candidate / 2)
+    }
+    if !loss.isFinite {
+      if tries < QLABGrad.searchLimit { return retry(trial / 2) }
+      phase = .idle
+      return .stay
+    }
+    return extrapolate(to: rate(step, loss))
+  }
+
+  /// Takes a rate near the trial rate at once; one far beyond it only if the loss there has fallen.
+  private mutating func extrapolate(to rate: Double) -> Decision {
+    guard rate > QLABGrad.trusted * trial else { return finish(rate) }
+    phase = .checking
+    candidate = rate
+    return .probe(at: rate)
+  }
+
+  private mutating func finish(_ rate: Double) -> Decision {
     phase = .idle
     steps += 1
-    return loss.isFinite ? .take(limits.clamp(rate(step, loss))) : .stay
+    return .take(limits.clamp(rate))
   }
 
   private mutating func retry(_ length: Double) -> Decision {

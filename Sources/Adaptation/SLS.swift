@@ -8,7 +8,8 @@ import Kernels
 /// (|g| below 1e-8) moves nothing but keeps the grown length. A loss that is not finite fails the condition.
 public struct SLS: RateMachine {
   public static let card = Card(
-    "sls", title: "SLS", paper: "Vaswani et al. 2019, arXiv 1905.09997", cost: "one more forward pass per trial",
+    "sls", title: "SLS", paper: "Vaswani et al. 2019, arXiv 1905.09997",
+    cost: "one more forward pass per trial",
     arguments: [
       .init("initial", 1, .positive, "the first length"),
       .init("c", 0.1, .between(0, 1), "fraction of the linear decrease that is asked for"),

@@ -5,7 +5,7 @@ import Kernels
 ///     max     min(max_lr, (L - f_star) / (c <g, d>))
 ///     smooth  min(gamma^(1/N) times the rate before, L / (c <g, d> + 1e-8)), N steps per epoch
 ///
-/// The smooth mode starts from a rate of 1 and knows neither f_star nor max_lr, as in the authors' code. Deviations: a
+/// The smooth mode starts from a rate of 1 and does not know f_star, as in the authors' code. Deviations: a
 /// step without slope is skipped and leaves the rate before as it is (there it stores 0, which stays for ever); a loss
 /// below its bound is skipped.
 public struct SPS: RateMachine {
@@ -38,7 +38,7 @@ public struct SPS: RateMachine {
     if smooth {
       guard step.loss >= 0 else { return .stay }
       rate = min(power(gamma, 1 / step.stepsPerEpoch) * rate, step.loss / (c * step.slope + 1e-8))
-      return .take(max(rate, limits.low))
+      return .take(limits.clamp(rate))
     }
     guard step.loss >= fStar else { return .stay }
     rate = (step.loss - fStar) / (c * step.slope + 1e-8)

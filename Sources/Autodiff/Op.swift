@@ -51,7 +51,7 @@ final class RandomStream {
   init() {
     seed = Context.seed
     stream = Context.stream
-    Context.stream += 1
+    Context.stream &+= 1
   }
 }
 

@@ -31,9 +31,9 @@ public final class Program: @unchecked Sendable {
     leaves = loss.requiresGrad ? graph.leaves : []
     leafGradients = leaves.map { Tensor(shape: $0.shape, dtype: $0.dtype) }
     random = recorder.steps.compactMap { step in
-      step.op.random.map { ($0, $0.stream - recorder.firstStream) }
+      step.op.random.map { ($0, $0.stream &- recorder.firstStream) }
     }
-    streamCount = Context.stream - recorder.firstStream
+    streamCount = Context.stream &- recorder.firstStream
     planGradients()
   }
 
@@ -70,9 +70,9 @@ public final class Program: @unchecked Sendable {
       let first = Context.stream
       for (source, offset) in random {
         source.seed = Context.seed
-        source.stream = first + offset
+        source.stream = first &+ offset
       }
-      Context.stream = first + streamCount
+      Context.stream = first &+ streamCount
     }
     for step in steps where !(probe && step.op.isEffect) { try step.op.forward(step.inputs, step.output) }
     return loss.scalarValue

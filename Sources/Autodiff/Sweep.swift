@@ -44,13 +44,13 @@ public struct Graph {
   }
 
   /// Leaves the tangent of the gradient on every leaf, after `pull(keep: true)` and `push`.
-  func pullTangents(_ count: Int) {
+  func pullTangents(_ count: Int, keeping kept: Set<ObjectIdentifier> = []) {
     for node in nodes.reversed() {
       guard node.gradient.ready else { continue }
       for (i, input) in node.inputs.enumerated() where input.requiresGrad {
         node.op!.pullTangent(node.inputs, node, i, count)
       }
-      node.gradientTangent.clear()
+      if !kept.contains(ObjectIdentifier(node)) { node.gradientTangent.clear() }
     }
   }
 
@@ -103,6 +103,7 @@ public enum Derivatives {
   /// J times stacked tangents: `tangents[i]` is [K, shape of inputs[i]], the result [K, shape of output].
   public static func jvp(_ output: Tensor, _ inputs: [Tensor], _ tangents: [Tensor]) throws -> Tensor {
     let count = try stackCount("jvp", "tangents", inputs, tangents)
+    try checkRoom([count] + output.shape, output.dtype)
     let result = Tensor(zeros: [count] + output.shape, dtype: output.dtype)
     guard output.requiresGrad else { return result }
     let graph = Graph(output)
@@ -125,13 +126,14 @@ public enum Derivatives {
     let count = try stackCount("hvp", "vectors", inputs, vectors)
     let graph = try checkedGraph("hvp", output, nil)
     defer { finish(graph, inputs) }
+    let wanted = Set(inputs.map { ObjectIdentifier($0) })
     let results = inputs.map { Tensor(zeros: [count] + $0.shape, dtype: $0.dtype) }
     graph.pull(seed: nil, keep: true)
     for low in stride(from: 0, to: count, by: tile) {
       let k = min(tile, count - low)
       placeTangents(inputs, vectors, low, k)
       graph.push(k)
-      graph.pullTangents(k)
+      graph.pullTangents(k, keeping: wanted)
       for (input, result) in zip(inputs, results) where input.gradientTangent.ready {
         (result.pointer + low * input.byteCount)
           .copyMemory(from: input.gradientTangent.pointer, byteCount: k * input.byteCount)

@@ -84,7 +84,8 @@ private func example(_ example: Operation.Example) -> String {
 }
 
 private func number(_ x: Double) -> String {
-  x.isFinite ? "\(x)" : x > 0 ? "Infinity" : x < 0 ? "-Infinity" : "NaN"
+  // JSON has no infinity: it is spelled as a text that every language reads as one.
+  x.isFinite ? "\(x)" : x > 0 ? "\"inf\"" : x < 0 ? "\"-inf\"" : "\"nan\""
 }
 
 private func quoted(_ text: String) -> String {

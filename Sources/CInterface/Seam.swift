@@ -42,8 +42,16 @@ func objects<Object: AnyObject>(
   _ handles: UnsafePointer<OpaquePointer?>?, _ count: Int, _ type: Object.Type, _ name: String
 ) throws -> [Object] {
   if count == 0 { return [] }
+  try checkCount(count, name)
   guard let handles else { throw Failure.value("\(name) must not be NULL") }
   return try (0..<count).map { try object(handles[$0], type, "\(name)[\($0)]") }
+}
+
+/// A size_t beyond any list arrives as a negative number.
+func checkCount(_ count: Int, _ name: String) throws {
+  guard count >= 0, count <= Int(Int32.max) else {
+    throw Failure.value("\(name): there cannot be \(count) of them")
+  }
 }
 
 /// An out-pointer, which must be given.
@@ -59,6 +67,7 @@ func text(_ pointer: UnsafePointer<CChar>?, _ name: String) throws -> String {
 
 func attributes(_ owner: String, _ list: UnsafePointer<lrs_attribute>?, _ count: Int) throws -> Attributes {
   var values: [String: Attributes.Value] = [:]
+  try checkCount(count, "attributes")
   if count > 0 && list == nil { throw Failure.value("attributes must not be NULL") }
   for i in 0..<count {
     let attribute = list![i]

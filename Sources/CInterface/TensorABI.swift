@@ -35,7 +35,8 @@ public func lrs_tensor_create(
   succeeds {
     let out = try place(out, "out")
     guard let type = DType(rawValue: dtype) else { throw Failure.type("there is no dtype \(dtype)") }
-    guard rank >= 0, rank <= 16, rank == 0 || shape != nil else {
+    if rank > 0 && shape == nil { throw Failure.value("shape must not be NULL") }
+    guard rank >= 0, rank <= 16 else {
       throw Failure.shape("a tensor has between 0 and 16 axes, got \(rank)")
     }
     let extents = (0..<Int(rank)).map { Int(shape[$0]) }

@@ -32,6 +32,8 @@ private func batches(
   _ seconds: Double
 ) throws -> Batches {
   guard let indices else { throw Failure.value("indices must not be NULL") }
+  try checkCount(steps, "steps")
+  try checkCount(batch, "batch")
   return Batches(
     data: try tensors(data, count, "data"), indices: indices, steps: steps, batch: batch, seconds: seconds)
 }
@@ -182,7 +184,7 @@ public func lrs_optimizer_state(
     let name = try place(name, "name")
     let entries = try object(optimizer, Optimizer.self, "optimizer").state
     (out.pointee, name.pointee) = (nil, nil)
-    guard index < entries.count else { return }
+    guard entries.indices.contains(index) else { return }
     texts.set(entries[index].name)
     name.pointee = texts.get()
     out.pointee = handle(entries[index].value)

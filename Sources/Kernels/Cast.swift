@@ -24,10 +24,10 @@ private func castFrom<A: BinaryFloatingPoint>(
     for i in 0..<n { dst[i] = Double(src[i]) }
   case .int64:
     let dst = dst.assumingMemoryBound(to: Int64.self)
-    for i in 0..<n { dst[i] = saturated(Double(src[i]), -9.223372036854775e18, 9.223372036854774e18) }
+    for i in 0..<n { dst[i] = saturated(Double(src[i])) }
   case .uint8:
     let dst = dst.assumingMemoryBound(to: UInt8.self)
-    for i in 0..<n { dst[i] = UInt8(saturated(Double(src[i]), 0, 255)) }
+    for i in 0..<n { dst[i] = UInt8(min(255, max(0, saturated(Double(src[i]))))) }
   case .bool:
     let dst = dst.assumingMemoryBound(to: UInt8.self)
     for i in 0..<n { dst[i] = src[i] != 0 ? 1 : 0 }
@@ -35,8 +35,9 @@ private func castFrom<A: BinaryFloatingPoint>(
 }
 
 @inline(__always)
-private func saturated(_ x: Double, _ low: Double, _ high: Double) -> Int64 {
-  x.isNaN ? 0 : Int64(min(max(x, low), high))
+private func saturated(_ x: Double) -> Int64 {
+  if x.isNaN { return 0 }
+  return Int64(exactly: x.rounded(.towardZero)) ?? (x < 0 ? .min : .max)
 }
 
 @inline(__always)
@@ -62,18 +63,32 @@ private func castFromInteger<A: BinaryInteger>(
   }
 }
 
-/// out[i] = 1 where a[i] relates to b[i] as `relation` says (NaN relates to nothing, and differs from everything).
+/// out[i] = 1 where a[pa[i]] relates to b[pb[i]] as `relation` says (NaN relates to nothing, and differs from all).
+/// a and b hold float64 or int64.
 public func compareElements(
-  _ relation: String, _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>,
-  _ out: UnsafeMutablePointer<UInt8>,
-  _ n: Int
+  _ relation: String, _ dtype: DType, _ a: UnsafeRawPointer, _ pa: [Int], _ b: UnsafeRawPointer, _ pb: [Int],
+  _ out: UnsafeMutablePointer<UInt8>
+) {
+  if dtype == .int64 {
+    compare(
+      relation, a.assumingMemoryBound(to: Int64.self), pa, b.assumingMemoryBound(to: Int64.self), pb, out)
+  } else {
+    compare(
+      relation, a.assumingMemoryBound(to: Double.self), pa, b.assumingMemoryBound(to: Double.self), pb, out)
+  }
+}
+
+@inline(__always)
+private func compare<T: Comparable>(
+  _ relation: String, _ a: UnsafePointer<T>, _ pa: [Int], _ b: UnsafePointer<T>, _ pb: [Int],
+  _ out: UnsafeMutablePointer<UInt8>
 ) {
   switch relation {
-  case "eq": for i in 0..<n { out[i] = a[i] == b[i] ? 1 : 0 }
-  case "ne": for i in 0..<n { out[i] = a[i] != b[i] ? 1 : 0 }
-  case "lt": for i in 0..<n { out[i] = a[i] < b[i] ? 1 : 0 }
-  case "le": for i in 0..<n { out[i] = a[i] <= b[i] ? 1 : 0 }
-  case "gt": for i in 0..<n { out[i] = a[i] > b[i] ? 1 : 0 }
-  default: for i in 0..<n { out[i] = a[i] >= b[i] ? 1 : 0 }
+  case "eq": for i in pa.indices { out[i] = a[pa[i]] == b[pb[i]] ? 1 : 0 }
+  case "ne": for i in pa.indices { out[i] = a[pa[i]] != b[pb[i]] ? 1 : 0 }
+  case "lt": for i in pa.indices { out[i] = a[pa[i]] < b[pb[i]] ? 1 : 0 }
+  case "le": for i in pa.indices { out[i] = a[pa[i]] <= b[pb[i]] ? 1 : 0 }
+  case "gt": for i in pa.indices { out[i] = a[pa[i]] > b[pb[i]] ? 1 : 0 }
+  default: for i in pa.indices { out[i] = a[pa[i]] >= b[pb[i]] ? 1 : 0 }
   }
 }

@@ -3,9 +3,9 @@ import Kernels
 enum AdadeltaRule: UpdateRule {
   @inline(__always)
   static func direction<L: Lane>(_ g: L, _ s0: inout L, _ s1: inout L, _ h: Hyper<L>) -> (d: L, smoothed: L) {
-    s0 = h.beta2 * s0 + (L(1) - h.beta2) * g * g
+    s0 = h.beta2 * s0 + h.complement2 * g * g
     let d = (s1 + h.epsilon).squareRoot() / (s0 + h.epsilon).squareRoot() * g
-    s1 = h.beta2 * s1 + (L(1) - h.beta2) * d * d
+    s1 = h.beta2 * s1 + h.complement2 * d * d
     return (d, g)
   }
 }

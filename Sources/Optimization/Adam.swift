@@ -3,8 +3,8 @@ import Kernels
 enum AdamRule: UpdateRule {
   @inline(__always)
   static func direction<L: Lane>(_ g: L, _ s0: inout L, _ s1: inout L, _ h: Hyper<L>) -> (d: L, smoothed: L) {
-    s0 = h.beta1 * s0 + (L(1) - h.beta1) * g
-    s1 = h.beta2 * s1 + (L(1) - h.beta2) * g * g
+    s0 = h.beta1 * s0 + h.complement1 * g
+    s1 = h.beta2 * s1 + h.complement2 * g * g
     let average = s0 * h.correction1
     return (average / ((s1 * h.correction2).squareRoot() + h.epsilon), average)
   }

@@ -3,7 +3,7 @@ import Kernels
 enum AverageRule: UpdateRule {
   @inline(__always)
   static func direction<L: Lane>(_ g: L, _ s0: inout L, _ s1: inout L, _ h: Hyper<L>) -> (d: L, smoothed: L) {
-    s0 = h.beta1 * s0 + (L(1) - h.beta1) * g
+    s0 = h.beta1 * s0 + h.complement1 * g
     let d = s0 * h.correction1
     return (d, d)
   }

@@ -3,7 +3,7 @@ import Kernels
 enum RMSpropRule: UpdateRule {
   @inline(__always)
   static func direction<L: Lane>(_ g: L, _ s0: inout L, _ s1: inout L, _ h: Hyper<L>) -> (d: L, smoothed: L) {
-    s0 = h.beta2 * s0 + (L(1) - h.beta2) * g * g
+    s0 = h.beta2 * s0 + h.complement2 * g * g
     return (g / (s0.squareRoot() + h.epsilon), g)
   }
 }
@@ -11,7 +11,7 @@ enum RMSpropRule: UpdateRule {
 enum RMSpropMomentumRule: UpdateRule {
   @inline(__always)
   static func direction<L: Lane>(_ g: L, _ s0: inout L, _ s1: inout L, _ h: Hyper<L>) -> (d: L, smoothed: L) {
-    s0 = h.beta2 * s0 + (L(1) - h.beta2) * g * g
+    s0 = h.beta2 * s0 + h.complement2 * g * g
     s1 = h.momentum * s1 + g / (s0.squareRoot() + h.epsilon)
     return (s1, g)
   }

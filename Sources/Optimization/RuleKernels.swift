@@ -131,9 +131,9 @@ private func ruleDirection<R: UpdateRule, T: Scalar>(
     var b = slots > 1 ? (full ? T.Vector.load(s1 + i) : T.Vector.load(s1 + i, count: n)) : T.Vector(0)
     let raw = full ? T.Vector.load(g + i) : T.Vector.load(g + i, count: n)
     let (d, smoothed) = wholeDirection(R.self, raw, x, &a, &b, h)
-    slope = T.Vector.addProduct(raw, d, slope)
-    smoothedSlope = T.Vector.addProduct(smoothed, d, smoothedSlope)
     if full {
+      slope = T.Vector.addProduct(raw, d, slope)
+      smoothedSlope = T.Vector.addProduct(smoothed, d, smoothedSlope)
       if slots > 0 { a.store(n0 + i) }
       if slots > 1 { b.store(n1 + i) }
       d.store(out + i)
@@ -141,6 +141,14 @@ private func ruleDirection<R: UpdateRule, T: Scalar>(
       if slots > 0 { a.store(n0 + i, count: n) }
       if slots > 1 { b.store(n1 + i, count: n) }
       d.store(out + i, count: n)
+      // What lies beyond the end may be 0/0: only what is there counts.
+      let kept = T.Vector.load(UnsafePointer(out + i), count: n)
+      slope = T.Vector.addProduct(raw, kept, slope)
+      withUnsafeTemporaryAllocation(of: T.self, capacity: width) { room in
+        smoothed.store(room.baseAddress!)
+        let average = T.Vector.load(UnsafePointer(room.baseAddress!), count: n)
+        smoothedSlope = T.Vector.addProduct(average, kept, smoothedSlope)
+      }
     }
     i &+= width
   }

@@ -4,6 +4,8 @@ import Kernels
 public struct Hyper<L: Lane> {
   public var decay, decoupledDecay: L
   public var momentum, gain, beta1, beta2, epsilon: L
+  /// 1 - beta, rounded once: subtracting in single precision would lose five digits of 1 - 0.999.
+  public var complement1, complement2: L
   /// Reciprocals of the bias corrections, and of the total weight of the average that `smoothed` is made from.
   public var correction1, correction2, smoothing: L
 
@@ -15,6 +17,8 @@ public struct Hyper<L: Lane> {
     beta1 = L(h.beta1)
     beta2 = L(h.beta2)
     epsilon = L(h.epsilon)
+    complement1 = L(1 - h.beta1)
+    complement2 = L(1 - h.beta2)
     correction1 = L(h.correction1)
     correction2 = L(h.correction2)
     smoothing = L(h.smoothing)

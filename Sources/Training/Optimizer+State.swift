@@ -56,8 +56,9 @@ extension Optimizer {
       throw Failure.shape(
         "load_state_dict: '\(name)' must be a single number, got shape \(describe(value.shape))")
     }
-    for (name, value) in entries where isCount(name) && wholeNumber(value.scalarValue) == nil {
-      throw Failure.value("load_state_dict: '\(name)' must be a whole number, got \(value.scalarValue)")
+    for (name, value) in entries where isCount(name) && (wholeNumber(value.scalarValue) ?? -1) < 0 {
+      throw Failure.value(
+        "load_state_dict: '\(name)' must be a whole number of at least 0, got \(value.scalarValue)")
     }
     stepCount = wholeNumber(entries["step"]!.scalarValue)!
     skippedSteps = wholeNumber(entries["skipped_steps"]!.scalarValue)!

@@ -15,7 +15,9 @@ extension Optimizer {
   /// Inner products with the gradient and the direction of the step before, which is about to be overwritten.
   func comparePrevious(_ active: [ParameterSlot], _ views: inout [StepView]) {
     for slot in active {
-      guard slot.steps > 0, let direction = slot.direction, let before = slot.previousGradient else { continue }
+      guard slot.steps > 0, let direction = slot.direction, let before = slot.previousGradient else {
+        continue
+      }
       let (g, theta, n) = (slot.tensor.grad!.pointer, slot.tensor.pointer, slot.tensor.count)
       func dot(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer) -> Double { innerProduct(slot.scalar, a, b, n) }
       let decay = hyper(slot).decay

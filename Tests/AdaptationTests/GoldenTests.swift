@@ -11,19 +11,24 @@ final class GoldenTests: XCTestCase {
   private func loss(_ x: [Double]) -> Double { 0.5 * zip(h, x).reduce(0) { $0 + $1.0 * $1.1 * $1.1 } }
   private func gradient(_ x: [Double]) -> [Double] { zip(h, x).map(*) }
   private func dot(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
-  private func moved(_ x: [Double], _ rate: Double, _ d: [Double]) -> [Double] { zip(x, d).map { $0 - rate * $1 } }
+  private func moved(_ x: [Double], _ rate: Double, _ d: [Double]) -> [Double] {
+    zip(x, d).map { $0 - rate * $1 }
+  }
 
   private func machine<M: RateMachine>(_: M.Type, _ arguments: [String: Double] = [:]) throws -> M {
     try M(M.card.read(Attributes(M.card.title, numbers: arguments)), limits: RateLimits())
   }
 
   /// Answers probes until the machine takes a rate.
-  private func rate(_ machine: inout some RateMachine, _ view: StepView, _ x: [Double], _ d: [Double]) -> Double {
+  private func rate(_ machine: inout some RateMachine, _ view: StepView, _ x: [Double], _ d: [Double])
+    -> Double
+  {
     var view = view
     while true {
       switch machine.decide(view) {
       case .take(let rate): return rate
       case .stay: return 0
+      case .measureCurvature: view.curvature = dot(zip(h, d).map(*), d)
       case .probe(let length), .probeGradient(let length):
         let there = moved(x, length, d)
         view.probe = StepView.Probe(length: length, loss: loss(there), slope: dot(gradient(there), d))
@@ -60,7 +65,8 @@ final class GoldenTests: XCTestCase {
     var machine = try machine(TLR.self, ["window_steps": 1])
     var (x, before) = (start, [0.0, 0, 0])
     let wanted: [Int: (rate: Double, loss: Double)] = [
-      0: (0.01, 8.87535), 1: (0.0125, 7.9070226328), 2: (0.015625, 6.8631308295), 5: (0.0305175781, 3.6158809555),
+      0: (0.01, 8.87535), 1: (0.0125, 7.9070226328), 2: (0.015625, 6.8631308295),
+      5: (0.0305175781, 3.6158809555),
       11: (0.1164153218, 0.2096277334),
     ]
     for k in 0...11 {
@@ -127,7 +133,9 @@ final class GoldenTests: XCTestCase {
   func testArgumentsOutsideTheirBoundsAreNamed() throws {
     for type in RateCatalogue.machines {
       for argument in type.card.arguments {
-        var given = ["rate": 0.1, "meta_lr": 0.1].filter { key, _ in type.card.arguments.contains { $0.name == key } }
+        var given = ["rate": 0.1, "meta_lr": 0.1].filter { key, _ in
+          type.card.arguments.contains { $0.name == key }
+        }
         given[argument.name] = .nan
         XCTAssertThrowsError(try type.card.read(Attributes(type.card.title, numbers: given))) { error in
           XCTAssertTrue("\(error)".contains(argument.name), "\(error)")

@@ -17,7 +17,8 @@ final class SBFSearchTests: XCTestCase {
   }
 
   func testASearchThatIsDoneTakesNoMoreSignals() throws {
-    let settings = try SBFSearch.card.read(Attributes("SBFSearch", numbers: ["max_signals": 1, "final_signals": 1]))
+    let settings = try SBFSearch.card.read(
+      Attributes("SBFSearch", numbers: ["max_signals": 1, "final_signals": 1]))
     var search = SBFSearch(settings)
     try search.signal(1)
     try search.signal(1)

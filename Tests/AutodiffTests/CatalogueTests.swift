@@ -25,7 +25,9 @@ final class CatalogueTests: XCTestCase {
           return Array(rest.prefix(n))
         }
         all.append(
-          Case(label: "\(operation.name) example \(i) \(example.shapes)", shapes: example.shapes, values: values) {
+          Case(
+            label: "\(operation.name) example \(i) \(example.shapes)", shapes: example.shapes, values: values
+          ) {
             // Random operations must draw the same numbers at every evaluation.
             Context.stream = 7
             return try apply(operation.name, $0, example.attributes)

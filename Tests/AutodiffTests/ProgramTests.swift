@@ -11,7 +11,9 @@ final class ProgramTests: XCTestCase {
 
   private func labels(_ values: [Int]) -> Tensor {
     let tensor = Tensor(shape: [values.count], dtype: .int64)
-    for (i, v) in values.enumerated() { tensor.pointer.storeBytes(of: Int64(v), toByteOffset: 8 * i, as: Int64.self) }
+    for (i, v) in values.enumerated() {
+      tensor.pointer.storeBytes(of: Int64(v), toByteOffset: 8 * i, as: Int64.self)
+    }
     return tensor
   }
 

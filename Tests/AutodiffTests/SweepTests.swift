@@ -149,7 +149,9 @@ final class SweepTests: XCTestCase {
     let loss = try apply("sum", [y])
     let v = Tensor([1, 2], [1, 1])
     let constant = Tensor([], [1])
-    expectFailure(.value, ["backward", "requires_grad=True"]) { try Derivatives.backward(constant, seed: nil) }
+    expectFailure(.value, ["backward", "requires_grad=True"]) {
+      try Derivatives.backward(constant, seed: nil)
+    }
     expectFailure(.shape, ["backward", "scalar", "(2,)"]) { try Derivatives.backward(y, seed: nil) }
     expectFailure(.shape, ["grad", "seed", "(2,)", "(1, 2)"]) { try Derivatives.gradients(y, seed: v, [x]) }
     expectFailure(.shape, ["seed", "float64", "float32"]) {

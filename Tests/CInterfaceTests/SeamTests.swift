@@ -21,7 +21,7 @@ final class SeamTests: XCTestCase {
     var out: Handle?
     var request = lrs_request()
     var description = lrs_description()
-    var (done, number, name) = (0, 0.0, UnsafePointer<CChar>?.none)
+    var (done, number, second, name) = (0, 0.0, 0.0, UnsafePointer<CChar>?.none)
     var data: UnsafeMutableRawPointer?
     let none: [Handle?] = [nil]
     let one: [Handle?] = [tensor]
@@ -37,8 +37,10 @@ final class SeamTests: XCTestCase {
       ("set_requires_grad", { lrs_tensor_set_requires_grad(nil, true) }),
       ("get_grad", { lrs_tensor_get_grad(nil, t) }), ("get_grad", { lrs_tensor_get_grad(&out, nil) }),
       ("set_grad", { lrs_tensor_set_grad(nil, nil) }),
-      ("apply", { lrs_apply(nil, "exp", one, 1, nil, 0) }), ("apply", { lrs_apply(&out, nil, one, 1, nil, 0) }),
-      ("apply", { lrs_apply(&out, "exp", nil, 1, nil, 0) }), ("apply", { lrs_apply(&out, "exp", none, 1, nil, 0) }),
+      ("apply", { lrs_apply(nil, "exp", one, 1, nil, 0) }),
+      ("apply", { lrs_apply(&out, nil, one, 1, nil, 0) }),
+      ("apply", { lrs_apply(&out, "exp", nil, 1, nil, 0) }),
+      ("apply", { lrs_apply(&out, "exp", none, 1, nil, 0) }),
       ("apply", { lrs_apply(&out, "exp", one, 1, nil, 1) }), ("backward", { lrs_backward(nil, nil) }),
       ("gradients", { lrs_gradients(nil, t, nil, one, 1) }),
       ("gradients", { lrs_gradients(&outs, nil, nil, one, 1) }),
@@ -48,12 +50,12 @@ final class SeamTests: XCTestCase {
       ("hvp", { lrs_hvp(nil, t, one, one, 1) }), ("hvp", { lrs_hvp(&outs, t, one, nil, 1) }),
       ("record_begin", { lrs_record_begin(nil, 1) }), ("record_begin", { lrs_record_begin(none, 1) }),
       ("record_end", { lrs_record_end(nil, nil, 0) }), ("record_end", { lrs_record_end(&out, none, 1) }),
-      ("run", { lrs_program_run(nil, &number, &number, program, nil, nil, 0, [0], 0, 0, 1) }),
+      ("run", { lrs_program_run(nil, &number, &second, program, nil, nil, 0, [0], 0, 0, 1) }),
       ("run", { lrs_program_run(&done, nil, &number, program, nil, nil, 0, [0], 0, 0, 1) }),
       ("run", { lrs_program_run(&done, &number, nil, program, nil, nil, 0, [0], 0, 0, 1) }),
-      ("run", { lrs_program_run(&done, &number, &number, nil, nil, nil, 0, [0], 0, 0, 1) }),
-      ("run", { lrs_program_run(&done, &number, &number, program, nil, nil, 1, [0], 0, 0, 1) }),
-      ("run", { lrs_program_run(&done, &number, &number, program, nil, nil, 0, nil, 0, 0, 1) }),
+      ("run", { lrs_program_run(&done, &number, &second, nil, nil, nil, 0, [0], 0, 0, 1) }),
+      ("run", { lrs_program_run(&done, &number, &second, program, nil, nil, 1, [0], 0, 0, 1) }),
+      ("run", { lrs_program_run(&done, &number, &second, program, nil, nil, 0, nil, 0, 0, 1) }),
       ("optimizer", { lrs_optimizer_create(nil, "sgd", nil, 0, "l4", nil, 0) }),
       ("optimizer", { lrs_optimizer_create(&out, nil, nil, 0, "l4", nil, 0) }),
       ("optimizer", { lrs_optimizer_create(&out, "sgd", nil, 0, nil, nil, 0) }),
@@ -64,29 +66,36 @@ final class SeamTests: XCTestCase {
       ("add_group", { lrs_optimizer_add_group(o, one, nil, 1, nil, 0) }),
       ("add_group", { lrs_optimizer_add_group(o, one, [nil], 1, nil, 0) }),
       ("add_group", { lrs_optimizer_add_group(o, nil, nil, 0, nil, 0) }),
-      ("begin", { lrs_optimizer_begin(nil, o, 1, true) }), ("begin", { lrs_optimizer_begin(&request, nil, 1, true) }),
+      ("begin", { lrs_optimizer_begin(nil, o, 1, true) }),
+      ("begin", { lrs_optimizer_begin(&request, nil, 1, true) }),
       ("answer", { lrs_optimizer_answer(nil, o, 1) }), ("answer", { lrs_optimizer_answer(&request, nil, 1) }),
+      ("answer_curvature", { lrs_optimizer_answer_curvature(nil, o, t) }),
+      ("answer_curvature", { lrs_optimizer_answer_curvature(&request, nil, t) }),
+      ("answer_curvature", { lrs_optimizer_answer_curvature(&request, o, nil) }),
       ("zero_grad", { lrs_optimizer_zero_grad(nil) }), ("rates", { lrs_optimizer_rates(nil, 0, nil) }),
       ("get", { lrs_optimizer_get(nil, o, "step") }), ("get", { lrs_optimizer_get(&number, nil, "step") }),
       ("get", { lrs_optimizer_get(&number, o, nil) }), ("set", { lrs_optimizer_set(nil, "max_skipped", 1) }),
       ("set", { lrs_optimizer_set(o, nil, 1) }), ("state", { lrs_optimizer_state(nil, &name, o, 0) }),
-      ("state", { lrs_optimizer_state(&out, nil, o, 0) }), ("state", { lrs_optimizer_state(&out, &name, nil, 0) }),
+      ("state", { lrs_optimizer_state(&out, nil, o, 0) }),
+      ("state", { lrs_optimizer_state(&out, &name, nil, 0) }),
       ("load", { lrs_optimizer_load(nil, nil, nil, 0) }), ("load", { lrs_optimizer_load(o, nil, one, 1) }),
       ("load", { lrs_optimizer_load(o, [nil], one, 1) }), ("load", { lrs_optimizer_load(o, nil, nil, 1) }),
       ("search", { lrs_search_create(nil, nil, 0) }), ("search", { lrs_search_create(&out, nil, 1) }),
       ("signal", { lrs_search_signal(nil, 1) }), ("search_get", { lrs_search_get(nil, s, "value") }),
       ("search_get", { lrs_search_get(&number, nil, "value") }),
       ("search_get", { lrs_search_get(&number, s, nil) }),
-      ("finder", { lrs_finder_create(nil, o, s, nil, 0) }), ("finder", { lrs_finder_create(&out, nil, s, nil, 0) }),
+      ("finder", { lrs_finder_create(nil, o, s, nil, 0) }),
+      ("finder", { lrs_finder_create(&out, nil, s, nil, 0) }),
       ("finder", { lrs_finder_create(&out, o, nil, nil, 0) }),
       ("finder", { lrs_finder_create(&out, o, s, nil, 1) }), ("displace", { lrs_finder_displace(nil) }),
-      ("observe", { lrs_finder_observe(nil, finder, 1) }), ("observe", { lrs_finder_observe(&number, nil, 1) }),
-      ("finder_run", { lrs_finder_run(nil, &number, &number, finder, program, nil, 0, [0], 0, 0, 1) }),
+      ("observe", { lrs_finder_observe(nil, finder, 1) }),
+      ("observe", { lrs_finder_observe(&number, nil, 1) }),
+      ("finder_run", { lrs_finder_run(nil, &number, &second, finder, program, nil, 0, [0], 0, 0, 1) }),
       ("finder_run", { lrs_finder_run(&done, nil, &number, finder, program, nil, 0, [0], 0, 0, 1) }),
       ("finder_run", { lrs_finder_run(&done, &number, nil, finder, program, nil, 0, [0], 0, 0, 1) }),
-      ("finder_run", { lrs_finder_run(&done, &number, &number, nil, program, nil, 0, [0], 0, 0, 1) }),
-      ("finder_run", { lrs_finder_run(&done, &number, &number, finder, nil, nil, 0, [0], 0, 0, 1) }),
-      ("finder_run", { lrs_finder_run(&done, &number, &number, finder, program, nil, 0, nil, 0, 0, 1) }),
+      ("finder_run", { lrs_finder_run(&done, &number, &second, nil, program, nil, 0, [0], 0, 0, 1) }),
+      ("finder_run", { lrs_finder_run(&done, &number, &second, finder, nil, nil, 0, [0], 0, 0, 1) }),
+      ("finder_run", { lrs_finder_run(&done, &number, &second, finder, program, nil, 0, nil, 0, 0, 1) }),
     ]
   }
 
@@ -150,8 +159,12 @@ final class SeamTests: XCTestCase {
 
   func testAttributesAreReadAsTheyAre() {
     var out: Handle?
-    let values = [2.0, 3]
-    func call(_ attribute: lrs_attribute) -> lrs_status { lrs_apply(&out, "power", [tensor], 1, [attribute], 1) }
+    let values = UnsafeMutablePointer<Double>.allocate(capacity: 2)
+    (values[0], values[1]) = (2, 3)
+    defer { values.deallocate() }
+    func call(_ attribute: lrs_attribute) -> lrs_status {
+      lrs_apply(&out, "power", [tensor], 1, [attribute], 1)
+    }
     "exponent".withCString { key in
       expect(LRS_VALUE_ERROR, "the key of attribute 0") {
         call(lrs_attribute(key: nil, values: values, count: 1, text: nil))
@@ -159,8 +172,12 @@ final class SeamTests: XCTestCase {
       expect(LRS_VALUE_ERROR, "'exponent' has neither") {
         call(lrs_attribute(key: key, values: nil, count: 1, text: nil))
       }
-      expect(LRS_TYPE_ERROR, "exponent", "[]") { call(lrs_attribute(key: key, values: nil, count: 0, text: nil)) }
-      expect(LRS_TYPE_ERROR, "[2.0, 3.0]") { call(lrs_attribute(key: key, values: values, count: 2, text: nil)) }
+      expect(LRS_TYPE_ERROR, "exponent", "[]") {
+        call(lrs_attribute(key: key, values: nil, count: 0, text: nil))
+      }
+      expect(LRS_TYPE_ERROR, "[2.0, 3.0]") {
+        call(lrs_attribute(key: key, values: values, count: 2, text: nil))
+      }
       expect(LRS_TYPE_ERROR, "'two'") {
         "two".withCString { call(lrs_attribute(key: key, values: nil, count: 0, text: $0)) }
       }

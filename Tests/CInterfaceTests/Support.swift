@@ -15,7 +15,8 @@ func expectOK(_ status: lrs_status, file: StaticString = #filePath, line: UInt =
 
 /// A failure of one kind, with a message that has these parts.
 func expect(
-  _ kind: Int, _ parts: String..., file: StaticString = #filePath, line: UInt = #line, _ call: () -> lrs_status
+  _ kind: Int, _ parts: String..., file: StaticString = #filePath, line: UInt = #line,
+  _ call: () -> lrs_status
 ) {
   XCTAssertEqual(call(), lrs_status(kind), lastError, file: file, line: line)
   for part in parts { XCTAssertTrue(lastError.contains(part), lastError, file: file, line: line) }
@@ -51,7 +52,8 @@ func values(_ tensor: Handle) -> [Double] {
 }
 
 /// Named arguments as C sees them, for the length of a call.
-func withAttributes<R>(_ numbers: [String: [Double]], _ body: (UnsafePointer<lrs_attribute>?, Int) -> R) -> R {
+func withAttributes<R>(_ numbers: [String: [Double]], _ body: (UnsafePointer<lrs_attribute>?, Int) -> R) -> R
+{
   var list: [lrs_attribute] = []
   for (key, values) in numbers {
     let room = UnsafeMutablePointer<Double>.allocate(capacity: max(1, values.count))

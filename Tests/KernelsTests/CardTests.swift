@@ -23,14 +23,17 @@ final class CardTests: XCTestCase {
       Edge(bounds: .flag, text: "true or false", inside: [0, 1], outside: [0.5, 2, -1]),
       Edge(bounds: .anyRate, text: "a number", inside: [-.infinity, 0, .infinity], outside: []),
       Edge(
-        bounds: .count, text: "a whole number at least 1 and at most 2147483647", inside: [1, 2, 2_147_483_647],
+        bounds: .count, text: "a whole number at least 1 and at most 2147483647",
+        inside: [1, 2, 2_147_483_647],
         outside: [0, 1.5, -1, 2_147_483_648, .infinity]),
       Edge(
-        bounds: .from(0, below: 1), text: "at least 0 and below 1", inside: [0, 0.999], outside: [1, -tiny, 2]),
+        bounds: .from(0, below: 1), text: "at least 0 and below 1", inside: [0, 0.999],
+        outside: [1, -tiny, 2]),
       Edge(
         bounds: .from(0, below: .infinity), text: "at least 0", inside: [0, big], outside: [-1, .infinity]),
       Edge(bounds: .above(0, to: 1), text: "above 0 and at most 1", inside: [tiny, 1], outside: [0, 1.1]),
-      Edge(bounds: .above(1, to: .infinity), text: "above 1", inside: [1.001, big], outside: [1, .infinity]),
+      Edge(
+        bounds: .above(1, to: .infinity), text: "above 1", inside: [1.001, big], outside: [1, .infinity]),
       Edge(
         bounds: .between(0.25, 4), text: "above 0.25 and below 4", inside: [0.26, 3.9], outside: [0.25, 4]),
     ]

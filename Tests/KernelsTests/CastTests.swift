@@ -90,7 +90,7 @@ final class CastTests: XCTestCase {
     ]
     for (name, relation) in relations {
       var out = [UInt8](repeating: 9, count: a.count)
-      compareElements(name, a, b, &out, a.count)
+      compareElements(name, .float64, a, Array(a.indices), b, Array(b.indices), &out)
       XCTAssertEqual(out, zip(a, b).map { relation($0, $1) ? 1 : 0 }, name)
     }
   }

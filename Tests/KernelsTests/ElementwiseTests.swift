@@ -46,6 +46,18 @@ final class ElementwiseTests: XCTestCase {
     XCTAssertEqual(got, dot(a.values, a.values), accuracy: 1e-4)
   }
 
+  private func checkClip<T: Scalar>(_: T.Type, _ n: Int) {
+    var numbers = Numbers(seed: UInt64(n + 5))
+    let g = numbers.array(n)
+    for (factor, limit) in [(1, .infinity), (0.5, .infinity), (1, 0.25), (-2, 0.75)] {
+      let buffer = Buffer<T>(g)
+      clip(T.self, buffer.pointer, n, scale: factor, limit: limit)
+      expectClose(T.self, buffer.values, g.map { max(min($0 * factor, limit), -limit) }, units: 1)
+    }
+  }
+
+  func testClipping() { for n in tailCounts { for type in scalarTypes { checkClip(type, n) } } }
+
   func testInPlace() {
     let a = Buffer<Double>([1, 2, 3])
     addScaled(Double.self, a.pointer, a.pointer, 2, a.pointer, 3)

@@ -25,7 +25,9 @@ final class IndexedTests: XCTestCase {
 
   func testRowsByIndexAndBack() {
     for width in [0, 1, 2, 17] {
-      for accumulate in [false, true] { for type in scalarTypes { checkRows(type, width, accumulate: accumulate) } }
+      for accumulate in [false, true] {
+        for type in scalarTypes { checkRows(type, width, accumulate: accumulate) }
+      }
     }
   }
 
@@ -91,7 +93,9 @@ final class IndexedTests: XCTestCase {
 
   func testWhatIsMaskedOutMayBeNaN() {
     for n in tailCounts {
-      for accumulate in [false, true] { for type in scalarTypes { checkMaskedCopy(type, n, accumulate: accumulate) } }
+      for accumulate in [false, true] {
+        for type in scalarTypes { checkMaskedCopy(type, n, accumulate: accumulate) }
+      }
     }
   }
 }

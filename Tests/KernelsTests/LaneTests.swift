@@ -27,7 +27,8 @@ final class LaneTests: XCTestCase {
     expectClose(T.self, lanes(-va), a.map { -$0 }, units: 0)
     expectClose(T.self, lanes(va.absoluteValue), a.map(abs), units: 0)
     expectClose(T.self, lanes(va.absoluteValue.squareRoot()), a.map { abs($0).squareRoot() }, units: 1)
-    expectClose(T.self, lanes(va.fused(times: vb, plus: vc)), (0..<width).map { a[$0] * b[$0] + c[$0] }, units: 1)
+    expectClose(
+      T.self, lanes(va.fused(times: vb, plus: vc)), (0..<width).map { a[$0] * b[$0] + c[$0] }, units: 1)
     expectClose(T.self, lanes(V.maximum(va, vb)), zip(a, b).map { max($0, $1) }, units: 0)
     expectClose(T.self, lanes(V.minimum(va, vb)), zip(a, b).map { min($0, $1) }, units: 0)
     expectClose(T.self, lanes(va.mapLanes { 3 * $0 }), a.map { 3 * $0 }, units: 1)

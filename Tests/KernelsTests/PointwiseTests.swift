@@ -25,7 +25,8 @@ final class PointwiseTests: XCTestCase {
     "reciprocal": Reference(value: { 1 / $0 }, low: 0.2),
     "square": Reference(value: { $0 * $0 }),
     "abs": Reference(value: abs, hasKink: true),
-    "softplus": Reference(value: { max($0, 0) + Foundation.log1p(Foundation.exp(-abs($0))) }, low: -30, high: 30),
+    "softplus": Reference(
+      value: { max($0, 0) + Foundation.log1p(Foundation.exp(-abs($0))) }, low: -30, high: 30),
     "affine": Reference(value: { -1.5 * $0 + 0.25 }, parameters: PointwiseParameters(-1.5, 0.25)),
     "power": Reference(value: { Foundation.pow($0, 2.7) }, low: 0.05, parameters: PointwiseParameters(2.7)),
   ]
@@ -46,12 +47,14 @@ final class PointwiseTests: XCTestCase {
     let y = Buffer<T>(values(T.self, name, r, x))
     let out = before.map { Buffer<T>($0) } ?? Buffer<T>(count: x.count)
     PointwiseCatalogue.kernels(name, T.dtype)!.first(
-      Buffer<T>(x).pointer, y.pointer, Buffer<T>(v).pointer, out.pointer, x.count, before != nil, r.parameters)
+      Buffer<T>(x).pointer, y.pointer, Buffer<T>(v).pointer, out.pointer, x.count, before != nil, r.parameters
+    )
     return out.values
   }
 
   private func seconds<T: Scalar>(
-    _: T.Type, _ name: String, _ r: Reference, _ x: [Double], _ u: [Double], _ v: [Double], onto before: [Double]
+    _: T.Type, _ name: String, _ r: Reference, _ x: [Double], _ u: [Double], _ v: [Double],
+    onto before: [Double]
   ) -> [Double] {
     let y = Buffer<T>(values(T.self, name, r, x))
     let out = Buffer<T>(before)
@@ -142,7 +145,9 @@ final class PointwiseTests: XCTestCase {
 
   func testEdges() {
     let edges = [0, .nan, .infinity, -.infinity, -0.0]
-    func at<T: Scalar>(_: T.Type, _ name: String) -> [Double] { values(T.self, name, references[name]!, edges) }
+    func at<T: Scalar>(_: T.Type, _ name: String) -> [Double] {
+      values(T.self, name, references[name]!, edges)
+    }
     for type in scalarTypes {
       let relu = at(type, "relu")
       XCTAssertEqual([relu[0], relu[2], relu[3]], [0, .infinity, 0])

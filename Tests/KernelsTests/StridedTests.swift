@@ -53,7 +53,8 @@ final class StridedTests: XCTestCase {
   private func random(_ numbers: inout Numbers, reducing: Bool) -> Plain {
     let rank = numbers.integer(below: 5)
     let extents = (0..<rank).map { _ in
-      numbers.integer(below: 12) == 0 ? 0 : numbers.integer(below: 4) == 0 ? 20 : 1 + numbers.integer(below: 4)
+      numbers.integer(below: 12) == 0
+        ? 0 : numbers.integer(below: 4) == 0 ? 20 : 1 + numbers.integer(below: 4)
     }
     let repeats = extents.map { _ in numbers.integer(below: 4) == 0 }
     let sums = extents.map { _ in reducing && numbers.integer(below: 2) == 0 }
@@ -92,7 +93,9 @@ final class StridedTests: XCTestCase {
     for _ in 0..<200 {
       let plain = random(&numbers, reducing: true)
       let targets = plain.pairs.map(\.to)
-      if !targets.isEmpty { XCTAssertEqual(plain.walk.reduces, Set(targets).count < targets.count, "\(plain)") }
+      if !targets.isEmpty {
+        XCTAssertEqual(plain.walk.reduces, Set(targets).count < targets.count, "\(plain)")
+      }
     }
   }
 

@@ -20,7 +20,9 @@ final class WindowTests: XCTestCase {
   }
 
   /// Calls `body` with every element of every patch, in the order of the columns.
-  static func forEachElement(_ g: WindowGeometry, _ body: (_ position: Int, _ element: Int, _ at: Int?) -> Void) {
+  static func forEachElement(
+    _ g: WindowGeometry, _ body: (_ position: Int, _ element: Int, _ at: Int?) -> Void
+  ) {
     for oy in 0..<g.outputHeight {
       for ox in 0..<g.outputWidth {
         for ky in 0..<g.kernelHeight {

@@ -58,7 +58,9 @@ final class DirectionTests: XCTestCase {
   func testAnUnknownNameIsAnsweredWithTheKnownOnes() {
     XCTAssertThrowsError(try DirectionCatalogue.find("lion")) { error in
       XCTAssertTrue("\(error)".contains("'lion'"), "\(error)")
-      for direction in DirectionCatalogue.directions { XCTAssertTrue("\(error)".contains(direction.card.name)) }
+      for direction in DirectionCatalogue.directions {
+        XCTAssertTrue("\(error)".contains(direction.card.name))
+      }
     }
   }
 

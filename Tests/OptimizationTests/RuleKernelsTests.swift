@@ -72,7 +72,8 @@ final class RuleKernelsTests: XCTestCase {
           try makeDirection(name, ["epsilon": 0]), [Double](repeating: 1, count: n))
         let (d, sums) = parameter.direct([Double](repeating: 0.5, count: n), aside: false)
         XCTAssertTrue(d.values.allSatisfy(\.isFinite))
-        XCTAssertTrue(sums.slope.isFinite && sums.smoothedSlope.isFinite, "\(name) without epsilon, \(n) elements")
+        XCTAssertTrue(
+          sums.slope.isFinite && sums.smoothedSlope.isFinite, "\(name) without epsilon, \(n) elements")
       }
     }
   }

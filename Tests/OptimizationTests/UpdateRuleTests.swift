@@ -27,12 +27,14 @@ final class UpdateRuleTests: XCTestCase {
     static func * (a: Slope, b: Slope) -> Slope { Slope(a.x * b.x, a.dx * b.x + a.x * b.dx) }
     static func / (a: Slope, b: Slope) -> Slope { Slope(a.x / b.x, (a.dx - a.x / b.x * b.dx) / b.x) }
     func squareRoot() -> Slope { Slope(x.squareRoot(), dx / (2 * x.squareRoot())) }
-    static func select(_ a: Slope, greaterThan b: Slope, _ x: Slope, _ y: Slope) -> Slope { a.x > b.x ? x : y }
+    static func select(_ a: Slope, greaterThan b: Slope, _ x: Slope, _ y: Slope) -> Slope {
+      a.x > b.x ? x : y
+    }
   }
 
   private static let values: HyperValues = {
     var h = HyperValues()
-    (h.decay, h.decoupledDecay, h.gradientScale) = (0.1, 0.2, 0.7)
+    (h.decay, h.decoupledDecay) = (0.1, 0.2)
     (h.momentum, h.gain, h.beta1, h.beta2, h.epsilon) = (0.8, 0.9, 0.85, 0.95, 0.05)
     (h.correction1, h.correction2, h.smoothing) = (1.5, 2.5, 0.4)
     return h
@@ -52,7 +54,7 @@ final class UpdateRuleTests: XCTestCase {
 
   private func check<R: UpdateRule>(_ rule: R.Type) {
     let scalarKeys: [(WritableKeyPath<Hyper<Slope>, Slope>, WritableKeyPath<Hyper<Number>, Number>)] = [
-      (\.decay, \.decay), (\.decoupledDecay, \.decoupledDecay), (\.gradientScale, \.gradientScale),
+      (\.decay, \.decay), (\.decoupledDecay, \.decoupledDecay),
       (\.momentum, \.momentum), (\.gain, \.gain), (\.beta1, \.beta1), (\.beta2, \.beta2),
       (\.epsilon, \.epsilon), (\.correction1, \.correction1), (\.correction2, \.correction2),
       (\.smoothing, \.smoothing),
@@ -94,19 +96,17 @@ final class UpdateRuleTests: XCTestCase {
     check(AdadeltaRule.self)
   }
 
-  func testClippingComesBeforeDecay() {
-    func d(_ raw: Double, scale: Double, clip: Double, decay: Double, decoupled: Double) -> Double {
+  /// Coupled decay goes through the rule, decoupled decay past it.
+  func testWhereDecayEnters() {
+    func d(decay: Double, decoupled: Double) -> Double {
       var h = HyperValues()
-      (h.gradientScale, h.clip, h.decay, h.decoupledDecay) = (scale, clip, decay, decoupled)
-      var (s0, s1) = (Number(0), Number(0))
-      return wholeDirection(GradientRule.self, Number(raw), Number(2), &s0, &s1, Hyper(h)).d.x
+      (h.decay, h.decoupledDecay, h.momentum) = (decay, decoupled, 0.5)
+      var (s0, s1) = (Number(4), Number(0))
+      return wholeDirection(NesterovRule.self, Number(3), Number(2), &s0, &s1, Hyper(h)).d.x
     }
-    XCTAssertEqual(d(3, scale: 1, clip: .infinity, decay: 0, decoupled: 0), 3)
-    XCTAssertEqual(d(3, scale: 0.5, clip: .infinity, decay: 0, decoupled: 0), 1.5)
-    XCTAssertEqual(d(3, scale: 0.5, clip: 1, decay: 0, decoupled: 0), 1)
-    XCTAssertEqual(d(-3, scale: 1, clip: 1, decay: 0, decoupled: 0), -1)
-    XCTAssertEqual(d(3, scale: 1, clip: 1, decay: 0.25, decoupled: 0), 1.5)
-    XCTAssertEqual(d(3, scale: 1, clip: 1, decay: 0, decoupled: 0.25), 1.5)
+    XCTAssertEqual(d(decay: 0, decoupled: 0), 3 + 0.5 * (0.5 * 4 + 3))
+    XCTAssertEqual(d(decay: 0.25, decoupled: 0), 3.5 + 0.5 * (0.5 * 4 + 3.5))
+    XCTAssertEqual(d(decay: 0, decoupled: 0.25), 3 + 0.5 * (0.5 * 4 + 3) + 0.5)
   }
 
   func testDefaultsChangeNothing() {

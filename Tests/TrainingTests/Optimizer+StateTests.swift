@@ -111,8 +111,9 @@ final class OptimizerStateTests: XCTestCase {
     for (key, value) in wanted { XCTAssertEqual(try optimizer.property(key), value, key) }
     try optimizer.setProperty("max_skipped", 3)
     XCTAssertEqual(try optimizer.property("max_skipped"), 3)
-    for (key, value) in [("max_skipped", 0.0), ("max_skipped", 1.5), ("max_skipped", 1e300), ("max_skipped", .nan)]
-    {
+    for (key, value) in [
+      ("max_skipped", 0.0), ("max_skipped", 1.5), ("max_skipped", 1e300), ("max_skipped", .nan),
+    ] {
       expectFailure(.value, [key]) { try optimizer.setProperty(key, value) }
     }
     expectFailure(.value, ["steps_per_epoch"]) { try optimizer.setProperty("steps_per_epoch", .infinity) }

@@ -24,7 +24,9 @@ final class OptimizerTests: XCTestCase {
       XCTAssertEqual([request.low, request.high], [0.02, 0.05])
       XCTAssertEqual(request.rate, 0.035, accuracy: 1e-15)
     }
-    for (got, wanted) in zip(problem.values.joined(), x.joined()) { XCTAssertEqual(got, wanted, accuracy: 1e-12) }
+    for (got, wanted) in zip(problem.values.joined(), x.joined()) {
+      XCTAssertEqual(got, wanted, accuracy: 1e-12)
+    }
     XCTAssertEqual(optimizer.rates, [0.05, 0.02])
     XCTAssertEqual(optimizer.stepCount, 10)
   }

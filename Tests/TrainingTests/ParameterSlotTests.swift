@@ -71,7 +71,9 @@ final class ParameterSlotTests: XCTestCase {
 
   func testStateBeginsAsTheDirectionSays() throws {
     let (slot, _) = try slot([1, 2], "adagrad", ["initial_accumulator_value": 0.75])
-    func sums() -> [Double] { (0..<2).map { slot.state[0].pointer.load(fromByteOffset: 8 * $0, as: Double.self) } }
+    func sums() -> [Double] {
+      (0..<2).map { slot.state[0].pointer.load(fromByteOffset: 8 * $0, as: Double.self) }
+    }
     XCTAssertEqual(sums(), [0.75, 0.75])
     slot.state[0].zero()
     slot.resetState()

@@ -49,6 +49,14 @@ final class Quadratic {
   var loss: Double { Self.loss(curvatures, values) }
   var gradients: [[Double]] { zip(curvatures, values).map { zip($0, $1).map(*) } }
 
+  /// The loss as a tensor with a graph, for those who ask for its curvature.
+  func lossTensor() throws -> Tensor {
+    let parts = try zip(curvatures, tensors).map { h, x in
+      try apply("sum", [apply("mul", [apply("square", [x]), Tensor([h.count], h, x.dtype)])])
+    }
+    return try apply("affine", [apply("add", parts)], ["scale": .numbers([0.5])])
+  }
+
   func fillGradients() {
     for (tensor, g) in zip(tensors, gradients) { tensor.grad = Tensor([g.count], g, tensor.dtype) }
   }
@@ -59,6 +67,10 @@ final class Quadratic {
     fillGradients()
     var request = try optimizer.begin(loss: loss, mayProbe: true)
     while request.kind != .done {
+      if request.kind == .curvature {
+        request = try optimizer.answer(curvatureOf: lossTensor())
+        continue
+      }
       if request.kind == .gradient { fillGradients() }
       request = try optimizer.answer(loss: loss)
     }
@@ -96,7 +108,9 @@ func makeOptimizer(
 
 extension Optimizer {
   /// Names and bytes of all that a resumed run needs.
-  var stateBytes: [String: [UInt8]] { Dictionary(uniqueKeysWithValues: state.map { ($0.name, $0.value.bytes) }) }
+  var stateBytes: [String: [UInt8]] {
+    Dictionary(uniqueKeysWithValues: state.map { ($0.name, $0.value.bytes) })
+  }
 }
 
 func expectFailure<R>(

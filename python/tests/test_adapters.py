@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from reference import directions, l4, problems, qlabgrad, tlr
 
 import lrswift as lr
-from reference import directions, l4, problems, qlabgrad, tlr
 
 STEPS = 200
 TOLERANCE = 1e-10

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from reference import alrs, directions, problems, sbf
 
 import lrswift as lr
-from reference import alrs, directions, problems, sbf
 
 OPTIONS = [
     {},

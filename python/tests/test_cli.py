@@ -8,8 +8,6 @@ import pytest
 
 from lrswift.cli import main
 
-pytest.importorskip("sklearn")
-
 
 def test_help(capsys):
     for command in ([], ["info"], ["train"], ["find-lr"], ["compare"]):

@@ -1,7 +1,8 @@
 """Derivatives of every operation in the catalogue against central differences, in float64, from Python.
 
-The shapes include sizes 0 and 1. What is tested for each: J v against differences of the values, <y, J v> = <J' y, v>,
-H Z against differences of the gradient, z' H w = w' H z, and K columns at once against one at a time.
+The shapes include sizes 0 and 1. What is tested for each: J v against differences of the values,
+<y, J v> = <J' y, v>, H Z against differences of the gradient, z' H w = w' H z, and K columns at once against
+one at a time.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import lrswift as lr
 import numpy as np
 import pytest
+
+import lrswift as lr
 from lrswift import _core
 
 STEP = 1e-5
@@ -119,10 +121,7 @@ def test_jvp_against_central_differences(case: Case) -> None:
     rng = np.random.default_rng(2)
     direction = [rng.normal(size=v.shape) for v in case.values]
     _, exact = lr.jvp(case, case.points, direction)
-    up, down = (
-        np.array(case(*doubles(case.moved(direction, sign * STEP))))
-        for sign in (1, -1)
-    )
+    up, down = (np.array(case(*doubles(case.moved(direction, sign * STEP)))) for sign in (1, -1))
     close([np.array(exact)], [(up - down) / (2 * STEP)], 1e-7)
 
 
@@ -158,9 +157,14 @@ def test_hessian_is_symmetric_and_stacking_changes_nothing(case: Case) -> None:
     vectors = [rng.normal(size=(count, *v.shape)) for v in case.values]
     together = case.hessian_products(vectors)
     for k in (0, 9, 17):
-        close([p[k] for p in together], [p[0] for p in case.hessian_products([v[k : k + 1] for v in vectors])], 1e-13)
+        close(
+            [p[k] for p in together],
+            [p[0] for p in case.hessian_products([v[k : k + 1] for v in vectors])],
+            1e-13,
+        )
     left, right = (
-        sum(float(np.sum(v[i] * p[j])) for v, p in zip(vectors, together, strict=True)) for i, j in ((0, 1), (1, 0))
+        sum(float(np.sum(v[i] * p[j])) for v, p in zip(vectors, together, strict=True))
+        for i, j in ((0, 1), (1, 0))
     )
     assert left == pytest.approx(right, rel=1e-12, abs=1e-12)
 

@@ -54,22 +54,6 @@ def test_scaled_loss_same_steps(name: str, scale: float) -> None:
     np.testing.assert_allclose(scaled, plain, rtol=0, atol=tolerance, err_msg=f"{name}, loss times {scale}")
 
 
-TRIALS = {
-    "qlabgrad": lambda trial: A.QLABGrad(trial=trial, find_trial=False),
-    "qlabgrad-found": lambda trial: A.QLABGrad(trial=trial, refind_every=3),
-    "lqa": lambda trial: A.LQA(trial=trial),
-}
-
-
-@pytest.mark.parametrize("name", TRIALS)
-@few
-@given(scale=scales, trial=st.sampled_from([0.01, 0.1, 1.0, 5.0]))
-def test_scaled_loss_and_divided_trial_rate_same_steps(name: str, scale: float, trial: float) -> None:
-    plain = Scaled(sgd(lambda: TRIALS[name](trial))).path(1.0, 8)
-    scaled = Scaled(sgd(lambda: TRIALS[name](trial / scale))).path(scale, 8)
-    np.testing.assert_allclose(scaled, plain, rtol=0, atol=1e-9, err_msg=f"{name}, loss times {scale}")
-
-
 # Every method whose rate is one number: parameters -> optimizer.
 GLOBAL: dict[str, Callable] = {
     "sgd": sgd(lambda: 0.1, momentum=0.9, nesterov=True, weight_decay=1e-2),
@@ -106,7 +90,10 @@ GLOBAL: dict[str, Callable] = {
 class Cut:
     """The tanh network with all its weights in tensors cut from one flat vector, given in any order."""
 
-    def __init__(self, make: Callable, cuts: list[int], order: list[int] | None = None) -> None:
+    def __init__(
+        self, make: Callable, cuts: list[int], order: list[int] | None = None, scale: float = 1.0
+    ) -> None:
+        self.scale = scale
         self.problem = problems.TanhNetwork(batches=12)
         flat = np.concatenate([p.ravel() for p in self.problem.start])
         self.pieces = [native(piece) for piece in np.split(flat, cuts)]
@@ -122,7 +109,7 @@ class Cut:
             at += p.size
         w1, b1, w2, b2 = weights
         residual = lr.tanh(x @ w1 + b1) @ w2 + b2 - y
-        return 0.5 * lr.mean(residual * residual)
+        return 0.5 * self.scale * lr.mean(residual * residual)
 
     def path(self) -> tuple[np.ndarray, np.ndarray]:
         """The flat parameters and the rate after every step."""
@@ -132,6 +119,30 @@ class Cut:
             rows.append(np.concatenate([p.numpy() for p in self.pieces]))
             rates.append(self.optimizer.lr)
         return np.array(rows), np.array(rates)
+
+
+TRIALS = {
+    "qlabgrad": lambda trial: A.QLABGrad(trial=trial, find_trial=False),
+    "qlabgrad-found": lambda trial: A.QLABGrad(trial=trial, refind_every=3),
+    "lqa": lambda trial: A.LQA(trial=trial),
+}
+
+
+@pytest.mark.parametrize("name", TRIALS)
+@few
+@given(scale=scales, trial=st.sampled_from([0.05, 0.5, 5.0]))
+def test_scaled_loss_and_divided_trial_rate_same_steps(name: str, scale: float, trial: float) -> None:
+    """On the network: on a quadratic no trial rate would make a difference."""
+    plain, rates = Cut(sgd(lambda: TRIALS[name](trial)), []).path()
+    scaled, divided = Cut(sgd(lambda: TRIALS[name](trial / scale)), [], scale=scale).path()
+    np.testing.assert_allclose(scaled, plain, rtol=0, atol=1e-9, err_msg=f"{name}, loss times {scale}")
+    np.testing.assert_allclose(divided * scale, rates, rtol=1e-8, err_msg=f"{name}, loss times {scale}")
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_the_trial_rate_alone_makes_a_difference(name: str) -> None:
+    paths = [Cut(sgd(lambda trial=trial: TRIALS[name](trial)), []).path()[0] for trial in (0.5, 1.0)]
+    assert np.abs(paths[0] - paths[1]).max() > 1e-3
 
 
 SIZE = 5 * 8 + 8 + 8 * 2 + 2

@@ -158,10 +158,6 @@ RATES = {
     "l4-over-rmsprop": Method(of("RMSprop", A.L4, eps=1e-3), lambda: l4.L4(M.RMSprop(eps=1e-3))),
     "l4-over-adagrad": Method(of("Adagrad", A.L4, eps=1e-3), lambda: l4.L4(M.Adagrad(eps=1e-3))),
     "l4-over-adadelta": Method(of("Adadelta", A.L4), lambda: l4.L4(M.Adadelta())),
-    "l4-over-rmsprop-momentum": Method(
-        of("RMSprop", lambda: A.L4(alpha=0.05), eps=1e-3, momentum=0.5),
-        lambda: l4.L4(M.RMSprop(eps=1e-3, momentum=0.5), alpha=0.05),
-    ),
 }
 
 
@@ -214,6 +210,9 @@ DIRECTIONS = {
     "clip-norm-l4": Method(
         lambda p: lr.optim.L4Mom(p, alpha=0.05, clip_norm=0.5),
         clipped(lambda: l4.l4_mom(alpha=0.05), M.clip_norm, 0.5),
+    ),
+    "clip-norm-tlr": Method(
+        sgd(lambda: A.TLR(window=1), clip_norm=0.5), clipped(lambda: tlr.TLR(D.SGD()), M.clip_norm, 0.5)
     ),
     "clip-value-tlr": Method(
         sgd(lambda: A.TLR(window=7), clip_value=0.05, **HEAVY),

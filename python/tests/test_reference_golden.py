@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-
 from reference import alrs, directions, l4, problems, qlabgrad, sbf, tlr
 
 

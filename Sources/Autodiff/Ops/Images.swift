@@ -155,7 +155,7 @@ let maxPool2dOperation = Operation(
   examples: poolExamples(.separated)
 ) { inputs, attributes in
   let (g, shape) = try pooling("max_pool2d", inputs[0], attributes)
-  guard g.height > 0, g.width > 0 || inputs[0].count == 0 else {
+  guard g.height > 0, g.width > 0 else {
     throw Failure.shape("max_pool2d: the images \(describe(inputs[0].shape)) are empty")
   }
   return try MaxPoolOp(inputs[0], g, shape).apply(inputs)

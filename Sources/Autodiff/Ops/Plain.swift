@@ -47,30 +47,36 @@ let castOperation = Operation(
 
 private final class CompareOp: Op {
   private let relation: String
-  private let a: Storage
-  private let b: Storage
 
   init(_ relation: String, _ shape: [Int]) {
     self.relation = relation
-    a = Storage(byteCount: shape.reduce(1, *) * 8)
-    b = Storage(byteCount: shape.reduce(1, *) * 8)
     super.init(shape: shape, dtype: .bool)
   }
 
   override var isDifferentiable: Bool { false }
 
   override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
-    for (input, room) in zip(inputs, [a, b]) {
+    // Whole numbers beyond 2^53 are not doubles: they are compared as what they are.
+    let common: DType = inputs.contains(where: \.dtype.isFloating) ? .float64 : .int64
+    let operands = inputs.map { input in
       let wide = Storage(byteCount: input.count * 8)
-      castElements(input.dtype, input.pointer, .float64, wide.pointer, input.count)
-      let map = WalkMap.broadcast(input.shape, to: shape)
-      map.apply(.float64, wide.pointer, room.pointer, false)
+      castElements(input.dtype, input.pointer, common, wide.pointer, input.count)
+      return (values: wide, places: broadcastPlaces(input.shape, to: shape))
     }
     compareElements(
-      relation, a.pointer.assumingMemoryBound(to: Double.self),
-      b.pointer.assumingMemoryBound(to: Double.self),
-      output.pointer.assumingMemoryBound(to: UInt8.self), output.count)
+      relation, common, operands[0].values.pointer, operands[0].places, operands[1].values.pointer,
+      operands[1].places, output.pointer.assumingMemoryBound(to: UInt8.self))
   }
+}
+
+/// For each element of the broadcast array, its place in the array of `shape`.
+private func broadcastPlaces(_ shape: [Int], to target: [Int]) -> [Int] {
+  let strides = broadcastStrides(shape, to: target)
+  var places = [0]
+  for axis in target.indices {
+    places = places.flatMap { base in (0..<target[axis]).map { base + $0 * strides[axis] } }
+  }
+  return places
 }
 
 /// Comparisons of any two dtypes, with broadcasting, as bool.

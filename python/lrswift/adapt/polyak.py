@@ -36,4 +36,6 @@ class SPS(Adapter):
     def attributes(self) -> dict[str, Any]:
         values = super().attributes()
         values["smooth"] = values.pop("mode") == "smooth"
+        if values["smooth"]:
+            values.pop("max_lr", None)
         return values

@@ -1,0 +1,93 @@
+import CLRSwift
+import Foundation
+import XCTest
+
+final class CatalogueJSONTests: XCTestCase {
+  private func text(_ kind: String) -> String {
+    var out: UnsafePointer<CChar>?
+    expectOK(lrs_catalogue(&out, kind))
+    return String(cString: out!)
+  }
+
+  /// An infinite default, which JSON cannot say, is read as a large number here; see the test of the standard.
+  private func list(_ kind: String) throws -> [[String: Any]] {
+    let text = text(kind).replacingOccurrences(of: "Infinity", with: "1e300")
+    return try XCTUnwrap(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[String: Any]])
+  }
+
+  func testEveryCatalogueIsStandardJSON() {
+    for kind in ["operations", "directions", "rates", "schedules", "config"] {
+      XCTAssertNoThrow(try JSONSerialization.jsonObject(with: Data(text(kind).utf8)), kind)
+    }
+  }
+
+  func testAnUnknownCatalogueIsNamed() {
+    var out: UnsafePointer<CChar>?
+    expect(LRS_VALUE_ERROR, "'losses'", "operations") { lrs_catalogue(&out, "losses") }
+  }
+
+  /// Every example of every operation can be applied as described.
+  func testOperationsAreAsDescribed() throws {
+    let operations = try list("operations")
+    XCTAssertGreaterThan(operations.count, 30)
+    for operation in operations {
+      let name = try XCTUnwrap(operation["name"] as? String)
+      XCTAssertTrue(
+        ["linear", "bilinear", "pointwise", "fused", "plain"].contains(operation["family"] as? String))
+      for example in try XCTUnwrap(operation["examples"] as? [[String: Any]]) {
+        let shapes = try XCTUnwrap(example["shapes"] as? [[Int]])
+        let attributes = try XCTUnwrap(example["attributes"] as? [String: Any])
+        let known = try XCTUnwrap(operation["arguments"] as? [String])
+        XCTAssertTrue(attributes.keys.allSatisfy(known.contains), name)
+        let numbers = attributes.compactMapValues { $0 as? [Double] }
+        guard numbers.count == attributes.count else { continue }
+        let inputs: [Handle?] = shapes.map { shape in
+          makeTensor(shape.map(Int64.init), [Double](repeating: 1.5, count: shape.reduce(1, *)))
+        }
+        var out: Handle?
+        XCTAssertEqual(applyStatus(&out, name, inputs, numbers), ok, "\(name): \(lastError)")
+        for handle in inputs + [out] { lrs_tensor_destroy(handle) }
+      }
+    }
+  }
+
+  private func arguments(_ card: [String: Any]) throws -> [String: [Double]] {
+    var values: [String: [Double]] = [:]
+    for argument in try XCTUnwrap(card["arguments"] as? [[String: Any]]) {
+      for key in ["name", "bounds", "meaning"] { XCTAssertFalse((argument[key] as? String ?? "").isEmpty) }
+      let name = try XCTUnwrap(argument["name"] as? String)
+      values[name] = [min(argument["default"] as? Double ?? 0.01, 1e6)]
+    }
+    return values
+  }
+
+  func testDirectionsAndRatesCanBeMadeAsDescribed() throws {
+    let directions = try list("directions")
+    let rates = try list("rates")
+    for card in directions + rates {
+      for key in ["name", "title", "cost"] { XCTAssertFalse((card[key] as? String ?? "").isEmpty, "\(card)") }
+    }
+    for card in directions {
+      lrs_optimizer_destroy(makeOptimizer(try XCTUnwrap(card["name"] as? String), try arguments(card)))
+    }
+    for card in rates {
+      let name = try XCTUnwrap(card["name"] as? String)
+      let optimizer = makeOptimizer("sgd", [:], name, try arguments(card))
+      var probes = -1.0
+      expectOK(lrs_optimizer_get(&probes, optimizer, "probes"))
+      XCTAssertEqual(card["probes"] as? Bool, probes == 1, name)
+      XCTAssertNotNil(card["needs_loss"] as? Bool)
+      XCTAssertNotNil(card["uses_window"] as? Bool)
+      lrs_optimizer_destroy(optimizer)
+    }
+  }
+
+  func testTheConfigurationIsThatOfThisThread() throws {
+    let before = lrs_get_threads()
+    expectOK(lrs_set_threads(3))
+    let object = try JSONSerialization.jsonObject(with: Data(text("config").utf8)) as? [String: Any]
+    expectOK(lrs_set_threads(before))
+    XCTAssertEqual(object?["threads"] as? Int, 3)
+    XCTAssertFalse((object?["blas"] as? String ?? "").isEmpty)
+  }
+}
