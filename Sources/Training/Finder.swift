@@ -11,6 +11,10 @@ import Kernels
 /// Readings (algorithms: the printed loop is ambiguous): by default A is the last update alone, while the optimizer's
 /// own state runs on. `accumulate` sums the updates of a window instead and starts anew at every signal. The first
 /// derivative is 0 because A is, and is left out unless `countFirstZero`.
+///
+/// What the optimizer remembers belongs to the rates it was gathered at: overlong steps early in a search from above
+/// fill Adam's second moment and would let it end higher than one from below. A and the optimizer's state start anew
+/// whenever the value has moved by `restart` since they last did.
 public final class Finder: @unchecked Sendable {
   private let optimizer: Optimizer
   public private(set) var search: SBFSearch
@@ -21,15 +25,21 @@ public final class Finder: @unchecked Sendable {
   private let origins: [Storage]
   private let updates: [Storage]
   private var hasUpdate = false
+  /// Factor by which the value may move before the state starts anew, and the value when it last did.
+  private let restart: Double
+  private var restartedAt: Double
 
   public init(_ optimizer: Optimizer, _ search: SBFSearch, _ arguments: Attributes) throws {
-    try arguments.allow(["window", "accumulate", "count_first_zero"])
+    try arguments.allow(["window", "accumulate", "count_first_zero", "restart"])
     self.optimizer = optimizer
     self.search = search
     window = try arguments.integer("window")
     guard window >= 1 else { throw Failure.value("find_lr: window must be at least 1, got \(window)") }
     accumulate = try arguments.flag("accumulate", default: false)
     countFirstZero = try arguments.flag("count_first_zero", default: false)
+    restart = try arguments.number("restart", default: 2)
+    guard restart > 1 else { throw Failure.value("find_lr: restart must be above 1, got \(restart)") }
+    restartedAt = search.value
     guard !optimizer.slots.isEmpty else { throw Failure.value("find_lr: the optimizer has no parameters") }
     origins = optimizer.slots.map { $0.tensor.storage.copy() }
     updates = optimizer.slots.map { Storage(zeroed: $0.tensor.byteCount) }
@@ -98,6 +108,11 @@ public final class Finder: @unchecked Sendable {
     gradients.removeAll(keepingCapacity: true)
     if accumulate { forget() }
     try search.signal(rises ? 1 : -1)
+    let moved = search.value / restartedAt
+    if moved >= restart || moved <= 1 / restart {
+      forget()
+      restartedAt = search.value
+    }
   }
 
   /// Batches of a recorded program, until the search is done.

@@ -98,6 +98,23 @@ final class GoldenTests: XCTestCase {
     }
   }
 
+  /// A rate far beyond the trial rate is halved until the loss there falls by half of the parabola's promise.
+  func testQLABGradDoesNotTrustFarExtrapolation() throws {
+    var machine = try machine(QLABGrad.self, ["trial": 0.01, "find_trial": 0])
+    var view = StepView(loss: 1)
+    view.slope = 1
+    XCTAssertEqual(machine.decide(view), .probe(at: 0.01))
+    // A nearly straight piece: the parabola's minimum lies at 0.5, fifty trial rates away.
+    view.probe = StepView.Probe(length: 0.01, loss: 1 - 0.01 + 1e-4)
+    guard case .probe(let far) = machine.decide(view) else { return XCTFail("an unchecked extrapolation") }
+    XCTAssertEqual(far, 0.5, accuracy: 1e-12)
+    view.probe = StepView.Probe(length: far, loss: 7)
+    guard case .probe(let nearer) = machine.decide(view) else { return XCTFail("a step to a higher loss") }
+    XCTAssertEqual(nearer, 0.25, accuracy: 1e-12)
+    view.probe = StepView.Probe(length: nearer, loss: 1 - 0.25 * nearer - 1e-9)
+    XCTAssertEqual(machine.decide(view), .take(nearer))
+  }
+
   func testFindPLR() throws {
     for (given, found) in [(1e-5, 1e-5), (0.1, 0.1), (10, 0.3125)] {
       var machine = try machine(QLABGrad.self, ["trial": given])

@@ -24,6 +24,7 @@ final class FinderTests: XCTestCase {
     var search: SBFSearch
     var update: [Double], v: [Double]
     var hasUpdate = false
+    var restartedAt: Double
     var derivatives: [Double] = []
 
     mutating func observe() throws -> Double {
@@ -38,11 +39,13 @@ final class FinderTests: XCTestCase {
         let negative = derivatives.filter { $0 < 0 }.count
         let rises = Double(negative) >= 0.9 * Double(window) && derivatives.reduce(0, +) < 0
         derivatives = []
-        if accumulate {
+        try search.signal(rises ? 1 : -1)
+        let moved = search.value / restartedAt
+        if moved >= 2 || moved <= 0.5 { restartedAt = search.value }
+        if accumulate || restartedAt == search.value {
           (update, v) = (x.map { _ in 0 }, x.map { _ in 0 })
           hasUpdate = false
         }
-        try search.signal(rises ? 1 : -1)
       }
       return counted ? derivative : .nan
     }
@@ -58,7 +61,8 @@ final class FinderTests: XCTestCase {
         let zeros = x.map { _ in 0.0 }
         var plain = Plain(
           h: Array(problem.curvatures.joined()), x: x, momentum: momentum, window: 4, accumulate: accumulate,
-          search: try search(), update: zeros, v: zeros)
+          search: try search(), update: zeros, v: zeros,
+          restartedAt: try search().value)
         let bytes = problem.bytes
         while !finder.isDone {
           XCTAssertEqual(finder.value, plain.search.value, accuracy: 1e-12)

@@ -82,19 +82,19 @@ final class OptimizerTests: XCTestCase {
   /// The parameters stand at theta - length d while the loss is asked for, and end at theta - rate d.
   func testProbesStandWhereTheyShould() throws {
     let problem = Quadratic()
-    let optimizer = try makeOptimizer(for: problem, rate: "qlabgrad", ["trial": 0.02, "find_trial": 0])
+    let optimizer = try makeOptimizer(for: problem, rate: "qlabgrad", ["trial": 0.1, "find_trial": 0])
     let (x, g) = (problem.values, problem.gradients)
     problem.fillGradients()
     let start = problem.loss
     var request = try optimizer.begin(loss: start, mayProbe: true)
     XCTAssertEqual(request.kind, .loss)
-    for (got, wanted) in zip(problem.values.joined(), zip(x.joined(), g.joined()).map { $0 - 0.02 * $1 }) {
+    for (got, wanted) in zip(problem.values.joined(), zip(x.joined(), g.joined()).map { $0 - 0.1 * $1 }) {
       XCTAssertEqual(got, wanted, accuracy: 1e-15)
     }
     let probed = problem.loss
     request = try optimizer.answer(loss: probed)
     let slope = dot(Array(g.joined()), Array(g.joined()))
-    let rate = slope * 0.02 * 0.02 / (2 * (probed - start + 0.02 * slope))
+    let rate = slope * 0.1 * 0.1 / (2 * (probed - start + 0.1 * slope))
     XCTAssertEqual(request.kind, .done)
     XCTAssertEqual(request.rate, rate, accuracy: 1e-13)
     for (got, wanted) in zip(problem.values.joined(), zip(x.joined(), g.joined()).map { $0 - rate * $1 }) {

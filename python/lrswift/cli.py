@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import comparison, optim, random
+from ._cards import describe_methods
 from .config import show_config
 from .data import DATASETS, Splits, load
 from .errors import Error
@@ -43,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     info = commands.add_parser("info", help="version, processor, kernels, BLAS, threads")
+    info.add_argument("--methods", action="store_true", help="every method: source, cost, arguments, bounds")
     _common(info, None)
     info.set_defaults(run=_info)
 
@@ -121,6 +123,9 @@ def _prepared(args: argparse.Namespace) -> tuple[Splits, Module]:
 
 
 def _info(args: argparse.Namespace) -> None:
+    if args.methods:
+        print(describe_methods())
+        return
     facts = show_config()
     folder = _folder(args)
     if folder is not None:

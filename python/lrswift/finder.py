@@ -100,6 +100,13 @@ def find_lr(
     finally:
         kept.restore()
     after = digests(model, tensors, data)
+    signals = _signals(np.concatenate(hunt.values), chosen.value)
+    if signals and max(signals) < 0:
+        warnings.warn(
+            "find_lr: every signal said decrease, so the rate has only shrunk; "
+            "use larger batches, whose gradients agree more, or a smaller start",
+            stacklevel=2,
+        )
     if not chosen.done:
         warnings.warn(f"find_lr: not settled after {max_epochs} epochs; raise max_epochs", stacklevel=2)
     receipt = {"before": before, "after": after, "untouched": before == after}
@@ -109,7 +116,7 @@ def find_lr(
         value=chosen.value,
         done=chosen.done,
         steps=len(values),
-        signals=_signals(values, chosen.value),
+        signals=signals,
         gradients=gradients,
         values=values,
         receipt=receipt,

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from lrswift import _core
 from lrswift.cli import main
 
 
@@ -76,3 +77,13 @@ def test_as_a_module():
         [sys.executable, "-m", "lrswift", "info"], capture_output=True, text=True, check=True
     )
     assert "version" in done.stdout
+
+
+def test_info_describes_every_method(capsys):
+    main(["info", "--methods"])
+    printed = capsys.readouterr().out
+    for kind in ("rates", "schedules", "directions"):
+        for card in json.loads(_core.catalogue(kind)):
+            assert f"{card['name']}: {card['title']}" in printed
+            assert all(argument["name"] in printed for argument in card["arguments"])
+    assert "default inf" in printed

@@ -1,6 +1,6 @@
 """Rates that choose themselves: descriptions of the native rate adapters, for `lr=` of any optimizer.
 
-    optimizer = lr.optim.SGD(model.parameters(), lr=lr.adapt.QLABGrad(trial=0.1), momentum=0.9)
+    optimizer = lr.optim.SGD(model.parameters(), lr=lr.adapt.QLABGrad(trial=0.1))
 
 A description holds a name and its arguments; types are checked at once, bounds by the native card when
 an optimizer is made of it. Every adapter also takes `min_lr` (default 0) and `max_lr` (default inf),

@@ -19,6 +19,7 @@ def find_lr(
     fraction: float = 0.1,
     max_epochs: int = 5,
     reading: str = "B",
+    restart: float = 2.0,
 ) -> tuple[float, SBF, list[int], list[float]]:
     """The rate, the search, its signals and all recorded derivatives; the parameters are left as they are.
 
@@ -26,11 +27,13 @@ def find_lr(
     Reading "reset": A accumulates and is zeroed, with the optimizer's state, at each signal. Either way the
     optimizer steps from the displaced weights and the weights themselves never move. A derivative along
     A = 0 says nothing and is not recorded; anything not finite counts as +inf and resets A and the optimizer.
+    Both are reset, too, whenever the value has moved by the factor `restart` since they last were.
     """
     search, direction = SBF(start), make_direction()
     window = max(1, len(batches) // 50)
     update = [np.zeros_like(p) for p in parameters]
     seen, signals, everything = [], [], []
+    restarted_at = search.value
     for t in range(max_epochs * len(batches)):
         if search.done:
             break
@@ -51,6 +54,8 @@ def find_lr(
             search.signal(+1 if increase else -1)
             signals.append(+1 if increase else -1)
             everything, seen = everything + seen, []
-            if reading == "reset":
+            moved = search.value / restarted_at
+            if reading == "reset" or not 1 / restart < moved < restart:
+                restarted_at = search.value
                 update, direction = [np.zeros_like(p) for p in parameters], make_direction()
     return fraction * search.value, search, signals, everything
