@@ -39,7 +39,7 @@ install: build
 	$(BIN)/pip install --quiet --force-reinstall --no-deps "$$wheel"
 
 swift-test: system ## XCTest
-	swift test --scratch-path "$(LRSWIFT_SWIFT_BUILD_DIR)" $(SWIFT_TEST_FLAGS)
+	swift test --disable-swift-testing --scratch-path "$(LRSWIFT_SWIFT_BUILD_DIR)" $(SWIFT_TEST_FLAGS)
 
 python-test: ## pytest, against the installed wheel
 	$(BIN)/python -c "import lrswift, sys; assert lrswift.__file__.startswith(sys.prefix), lrswift.__file__"

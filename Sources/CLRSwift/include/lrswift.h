@@ -65,8 +65,8 @@ typedef struct {
   /* 0 done, 1 evaluate the loss, 2 evaluate the loss and its gradients, 3 give the loss tensor
    * that the step began with to lrs_optimizer_answer_curvature */
   int32_t kind;
-  bool skipped; /* the step was skipped: loss or gradient not finite */
-  double rate;  /* mean rate taken */
+  bool skipped;     /* the step was skipped: loss or gradient not finite */
+  double rate;      /* mean rate taken */
   double low, high; /* smallest and largest rate taken */
 } lrs_request;
 
@@ -91,7 +91,7 @@ void lrs_tensor_destroy(lrs_tensor *tensor);
 lrs_status lrs_tensor_describe(lrs_description *out, const lrs_tensor *tensor);
 /* Contiguous row-major data. Fails while recording if the value depends on the recorded inputs. */
 lrs_status lrs_tensor_data(void **out, lrs_tensor *tensor);
-lrs_status lrs_tensor_detach(lrs_tensor **out, lrs_tensor *tensor); /* shares the data */
+lrs_status lrs_tensor_detach(lrs_tensor **out, lrs_tensor *tensor);         /* shares the data */
 lrs_status lrs_tensor_assign(lrs_tensor *tensor, const lrs_tensor *source); /* same shape and dtype */
 lrs_status lrs_tensor_set_requires_grad(lrs_tensor *tensor, bool requires_grad);
 /* *out is NULL when there is no gradient. */
@@ -99,8 +99,8 @@ lrs_status lrs_tensor_get_grad(lrs_tensor **out, lrs_tensor *tensor);
 lrs_status lrs_tensor_set_grad(lrs_tensor *tensor, lrs_tensor *gradient); /* NULL clears */
 
 /* ---- operations and derivatives ---- */
-lrs_status lrs_apply(lrs_tensor **out, const char *operation, lrs_tensor *const *inputs,
-                     size_t input_count, const lrs_attribute *attributes, size_t attribute_count);
+lrs_status lrs_apply(lrs_tensor **out, const char *operation, lrs_tensor *const *inputs, size_t input_count,
+                     const lrs_attribute *attributes, size_t attribute_count);
 /* Adds to the grad of every leaf. seed: NULL for a scalar. */
 lrs_status lrs_backward(lrs_tensor *output, lrs_tensor *seed);
 /* outs[i]: gradient of output with respect to with_respect_to[i]; NULL where it does not depend on it. */
@@ -129,13 +129,12 @@ lrs_status lrs_program_run(size_t *steps_done, double *losses, double *rates, lr
 /* ---- optimizers: a direction and a rate ---- */
 lrs_status lrs_optimizer_create(lrs_optimizer **out, const char *direction,
                                 const lrs_attribute *direction_attributes, size_t direction_count,
-                                const char *rate, const lrs_attribute *rate_attributes,
-                                size_t rate_count);
+                                const char *rate, const lrs_attribute *rate_attributes, size_t rate_count);
 void lrs_optimizer_destroy(lrs_optimizer *optimizer);
 /* attributes override the direction's for this group ("lr" overrides a constant rate). */
 lrs_status lrs_optimizer_add_group(lrs_optimizer *optimizer, lrs_tensor *const *parameters,
-                                   const char *const *names, size_t count,
-                                   const lrs_attribute *attributes, size_t attribute_count);
+                                   const char *const *names, size_t count, const lrs_attribute *attributes,
+                                   size_t attribute_count);
 /* A step on the gradients that the parameters hold: begin, then answer until kind is 0. */
 lrs_status lrs_optimizer_begin(lrs_request *out, lrs_optimizer *optimizer, double loss, bool may_probe);
 lrs_status lrs_optimizer_answer(lrs_request *out, lrs_optimizer *optimizer, double loss);
@@ -145,13 +144,14 @@ void lrs_optimizer_abort(lrs_optimizer *optimizer);
 lrs_status lrs_optimizer_zero_grad(lrs_optimizer *optimizer);
 /* rates: one per parameter, in the order they were added. */
 lrs_status lrs_optimizer_rates(double *rates, size_t count, lrs_optimizer *optimizer);
-/* key: "step", "skipped_steps", "max_skipped", "steps_per_epoch", "scope" (0 all, 1 group, 2 tensor), "probes" */
+/* key: "step", "skipped_steps", "max_skipped", "steps_per_epoch", "scope" (0 all, 1 group, 2 tensor),
+ * "probes" */
 lrs_status lrs_optimizer_get(double *out, lrs_optimizer *optimizer, const char *key);
 lrs_status lrs_optimizer_set(lrs_optimizer *optimizer, const char *key, double value);
 /* The state as a flat list of named tensors; *name is NULL past the end. */
 lrs_status lrs_optimizer_state(lrs_tensor **out, const char **name, lrs_optimizer *optimizer, size_t index);
-lrs_status lrs_optimizer_load(lrs_optimizer *optimizer, const char *const *names,
-                              lrs_tensor *const *values, size_t count);
+lrs_status lrs_optimizer_load(lrs_optimizer *optimizer, const char *const *names, lrs_tensor *const *values,
+                              size_t count);
 
 /* ---- finding an initial rate (ALRS) ---- */
 lrs_status lrs_search_create(lrs_search **out, const lrs_attribute *attributes, size_t count);

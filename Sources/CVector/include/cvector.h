@@ -34,12 +34,8 @@ CV_INLINE cv_f64 cv_select_greater_f64(cv_f64 a, cv_f64 b, cv_f64 x, cv_f64 y) {
 }
 
 /* 2^n for whole n within the normal range. */
-CV_INLINE cv_f32 cv_exp2_f32(cv_f32 n) {
-  return (cv_f32)((__builtin_convertvector(n, cv_i32) + 127) << 23);
-}
-CV_INLINE cv_f64 cv_exp2_f64(cv_f64 n) {
-  return (cv_f64)((__builtin_convertvector(n, cv_i64) + 1023) << 52);
-}
+CV_INLINE cv_f32 cv_exp2_f32(cv_f32 n) { return (cv_f32)((__builtin_convertvector(n, cv_i32) + 127) << 23); }
+CV_INLINE cv_f64 cv_exp2_f64(cv_f64 n) { return (cv_f64)((__builtin_convertvector(n, cv_i64) + 1023) << 52); }
 /* x = mantissa * 2^exponent with mantissa in [1, 2), for positive normal x. */
 CV_INLINE cv_f32 cv_exponent_f32(cv_f32 x) {
   return __builtin_convertvector(((cv_i32)x >> 23) - 127, cv_f32);
@@ -47,9 +43,7 @@ CV_INLINE cv_f32 cv_exponent_f32(cv_f32 x) {
 CV_INLINE cv_f64 cv_exponent_f64(cv_f64 x) {
   return __builtin_convertvector(((cv_i64)x >> 52) - 1023, cv_f64);
 }
-CV_INLINE cv_f32 cv_mantissa_f32(cv_f32 x) {
-  return (cv_f32)(((cv_i32)x & 0x007fffff) | 0x3f800000);
-}
+CV_INLINE cv_f32 cv_mantissa_f32(cv_f32 x) { return (cv_f32)(((cv_i32)x & 0x007fffff) | 0x3f800000); }
 CV_INLINE cv_f64 cv_mantissa_f64(cv_f64 x) {
   return (cv_f64)(((cv_i64)x & 0x000fffffffffffffLL) | 0x3ff0000000000000LL);
 }
