@@ -1,16 +1,8 @@
-"""The safetensors file format, read and written without a dependency.
-
-A file is: 8 bytes little-endian length n, n bytes JSON {name: {dtype, shape, data_offsets},
-"__metadata__": {text: text}}, then the arrays' bytes, little-endian and row-major, without gaps.
-Source: the format's description at github.com/huggingface/safetensors.
-"""
+"""Safetensors files: written atomically, read with errors that say what is wrong. The format is the library's."""
 
 from __future__ import annotations
 
-import json
-import math
 import os
-import struct
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,38 +11,25 @@ import numpy as np
 
 from .errors import ArgumentError, DTypeError
 
-_NAMES = {"float32": "F32", "float64": "F64", "int64": "I64", "uint8": "U8", "bool": "BOOL"}
-_DTYPES = {name: np.dtype(dtype) for dtype, name in _NAMES.items()}
+_DTYPES = ("float32", "float64", "int64", "uint8", "bool")
 
 
 def write(
     path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]
 ) -> None:
     """Writes atomically: readers see the old file or the whole new one. DTypeError for other dtypes."""
-    header: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
-    blocks: list[bytes] = []
-    offset = 0
+    from safetensors.numpy import save
+
     for name, array in arrays.items():
-        if array.dtype.name not in _NAMES:
-            raise DTypeError(f"save: {name}: got dtype {array.dtype}; allowed: {', '.join(_NAMES)}")
-        block = np.ascontiguousarray(array).tobytes()
-        offsets = [offset, offset + len(block)]
-        header[name] = {
-            "dtype": _NAMES[array.dtype.name],
-            "shape": list(array.shape),
-            "data_offsets": offsets,
-        }
-        blocks.append(block)
-        offset += len(block)
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
+        if array.dtype.name not in _DTYPES:
+            raise DTypeError(f"save: {name}: got dtype {array.dtype}; allowed: {', '.join(_DTYPES)}")
+    whole = {name: np.array(array, order="C", copy=None) for name, array in arrays.items()}
+    content = save(whole, metadata=dict(metadata) or None)
     target = Path(path)
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(struct.pack("<Q", len(text)) + text)
-            for block in blocks:
-                file.write(block)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
@@ -61,22 +40,19 @@ def write(
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """(arrays, metadata). ArgumentError when the file is no whole safetensors file of known dtypes."""
-    content = Path(path).read_bytes()
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"load: {path}: no such file")
     try:
-        (length,) = struct.unpack_from("<Q", content)
-        header = json.loads(content[8 : 8 + length])
-        metadata = header.pop("__metadata__", {})
-        body = memoryview(content)[8 + length :]
-        arrays = {}
-        for name, entry in header.items():
-            start, stop = entry["data_offsets"]
-            dtype = _DTYPES[entry["dtype"]]
-            count = math.prod(entry["shape"])
-            if not 0 <= start <= stop <= len(body) or stop - start != count * dtype.itemsize:
-                raise ValueError(f"{name} lies outside the file")
-            arrays[name] = np.frombuffer(body[start:stop], dtype).reshape(entry["shape"]).copy()
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArgumentError(
-            f"load: {path}: not a whole safetensors file of {', '.join(_NAMES)} ({error})"
-        ) from None
+        with safe_open(path, framework="np") as file:
+            arrays = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+            metadata = dict(file.metadata() or {})
+    except (SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ArgumentError(f"load: {path}: not a whole safetensors file ({error})") from None
+    for name, array in arrays.items():
+        if array.dtype.name not in _DTYPES:
+            raise ArgumentError(
+                f"load: {path}: {name}: got dtype {array.dtype}; allowed: {', '.join(_DTYPES)}"
+            )
     return arrays, metadata
