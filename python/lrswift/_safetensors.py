@@ -1,4 +1,4 @@
-"""Safetensors files: written atomically, read with errors that say what is wrong. The format is the library's."""
+"""Safetensors files: written atomically, read with errors that say what is wrong."""
 
 from __future__ import annotations
 
