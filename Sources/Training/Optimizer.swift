@@ -37,6 +37,7 @@ public final class Optimizer: @unchecked Sendable {
   /// Limits of gradient clipping, infinite when off: of each entry, and of the norm over all parameters.
   let clipValue, clipNorm: Double
   private var pending: PendingStep?
+  var recorder: FlightRecorder?
 
   struct Group {
     let direction: any Direction
@@ -52,6 +53,7 @@ public final class Optimizer: @unchecked Sendable {
     /// Of the schedules, one per group.
     let factors: [Double]
     var probeLength = 0.0
+    var probes = 0
   }
 
   public struct Request {
@@ -102,7 +104,7 @@ public final class Optimizer: @unchecked Sendable {
       throw Failure.value("\(card.title): steps_per_epoch must be \(Bounds.count), got \(stepsPerEpoch)")
     }
     window = (machineSettings.values["window"] ?? 0, machineSettings.values["window_steps"] ?? 0)
-    _ = try machineType.init(machineSettings, limits: limits)
+    _ = try makeMachine()
   }
 
   private static func clipLimit(_ arguments: Attributes, _ name: String) throws -> Double {
@@ -112,6 +114,8 @@ public final class Optimizer: @unchecked Sendable {
     }
     return limit
   }
+
+  func makeMachine() throws -> any RateMachine { try machineType.init(machineSettings, limits: limits) }
 
   public func addGroup(_ tensors: [Tensor], names: [String], _ overrides: Attributes) throws {
     guard !tensors.isEmpty else { throw Failure.value("parameters: a group must not be empty") }
@@ -188,7 +192,7 @@ public final class Optimizer: @unchecked Sendable {
     }
     if machineType.usesWindow { _ = try windowLength() }
     var norms = active.map(\.gradientNorm2)
-    guard loss.isFinite, norms.allSatisfy(\.isFinite) else { return try skip() }
+    guard loss.isFinite, norms.allSatisfy(\.isFinite) else { return try skip(loss) }
     for machine in machines { try machine.check(loss: loss) }
     let factors = try groups.map { try $0.schedule?.finiteValue(stepCount) ?? 1 }
     if clipValue < .infinity || clipNorm < .infinity {
@@ -207,6 +211,7 @@ public final class Optimizer: @unchecked Sendable {
       return sum + innerProduct(slot.scalar, grad.pointer, slot.directionPointer, slot.tensor.count)
     }
     step.views[0].probe = StepView.Probe(length: step.probeLength, loss: loss, slope: slope)
+    step.probes += 1
     return advance(step)
   }
 
@@ -225,9 +230,12 @@ public final class Optimizer: @unchecked Sendable {
     pending = nil
   }
 
-  private func skip() throws -> Request {
+  private func skip(_ loss: Double) throws -> Request {
     skippedSteps += 1
     consecutiveSkips += 1
+    recorder?.add(
+      FlightRecorder.row(
+        step: stepCount, machine: 0, StepView(loss: loss), probes: 0, rate: nil, skipped: true))
     if consecutiveSkips >= maxSkipped {
       throw Failure(
         .diverged,
@@ -290,6 +298,13 @@ public final class Optimizer: @unchecked Sendable {
     for slot in step.active {
       let rate = taken[machineIndex(slot)].map { $0 * step.factors[slot.group] }
       slot.commit(rate: rate, revocable: machineType.probes)
+    }
+    if recorder != nil {
+      for index in machines.indices where present.contains(index) {
+        recorder!.add(
+          FlightRecorder.row(
+            step: stepCount, machine: index, step.views[index], probes: step.probes, rate: taken[index]))
+      }
     }
     pending = nil
     return finished(step.active)

@@ -125,3 +125,20 @@ PyObject *core_hvp(PyObject *module, PyObject *const *arguments, Py_ssize_t coun
   tensors_release(&inputs);
   return made;
 }
+
+PyObject *core_replay(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+  Core *core = PyModule_GetState(module);
+  Attributes attributes;
+  lrs_tensor *made = NULL;
+  double machine;
+  if (check_count(core, "replay", count, 4, 4) < 0) return NULL;
+  const char *rate = text_of(core, arguments[0], "replay", "rate");
+  if (rate == NULL) return NULL;
+  lrs_tensor *history = tensor_handle(core, arguments[2], "replay", "history");
+  if (history == NULL || number_of(core, &machine, arguments[3], "replay", "machine") < 0) return NULL;
+  if (attributes_take(core, &attributes, arguments[1], "replay", "attributes") < 0) return NULL;
+  int32_t chosen = machine >= 0 && machine <= INT32_MAX ? (int32_t)machine : -1;
+  lrs_status status = lrs_replay(&made, rate, attributes.items, attributes.count, history, chosen);
+  attributes_release(&attributes);
+  return check(core, status) < 0 ? NULL : tensor_wrap(core, made);
+}

@@ -96,6 +96,8 @@ static PyMethodDef functions[] = {
      "gradients($module, output, seed, wrt, /)\n--\n\nGradients; None where output does not depend on the tensor."},
     {"jvp", FAST(core_jvp), METH_FASTCALL,
      "jvp($module, output, inputs, tangents, /)\n--\n\nDerivatives of output along K stacked tangents."},
+    {"replay", FAST(core_replay), METH_FASTCALL,
+     "replay($module, rate, attributes, history, machine, /)\n--\n\nRates of another method on a history."},
     {"hvp", FAST(core_hvp), METH_FASTCALL,
      "hvp($module, output, inputs, vectors, /)\n--\n\nThe Hessian of a scalar times K stacked vectors."},
     {"version", version, METH_NOARGS, "version($module, /)\n--\n\nThe library's version."},

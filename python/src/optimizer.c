@@ -193,6 +193,30 @@ static PyObject *optimizer_set(PyObject *object, PyObject *const *arguments, Py_
   Py_RETURN_NONE;
 }
 
+static PyObject *optimizer_record(PyObject *object, PyObject *value) {
+  Optimizer *self = (Optimizer *)object;
+  double capacity;
+  if (number_of(self->core, &capacity, value, "record", "capacity") < 0) return NULL;
+  if (self->busy) return busy_error(self->core, "Optimizer");
+  int32_t rows = capacity >= 0 && capacity <= INT32_MAX ? (int32_t)capacity : -1;
+  if (check(self->core, lrs_optimizer_record(self->handle, rows)) < 0) return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyObject *optimizer_history(PyObject *object, PyObject *Py_UNUSED(ignored)) {
+  Optimizer *self = (Optimizer *)object;
+  lrs_tensor *rows = NULL;
+  const char *fields = NULL;
+  if (self->busy) return busy_error(self->core, "Optimizer");
+  if (check(self->core, lrs_optimizer_history(&rows, &fields, self->handle)) < 0) return NULL;
+  PyObject *names = PyUnicode_FromString(fields);
+  PyObject *tensor = tensor_wrap(self->core, rows);
+  PyObject *made = names != NULL && tensor != NULL ? PyTuple_Pack(2, names, tensor) : NULL;
+  Py_XDECREF(names);
+  Py_XDECREF(tensor);
+  return made;
+}
+
 static PyObject *optimizer_state(PyObject *object, PyObject *Py_UNUSED(ignored)) {
   Optimizer *self = (Optimizer *)object;
   PyObject *state = PyDict_New();
@@ -258,6 +282,10 @@ static PyMethodDef optimizer_methods[] = {
      "begin($self, loss, may_probe, /)\n--\n\nStarts a step; (kind, skipped, rate, low, high)."},
     {"answer_curvature", optimizer_answer_curvature, METH_O,
      "answer_curvature($self, loss, /)\n--\n\nThe loss tensor whose curvature was asked for."},
+    {"record", optimizer_record, METH_O,
+     "record($self, capacity, /)\n--\n\nKeeps the last decisions with their inputs; 0 stops."},
+    {"history", optimizer_history, METH_NOARGS,
+     "history($self, /)\n--\n\n(names of the fields, separated by commas; Tensor [rows, fields])."},
     {"answer", optimizer_answer, METH_O, "answer($self, loss, /)\n--\n\nThe loss that was asked for."},
     {"abort", optimizer_abort, METH_NOARGS, "abort($self, /)\n--\n\nUndoes a step that has begun."},
     {"zero_grad", optimizer_zero_grad, METH_NOARGS, "zero_grad($self, /)\n--\n\nForgets all gradients."},

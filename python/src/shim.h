@@ -117,6 +117,7 @@ PyObject *core_backward(PyObject *module, PyObject *const *arguments, Py_ssize_t
 PyObject *core_gradients(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_jvp(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_hvp(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *core_replay(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
 /* program.c */
 extern PyType_Spec program_spec;

@@ -148,6 +148,13 @@ lrs_status lrs_optimizer_rates(double *rates, size_t count, lrs_optimizer *optim
  * "probes" */
 lrs_status lrs_optimizer_get(double *out, lrs_optimizer *optimizer, const char *key);
 lrs_status lrs_optimizer_set(lrs_optimizer *optimizer, const char *key, double value);
+/* Keeps the last `capacity` decisions of the rate with their inputs; 0 stops. */
+lrs_status lrs_optimizer_record(lrs_optimizer *optimizer, int32_t capacity);
+/* What was kept: float64 [rows, fields], oldest first; *fields is their names, separated by commas. */
+lrs_status lrs_optimizer_history(lrs_tensor **out, const char **fields, lrs_optimizer *optimizer);
+/* The rates that another method would have taken on such a history: float64 [rows]. */
+lrs_status lrs_replay(lrs_tensor **out, const char *rate, const lrs_attribute *attributes,
+                      size_t attribute_count, lrs_tensor *history, int32_t machine);
 /* The state as a flat list of named tensors; *name is NULL past the end. */
 lrs_status lrs_optimizer_state(lrs_tensor **out, const char **name, lrs_optimizer *optimizer, size_t index);
 lrs_status lrs_optimizer_load(lrs_optimizer *optimizer, const char *const *names, lrs_tensor *const *values,

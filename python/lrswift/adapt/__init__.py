@@ -19,6 +19,16 @@ from .quadratic import LQA, Newton, QLABGrad, find_trial_rate
 from .search import SBFSearch
 from .tlr import TLR, NaiveTLR
 
+
+def __getattr__(name: str) -> object:
+    # lives with the optimizers, which are built on this module
+    if name == "replay":
+        from ..optim._recorder import replay
+
+        return replay
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "HD",
     "L4",
@@ -37,4 +47,5 @@ __all__ = [
     "check_number",
     "find_trial_rate",
     "named",
+    "replay",
 ]

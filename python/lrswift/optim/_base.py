@@ -15,6 +15,7 @@ from ..adapt import Adapter, check_number, named
 from ..autograd import enable_grad, no_grad
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..schedule import Schedule
+from . import _recorder
 
 Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 Rate = float | Schedule | Adapter | str
@@ -219,6 +220,25 @@ class Optimizer:
     @max_skipped.setter
     def max_skipped(self, count: int) -> None:
         self._core.set("max_skipped", float(count))
+
+    def record(self, on: bool = True, capacity: int = 10_000) -> None:
+        """Keeps the last `capacity` decisions of the rate with their inputs; off forgets them."""
+        self._core.record(capacity if on else 0)
+
+    @property
+    def history(self) -> dict[str, np.ndarray]:
+        """With `record(True)`: every decision and its inputs, field -> float64 [rows], oldest first.
+
+        step (from 0), machine (which rate), loss, slope <g, d>, smoothed_slope, gradient_norm2,
+        previous_dot <g, d'>, window_dot and window_norm2, probes and the last one's length and loss,
+        curvature, rate, outcome (0 taken, 1 stayed, 2 skipped); nan where a method does not ask.
+        """
+        return _recorder.read(self._core)
+
+    def explain(self, step: int) -> str:
+        """Why the rate of `step` (from 0) is what it is, in words. Needs `record(True)` before that step."""
+        method = self.rate.core_name if isinstance(self.rate, Adapter) else "constant"
+        return _recorder.explain(self.history, step, method)
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """The whole state, flat: name -> array (a copy)."""

@@ -1,0 +1,54 @@
+import Autodiff
+import CLRSwift
+import Kernels
+import Training
+
+@c @implementation
+public func lrs_optimizer_record(_ optimizer: OpaquePointer!, _ capacity: Int32) -> lrs_status {
+  succeeds { try object(optimizer, Optimizer.self, "optimizer").record(capacity: Int(capacity)) }
+}
+
+@c @implementation
+public func lrs_optimizer_history(
+  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ fields: UnsafeMutablePointer<UnsafePointer<CChar>?>!,
+  _ optimizer: OpaquePointer!
+) -> lrs_status {
+  succeeds {
+    let (out, fields) = (try place(out, "out"), try place(fields, "fields"))
+    let history = try object(optimizer, Optimizer.self, "optimizer").history
+    texts.set(Optimizer.recordFields.joined(separator: ","))
+    fields.pointee = texts.get()
+    let width = Optimizer.recordFields.count
+    out.pointee = handle(doubles(history, shape: [history.count / width, width]))
+  }
+}
+
+@c @implementation
+public func lrs_replay(
+  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ rate: UnsafePointer<CChar>!,
+  _ list: UnsafePointer<lrs_attribute>!,
+  _ attribute_count: Int, _ history: OpaquePointer!, _ machine: Int32
+) -> lrs_status {
+  succeeds {
+    let out = try place(out, "out")
+    let name = try text(rate, "rate")
+    let rows = try tensor(history, "history")
+    guard rows.dtype == .float64, rows.rank == 2, rows.shape[1] == Optimizer.recordFields.count else {
+      throw Failure.shape(
+        "history must be float64 [rows, \(Optimizer.recordFields.count)], got \(describe(rows.shape)) of "
+          + rows.dtype.name)
+    }
+    let values = Array(
+      UnsafeBufferPointer(start: rows.pointer.assumingMemoryBound(to: Double.self), count: rows.count))
+    let rates = try replay(name, try attributes(name, list, attribute_count), values, machine: Int(machine))
+    out.pointee = handle(doubles(rates, shape: [rates.count]))
+  }
+}
+
+private func doubles(_ values: [Double], shape: [Int]) -> Tensor {
+  let tensor = Tensor(shape: shape, dtype: .float64)
+  values.withUnsafeBytes {
+    if let base = $0.baseAddress { tensor.pointer.copyMemory(from: base, byteCount: $0.count) }
+  }
+  return tensor
+}

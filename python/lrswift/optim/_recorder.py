@@ -1,0 +1,128 @@
+"""The flight recorder: what a rate was decided on, and why it moved, in words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import _core
+from ..adapt import Adapter
+from ..errors import ArgumentError
+
+TAKEN, STAYED, SKIPPED = 0, 1, 2  # the record's field "outcome"
+
+History = dict[str, np.ndarray]
+
+
+def read(core: _core.Optimizer) -> History:
+    """The recorded decisions, oldest first: field -> float64 [rows]."""
+    names, rows = core.history()
+    table = np.array(rows)
+    return {name: table[:, i] for i, name in enumerate(names.split(","))}
+
+
+def explain(history: History, step: int, method: str) -> str:
+    """What was decided at `step` (from 0), one line per rate, from the inputs that the record holds.
+
+    Raises ArgumentError when the record does not hold that step.
+    """
+    steps = history["step"]
+    found = np.flatnonzero(steps == step)
+    if not len(found):
+        held = f"steps {int(steps[0])} to {int(steps[-1])}" if len(steps) else "none; call record(True) first"
+        raise ArgumentError(f"explain: step: got {step}; the record holds {held}")
+    return "\n".join(_sentence(history, int(row), method) for row in found)
+
+
+def _sentence(history: History, row: int, method: str) -> str:
+    now = {name: float(column[row]) for name, column in history.items()}
+    machine = f", rate {int(now['machine'])}" if history["machine"].max() > 0 else ""
+    start = f"step {int(now['step'])}{machine}: "
+    if now["outcome"] == SKIPPED:
+        return f"{start}skipped, because the loss ({now['loss']:.6g}) or its gradient was not finite"
+    inputs = f"loss {now['loss']:.6g}, {_REASONS.get(method, _slope)(now)}"
+    if now["outcome"] == STAYED:
+        return f"{start}the parameters stayed where they were; {inputs}"
+    return f"{start}rate {now['rate']:.6g}{_move(history, row, now)}; {inputs}"
+
+
+def _move(history: History, row: int, now: dict[str, float]) -> str:
+    """Against the decision before of the same rate."""
+    before = np.flatnonzero(
+        (history["machine"][:row] == now["machine"]) & (history["outcome"][:row] == TAKEN)
+    )
+    if not len(before):
+        return ", the first on record"
+    old = float(history["rate"][before[-1]])
+    if old == now["rate"]:
+        return ", as before"
+    factor = f" by a factor of {now['rate'] / old:.4g}" if old else ""
+    return f", {'up' if now['rate'] > old else 'down'} from {old:.6g}{factor}"
+
+
+def _slope(now: dict[str, float]) -> str:
+    return f"slope <g, d> {now['slope']:.6g}, |g|^2 {now['gradient_norm2']:.6g}"
+
+
+def _l4(now: dict[str, float]) -> str:
+    if now["smoothed_slope"] <= 0:
+        return (
+            f"the averaged slope {now['smoothed_slope']:.6g} is not positive, so no step would lower the loss"
+        )
+    return f"averaged slope {now['smoothed_slope']:.6g}: the step to a fraction of the way to the lowest loss"
+
+
+def _window(now: dict[str, float]) -> str:
+    dot, norm2 = now["window_dot"], now["window_norm2"]
+    if np.isnan(dot):
+        return "inside a window, where the rate does not change"
+    if dot == 0:
+        return "the first window, which has nothing to be compared with"
+    agree = "agrees with" if dot > 0 else "turns against"
+    return f"the window's gradient {agree} the one before: inner product {dot:.6g}, squared norm {norm2:.6g}"
+
+
+def _hypergradient(now: dict[str, float]) -> str:
+    if np.isnan(now["previous_dot"]):
+        return "no step before to judge by"
+    longer = "longer" if now["previous_dot"] > 0 else "shorter"
+    return f"<g, d'> {now['previous_dot']:.6g}: the step before should have been {longer}"
+
+
+def _probe(now: dict[str, float]) -> str:
+    if np.isnan(now["probe_loss"]):
+        return _slope(now)
+    count = int(now["probes"])
+    return (
+        f"slope {now['slope']:.6g}, and loss {now['probe_loss']:.6g} at a step of {now['probe_length']:.6g} "
+        f"({count} evaluation{'s' if count > 1 else ''})"
+    )
+
+
+def _curvature(now: dict[str, float]) -> str:
+    bends = "" if now["curvature"] > 0 else ", not positive: the rate before is kept"
+    return f"slope {now['slope']:.6g} over curvature {now['curvature']:.6g}{bends}"
+
+
+# what decided, for the methods that have more to say than their slope
+_REASONS = {
+    "l4": _l4,
+    "tlr": _window,
+    "ntlr": _window,
+    "hd": _hypergradient,
+    "newton": _curvature,
+    **dict.fromkeys(("qlabgrad", "lqa", "sls", "naive_tlr"), _probe),
+}
+
+
+def replay(record: History, adapter: Adapter, machine: int = 0) -> np.ndarray:
+    """The rates that `adapter` would have taken on recorded steps, without model or data.
+
+    record: `optimizer.history`. machine: which of several rates (per group or tensor), 0. Skipped steps
+    give nan. What the record cannot know is what other rates would have led to: inputs stay as they were.
+    Raises ArgumentError for methods that evaluate the model themselves.
+    """
+    table = np.ascontiguousarray(np.stack(list(record.values()), axis=1), dtype=np.float64)
+    rows = _core.tensor(table, "float64", table.shape)
+    values = {key: value for key, value in adapter.attributes().items() if key != "scope"}
+    rates = np.array(_core.replay(adapter.core_name, values, rows, machine))
+    return rates[record["machine"] == machine]
