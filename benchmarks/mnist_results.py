@@ -269,10 +269,11 @@ that holds the middle 90 % of the steps' rates, and the rate of the last step.
 
 {trained}
 
-QLABGrad takes the minimum of one batch's parabola. Where that parabola happens to be nearly flat its
-minimum is far away, so now and then a step sets the network back, and some steps later it is where it was.
-The accuracy above is that of the last step, and a run may end on such a one. `max_ratio` bounds these
-steps; ratios of 10 and 30 did not change the picture.
+QLABGrad takes the minimum of one batch's parabola. Where that parabola is nearly flat its minimum is far
+away, so now and then a step sets the network back, and some steps later it is where it was. Rates beyond four
+trial rates are checked and halved until the batch's loss falls (before that check, single runs ended as low
+as 90 %); the batch cannot know, though, what a step does to other batches. The accuracy above is that of the
+last step, and a run may end on such a one: the last batch here has 32 images only.
 
 ## Rates found before training
 
@@ -282,9 +283,8 @@ own network for MNIST, so its rates are a neighbor to compare with, not digits t
 
 {searched}
 
-With Adam the rate leans to where the search started. From above, trial steps far too long fill Adam's
-second moment, which remembers a thousand steps, with large gradients; they shorten its steps for the rest
-of the search and let it end at a larger rate. SGD remembers ten steps and shows no such trend.
+A search starts Adam's moments and A anew whenever its value has moved by a factor of 2; without that,
+searches from 10 ended 2.4 times higher than searches from 0.001, and the spread with Adam was 41 %.
 """
 
 
