@@ -154,7 +154,9 @@ public final class Optimizer: @unchecked Sendable {
     let schedule = rate == nil ? self.schedule : try ScheduleCatalogue.read(overrides)
     let first = try schedule?.finiteValue(stepCount) ?? 1
     let index = groups.count
-    let added = zip(tensors, names).map { ParameterSlot($0, $1, index, direction) }
+    let added = zip(tensors, names).enumerated().map { i, entry in
+      ParameterSlot(entry.0, entry.1, index, slots.count + i, direction)
+    }
     let machineCount =
       switch scope {
       case .all: 1
@@ -339,7 +341,7 @@ public final class Optimizer: @unchecked Sendable {
     switch scope {
     case .all: 0
     case .group: slot.group
-    case .tensor: slots.firstIndex { $0 === slot }!
+    case .tensor: slot.index
     }
   }
 }

@@ -7,6 +7,8 @@ final class ParameterSlot {
   let tensor: Tensor
   let name: String
   let group: Int
+  /// Its place among all parameters of the optimizer.
+  let index: Int
   let kernels: RuleKernels
   let stateNames: [String]
   private let initialState: [Double]
@@ -24,10 +26,11 @@ final class ParameterSlot {
   var window: WindowVectors?
   var rate = 0.0
 
-  init(_ tensor: Tensor, _ name: String, _ group: Int, _ direction: any Direction) {
+  init(_ tensor: Tensor, _ name: String, _ group: Int, _ index: Int, _ direction: any Direction) {
     self.tensor = tensor
     self.name = name
     self.group = group
+    self.index = index
     kernels = direction.kernels(tensor.dtype)
     stateNames = direction.slots
     initialState = direction.initialState

@@ -13,7 +13,7 @@ final class ParameterSlotTests: XCTestCase {
     let made = try type.init(type.card.read(Attributes(direction, numbers: arguments)))
     let tensor = Tensor([x.count], x, dtype, requiresGrad: true)
     tensor.grad = Tensor([x.count], x.map { 2 * $0 }, dtype)
-    return (ParameterSlot(tensor, "w", 0, made), made)
+    return (ParameterSlot(tensor, "w", 0, 0, made), made)
   }
 
   /// Displacements start from where the parameter was, and leave no trace.
