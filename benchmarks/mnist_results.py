@@ -270,10 +270,10 @@ that holds the middle 90 % of the steps' rates, and the rate of the last step.
 {trained}
 
 QLABGrad takes the minimum of one batch's parabola. Where that parabola is nearly flat its minimum is far
-away, so now and then a step sets the network back, and some steps later it is where it was. Rates beyond four
-trial rates are checked and halved until the batch's loss falls (before that check, single runs ended as low
-as 90 %); the batch cannot know, though, what a step does to other batches. The accuracy above is that of the
-last step, and a run may end on such a one: the last batch here has 32 images only.
+away, so now and then a step sets the network back, and some steps later it is where it was. Rates beyond 2.5
+trial rates are checked and halved until the batch's loss falls as promised (before that check, single runs
+ended as low as 90 %); the batch cannot know, though, what a step does to other batches. The accuracy above is
+that of the last step, and a run may end on such a one: the last batch here has 32 images only.
 
 ## Rates found before training
 

@@ -10,9 +10,9 @@ import Kernels
 /// Deviations: a probe that is not finite counts as +infinity in FindPLR, and elsewhere halves the trial rate for good
 /// and is repeated; both loops are capped. A bracket within a few rounding errors of the two losses says nothing of
 /// the curvature and counts as not positive: in float32 a trial rate of 1e-4 would otherwise divide by noise. A rate
-/// beyond four trial rates is an extrapolation: it is halved until the loss there has fallen by half of what the
-/// parabola promises, or it is within four trial rates. The paper's claim that rates stay below the trial rate
-/// (Lemma 2) does not hold and is not enforced.
+/// beyond 2.5 trial rates is an extrapolation: it is halved until the loss there has fallen by four fifths of what the
+/// parabola promises, or it is within 2.5 trial rates. The paper's claim that rates stay below the trial rate (Lemma 2)
+/// does not hold and is not enforced.
 public struct QLABGrad: RateMachine {
   public static let card = Card(
     "qlabgrad", title: "QLABGrad", paper: "QLABGrad, eq. 10 and FindPLR", cost: "one more forward pass",
@@ -35,8 +35,10 @@ public struct QLABGrad: RateMachine {
 
   private static let searchLimit = 64
   private static let roundingErrors = 8.0
-  private static let trusted = 4.0
-  private static let leastDecrease = 0.25
+  /// Trial rates up to which the parabola is believed unchecked.
+  private static let trusted = 2.5
+  /// Of slope times rate; the parabola promises half of that.
+  private static let leastDecrease = 0.4
 
   private let findTrial: Bool
   private let every: Int
