@@ -98,6 +98,13 @@ class BatchFeed:
 Feed = ArrayFeed | BatchFeed
 
 
+def full_batches(source: Feed, epoch: int) -> Iterator[tuple[Batch, np.ndarray]]:
+    """`source.epoch` without the smaller last batch of whole arrays."""
+    for tensors, indices in source.epoch(epoch):
+        if not isinstance(source, ArrayFeed) or indices.shape[1] == source.batch_size:
+            yield tensors, indices
+
+
 def feed(
     data: Any, name: str, floating: np.dtype, batch_size: int = 64, shuffle: bool = False, seed: int = 0
 ) -> Feed:

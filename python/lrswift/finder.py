@@ -3,26 +3,23 @@ respect to the rate (ALRS)."""
 
 from __future__ import annotations
 
-import copy
 import math
-import random as python_random
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from . import _core, random
-from ._feeding import ArrayFeed, Batch, Feed, feed
+from ._feeding import Batch, Feed, feed, full_batches
 from ._modes import frozen_statistics
 from ._progress import Progress
-from ._receipt import digests, loader_state
-from ._recording import Modes, Recorder, rows
-from ._tensor import Tensor, from_array
+from ._recording import Recorder, rows
+from ._tensor import Tensor
+from ._untouched import refuse_iterator, trainable, untouched
 from .adapt import SBFSearch, check_number
 from .autograd import enable_grad
-from .errors import ArgumentError, DTypeError
 from .fitting import CHUNK_SECONDS
 from .optim import Adam, Optimizer
 
@@ -81,15 +78,10 @@ def find_lr(
     Source: the ALRS paper, with displacements of single steps ("reading B").
     """
     check_number(fraction, "fraction")
-    if iter_once(data):
-        raise ArgumentError(
-            "data: got an iterator, which cannot be put back; allowed: arrays, or an iterable like a list"
-        )
+    refuse_iterator(data)
     chosen = search if search is not None else SBFSearch(check_number(start, "start"))
-    tensors = _parameters(model, optimizer)
-    before = digests(model, tensors, data)
-    kept = _Kept(model, tensors, data)
-    try:
+    tensors = trainable(model, optimizer)
+    with untouched(model, tensors, data) as receipt:
         random.seed(seed)
         hunt = _Hunt(model, loss, data, optimizer, tensors, chosen, batch_size, seed)
         try:
@@ -97,9 +89,6 @@ def find_lr(
                 hunt.run(max_epochs, bar)
         finally:
             hunt.finder.close()
-    finally:
-        kept.restore()
-    after = digests(model, tensors, data)
     signals = _signals(np.concatenate(hunt.values), chosen.value)
     if signals and max(signals) < 0:
         warnings.warn(
@@ -109,7 +98,6 @@ def find_lr(
         )
     if not chosen.done:
         warnings.warn(f"find_lr: not settled after {max_epochs} epochs; raise max_epochs", stacklevel=2)
-    receipt = {"before": before, "after": after, "untouched": before == after}
     values, gradients = np.concatenate(hunt.values), np.concatenate(hunt.gradients)
     return Found(
         lr=fraction * chosen.value,
@@ -127,55 +115,6 @@ def _signals(values: np.ndarray, last: float) -> list[int]:
     """Every signal moves the rate its way, so the moves are the signals."""
     moves = np.sign(np.diff(np.append(values, last)))
     return [int(move) for move in moves if move != 0]
-
-
-def iter_once(data: Any) -> bool:
-    """Whether iterating over `data` uses it up."""
-    return isinstance(data, Iterator)
-
-
-def _parameters(model: Any, optimizer: Any) -> list[Tensor]:
-    if not hasattr(model, "parameters"):
-        raise DTypeError(f"model: got {type(model).__name__}; allowed: an nn.Module")
-    if not callable(optimizer) or isinstance(optimizer, Optimizer):
-        raise DTypeError(
-            f"optimizer: got {type(optimizer).__name__}; "
-            "allowed: a callable (params, lr=), such as lrswift.optim.Adam"
-        )
-    tensors = [p for p in model.parameters() if p.requires_grad]
-    if not tensors:
-        raise ArgumentError("model: has no parameters that require a gradient")
-    return tensors
-
-
-class _Kept:
-    """Copies of all that a search touches."""
-
-    def __init__(self, model: Any, tensors: list[Tensor], data: Any) -> None:
-        self.tensors = [(t, from_array(t.numpy()), t.grad) for t in tensors]
-        self.buffers = [(b, from_array(b.numpy())) for b in model.buffers()]
-        self.modes = Modes(model)
-        self.random = random.get_state()
-        self.numpy = np.random.get_state()
-        self.python = python_random.getstate()
-        self.data = data
-        self.loader = copy.deepcopy(loader_state(data))
-
-    def restore(self) -> None:
-        for tensor, value, grad in self.tensors:
-            tensor.assign(value)
-            tensor.grad = grad
-        for buffer, value in self.buffers:
-            buffer.assign(value)
-        self.modes.restore()
-        random.set_state(self.random)
-        np.random.set_state(self.numpy)
-        python_random.setstate(self.python)
-        if self.loader is not None and hasattr(self.data, "load_state_dict"):
-            self.data.load_state_dict(self.loader)
-        elif self.loader is not None:
-            for key, value in self.loader.items():
-                setattr(self.data, key, value)
 
 
 class _Hunt:
@@ -212,9 +151,8 @@ class _Hunt:
     def run(self, max_epochs: int, bar: Progress) -> None:
         self.model.train()
         for epoch in range(max_epochs):
-            for tensors, indices in self.feed.epoch(epoch):
-                if isinstance(self.feed, ArrayFeed) and indices.shape[1] < self.feed.batch_size:
-                    continue  # a smaller last batch would only add noise to its window
+            # a smaller last batch would only add noise to its window
+            for tensors, indices in full_batches(self.feed, epoch):
                 program = self.recorder.program(tensors, indices.shape[1])
                 if program is None:
                     self._eagerly(tensors, indices, bar)

@@ -86,6 +86,41 @@ def fit(
     return run.history
 
 
+class Steps:
+    """Training steps on given batches, and the history of them."""
+
+    def __init__(self, recorder: Recorder, optimizer: Optimizer) -> None:
+        self.recorder = recorder
+        self.optimizer = optimizer
+        self.history = History()
+
+    def take(self, program: Any, tensors: Batch, indices: np.ndarray, bar: Progress) -> None:
+        """A step for every row of `indices`; by `program`, or eagerly where it is None."""
+        if program is None:
+            self._eagerly(tensors, indices, bar)
+        else:
+            self._replay(program, tensors, indices, bar)
+
+    def _replay(self, program: Any, tensors: Batch, indices: np.ndarray, bar: Progress) -> None:
+        done = 0
+        while done < len(indices):
+            steps, losses, rates = program.run(self.optimizer._core, tensors, indices[done:], CHUNK_SECONDS)
+            self._add(np.frombuffer(losses)[:steps], np.frombuffer(rates).reshape(-1, 3)[:steps], bar)
+            done += steps
+
+    def _eagerly(self, tensors: Batch, indices: np.ndarray, bar: Progress) -> None:
+        for numbers in indices:
+            batch = rows(tensors, numbers)
+            loss = self.optimizer.minimize(functools.partial(self.recorder, *batch))
+            rates = np.array(self.optimizer._core.rates())
+            self._add(np.array([loss]), np.array([[rates.mean(), rates.min(), rates.max()]]), bar)
+
+    def _add(self, losses: np.ndarray, rates: np.ndarray, bar: Progress) -> None:
+        self.history.add(losses, rates)
+        if len(losses):
+            bar.advance(len(losses), loss=losses[-1], lr=rates[-1, 0])
+
+
 class _Run:
     """One call of `fit`."""
 
@@ -115,7 +150,8 @@ class _Run:
         self.optimizer = optimizer
         self.recorder = Recorder(model, loss)
         self.metrics = metrics
-        self.history = History()
+        self.steps = Steps(self.recorder, optimizer)
+        self.history = self.steps.history
         self.epochs = epochs
         self.first = 0
         floating = optimizer.param_groups[0]["params"][0].dtype
@@ -138,33 +174,11 @@ class _Run:
             self.model.train()
         for tensors, indices in self.train.epoch(epoch):
             program = self.recorder.program(tensors, indices.shape[1])
-            if program is None:
-                self._eagerly(tensors, indices, bar)
-            else:
-                self._replay(program, tensors, indices, bar)
+            self.steps.take(program, tensors, indices, bar)
         seconds = time.perf_counter() - start
         validation = {} if self.valid is None else evaluate(self.recorder, self.valid, self.metrics)
         bar.note(validation)
         return self.history.summarize(since, epoch + 1, seconds, validation)
-
-    def _replay(self, program: Any, tensors: Batch, indices: np.ndarray, bar: Progress) -> None:
-        done = 0
-        while done < len(indices):
-            steps, losses, rates = program.run(self.optimizer._core, tensors, indices[done:], CHUNK_SECONDS)
-            self._add(np.frombuffer(losses)[:steps], np.frombuffer(rates).reshape(-1, 3)[:steps], bar)
-            done += steps
-
-    def _eagerly(self, tensors: Batch, indices: np.ndarray, bar: Progress) -> None:
-        for numbers in indices:
-            batch = rows(tensors, numbers)
-            loss = self.optimizer.minimize(functools.partial(self.recorder, *batch))
-            rates = np.array(self.optimizer._core.rates())
-            self._add(np.array([loss]), np.array([[rates.mean(), rates.min(), rates.max()]]), bar)
-
-    def _add(self, losses: np.ndarray, rates: np.ndarray, bar: Progress) -> None:
-        self.history.add(losses, rates)
-        if len(losses):
-            bar.advance(len(losses), loss=losses[-1], lr=rates[-1, 0])
 
 
 def evaluate(recorder: Recorder, data: Feed, metrics: Sequence[Metric]) -> dict[str, float]:

@@ -9,6 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from .finder import Found
     from .history import History
+    from .range_test import Ranged
 
 BLUE, ORANGE, GRAY = "#0072b2", "#d55e00", "#8a8f98"  # Okabe and Ito's: distinct for the color-blind
 
@@ -84,4 +85,17 @@ def plot_found(found: Found) -> Any:
     axes[1].set(
         title="Gradient of the loss by the rate", xlabel="batch", ylabel="below 0: the rate is too small"
     )
+    return figure
+
+
+def plot_ranged(ranged: Ranged) -> Any:
+    """The loss over the rate of a range test, with its suggestion."""
+    figure, (axes,) = _axes(1)
+    axes.plot(ranged.rates, ranged.losses, color=BLUE, alpha=0.25, linewidth=0.7)
+    axes.plot(ranged.rates, ranged.smoothed, color=BLUE)
+    title = "No rate suggested"
+    if ranged.suggestion is not None:
+        title = f"Steepest at {ranged.suggestion:.3g}"
+        axes.axvline(ranged.suggestion, color=ORANGE, linewidth=1)
+    axes.set(title=title, xlabel="learning rate", ylabel="loss", xscale="log")
     return figure
