@@ -11,7 +11,7 @@ final class SBFSearchTests: XCTestCase {
       for _ in 0..<Int(abs(exponent) * 4) { threshold *= exponent > 0 ? 1.7782794 : 1 / 1.7782794 }
       var search = SBFSearch(try SBFSearch.card.read(Attributes("SBFSearch", numbers: ["start": 1])))
       while !search.isDone { try search.signal(search.value < threshold ? 1 : -1) }
-      XCTAssertEqual(search.value / threshold, 1, accuracy: 0.03, "threshold \(threshold)")
+      XCTAssertEqual(search.value / threshold, 1, accuracy: 0.02, "threshold \(threshold)")
       XCTAssertLessThanOrEqual(search.signals, 120)
     }
   }
