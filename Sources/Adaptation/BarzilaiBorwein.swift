@@ -11,6 +11,7 @@ public struct BarzilaiBorwein: RateMachine {
       .init("form", 1, .count, "1: s's / s'y, 2: s'y / y'y"),
     ])
   public static let usesPrevious = true
+  public static let usesPreviousGradient = true
 
   private let form: Int
   private let limits: RateLimits

@@ -47,7 +47,7 @@ public struct StepView {
     public var decayedDirectionDot = 0.0
     public var decayedGradientNorm2 = 0.0
     public var directionNorm2 = 0.0
-    /// <g - g', d'> and |g - g'|^2.
+    /// <g - g', d'> and |g - g'|^2, for machines that use the gradient before.
     public var changeDot = 0.0
     public var changeNorm2 = 0.0
     /// The rate that was taken.
@@ -88,6 +88,8 @@ public protocol RateMachine {
   static var needsLoss: Bool { get }
   static var usesWindow: Bool { get }
   static var usesPrevious: Bool { get }
+  /// Of the step before, the gradient too; implies usesPrevious.
+  static var usesPreviousGradient: Bool { get }
   static var usesStart: Bool { get }
   /// Uses the number of steps per epoch, 500 where nobody knows it.
   static var usesEpoch: Bool { get }
@@ -109,6 +111,7 @@ extension RateMachine {
   public static var needsLoss: Bool { false }
   public static var usesWindow: Bool { false }
   public static var usesPrevious: Bool { false }
+  public static var usesPreviousGradient: Bool { false }
   public static var usesStart: Bool { false }
   public static var usesEpoch: Bool { false }
   public static var lowestRate: Double { 0 }

@@ -15,26 +15,20 @@ extension Optimizer {
   /// Inner products with the gradient and the direction of the step before, which is about to be overwritten.
   func comparePrevious(_ active: [ParameterSlot], _ views: inout [StepView]) {
     for slot in active {
-      guard slot.steps > 0, let direction = slot.direction, let before = slot.previousGradient else {
-        continue
-      }
-      let (g, theta, n) = (slot.tensor.grad!.pointer, slot.tensor.pointer, slot.tensor.count)
-      func dot(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer) -> Double { innerProduct(slot.scalar, a, b, n) }
+      guard slot.steps > 0, let direction = slot.direction else { continue }
       let decay = hyper(slot).decay
+      let sums = previousSums(
+        slot.scalar, gradient: slot.tensor.grad!.pointer, direction: direction.pointer,
+        parameter: decay == 0 ? nil : UnsafeRawPointer(slot.tensor.pointer),
+        gradientBefore: slot.previousGradient.map { UnsafeRawPointer($0.pointer) }, slot.tensor.count)
       let index = machineIndex(slot)
       var p = views[index].previous ?? StepView.Previous()
-      p.decayedDirectionDot += dot(g, direction.pointer)
-      p.decayedGradientNorm2 += dot(g, g)
-      if decay != 0 {
-        p.decayedDirectionDot += decay * dot(theta, direction.pointer)
-        let cross = 2 * decay * dot(g, theta)
-        p.decayedGradientNorm2 += cross + decay * decay * dot(theta, theta)
-      }
-      p.directionNorm2 += dot(direction.pointer, direction.pointer)
-      // The change itself, not the difference of inner products, which cancels near a minimum.
-      addScaled(slot.scalar, g, before.pointer, -1, before.pointer, n)
-      p.changeDot += dot(before.pointer, direction.pointer)
-      p.changeNorm2 += dot(before.pointer, before.pointer)
+      p.decayedDirectionDot += sums.gradientDirection + decay * sums.parameterDirection
+      p.decayedGradientNorm2 +=
+        sums.gradient2 + 2 * decay * sums.gradientParameter + decay * decay * sums.parameter2
+      p.directionNorm2 += sums.direction2
+      p.changeDot += sums.changeDirection
+      p.changeNorm2 += sums.change2
       p.rate = slot.rate
       views[index].previous = p
     }
@@ -51,13 +45,13 @@ extension Optimizer {
   func measureTravel(_ active: [ParameterSlot], _ views: inout [StepView]) {
     for slot in active {
       if slot.start == nil { slot.start = slot.tensor.storage.copy() }
-      let (start, theta, n) = (slot.start!, slot.tensor.pointer, slot.tensor.count)
-      let way = Storage(byteCount: slot.tensor.byteCount)
-      addScaled(slot.scalar, start.pointer, theta, -1, way.pointer, n)
+      let sums = travelSums(
+        slot.scalar, gradient: slot.tensor.grad!.pointer, parameter: slot.tensor.pointer,
+        start: slot.start!.pointer, slot.tensor.count)
       let index = machineIndex(slot)
-      views[index].travelled2 += innerProduct(slot.scalar, way.pointer, way.pointer, n)
-      views[index].startDot += innerProduct(slot.scalar, slot.tensor.grad!.pointer, way.pointer, n)
-      views[index].start2 += innerProduct(slot.scalar, start.pointer, start.pointer, n)
+      views[index].travelled2 += sums.travelled2
+      views[index].startDot += sums.startDot
+      views[index].start2 += sums.start2
     }
   }
 

@@ -296,7 +296,7 @@ public final class Optimizer: @unchecked Sendable {
         return Request(kind: .curvature)
       }
     }
-    if machineType.usesPrevious { keepGradients(step.active) }
+    if machineType.usesPreviousGradient { keepGradients(step.active) }
     for slot in step.active {
       let rate = taken[machineIndex(slot)].map { $0 * step.factors[slot.group] }
       slot.commit(rate: rate, revocable: machineType.probes)
