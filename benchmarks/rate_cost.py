@@ -5,8 +5,8 @@
 All methods take turns, a block of steps each, on the MNIST CNN (batch 64) and the MLP 784-1000-1000-10
 (batch 128), on MNIST: how often a method evaluates the loss depends on the data. A figure is the median
 over rounds of (time of the method's block) / (time of the plain direction's block in the same round), with
-the quartiles; rounds in which other processes took more than a tenth of the processor are left out of the median and
-counted. `--readme` writes the table between its markers in that file.
+the quartiles; rounds in which other processes took more than a tenth of the processor are left out of the
+median and counted. `--readme` writes the table between its markers in that file.
 """
 
 from __future__ import annotations
