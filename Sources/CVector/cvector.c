@@ -1,6 +1,9 @@
+#define _GNU_SOURCE
 #include "cvector.h"
 
+#include <sched.h>
 #include <time.h>
+#include <unistd.h>
 
 static _Thread_local cv_thread_state state;
 
@@ -10,4 +13,10 @@ double cv_seconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+int32_t cv_allowed_processors(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+  return (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
 }

@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// Bytes of memory that the machine has.
 public let physicalMemory = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
@@ -38,15 +37,22 @@ public final class Storage: @unchecked Sendable {
 }
 
 /// Free lists by size class (quarter powers of two), up to a quarter of a gigabyte in all.
-final class Recycler: Sendable {
+final class Recycler: @unchecked Sendable {
   static let shared = Recycler()
   private static let limit = 256 << 20
 
-  private struct Lists {
-    var blocks: [Int: [UnsafeMutableRawPointer]] = [:]
-    var bytes = 0
+  private var blocks: [Int: [UnsafeMutableRawPointer]] = [:]
+  private var bytes = 0
+  /// Not the standard library's Mutex: that knows its owner by thread number, which a forked child does not share.
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+
+  private init() {
+    pthread_mutex_init(mutex, nil)
+    // A child must find the lists whole and the lock open.
+    pthread_atfork(
+      { pthread_mutex_lock(Recycler.shared.mutex) }, { pthread_mutex_unlock(Recycler.shared.mutex) },
+      { pthread_mutex_unlock(Recycler.shared.mutex) })
   }
-  private let lists = Mutex(Lists())
 
   static func capacity(for byteCount: Int) -> Int {
     let least = max(64, byteCount)
@@ -56,23 +62,21 @@ final class Recycler: Sendable {
   }
 
   func take(_ capacity: Int) -> UnsafeMutableRawPointer {
-    let recycled = lists.withLock { lists -> sending UnsafeMutableRawPointer? in
-      guard let block = lists.blocks[capacity]?.popLast() else { return nil }
-      lists.bytes -= capacity
-      return block
-    }
-    if let recycled { return recycled }
-    return UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 64)
+    pthread_mutex_lock(mutex)
+    let recycled = blocks[capacity]?.popLast()
+    if recycled != nil { bytes -= capacity }
+    pthread_mutex_unlock(mutex)
+    return recycled ?? UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 64)
   }
 
   func give(_ block: UnsafeMutableRawPointer, _ capacity: Int) {
-    nonisolated(unsafe) let block = block
-    let kept = lists.withLock { lists -> Bool in
-      guard lists.bytes + capacity <= Recycler.limit else { return false }
-      lists.blocks[capacity, default: []].append(block)
-      lists.bytes += capacity
-      return true
+    pthread_mutex_lock(mutex)
+    let keep = bytes + capacity <= Recycler.limit
+    if keep {
+      blocks[capacity, default: []].append(block)
+      bytes += capacity
     }
-    if !kept { block.deallocate() }
+    pthread_mutex_unlock(mutex)
+    if !keep { block.deallocate() }
   }
 }

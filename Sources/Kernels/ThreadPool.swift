@@ -28,7 +28,7 @@ public final class ThreadPool: @unchecked Sendable {
   private var sleeping = 0
 
   private init() {
-    cores = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    cores = defaultThreads()
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(wake, nil)
     pthread_atfork(nil, nil) { ThreadPool.shared.forgetWorkers() }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import _core, adapt, models, nn, optim, random, schedule
+from . import _core, _threadpools, adapt, models, nn, optim, random, schedule
 from ._tensor import Tensor
 from .autograd import enable_grad, grad, hvp, jvp, no_grad
 from .config import config, get_threads, set_threads, show_config
@@ -76,6 +76,8 @@ if TYPE_CHECKING:
     from .range_test import lr_range_test
 
 __version__: str = _core.version()
+
+_threadpools.register()
 
 # loaded on first use, so that `import lrswift` costs little more than `import numpy`
 _LAZY = {

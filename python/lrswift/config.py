@@ -11,14 +11,17 @@ from .errors import ArgumentError
 
 
 def set_threads(count: int) -> None:
-    """How many threads the kernels may use, at least 1. Results do not depend on it."""
+    """How many threads may serve the calling thread, at least 1. Results do not depend on it.
+
+    At first: LRSWIFT_NUM_THREADS, else the processors that this process may use (affinity, control group).
+    """
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise ArgumentError(f"set_threads: count: got {count!r}; allowed: an integer of at least 1")
     _core.set_threads(count)
 
 
 def get_threads() -> int:
-    """How many threads the kernels use."""
+    """How many threads serve the calling thread."""
     return _core.get_threads()
 
 

@@ -65,6 +65,9 @@ cv_thread_state *cv_thread(void);
 /* Seconds of a clock that never goes back. */
 double cv_seconds(void);
 
+/* Processors that the scheduler may use for this process. */
+int32_t cv_allowed_processors(void);
+
 CV_INLINE double cv_log(double x) { return log(x); }
 CV_INLINE double cv_erf(double x) { return erf(x); }
 CV_INLINE double cv_pow(double x, double y) { return pow(x, y); }
