@@ -9,6 +9,19 @@ public func lrs_optimizer_record(_ optimizer: OpaquePointer!, _ capacity: Int32)
 }
 
 @c @implementation
+public func lrs_optimizer_guard(
+  _ optimizer: OpaquePointer!, _ mode: Int32, _ explode: Double, _ buffers: UnsafePointer<OpaquePointer?>!,
+  _ count: Int
+) -> lrs_status {
+  succeeds {
+    guard (0...2).contains(mode) else { throw Failure.value("guard: mode must be 0, 1 or 2, got \(mode)") }
+    try object(optimizer, Optimizer.self, "optimizer").setGuard(
+      rollback: mode == 0 ? nil : mode == 2, explode: explode, buffers: try tensors(buffers, count, "buffers")
+    )
+  }
+}
+
+@c @implementation
 public func lrs_optimizer_history(
   _ out: UnsafeMutablePointer<OpaquePointer?>!, _ fields: UnsafeMutablePointer<UnsafePointer<CChar>?>!,
   _ optimizer: OpaquePointer!

@@ -3,11 +3,20 @@ import Kernels
 
 /// The last decisions of the rate machines with their inputs, in a ring of fixed size.
 struct FlightRecorder {
-  /// What a row holds, in order. outcome: 0 a rate was taken, 1 the parameters stayed, 2 the step was skipped.
+  /// What a row holds, in order. limit, scale: the guard's, of the loss and on the rate.
   static let fields = [
     "step", "machine", "loss", "slope", "smoothed_slope", "gradient_norm2", "previous_dot", "window_dot",
-    "window_norm2", "probes", "probe_length", "probe_loss", "curvature", "rate", "outcome",
+    "window_norm2", "probes", "probe_length", "probe_loss", "curvature", "rate", "limit", "scale", "outcome",
   ]
+
+  enum Outcome: Double {
+    case taken = 0
+    /// The parameters stayed where they are.
+    case stayed = 1
+    case skipped = 2
+    /// The step led to a bad loss, the one in the row, and was undone.
+    case undone = 3
+  }
 
   private let capacity: Int
   private var rows: [Double] = []
@@ -35,14 +44,15 @@ struct FlightRecorder {
   }
 
   static func row(
-    step: Int, machine: Int, _ view: StepView, probes: Int, rate: Double?, skipped: Bool = false
+    step: Int, machine: Int, _ view: StepView, probes: Int, rate: Double?, outcome: Outcome,
+    limit: Double = .nan, scale: Double = 1
   ) -> [Double] {
     [
       Double(step), Double(machine), view.loss, view.slope, view.smoothedSlope, view.gradientNorm2,
       view.previous?.decayedDirectionDot ?? .nan, view.window?.previousDot ?? .nan,
       view.window?.norm2 ?? .nan,
       Double(probes), view.probe?.length ?? .nan, view.probe?.loss ?? .nan, view.curvature ?? .nan, rate ?? 0,
-      skipped ? 2 : rate == nil ? 1 : 0,
+      limit, scale, outcome.rawValue,
     ]
   }
 }
@@ -63,7 +73,7 @@ extension Optimizer {
 }
 
 /// The rates that a machine would have taken on recorded steps, without model or data. Rows of other machines than
-/// `machine` and of skipped steps give NaN.
+/// `machine`, of skipped and of undone steps give NaN.
 public func replay(_ rate: String, _ arguments: Attributes, _ history: [Double], machine: Int) throws
   -> [Double]
 {
@@ -74,10 +84,13 @@ public func replay(_ rate: String, _ arguments: Attributes, _ history: [Double],
   }
   let optimizer = try Optimizer(direction: "sgd", Attributes("sgd"), rate: rate, arguments)
   var replayed = try optimizer.makeMachine()
+  var before = replayed
   let width = FlightRecorder.fields.count
   return try stride(from: 0, to: history.count - width + 1, by: width).map { start in
     func value(_ name: String) -> Double { history[start + FlightRecorder.fields.firstIndex(of: name)!] }
-    guard value("machine") == Double(machine), value("outcome") != 2 else { return .nan }
+    let outcome = FlightRecorder.Outcome(rawValue: value("outcome"))
+    if outcome == .undone { replayed = before }
+    guard value("machine") == Double(machine), outcome == .taken || outcome == .stayed else { return .nan }
     var view = StepView(loss: value("loss"))
     view.slope = value("slope")
     view.smoothedSlope = value("smoothed_slope")
@@ -90,6 +103,7 @@ public func replay(_ rate: String, _ arguments: Attributes, _ history: [Double],
       view.window = StepView.Window(previousDot: value("window_dot"), norm2: value("window_norm2"))
     }
     try replayed.check(loss: view.loss)
+    before = replayed
     guard case .take(let taken) = replayed.decide(view) else { return 0 }
     return taken
   }

@@ -3,8 +3,16 @@ import Autodiff
 import Kernels
 
 extension Optimizer {
-  /// Everything that a resumed run needs, as named tensors: parameters' vectors and step counts, and the rates' state.
+  /// Everything that a resumed run needs, as named tensors; of a guard, all but what undoes the last step.
   public var state: [(name: String, value: Tensor)] {
+    guard let numbers = safeguard?.numbers else { return trainingState }
+    let tensor = Tensor(shape: [numbers.count], dtype: .float64)
+    numbers.withUnsafeBytes { tensor.pointer.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+    return trainingState + [("guard", tensor)]
+  }
+
+  /// Parameters' vectors and step counts, and the rates' state.
+  var trainingState: [(name: String, value: Tensor)] {
     var entries: [(name: String, value: Tensor)] = [
       ("step", number(Double(stepCount))), ("skipped_steps", number(Double(skippedSteps))),
     ]
@@ -32,9 +40,27 @@ extension Optimizer {
     return entries
   }
 
-  /// Checks everything before anything changes.
+  /// Checks everything before anything changes. A guard that was on when the state was saved is on again.
   public func load(_ entries: [String: Tensor]) throws {
-    let present = Set(state.map(\.name))
+    let kept = entries["guard"]
+    let entries = entries.filter { $0.key != "guard" }
+    try check(entries)
+    let restored = try kept.map { try Guard(numbers: numbers($0), buffers: safeguard?.buffers ?? []) }
+    put(entries)
+    if let restored { safeguard = restored } else { safeguard?.forget() }
+  }
+
+  private func numbers(_ tensor: Tensor) throws -> [Double] {
+    guard tensor.dtype == .float64, tensor.rank == 1 else {
+      throw Failure.shape(
+        "load_state_dict: 'guard' must be a float64 vector, got \(describe(tensor.shape)) of \(tensor.dtype.name)"
+      )
+    }
+    return (0..<tensor.count).map { tensor.pointer.load(fromByteOffset: 8 * $0, as: Double.self) }
+  }
+
+  private func check(_ entries: [String: Tensor]) throws {
+    let present = Set(trainingState.map(\.name))
     let optional = Set(slots.flatMap { slot in Self.optionalVectors.map { "\(slot.name).\($0)" } })
     for name in present.subtracting(optional).sorted() where entries[name] == nil {
       throw Failure.value("load_state_dict: '\(name)' is missing")
@@ -60,6 +86,10 @@ extension Optimizer {
       throw Failure.value(
         "load_state_dict: '\(name)' must be a whole number of at least 0, got \(value.scalarValue)")
     }
+  }
+
+  /// Takes over what `trainingState` has given.
+  func put(_ entries: [String: Tensor]) {
     stepCount = wholeNumber(entries["step"]!.scalarValue)!
     skippedSteps = wholeNumber(entries["skipped_steps"]!.scalarValue)!
     consecutiveSkips = 0
@@ -126,6 +156,11 @@ extension Optimizer {
     case "max_skipped": return Double(maxSkipped)
     case "steps_per_epoch": return stepsPerEpoch
     case "scope": return Double(scope.rawValue)
+    case "rollbacks": return Double(safeguard?.rollbacks ?? 0)
+    case "rate_scale": return rateScale
+    case "guard": return Double(safeguard?.mode.rawValue ?? 0)
+    case "explode": return safeguard?.explode ?? .infinity
+    case "guard_buffers": return Double(safeguard?.buffers.count ?? 0)
     case "probes": return machineType.probes ? 1 : 0
     default: throw Failure.value("an optimizer has no '\(key)'")
     }

@@ -36,8 +36,9 @@ public final class Optimizer: @unchecked Sendable {
   let window: (fraction: Double, steps: Double)
   /// Limits of gradient clipping, infinite when off: of each entry, and of the norm over all parameters.
   let clipValue, clipNorm: Double
-  private var pending: PendingStep?
+  private(set) var pending: PendingStep?
   var recorder: FlightRecorder?
+  var safeguard: Guard?
 
   struct Group {
     let direction: any Direction
@@ -46,7 +47,7 @@ public final class Optimizer: @unchecked Sendable {
     let schedule: (any Schedule)?
   }
 
-  private struct PendingStep {
+  struct PendingStep {
     var active: [ParameterSlot]
     var views: [StepView]
     let machinesBefore: [any RateMachine]
@@ -168,6 +169,7 @@ public final class Optimizer: @unchecked Sendable {
     }
     groups.append(Group(direction: direction, rate: rate, schedule: schedule))
     slots += added
+    safeguard?.forget()
     for slot in added { slot.rate = (rate.map(limits.clamp) ?? initialRate) * first }
   }
 
@@ -194,14 +196,16 @@ public final class Optimizer: @unchecked Sendable {
     }
     if machineType.usesWindow { _ = try windowLength() }
     var norms = active.map(\.gradientNorm2)
-    guard loss.isFinite, norms.allSatisfy(\.isFinite) else { return try skip(loss) }
-    for machine in machines { try machine.check(loss: loss) }
-    let factors = try groups.map { try $0.schedule?.finiteValue(stepCount) ?? 1 }
+    let finite = loss.isFinite && norms.allSatisfy(\.isFinite)
+    if finite { for machine in machines { try machine.check(loss: loss) } }
+    if let request = try judge(loss: loss, finite: finite) { return request }
+    guard finite else { return try skip(loss) }
+    let factors = try groups.map { try ($0.schedule?.finiteValue(stepCount) ?? 1) * rateScale }
     if clipValue < .infinity || clipNorm < .infinity {
       clipGradients(active, norm: norms.reduce(0, +).squareRoot())
       norms = active.map(\.gradientNorm2)
     }
-    if machineType == ConstantRate.self { return stepAtConstantRates(active, loss, factors) }
+    if machineType == ConstantRate.self { return try stepAtConstantRates(active, loss, factors) }
     return try beginAdaptive(active, norms, loss, factors)
   }
 
@@ -214,7 +218,7 @@ public final class Optimizer: @unchecked Sendable {
     }
     step.views[0].probe = StepView.Probe(length: step.probeLength, loss: loss, slope: slope)
     step.probes += 1
-    return advance(step)
+    return try advance(step)
   }
 
   /// The answer to a request for the curvature: d'Hd of the loss that the step began with.
@@ -222,7 +226,7 @@ public final class Optimizer: @unchecked Sendable {
     guard var step = pending else { throw Failure.value("no step is in progress") }
     let directions = step.active.map { (leaf: $0.tensor, vector: $0.direction!) }
     step.views[0].curvature = try Derivatives.curvature(loss, along: directions)
-    return advance(step)
+    return try advance(step)
   }
 
   public func abort() {
@@ -232,12 +236,13 @@ public final class Optimizer: @unchecked Sendable {
     pending = nil
   }
 
-  private func skip(_ loss: Double) throws -> Request {
+  func skip(_ loss: Double) throws -> Request {
     skippedSteps += 1
     consecutiveSkips += 1
     recorder?.add(
       FlightRecorder.row(
-        step: stepCount, machine: 0, StepView(loss: loss), probes: 0, rate: nil, skipped: true))
+        step: stepCount, machine: 0, StepView(loss: loss), probes: 0, rate: nil, outcome: .skipped,
+        scale: rateScale))
     if consecutiveSkips >= maxSkipped {
       throw Failure(
         .diverged,
@@ -251,14 +256,14 @@ public final class Optimizer: @unchecked Sendable {
 
   private func stepAtConstantRates(
     _ active: [ParameterSlot], _ loss: Double, _ factors: [Double]
-  ) -> Request {
+  ) throws -> Request {
     guard case .take(let common) = machines[0].decide(StepView(loss: loss)) else { return report(active) }
     for slot in active {
       let group = groups[slot.group]
       let rate = group.rate.map(limits.clamp) ?? common
       slot.step(hyper(slot), rate: rate * factors[slot.group])
     }
-    return finished(active)
+    return try finished(active, loss)
   }
 
   private func beginAdaptive(
@@ -278,10 +283,10 @@ public final class Optimizer: @unchecked Sendable {
       views[index].slope += sums.slope
       views[index].smoothedSlope += sums.smoothedSlope
     }
-    return advance(PendingStep(active: active, views: views, machinesBefore: machines, factors: factors))
+    return try advance(PendingStep(active: active, views: views, machinesBefore: machines, factors: factors))
   }
 
-  private func advance(_ step: PendingStep) -> Request {
+  private func advance(_ step: PendingStep) throws -> Request {
     var step = step
     let present = Set(step.active.map(machineIndex))
     var taken: [Int: Double] = [:]
@@ -305,11 +310,12 @@ public final class Optimizer: @unchecked Sendable {
       for index in machines.indices where present.contains(index) {
         recorder!.add(
           FlightRecorder.row(
-            step: stepCount, machine: index, step.views[index], probes: step.probes, rate: taken[index]))
+            step: stepCount, machine: index, step.views[index], probes: step.probes, rate: taken[index],
+            outcome: taken[index] == nil ? .stayed : .taken, scale: rateScale))
       }
     }
     pending = nil
-    return finished(step.active)
+    return try finished(step.active, step.views[0].loss)
   }
 
   private func probe(_ step: inout PendingStep, _ length: Double, _ kind: Request.Kind) -> Request {
@@ -319,13 +325,13 @@ public final class Optimizer: @unchecked Sendable {
     return Request(kind: kind)
   }
 
-  private func finished(_ active: [ParameterSlot]) -> Request {
+  private func finished(_ active: [ParameterSlot], _ loss: Double) throws -> Request {
     stepCount += 1
     consecutiveSkips = 0
-    return report(active)
+    return try judgeParameters(active, loss: loss) ?? report(active)
   }
 
-  private func report(_ active: [ParameterSlot]) -> Request {
+  func report(_ active: [ParameterSlot]) -> Request {
     let rates = active.map(\.rate)
     let mean = rates.reduce(0, +) / Double(max(1, rates.count))
     // The mean of equal rates must be that rate to the last bit.

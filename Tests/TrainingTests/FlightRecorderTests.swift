@@ -8,7 +8,8 @@ final class FlightRecorderTests: XCTestCase {
   private let width = FlightRecorder.fields.count
 
   private func row(_ step: Int) -> [Double] {
-    FlightRecorder.row(step: step, machine: 0, StepView(loss: Double(step)), probes: 0, rate: 0.5)
+    FlightRecorder.row(
+      step: step, machine: 0, StepView(loss: Double(step)), probes: 0, rate: 0.5, outcome: .taken)
   }
 
   /// The ring holds the last rows in order, for every number of rows around its capacity.
@@ -28,7 +29,8 @@ final class FlightRecorderTests: XCTestCase {
     view.probe = StepView.Probe(length: 8, loss: 9)
     view.previous = StepView.Previous()
     view.previous!.decayedDirectionDot = 10
-    let row = FlightRecorder.row(step: 11, machine: 12, view, probes: 13, rate: 14)
+    let row = FlightRecorder.row(
+      step: 11, machine: 12, view, probes: 13, rate: 14, outcome: .undone, limit: 15, scale: 16)
     let named = Dictionary(uniqueKeysWithValues: zip(FlightRecorder.fields, row))
     XCTAssertEqual(
       named,
@@ -36,10 +38,8 @@ final class FlightRecorderTests: XCTestCase {
         "step": 11, "machine": 12, "loss": 1, "slope": 2, "smoothed_slope": 3, "gradient_norm2": 4,
         "previous_dot": 10, "window_dot": 6, "window_norm2": 7, "probes": 13, "probe_length": 8,
         "probe_loss": 9,
-        "curvature": 5, "rate": 14, "outcome": 0,
+        "curvature": 5, "rate": 14, "limit": 15, "scale": 16, "outcome": 3,
       ])
-    XCTAssertEqual(FlightRecorder.row(step: 0, machine: 0, view, probes: 0, rate: nil).last, 1)
-    XCTAssertEqual(FlightRecorder.row(step: 0, machine: 0, view, probes: 0, rate: nil, skipped: true).last, 2)
   }
 
   func testReplayRefusesMethodsThatEvaluateTheModel() {

@@ -162,6 +162,7 @@ class _Run:
         steps = self.train.steps()
         if steps:
             optimizer._know_epoch(steps)
+        optimizer._know_buffers(model)
 
     def total_steps(self) -> int | None:
         steps = self.train.steps()

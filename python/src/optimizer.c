@@ -203,6 +203,28 @@ static PyObject *optimizer_record(PyObject *object, PyObject *value) {
   Py_RETURN_NONE;
 }
 
+static PyObject *optimizer_guard(PyObject *object, PyObject *const *arguments, Py_ssize_t count) {
+  Optimizer *self = (Optimizer *)object;
+  Core *core = self->core;
+  long long mode;
+  double explode;
+  Tensors buffers;
+  if (check_count(core, "guard", count, 3, 3) < 0) return NULL;
+  if (integer_of(core, &mode, arguments[0], "guard", "mode") < 0) return NULL;
+  if (number_of(core, &explode, arguments[1], "guard", "explode") < 0) return NULL;
+  if (tensors_take(core, &buffers, arguments[2], "guard", "buffers") < 0) return NULL;
+  int status = -1;
+  if (self->busy) {
+    busy_error(core, "Optimizer");
+  } else {
+    int32_t checked = mode >= 0 && mode <= 2 ? (int32_t)mode : -1;
+    status = check(core, lrs_optimizer_guard(self->handle, checked, explode, buffers.items, buffers.count));
+  }
+  tensors_release(&buffers);
+  if (status < 0) return NULL;
+  Py_RETURN_NONE;
+}
+
 static PyObject *optimizer_history(PyObject *object, PyObject *Py_UNUSED(ignored)) {
   Optimizer *self = (Optimizer *)object;
   lrs_tensor *rows = NULL;
@@ -284,6 +306,8 @@ static PyMethodDef optimizer_methods[] = {
      "answer_curvature($self, loss, /)\n--\n\nThe loss tensor whose curvature was asked for."},
     {"record", optimizer_record, METH_O,
      "record($self, capacity, /)\n--\n\nKeeps the last decisions with their inputs; 0 stops."},
+    {"guard", FAST(optimizer_guard), METH_FASTCALL,
+     "guard($self, mode, explode, buffers, /)\n--\n\n0: off, 1: detects bad steps, 2: undoes them."},
     {"history", optimizer_history, METH_NOARGS,
      "history($self, /)\n--\n\n(names of the fields, separated by commas; Tensor [rows, fields])."},
     {"answer", optimizer_answer, METH_O, "answer($self, loss, /)\n--\n\nThe loss that was asked for."},

@@ -65,7 +65,7 @@ typedef struct {
   /* 0 done, 1 evaluate the loss, 2 evaluate the loss and its gradients, 3 give the loss tensor
    * that the step began with to lrs_optimizer_answer_curvature */
   int32_t kind;
-  bool skipped;     /* the step was skipped: loss or gradient not finite */
+  bool skipped;     /* no step was taken: loss or gradient not finite, or the step before undone */
   double rate;      /* mean rate taken */
   double low, high; /* smallest and largest rate taken */
 } lrs_request;
@@ -145,9 +145,15 @@ lrs_status lrs_optimizer_zero_grad(lrs_optimizer *optimizer);
 /* rates: one per parameter, in the order they were added. */
 lrs_status lrs_optimizer_rates(double *rates, size_t count, lrs_optimizer *optimizer);
 /* key: "step", "skipped_steps", "max_skipped", "steps_per_epoch", "scope" (0 all, 1 group, 2 tensor),
- * "probes" */
+ * "probes", "guard" (0 off, 1 detects, 2 rolls back), "explode", "guard_buffers" (how many), "rollbacks",
+ * "rate_scale" (the guard's factor of all rates) */
 lrs_status lrs_optimizer_get(double *out, lrs_optimizer *optimizer, const char *key);
 lrs_status lrs_optimizer_set(lrs_optimizer *optimizer, const char *key, double value);
+/* Safe steps: mode 0 off, 1 detects exploding losses and values that are not finite (LRS_DIVERGED), 2 undoes
+ * the step that led there. explode: above 1. buffers: what else a step changes and is put back with the
+ * parameters. */
+lrs_status lrs_optimizer_guard(lrs_optimizer *optimizer, int32_t mode, double explode,
+                               lrs_tensor *const *buffers, size_t count);
 /* Keeps the last `capacity` decisions of the rate with their inputs; 0 stops. */
 lrs_status lrs_optimizer_record(lrs_optimizer *optimizer, int32_t capacity);
 /* What was kept: float64 [rows, fields], oldest first; *fields is their names, separated by commas. */

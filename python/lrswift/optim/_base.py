@@ -189,6 +189,8 @@ class Optimizer:
         if loss is None:
             if isinstance(self.rate, Adapter):
                 raise DTypeError(f"step: loss: not given; {type(self.rate).__name__} needs it: step(loss)")
+            if self._core.get("guard"):
+                raise DTypeError("step: loss: not given; the guard needs it: step(loss)")
             value = 0.0
         elif isinstance(loss, Tensor):
             value = _checked_loss(loss, "loss").item()
@@ -221,6 +223,49 @@ class Optimizer:
     def max_skipped(self, count: int) -> None:
         self._core.set("max_skipped", float(count))
 
+    def guard(
+        self,
+        rollback: bool = True,
+        explode: float = 10.0,
+        *,
+        buffers: Iterable[Tensor] = (),
+        on: bool = True,
+    ) -> None:
+        """Safe steps: a step that makes the loss explode, or values that are not finite, is undone.
+
+        A loss explodes above `explode` times the median of the last 25 (`explode` > 1; for losses near or
+        below 0 see docs/decisions.md). Then parameters, state and counters go back to before the step that
+        led there, and all rates are halved; every good step takes 1 % off the factor's logarithm again. A
+        loss that is not finite is skipped first (`skipped_steps`) and blamed on the step before if the next
+        is not, either. Diverged is raised after `max_skipped` rollbacks in a row, with the parameters of the
+        last good step.
+        rollback=False: detects only. Diverged is raised at once, by a call that changes nothing.
+        buffers: what the model updates beside its parameters (`model.buffers()`: batch-norm statistics), put
+        back with them; `fit` knows. Costs a copy of the parameters and of all optimizer vectors, written
+        once a step. `step` then needs a loss. on=False: no guard, the state at first.
+        """
+        for name, flag in (("rollback", rollback), ("on", on)):
+            if not isinstance(flag, bool):
+                raise DTypeError(f"guard: {name}: got {flag!r}; allowed: True, False")
+        limit = check_number(explode, "guard: explode", infinite=True)
+        held = list(buffers)
+        for i, buffer in enumerate(held):
+            if not isinstance(buffer, Tensor):
+                raise DTypeError(f"guard: buffers[{i}]: got {type(buffer).__name__}; allowed: tensors")
+        self._core.guard(1 + rollback if on else 0, limit, held)
+
+    @property
+    def rollbacks(self) -> int:
+        """How many steps the guard has undone."""
+        return int(self._core.get("rollbacks"))
+
+    def _know_buffers(self, model: Any) -> None:
+        """What a guard puts back beside the parameters, unless it was told."""
+        mode, told = int(self._core.get("guard")), self._core.get("guard_buffers")
+        buffers = list(model.buffers()) if hasattr(model, "buffers") else []
+        if mode and buffers and not told:
+            self._core.guard(mode, self._core.get("explode"), buffers)
+
     def record(self, on: bool = True, capacity: int = 10_000) -> None:
         """Keeps the last `capacity` decisions of the rate with their inputs; off forgets them."""
         self._core.record(capacity if on else 0)
@@ -231,7 +276,8 @@ class Optimizer:
 
         step (from 0), machine (which rate), loss, slope <g, d>, smoothed_slope, gradient_norm2,
         previous_dot <g, d'>, window_dot and window_norm2, probes and the last one's length and loss,
-        curvature, rate, outcome (0 taken, 1 stayed, 2 skipped); nan where a method does not ask.
+        curvature, rate, limit of the loss and scale of the rate (the guard's), outcome (0 taken, 1 stayed,
+        2 skipped, 3 undone: its loss is the one the step led to); nan where a method does not ask.
         """
         return _recorder.read(self._core)
 

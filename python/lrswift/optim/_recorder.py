@@ -8,7 +8,7 @@ from .. import _core
 from ..adapt import Adapter
 from ..errors import ArgumentError
 
-TAKEN, STAYED, SKIPPED = 0, 1, 2  # the record's field "outcome"
+TAKEN, STAYED, SKIPPED, UNDONE = 0, 1, 2, 3  # the record's field "outcome"
 
 History = dict[str, np.ndarray]
 
@@ -39,10 +39,20 @@ def _sentence(history: History, row: int, method: str) -> str:
     start = f"step {int(now['step'])}{machine}: "
     if now["outcome"] == SKIPPED:
         return f"{start}skipped, because the loss ({now['loss']:.6g}) or its gradient was not finite"
+    if now["outcome"] == UNDONE:
+        return f"{start}undone, because {_fault(now)}; rates are {now['scale']:.4g} times theirs from here"
     inputs = f"loss {now['loss']:.6g}, {_REASONS.get(method, _slope)(now)}"
     if now["outcome"] == STAYED:
         return f"{start}the parameters stayed where they were; {inputs}"
     return f"{start}rate {now['rate']:.6g}{_move(history, row, now)}; {inputs}"
+
+
+def _fault(now: dict[str, float]) -> str:
+    if not np.isfinite(now["loss"]):
+        return "the loss or its gradient was not finite twice in a row after it"
+    if now["loss"] > now["limit"]:
+        return f"the loss after it, {now['loss']:.6g}, had exploded: the guard's limit was {now['limit']:.6g}"
+    return "it made parameters that are not finite"
 
 
 def _move(history: History, row: int, now: dict[str, float]) -> str:
@@ -117,8 +127,9 @@ _REASONS = {
 def replay(record: History, adapter: Adapter, machine: int = 0) -> np.ndarray:
     """The rates that `adapter` would have taken on recorded steps, without model or data.
 
-    record: `optimizer.history`. machine: which of several rates (per group or tensor), 0. Skipped steps
-    give nan. What the record cannot know is what other rates would have led to: inputs stay as they were.
+    record: `optimizer.history`. machine: which of several rates (per group or tensor), 0. Skipped and
+    undone steps give nan. What the record cannot know is what other rates would have led to: inputs stay as
+    they were.
     Raises ArgumentError for methods that evaluate the model themselves.
     """
     table = np.ascontiguousarray(np.stack(list(record.values()), axis=1), dtype=np.float64)

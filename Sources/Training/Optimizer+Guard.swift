@@ -1,0 +1,113 @@
+import Adaptation
+import Autodiff
+import Kernels
+
+/// Safe steps: a loss is judged before the next step is made of it, and a step that led to a bad one is undone.
+extension Optimizer {
+  /// nil: no guard. Numbers that a guard has gathered are kept when its settings change.
+  public func setGuard(rollback: Bool?, explode: Double, buffers: [Tensor]) throws {
+    guard pending == nil else { throw Failure.value("guard: a step is in progress") }
+    guard let rollback else {
+      safeguard = nil
+      return
+    }
+    var made = try Guard(rollback ? .rollBack : .detect, explode: explode, buffers: buffers)
+    if let before = safeguard {
+      (made.reference, made.scale) = (before.reference, before.scale)
+      (made.rollbacks, made.inARow) = (before.rollbacks, before.inARow)
+    }
+    safeguard = made
+  }
+
+  /// What a guard makes of the loss that a step would begin with; nil where the step may begin.
+  ///
+  /// A loss that is not finite may be the batch's fault, so the step is skipped, as it is without a guard; a second in a
+  /// row is blamed on the parameters. Parameters that have not moved since a good loss are not to blame: a high loss is
+  /// then what the data are like now.
+  func judge(loss: Double, finite: Bool) throws -> Request? {
+    guard let watch = safeguard else { return nil }
+    let explodes = loss > watch.reference.limit(watch.explode)
+    if finite && !(watch.canUndo && explodes) {
+      if watch.moved { safeguard!.succeed() }
+      if explodes { safeguard!.reference.restart(at: loss) } else { safeguard!.reference.add(loss) }
+      keepSnapshot()
+      return nil
+    }
+    if finite {
+      return try undo(loss, "the loss, \(loss), has exploded: the guard's limit is \(limit(watch))")
+    }
+    if watch.canUndo && consecutiveSkips > 0 {
+      let request = try undo(loss, "the loss or its gradient was not finite twice in a row")
+      skippedSteps += 1
+      return request
+    }
+    if let snapshot = watch.snapshot { restoreBuffers(snapshot) }
+    return try skip(loss)
+  }
+
+  /// What a guard makes of the parameters after a step; nil where it may stand.
+  func judgeParameters(_ active: [ParameterSlot], loss: Double) throws -> Request? {
+    guard safeguard != nil else { return nil }
+    safeguard!.moved = true
+    let finite = active.allSatisfy { slot in
+      innerProduct(slot.scalar, slot.tensor.pointer, slot.tensor.pointer, slot.tensor.count).isFinite
+    }
+    if finite { return nil }
+    // this step has not returned yet, so it must leave no trace where it raises
+    if safeguard!.mode == .detect { putBack() }
+    return try undo(loss, "the step has made parameters that are not finite")
+  }
+
+  /// Factor of all rates.
+  var rateScale: Double { safeguard?.scale ?? 1 }
+
+  private func limit(_ watch: Guard) -> Double { watch.reference.limit(watch.explode) }
+
+  private func keepSnapshot() {
+    // the old one first, so that its memory serves the new one
+    safeguard!.snapshot = nil
+    safeguard!.snapshot = Guard.Snapshot(
+      parameters: slots.map { $0.tensor.storage.copy() },
+      buffers: safeguard!.buffers.map { $0.storage.copy() },
+      state: Dictionary(uniqueKeysWithValues: trainingState.map { ($0.name, $0.value) }))
+    safeguard!.moved = false
+  }
+
+  private func undo(_ loss: Double, _ reason: String) throws -> Request {
+    guard safeguard!.mode == .rollBack else {
+      throw Failure(.diverged, "\(reason). Nothing was changed; lower the rate, or use guard(rollback=True)")
+    }
+    let limit = limit(safeguard!)
+    putBack()
+    safeguard!.fail()
+    recorder?.add(
+      FlightRecorder.row(
+        step: stepCount, machine: 0, StepView(loss: loss), probes: 0, rate: nil, outcome: .undone,
+        limit: limit, scale: safeguard!.scale))
+    if safeguard!.inARow >= maxSkipped {
+      throw Failure(
+        .diverged,
+        "\(reason), and \(safeguard!.inARow) steps in a row were undone; the parameters are those of the last good "
+          + "step. Check the data, or lower the rate")
+    }
+    var request = report(slots)
+    request.skipped = true
+    return request
+  }
+
+  private func putBack() {
+    guard let snapshot = safeguard!.snapshot else { return }
+    for (slot, kept) in zip(slots, snapshot.parameters) { slot.tensor.storage.copyContents(from: kept) }
+    restoreBuffers(snapshot)
+    let skipped = skippedSteps
+    put(snapshot.state)
+    skippedSteps = skipped
+    safeguard!.moved = false
+  }
+
+  private func restoreBuffers(_ snapshot: Guard.Snapshot) {
+    for (buffer, kept) in zip(safeguard!.buffers, snapshot.buffers) {
+      buffer.storage.copyContents(from: kept)
+    }
+  }
+}
