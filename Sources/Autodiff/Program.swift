@@ -11,7 +11,7 @@ public final class Program: @unchecked Sendable {
   public let leaves: [Tensor]
   private let leafGradients: [Tensor]
   private let steps: [Recorder.Step]
-  private let nodes: [Tensor]
+  let nodes: [Tensor]
   private let random: [(stream: RandomStream, offset: UInt64)]
   private let streamCount: UInt64
 

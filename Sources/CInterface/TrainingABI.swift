@@ -26,7 +26,7 @@ public func lrs_record_abort() { Recorder.abort() }
 @c @implementation
 public func lrs_program_destroy(_ program: OpaquePointer!) { release(program, Program.self) }
 
-private func batches(
+func batches(
   _ data: UnsafePointer<OpaquePointer?>?, _ count: Int, _ indices: UnsafePointer<Int64>?, _ steps: Int,
   _ batch: Int,
   _ seconds: Double

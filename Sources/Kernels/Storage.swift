@@ -9,8 +9,11 @@ public final class Storage: @unchecked Sendable {
   public let pointer: UnsafeMutableRawPointer
   public let byteCount: Int
   private let capacity: Int
+  /// Whose memory a view is part of.
+  private let owner: Storage?
 
   public init(byteCount: Int) {
+    owner = nil
     self.byteCount = byteCount
     capacity = Recycler.capacity(for: byteCount)
     pointer = Recycler.shared.take(capacity)
@@ -21,7 +24,16 @@ public final class Storage: @unchecked Sendable {
     memset(pointer, 0, byteCount)
   }
 
-  deinit { Recycler.shared.give(pointer, capacity) }
+  /// A part of another's memory.
+  public init(viewing owner: Storage, offset: Int, byteCount: Int) {
+    precondition(offset >= 0 && byteCount >= 0 && offset + byteCount <= owner.byteCount)
+    self.owner = owner
+    self.byteCount = byteCount
+    capacity = 0
+    pointer = owner.pointer + offset
+  }
+
+  deinit { if owner == nil { Recycler.shared.give(pointer, capacity) } }
 
   public func copy() -> Storage {
     let result = Storage(byteCount: byteCount)

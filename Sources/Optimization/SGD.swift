@@ -71,11 +71,11 @@ public struct SGD: Direction {
 }
 
 /// x^n for n >= 0, with 0^0 = 1.
-func power(_ x: Double, _ n: Int) -> Double {
-  var (result, base, n) = (1.0, x, n)
+func power<L: Lane>(_ x: L, _ n: Int) -> L {
+  var (result, base, n) = (L(1), x, n)
   while n > 0 {
-    if n & 1 == 1 { result *= base }
-    base *= base
+    if n & 1 == 1 { result = result * base }
+    base = base * base
     n >>= 1
   }
   return result

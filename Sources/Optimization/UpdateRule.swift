@@ -31,6 +31,12 @@ public struct HyperValues: Sendable {
   public var momentum = 0.0, gain = 1.0, beta1 = 0.0, beta2 = 0.0, epsilon = 0.0
   public var correction1 = 1.0, correction2 = 1.0, smoothing = 1.0
   public init() {}
+
+  init(_ h: Hyper<Double>) {
+    (decay, decoupledDecay, momentum, gain) = (h.decay, h.decoupledDecay, h.momentum, h.gain)
+    (beta1, beta2, epsilon) = (h.beta1, h.beta2, h.epsilon)
+    (correction1, correction2, smoothing) = (h.correction1, h.correction2, h.smoothing)
+  }
 }
 
 /// An update rule as element-wise arithmetic, written once over its lane: numbers for training, duals for its exact

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from .comparison import compare
     from .finder import find_lr
     from .fitting import fit
+    from .hypergradients import hypergradient
     from .range_test import lr_range_test
 
 __version__: str = _core.version()
@@ -86,6 +87,7 @@ _LAZY = {
     "find_lr": ("finder", "find_lr"),
     "lr_range_test": ("range_test", "lr_range_test"),
     "compare": ("comparison", "compare"),
+    "hypergradient": ("hypergradients", "hypergradient"),
 }
 
 __all__ = [
@@ -93,10 +95,10 @@ __all__ = [
     "ShapeError", "Tensor",
     "abs", "adapt", "arange", "argmax", "bool_", "broadcast_to", "cat", "compare", "config", "data",
     "enable_grad", "exp", "eye", "find_lr", "fit", "float32", "float64", "from_dlpack", "full", "gelu",
-    "get_threads", "grad", "hvp", "int64", "jvp", "load", "log", "lr_range_test", "matmul", "max", "maximum",
-    "mean", "min", "minimum", "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random", "relu",
-    "reshape", "save", "schedule", "seed", "set_threads", "show_config", "sigmoid", "softplus", "sqrt",
-    "square", "stack", "sum", "tanh", "tensor", "transpose", "uint8", "where", "zeros",
+    "get_threads", "grad", "hvp", "hypergradient", "int64", "jvp", "load", "log", "lr_range_test",
+    "matmul", "max", "maximum", "mean", "min", "minimum", "models", "nn", "no_grad", "ones", "optim", "rand",
+    "randn", "random", "relu", "reshape", "save", "schedule", "seed", "set_threads", "show_config",
+    "sigmoid", "softplus", "sqrt", "square", "stack", "sum", "tanh", "tensor", "transpose", "uint8", "where", "zeros",
 ]  # fmt: skip
 
 

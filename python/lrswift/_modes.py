@@ -8,9 +8,11 @@ from contextlib import contextmanager
 
 
 class _Modes(threading.local):
-    """`update_statistics`: whether batch-norm layers in train mode advance their running statistics."""
+    """`update_statistics`: whether batch-norm layers in train mode advance their running statistics.
+    `dropout`: whether dropout in train mode drops."""
 
     update_statistics: bool = True
+    dropout: bool = True
 
 
 modes = _Modes()
@@ -26,3 +28,14 @@ def frozen_statistics() -> Iterator[None]:
         yield
     finally:
         modes.update_statistics = before
+
+
+@contextmanager
+def without_dropout() -> Iterator[None]:
+    """Within: dropout is off in train mode too, so that a loss depends on parameters and batch alone."""
+    before = modes.dropout
+    modes.dropout = False
+    try:
+        yield
+    finally:
+        modes.dropout = before

@@ -144,6 +144,7 @@ static int module_exec(PyObject *module) {
   if (add_type(module, &core->optimizer_type, &optimizer_spec) < 0) return -1;
   if (add_type(module, &core->search_type, &search_spec) < 0) return -1;
   if (add_type(module, &core->finder_type, &finder_spec) < 0) return -1;
+  if (add_type(module, &core->episode_type, &episode_spec) < 0) return -1;
   PyObject *set = set_tensor_class(module, (PyObject *)core->tensor_type);
   Py_XDECREF(set);
   return set == NULL ? -1 : 0;
@@ -161,6 +162,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg) {
   Py_VISIT(core->optimizer_type);
   Py_VISIT(core->search_type);
   Py_VISIT(core->finder_type);
+  Py_VISIT(core->episode_type);
   return 0;
 }
 
@@ -178,6 +180,7 @@ static void module_free(void *module) {
   Py_CLEAR(core->optimizer_type);
   Py_CLEAR(core->search_type);
   Py_CLEAR(core->finder_type);
+  Py_CLEAR(core->episode_type);
 }
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};

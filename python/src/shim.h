@@ -27,6 +27,7 @@ typedef struct {
   PyTypeObject *optimizer_type;
   PyTypeObject *search_type;
   PyTypeObject *finder_type;
+  PyTypeObject *episode_type;
 } Core;
 
 typedef struct {
@@ -139,9 +140,10 @@ void batches_release(Batches *batches);
 PyObject *rows_make(size_t steps, size_t width);
 PyObject *rows_keep(PyObject *bytes, size_t steps, size_t width);
 
-/* optimizer.c, finder.c */
+/* optimizer.c, finder.c, episode.c */
 extern PyType_Spec optimizer_spec;
 extern PyType_Spec search_spec;
 extern PyType_Spec finder_spec;
+extern PyType_Spec episode_spec;
 
 #endif

@@ -26,6 +26,7 @@ typedef struct lrs_program lrs_program;
 typedef struct lrs_optimizer lrs_optimizer;
 typedef struct lrs_finder lrs_finder;
 typedef struct lrs_search lrs_search;
+typedef struct lrs_episode lrs_episode;
 
 typedef int32_t lrs_status;
 enum {
@@ -184,6 +185,24 @@ lrs_status lrs_finder_observe(double *gradient, lrs_finder *finder, double loss)
 lrs_status lrs_finder_run(size_t *steps_done, double *gradients, double *values, lrs_finder *finder,
                           lrs_program *program, lrs_tensor *const *data, size_t data_count,
                           const int64_t *indices, size_t step_count, size_t batch, double seconds);
+
+/* ---- training runs differentiated by their hyperparameters (FDS) ---- */
+/* attributes: "optimizer" (sgd, nesterov, adam), "mode" (forward, reverse, plain: training alone), "steps",
+ * "learning_rates", "momentums", "weight_decays", "beta2s", "epsilons" (lists; value floor(n t / steps) is in
+ * force at step t), "columns" (those to differentiate by, numbered through the lists in this order; all),
+ * "tile", "clip_gradient", "clip_hvp". The parameters, and a state of zeros, are where the run begins. */
+lrs_status lrs_episode_create(lrs_episode **out, lrs_tensor *const *parameters, size_t count,
+                              const lrs_attribute *attributes, size_t attribute_count);
+void lrs_episode_destroy(lrs_episode *episode);
+/* As lrs_program_run. phase: 0 train, 1 evaluate validation batches at the current point, 2 (reverse mode,
+ * after collect) go back over the steps since the last collect, batches in reverse order. */
+lrs_status lrs_episode_run(size_t *steps_done, double *losses, lrs_episode *episode, lrs_program *program,
+                           lrs_tensor *const *data, size_t data_count, const int64_t *indices,
+                           size_t step_count, size_t batch, double seconds, int32_t phase);
+/* Ends a horizon at the current point with the validation batches since the last one; their mean loss. */
+lrs_status lrs_episode_collect(double *valid_loss, lrs_episode *episode);
+/* Sums over all horizons so far, one for each value of the lists. */
+lrs_status lrs_episode_hypergradients(double *out, size_t count, lrs_episode *episode);
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from .. import _core
+from .._modes import modes
 from .._tensor import Operand, Tensor, apply, as_tensor
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..functions import gelu, relu, sigmoid, softplus, tanh
@@ -104,7 +105,7 @@ def dropout(x: Operand, p: float = 0.5, training: bool = True) -> Tensor:
     if not 0.0 <= p < 1.0:
         raise ArgumentError(f"dropout: p: got {p!r}; allowed: 0 <= p < 1")
     t = as_float(x, "dropout")
-    return apply("dropout", t, p=float(p)) if training and p > 0 else t
+    return apply("dropout", t, p=float(p)) if training and p > 0 and modes.dropout else t
 
 
 def softmax(x: Operand, axis: int = -1) -> Tensor:

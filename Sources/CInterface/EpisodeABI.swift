@@ -1,0 +1,66 @@
+import Autodiff
+import CLRSwift
+import Kernels
+import Training
+
+@c @implementation
+public func lrs_episode_create(
+  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ parameters: UnsafePointer<OpaquePointer?>!, _ count: Int,
+  _ list: UnsafePointer<lrs_attribute>!, _ attribute_count: Int
+) -> lrs_status {
+  succeeds {
+    let out = try place(out, "out")
+    let parameters = try tensors(parameters, count, "parameters")
+    out.pointee = retain(try Episode(parameters, try attributes("hypergradient", list, attribute_count)))
+  }
+}
+
+@c @implementation
+public func lrs_episode_destroy(_ episode: OpaquePointer!) { release(episode, Episode.self) }
+
+@c @implementation
+public func lrs_episode_run(
+  _ steps_done: UnsafeMutablePointer<Int>!, _ losses: UnsafeMutablePointer<Double>!,
+  _ episode: OpaquePointer!,
+  _ program: OpaquePointer!, _ data: UnsafePointer<OpaquePointer?>!, _ data_count: Int,
+  _ indices: UnsafePointer<Int64>!, _ step_count: Int, _ batch: Int, _ seconds: Double, _ phase: Int32
+) -> lrs_status {
+  succeeds {
+    let done = try place(steps_done, "steps_done")
+    done.pointee = 0
+    let losses = try place(losses, "losses")
+    let episode = try object(episode, Episode.self, "episode")
+    let program = try object(program, Program.self, "program")
+    let batches = try batches(data, data_count, indices, step_count, batch, seconds)
+    switch phase {
+    case 0: try episode.train(program, batches, done: &done.pointee, losses: losses)
+    case 1: try episode.validate(program, batches, done: &done.pointee, losses: losses)
+    case 2: try episode.retreat(program, batches, done: &done.pointee, losses: losses)
+    default: throw Failure.value("phase must be 0, 1 or 2, got \(phase)")
+    }
+  }
+}
+
+@c @implementation
+public func lrs_episode_collect(
+  _ valid_loss: UnsafeMutablePointer<Double>!, _ episode: OpaquePointer!
+) -> lrs_status {
+  succeeds {
+    let loss = try place(valid_loss, "valid_loss")
+    loss.pointee = try object(episode, Episode.self, "episode").collect()
+  }
+}
+
+@c @implementation
+public func lrs_episode_hypergradients(
+  _ out: UnsafeMutablePointer<Double>!, _ count: Int, _ episode: OpaquePointer!
+) -> lrs_status {
+  succeeds {
+    let values = try object(episode, Episode.self, "episode").hypergradients
+    guard values.count == count else {
+      throw Failure.value("the run has \(values.count) hypergradients, room was given for \(count)")
+    }
+    let out = try place(out, "out")
+    for (i, value) in values.enumerated() { out[i] = value }
+  }
+}

@@ -1,0 +1,226 @@
+import Autodiff
+import Kernels
+import Optimization
+
+/// A training run that is differentiated with respect to its own hyperparameters, each constant over windows of steps:
+/// of n values of one, step t of T (counted from 0) uses the one numbered floor(n t / T).
+///
+/// Forward mode carries a tangent of parameters and state for every value that has been used (`TangentColumns`), in
+/// memory that does not depend on T. Reverse mode keeps the trajectory and goes back over it (`Trajectory`). Either way
+/// the step itself is the update rule on dual numbers and the Hessian-vector product of the recorded loss; the derived
+/// recursions are those of FDS (Micaelli and Storkey 2021, equation 4) for SGD.
+public final class Episode {
+  /// One value of one hyperparameter.
+  struct Column {
+    let hyperparameter: Hyperparameter
+    let window: Int
+  }
+
+  let parameters: [Tensor]
+  let rule: TrainingRule
+  /// Steps of the whole run, and those taken.
+  let steps: Int
+  var step = 0
+  let clipGradient: Double
+  let clipProduct: Double
+  let values: [Hyperparameter: [Double]]
+  let columns: [Column]
+  let kernels: RuleKernels
+  var state: [[Storage]]
+  private(set) var validation: ValidationGradient
+  /// By column, over all horizons so far.
+  public internal(set) var hypergradients: [Double]
+  let tangents: TangentColumns?
+  let trajectory: Trajectory?
+  private var placements: [ObjectIdentifier: Placement] = [:]
+  private let width: Int
+
+  /// Where the parameters are among the leaves of a program that has been used.
+  final class Placement {
+    let program: Program
+    /// By leaf; nil where it is not trained.
+    let parameter: [Int?]
+    let replay: TangentReplay?
+
+    init(_ program: Program, _ parameters: [Tensor], width: Int) {
+      self.program = program
+      parameter = program.leaves.map { leaf in parameters.firstIndex { $0 === leaf } }
+      replay = width > 0 ? TangentReplay(program, width: width) : nil
+    }
+  }
+
+  public init(_ parameters: [Tensor], _ attributes: Attributes) throws {
+    let settings = try EpisodeSettings(attributes)
+    try EpisodeSettings.check(parameters)
+    self.parameters = parameters
+    (rule, steps, values) = (settings.rule, settings.steps, settings.values)
+    (clipGradient, clipProduct) = (settings.clipGradient, settings.clipProduct)
+    columns = settings.columns
+    let dtype = parameters[0].dtype
+    kernels = rule.kernels(dtype)
+    let slots = rule.stateCount
+    try settings.checkRoom(parameters)
+    state = parameters.map { p in (0..<slots).map { _ in Storage(zeroed: p.byteCount) } }
+    validation = ValidationGradient(parameters)
+    hypergradients = columns.map { _ in 0 }
+    switch settings.mode {
+    case .forward:
+      width = min(settings.tile, settings.tracked.count)
+      tangents = TangentColumns(
+        parameters, slots: slots, tracked: settings.tracked, width: width, rule.tangentKernels(dtype))
+      trajectory = nil
+    case .reverse:
+      width = 1
+      tangents = nil
+      trajectory = Trajectory(parameters, slots: slots, rule.adjointKernels(dtype))
+    case .plain:
+      width = 0
+      tangents = nil
+      trajectory = nil
+    }
+  }
+
+  func placement(_ program: Program, differentiated: Bool) -> Placement {
+    let key = ObjectIdentifier(program)
+    if let known = placements[key], known.replay != nil || !differentiated { return known }
+    let made = Placement(program, parameters, width: differentiated ? width : 0)
+    placements[key] = made
+    return made
+  }
+
+  func window(_ hyperparameter: Hyperparameter, _ t: Int) -> Int { values[hyperparameter]!.count * t / steps }
+
+  /// The hyperparameters of step t, counted from 0.
+  func constants(_ t: Int) -> StepConstants<Double> {
+    var c = StepConstants<Double>()
+    for (hyperparameter, list) in values where !list.isEmpty {
+      c[hyperparameter] = list[window(hyperparameter, t)]
+    }
+    return c
+  }
+
+  /// Trains on batches. `done` counts whole steps also when an error is thrown.
+  public func train(
+    _ program: Program, _ batches: Batches, done: inout Int, losses: UnsafeMutablePointer<Double>
+  ) throws {
+    guard trajectory?.isReturning != true else {
+      throw Failure.value("the run is on its way back; it goes on from where that ends")
+    }
+    guard step + batches.steps <= steps else {
+      throw Failure.value(
+        "the run has \(steps) steps, \(step) of them taken: \(batches.steps) more do not fit")
+    }
+    let placement = placement(program, differentiated: width > 0)
+    try batches.run(program, done: &done) { i in
+      trajectory?.keep(parameters, state)
+      losses[i] = try evaluate(program)
+      tangents?.advance(self, placement)
+      take(placement)
+      step += 1
+      return true
+    }
+  }
+
+  /// The loss and its gradients at the current point.
+  func evaluate(_ program: Program) throws -> Double {
+    let loss = try program.forward()
+    guard loss.isFinite else {
+      throw Failure(.diverged, "the training loss is \(loss) at step \(step) of \(steps)")
+    }
+    program.backward()
+    return loss
+  }
+
+  /// The step itself, after all that reads the point it leaves.
+  func take(_ placement: Placement) {
+    let c = constants(step)
+    let h = rule.values(c, step + 1)
+    for case let (leaf, index?) in zip(placement.program.leaves, placement.parameter) {
+      guard let gradient = leaf.grad else { continue }
+      if clipGradient.isFinite {
+        clip(leaf.dtype.scalar, gradient.pointer, leaf.count, scale: 1, limit: clipGradient)
+      }
+      let state = state[index]
+      let (s0, s1) = (state[0].pointer, state[state.count - 1].pointer)
+      kernels.step(
+        RuleVectors(
+          parameter: leaf.pointer, gradient: gradient.pointer, state0: s0, state1: s1, newState0: s0,
+          newState1: s1,
+          count: leaf.count), h, c.rate)
+    }
+  }
+
+  /// The values before the step, of the i-th parameter.
+  func vectors(_ i: Int) -> StepVectors {
+    let p = parameters[i]
+    return StepVectors(
+      parameter: p.pointer, gradient: p.grad!.pointer, state0: state[i][0].pointer,
+      state1: state[i][state[i].count - 1].pointer, count: p.count, clipGradient: clipGradient,
+      clipProduct: clipProduct)
+  }
+
+  /// Adds batches of validation examples to the loss and gradient at the current point.
+  public func validate(
+    _ program: Program, _ batches: Batches, done: inout Int, losses: UnsafeMutablePointer<Double>
+  ) throws {
+    let placement = placement(program, differentiated: false)
+    try batches.run(program, done: &done) { i in
+      losses[i] = try program.forward()
+      guard losses[i].isFinite else {
+        throw Failure(.diverged, "the validation loss is \(losses[i]) after step \(step) of \(steps)")
+      }
+      if width > 0 { program.backward() }
+      validation.add(placement, losses[i], Double(batches.batch), differentiated: width > 0)
+      return true
+    }
+  }
+
+  /// Ends a horizon: adds the validation gradient times the tangents to the hypergradients (in reverse mode, makes the
+  /// gradient the adjoint of the horizon's end), and forgets both. Returns the mean validation loss.
+  public func collect() throws -> Double {
+    guard validation.weight > 0 else { throw Failure.value("no validation batch has been evaluated") }
+    let loss = validation.mean(scaling: parameters)
+    if let tangents {
+      for (slot, column) in tangents.live.enumerated() {
+        hypergradients[column] += tangents.innerProduct(slot, validation.gradient)
+      }
+      tangents.forget()
+    }
+    trajectory?.seed(self, validation.gradient)
+    validation.reset()
+    return loss
+  }
+}
+
+/// The example-weighted mean of a loss and of its gradient.
+struct ValidationGradient {
+  private(set) var gradient: [Storage]
+  private(set) var weight = 0.0
+  private var loss = 0.0
+
+  init(_ parameters: [Tensor]) { gradient = parameters.map { Storage(zeroed: $0.byteCount) } }
+
+  mutating func add(_ placement: Episode.Placement, _ loss: Double, _ weight: Double, differentiated: Bool) {
+    self.loss += weight * loss
+    self.weight += weight
+    guard differentiated else { return }
+    for case let (leaf, index?) in zip(placement.program.leaves, placement.parameter) {
+      guard let grad = leaf.grad else { continue }
+      let sum = gradient[index].pointer
+      addScaled(leaf.dtype.scalar, sum, grad.pointer, weight, sum, leaf.count)
+    }
+  }
+
+  /// The mean loss; the gradient becomes its mean as well.
+  mutating func mean(scaling parameters: [Tensor]) -> Double {
+    for (sum, p) in zip(gradient, parameters) {
+      scale(p.dtype.scalar, sum.pointer, 1 / weight, sum.pointer, p.count, false)
+    }
+    return loss / weight
+  }
+
+  mutating func reset() {
+    for sum in gradient { sum.zero() }
+    (weight, loss) = (0, 0)
+  }
+}

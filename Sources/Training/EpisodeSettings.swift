@@ -1,0 +1,131 @@
+import Autodiff
+import Kernels
+import Optimization
+
+/// What a differentiated training run is told, checked.
+struct EpisodeSettings {
+  enum Mode: String, CaseIterable {
+    case forward
+    case reverse
+    /// Training alone, without derivatives.
+    case plain
+  }
+
+  static let names: [(hyperparameter: Hyperparameter, key: String)] = [
+    (.learningRate, "learning_rates"), (.momentum, "momentums"), (.weightDecay, "weight_decays"),
+    (.beta2, "beta2s"),
+    (.epsilon, "epsilons"),
+  ]
+
+  let rule: TrainingRule
+  let mode: Mode
+  let steps: Int
+  let tile: Int
+  let values: [Hyperparameter: [Double]]
+  let columns: [Episode.Column]
+  /// Columns to differentiate by.
+  let tracked: [Int]
+  let clipGradient: Double
+  let clipProduct: Double
+
+  init(_ attributes: Attributes) throws {
+    try attributes.allow(
+      ["optimizer", "mode", "steps", "tile", "columns", "clip_gradient", "clip_hvp"]
+        + Self.names.map { $0.key })
+    rule = try choice(attributes, "optimizer")
+    mode = try choice(attributes, "mode", default: .forward)
+    steps = try attributes.integer("steps")
+    guard steps >= 1 else { throw Failure.value("steps must be at least 1, got \(steps)") }
+    tile = try attributes.integer("tile", default: 8)
+    guard (1...256).contains(tile) else { throw Failure.value("tile must be between 1 and 256, got \(tile)") }
+    (values, columns) = try Self.table(attributes, rule, steps)
+    let count = columns.count
+    tracked = try attributes.integers("columns") ?? Array(columns.indices)
+    guard tracked.allSatisfy({ (0..<count).contains($0) }), Set(tracked).count == tracked.count else {
+      throw Failure.value("columns must be distinct numbers from 0 to \(count - 1), got \(tracked)")
+    }
+    clipGradient = try bound(attributes, "clip_gradient")
+    clipProduct = try bound(attributes, "clip_hvp")
+    if mode == .reverse, clipProduct.isFinite {
+      throw Failure.value(
+        "clip_hvp bounds the Hessian products of forward mode; reverse mode has none of them")
+    }
+  }
+
+  private static func table(
+    _ attributes: Attributes, _ rule: TrainingRule, _ steps: Int
+  ) throws -> ([Hyperparameter: [Double]], [Episode.Column]) {
+    var values: [Hyperparameter: [Double]] = [:]
+    var columns: [Episode.Column] = []
+    for (hyperparameter, key) in names {
+      let list = attributes.has(key) ? try attributes.numbers(key) : []
+      guard rule.hyperparameters.contains(hyperparameter) || list.isEmpty else {
+        throw Failure.value("\(rule.rawValue) has no \(key)")
+      }
+      guard list.count <= steps else {
+        throw Failure.value(
+          "\(key): \(list.count) values do not fit into \(steps) steps; allowed: at most one a step")
+      }
+      if let bad = list.first(where: { !$0.isFinite }) {
+        throw Failure.value("\(key): got \(bad); allowed: finite numbers")
+      }
+      if rule == .adam { try checkAdam(hyperparameter, key, list) }
+      values[hyperparameter] = list
+      columns += list.indices.map { Episode.Column(hyperparameter: hyperparameter, window: $0) }
+    }
+    guard !values[.learningRate]!.isEmpty else {
+      throw Failure.value("learning_rates must hold at least one value")
+    }
+    return (values, columns)
+  }
+
+  private static func checkAdam(_ hyperparameter: Hyperparameter, _ key: String, _ list: [Double]) throws {
+    switch hyperparameter {
+    case .momentum, .beta2:
+      if let bad = list.first(where: { !(0..<1).contains($0) }) {
+        throw Failure.value("\(key): got \(bad); allowed for adam: at least 0 and below 1")
+      }
+    case .epsilon:
+      if let bad = list.first(where: { $0 < 0 }) {
+        throw Failure.value("\(key): got \(bad); allowed: at least 0")
+      }
+    case .learningRate, .weightDecay: break
+    }
+  }
+
+  static func check(_ parameters: [Tensor]) throws {
+    guard let first = parameters.first else { throw Failure.value("there are no parameters to train") }
+    for (i, p) in parameters.enumerated() {
+      guard p.dtype.isFloating, p.dtype == first.dtype, p.isLeaf else {
+        throw Failure.type(
+          "parameters[\(i)] must be a leaf of dtype \(first.dtype.name), got \(p.dtype.name)")
+      }
+      guard !parameters[..<i].contains(where: { $0 === p }) else {
+        throw Failure.value("parameters[\(i)] is given twice")
+      }
+    }
+  }
+
+  func checkRoom(_ parameters: [Tensor]) throws {
+    let size = parameters.reduce(0) { $0 + $1.count }
+    let copies = (1 + rule.stateCount) * ((mode == .forward ? tracked.count : 0) + 2) + tile
+    try Autodiff.checkRoom([copies, size], parameters[0].dtype)
+  }
+}
+
+private func choice<Choice: RawRepresentable & CaseIterable>(
+  _ attributes: Attributes, _ key: String, default fallback: Choice? = nil
+) throws -> Choice where Choice.RawValue == String {
+  let text = try attributes.text(key, default: fallback?.rawValue)
+  guard let found = Choice(rawValue: text) else {
+    let known = Choice.allCases.map { $0.rawValue }.joined(separator: ", ")
+    throw Failure.value("\(key): got '\(text)'; allowed: \(known)")
+  }
+  return found
+}
+
+private func bound(_ attributes: Attributes, _ key: String) throws -> Double {
+  let value = try attributes.number(key, default: .infinity)
+  guard value > 0 else { throw Failure.value("\(key): got \(value); allowed: above 0") }
+  return value
+}

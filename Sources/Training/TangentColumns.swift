@@ -1,0 +1,126 @@
+import Autodiff
+import Glibc
+import Kernels
+import Optimization
+
+/// Z and C of forward mode: the derivatives of parameters and of the optimizer's state, a column per hyperparameter value
+/// in use. Columns that have begun lie side by side in the order in which they did, so that products with the Hessian are
+/// taken of whole tiles, and those not yet begun cost nothing.
+final class TangentColumns {
+  private let parameters: [Tensor]
+  private let slots: Int
+  private let tracked: Set<Int>
+  private let width: Int
+  private let kernels: TangentKernels
+  /// Column in each place; `moving` places hold more than zeros.
+  private(set) var live: [Int] = []
+  /// By parameter: [columns, count].
+  private let tangents: [Storage]
+  /// By parameter and state vector: [columns, count].
+  private let states: [[Storage]]
+  /// By parameter: the Hessian times the tangents of a tile, [width, count].
+  private let products: [Storage]
+  /// By first place: the tangents from there on, by parameter.
+  private let views: [[Storage]]
+  private let room: UnsafeMutableBufferPointer<TangentColumn>
+
+  init(_ parameters: [Tensor], slots: Int, tracked: [Int], width: Int, _ kernels: TangentKernels) {
+    self.parameters = parameters
+    self.slots = slots
+    self.tracked = Set(tracked)
+    self.width = width
+    self.kernels = kernels
+    // All memory is touched now: a run of any length then stays as large as it is.
+    let count = tracked.count
+    tangents = parameters.map { Storage(zeroed: count * $0.byteCount) }
+    states = parameters.map { p in (0..<slots).map { _ in Storage(zeroed: count * p.byteCount) } }
+    products = parameters.map { Storage(zeroed: width * $0.byteCount) }
+    let whole = tangents
+    views = (0..<count).map { low in
+      zip(parameters, whole).map { p, storage in
+        Storage(viewing: storage, offset: low * p.byteCount, byteCount: (count - low) * p.byteCount)
+      }
+    }
+    room = .allocate(capacity: max(1, width))
+  }
+
+  deinit { room.deallocate() }
+
+  /// One step on duals, before the step itself.
+  func advance(_ episode: Episode, _ placement: Episode.Placement) {
+    let moving = live.count
+    begin(episode)
+    guard !live.isEmpty else { return }
+    // Tiles of nearly equal size: nine columns are swept as five and four rather than eight and one.
+    let tiles = (live.count + width - 1) / width
+    let base = episode.constants(episode.step)
+    for tile in 0..<tiles {
+      let (low, high) = (tile * live.count / tiles, (tile + 1) * live.count / tiles)
+      multiply(placement, low, high, moving)
+      for case let index? in placement.parameter where parameters[index].grad != nil {
+        for place in low..<high {
+          let column = episode.columns[live[place]]
+          var constants = StepConstants<Dual<Double>>()
+          for h in Hyperparameter.allCases { constants[h] = Dual(base[h], tangent: 0) }
+          if episode.window(column.hyperparameter, episode.step) == column.window {
+            constants[column.hyperparameter].tangent = 1
+          }
+          room[place - low] = self.column(index, place, place - low, constants)
+        }
+        kernels.advance(
+          episode.vectors(index), UnsafeBufferPointer(rebasing: room[..<(high - low)]), episode.step + 1)
+      }
+    }
+  }
+
+  /// Columns that this step is the first to use.
+  private func begin(_ episode: Episode) {
+    for (number, column) in episode.columns.enumerated()
+    where tracked.contains(number) && !live.contains(number)
+      && episode.window(column.hyperparameter, episode.step) == column.window
+    {
+      let place = live.count
+      live.append(number)
+      for (i, p) in parameters.enumerated() {
+        for storage in [tangents[i]] + states[i] {
+          memset(storage.pointer + place * p.byteCount, 0, p.byteCount)
+        }
+      }
+    }
+  }
+
+  /// The Hessian times the columns low ..< high, of which those from `moving` on are zero.
+  private func multiply(_ placement: Episode.Placement, _ low: Int, _ high: Int, _ moving: Int) {
+    let count = min(max(moving - low, 0), high - low)
+    if count > 0 {
+      placement.replay!.multiply(
+        count, placement.parameter.map { $0.map { views[low][$0] } },
+        into: placement.parameter.map { $0.map { products[$0] } })
+    }
+    for (i, p) in parameters.enumerated() where low + count < high {
+      memset(products[i].pointer + count * p.byteCount, 0, (high - low - count) * p.byteCount)
+    }
+  }
+
+  private func column(
+    _ i: Int, _ place: Int, _ offset: Int, _ constants: StepConstants<Dual<Double>>
+  ) -> TangentColumn {
+    let bytes = parameters[i].byteCount
+    return TangentColumn(
+      parameter: tangents[i].pointer + place * bytes, state0: states[i][0].pointer + place * bytes,
+      state1: states[i][slots - 1].pointer + place * bytes, product: products[i].pointer + offset * bytes,
+      constants: constants)
+  }
+
+  func innerProduct(_ place: Int, _ gradient: [Storage]) -> Double {
+    var total = 0.0
+    for (i, p) in parameters.enumerated() {
+      total += Kernels.innerProduct(
+        p.dtype.scalar, gradient[i].pointer, tangents[i].pointer + place * p.byteCount, p.count)
+    }
+    return total
+  }
+
+  /// As if the run began here.
+  func forget() { live.removeAll(keepingCapacity: true) }
+}

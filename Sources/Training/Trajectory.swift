@@ -1,0 +1,109 @@
+import Autodiff
+import Kernels
+import Optimization
+
+/// Reverse mode: the points of a run, kept to go back over, and the adjoints on the way.
+final class Trajectory {
+  private struct Point {
+    let vectors: [Storage]
+    let stream: UInt64
+
+    /// Parameters first, then the state of each.
+    init(_ parameters: [Tensor], _ state: [[Storage]]) {
+      vectors = parameters.map { $0.storage.copy() } + state.joined().map { $0.copy() }
+      stream = Context.stream
+    }
+
+    func restore(_ parameters: [Tensor], _ state: [[Storage]]) {
+      for (target, source) in zip(parameters.map(\.storage) + state.joined(), vectors) {
+        target.copyContents(from: source)
+      }
+    }
+  }
+
+  private let kernels: AdjointKernels
+  private var points: [Point] = []
+  /// Where the horizon ended, once the way back has begun, and the number of its first step.
+  private var end: Point?
+  private var first = 0
+  /// By parameter.
+  private let adjoint: [Storage]
+  private let stateAdjoint: [[Storage]]
+  private let gradientAdjoint: [Storage]
+  private let products: [Storage]
+
+  init(_ parameters: [Tensor], slots: Int, _ kernels: AdjointKernels) {
+    self.kernels = kernels
+    adjoint = parameters.map { Storage(zeroed: $0.byteCount) }
+    stateAdjoint = parameters.map { p in (0..<slots).map { _ in Storage(zeroed: p.byteCount) } }
+    gradientAdjoint = parameters.map { Storage(zeroed: $0.byteCount) }
+    products = parameters.map { Storage(zeroed: $0.byteCount) }
+  }
+
+  var isReturning: Bool { end != nil }
+  var length: Int { points.count }
+
+  func keep(_ parameters: [Tensor], _ state: [[Storage]]) { points.append(Point(parameters, state)) }
+
+  /// The end of a horizon: the way back begins with the gradient there.
+  func seed(_ episode: Episode, _ gradient: [Storage]) {
+    guard !points.isEmpty else { return }
+    end = Point(episode.parameters, episode.state)
+    first = episode.step - points.count
+    for (target, source) in zip(adjoint, gradient) { target.copyContents(from: source) }
+    for state in stateAdjoint.joined() { state.zero() }
+  }
+
+  /// Back over the step before, whose batch is loaded. Returns its loss.
+  func retreat(_ episode: Episode, _ placement: Episode.Placement) throws -> Double {
+    let point = points.removeLast()
+    let t = first + points.count
+    point.restore(episode.parameters, episode.state)
+    Context.stream = point.stream
+    let loss = try episode.evaluate(placement.program)
+    let constants = episode.constants(t)
+    var sums = StepConstants<Double>()
+    for case let index? in placement.parameter where episode.parameters[index].grad != nil {
+      let state = stateAdjoint[index]
+      let vectors = AdjointVectors(
+        parameter: adjoint[index].pointer, state0: state[0].pointer, state1: state[state.count - 1].pointer,
+        gradient: gradientAdjoint[index].pointer)
+      kernels.retreat(episode.vectors(index), vectors, constants, t + 1, &sums)
+    }
+    // The Hessian is symmetric: what the gradient's adjoint says about the parameters is its product with it.
+    placement.replay!.multiply(
+      1, placement.parameter.map { $0.map { gradientAdjoint[$0] } },
+      into: placement.parameter.map { $0.map { products[$0] } })
+    for case let index? in placement.parameter {
+      let (p, sum) = (episode.parameters[index], adjoint[index].pointer)
+      addScaled(p.dtype.scalar, sum, products[index].pointer, 1, sum, p.count)
+    }
+    for (number, column) in episode.columns.enumerated()
+    where episode.window(column.hyperparameter, t) == column.window {
+      episode.hypergradients[number] += sums[column.hyperparameter]
+    }
+    if points.isEmpty {
+      end!.restore(episode.parameters, episode.state)
+      end = nil
+    }
+    return loss
+  }
+}
+
+extension Episode {
+  /// Goes back over as many steps as there are batches, which are those of the run in reverse order.
+  public func retreat(
+    _ program: Program, _ batches: Batches, done: inout Int, losses: UnsafeMutablePointer<Double>
+  ) throws {
+    guard let trajectory, trajectory.isReturning, trajectory.length >= batches.steps else {
+      throw Failure.value(
+        "there are \(trajectory?.length ?? 0) steps to go back over; reverse mode, after collect, as many as were taken"
+      )
+    }
+    let placement = placement(program, differentiated: true)
+    try batches.run(program, done: &done) { i in
+      losses[i] = try trajectory.retreat(self, placement)
+      return true
+    }
+  }
+}
