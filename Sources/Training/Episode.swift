@@ -112,8 +112,9 @@ public final class Episode {
     }
     let placement = placement(program, differentiated: width > 0)
     try batches.run(program, done: &done) { i in
-      trajectory?.keep(parameters, state)
+      let stream = Context.stream
       losses[i] = try evaluate(program)
+      trajectory?.keep(parameters, state, stream)
       tangents?.advance(self, placement)
       take(placement)
       step += 1

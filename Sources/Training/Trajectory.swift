@@ -8,10 +8,10 @@ final class Trajectory {
     let vectors: [Storage]
     let stream: UInt64
 
-    /// Parameters first, then the state of each.
-    init(_ parameters: [Tensor], _ state: [[Storage]]) {
+    /// Parameters first, then the state of each. stream: of the random numbers that the step drew.
+    init(_ parameters: [Tensor], _ state: [[Storage]], _ stream: UInt64) {
       vectors = parameters.map { $0.storage.copy() } + state.joined().map { $0.copy() }
-      stream = Context.stream
+      self.stream = stream
     }
 
     func restore(_ parameters: [Tensor], _ state: [[Storage]]) {
@@ -43,12 +43,15 @@ final class Trajectory {
   var isReturning: Bool { end != nil }
   var length: Int { points.count }
 
-  func keep(_ parameters: [Tensor], _ state: [[Storage]]) { points.append(Point(parameters, state)) }
+  /// The point that a step is about to leave.
+  func keep(_ parameters: [Tensor], _ state: [[Storage]], _ stream: UInt64) {
+    points.append(Point(parameters, state, stream))
+  }
 
   /// The end of a horizon: the way back begins with the gradient there.
   func seed(_ episode: Episode, _ gradient: [Storage]) {
     guard !points.isEmpty else { return }
-    end = Point(episode.parameters, episode.state)
+    end = Point(episode.parameters, episode.state, Context.stream)
     first = episode.step - points.count
     for (target, source) in zip(adjoint, gradient) { target.copyContents(from: source) }
     for state in stateAdjoint.joined() { state.zero() }
@@ -84,6 +87,7 @@ final class Trajectory {
     }
     if points.isEmpty {
       end!.restore(episode.parameters, episode.state)
+      Context.stream = end!.stream
       end = nil
     }
     return loss

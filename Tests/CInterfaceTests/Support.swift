@@ -52,9 +52,11 @@ func values(_ tensor: Handle) -> [Double] {
 }
 
 /// Named arguments as C sees them, for the length of a call.
-func withAttributes<R>(_ numbers: [String: [Double]], _ body: (UnsafePointer<lrs_attribute>?, Int) -> R) -> R
-{
-  var list: [lrs_attribute] = []
+func withAttributes<R>(
+  _ numbers: [String: [Double]], texts: [String: String] = [:],
+  _ body: (UnsafePointer<lrs_attribute>?, Int) -> R
+) -> R {
+  var list = texts.map { lrs_attribute(key: strdup($0), values: nil, count: 0, text: strdup($1)) }
   for (key, values) in numbers {
     let room = UnsafeMutablePointer<Double>.allocate(capacity: max(1, values.count))
     room.initialize(from: values, count: values.count)
@@ -63,7 +65,8 @@ func withAttributes<R>(_ numbers: [String: [Double]], _ body: (UnsafePointer<lrs
   defer {
     for attribute in list {
       free(UnsafeMutablePointer(mutating: attribute.key))
-      attribute.values.deallocate()
+      free(UnsafeMutablePointer(mutating: attribute.text))
+      attribute.values?.deallocate()
     }
   }
   return list.withUnsafeBufferPointer { body($0.baseAddress, $0.count) }

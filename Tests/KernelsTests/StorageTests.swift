@@ -97,4 +97,14 @@ final class StorageTests: XCTestCase {
     XCTAssertEqual(long.pointer.load(as: Double.self), 2.5)
     XCTAssertEqual(long.pointer.load(fromByteOffset: 16, as: Double.self), 9)
   }
+
+  /// A view is the owner's memory, and keeps it.
+  func testViews() {
+    var owner: Storage? = Storage(zeroed: 24)
+    let view = Storage(viewing: owner!, offset: 8, byteCount: 16)
+    owner!.pointer.storeBytes(of: 4.5, toByteOffset: 8, as: Double.self)
+    owner = nil
+    XCTAssertEqual(view.byteCount, 16)
+    XCTAssertEqual(view.pointer.load(as: Double.self), 4.5)
+  }
 }

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from .comparison import compare
     from .finder import find_lr
     from .fitting import fit
+    from .hypergradient_check import check_hypergradient
     from .hypergradients import hypergradient
     from .range_test import lr_range_test
 
@@ -87,18 +88,19 @@ _LAZY = {
     "find_lr": ("finder", "find_lr"),
     "lr_range_test": ("range_test", "lr_range_test"),
     "compare": ("comparison", "compare"),
+    "check_hypergradient": ("hypergradient_check", "check_hypergradient"),
     "hypergradient": ("hypergradients", "hypergradient"),
 }
 
 __all__ = [
     "ArgumentError", "DTypeError", "Diverged", "Error", "FormatError", "MissingFiles", "RecordingError",
-    "ShapeError", "Tensor",
-    "abs", "adapt", "arange", "argmax", "bool_", "broadcast_to", "cat", "compare", "config", "data",
-    "enable_grad", "exp", "eye", "find_lr", "fit", "float32", "float64", "from_dlpack", "full", "gelu",
-    "get_threads", "grad", "hvp", "hypergradient", "int64", "jvp", "load", "log", "lr_range_test",
-    "matmul", "max", "maximum", "mean", "min", "minimum", "models", "nn", "no_grad", "ones", "optim", "rand",
-    "randn", "random", "relu", "reshape", "save", "schedule", "seed", "set_threads", "show_config",
-    "sigmoid", "softplus", "sqrt", "square", "stack", "sum", "tanh", "tensor", "transpose", "uint8", "where", "zeros",
+    "ShapeError", "Tensor", "abs", "adapt", "arange", "argmax", "bool_", "broadcast_to", "cat",
+    "check_hypergradient", "compare", "config", "data", "enable_grad", "exp", "eye", "find_lr", "fit",
+    "float32", "float64", "from_dlpack", "full", "gelu", "get_threads", "grad", "hvp", "hypergradient",
+    "int64", "jvp", "load", "log", "lr_range_test", "matmul", "max", "maximum", "mean", "min", "minimum",
+    "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random", "relu", "reshape", "save",
+    "schedule", "seed", "set_threads", "show_config", "sigmoid", "softplus", "sqrt", "square", "stack",
+    "sum", "tanh", "tensor", "transpose", "uint8", "where", "zeros",
 ]  # fmt: skip
 
 

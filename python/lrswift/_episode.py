@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from ._dtypes import as_dtype
 from ._feeding import Batch, feed
 from ._modes import frozen_statistics, without_dropout
 from ._progress import Progress
-from ._recording import Recorder, rows
+from ._recording import Recorder
 from ._tensor import Tensor
 from .autograd import enable_grad
 from .errors import ArgumentError, DTypeError, RecordingError, ShapeError
@@ -101,7 +101,7 @@ class Episode:
         model: Any,
         loss: Callable[..., Tensor],
         steps: int,
-        values: dict[str, Sequence[float]],
+        values: Mapping[str, Any],
         optimizer: str = "sgd",
         mode: str = "forward",
         tile: int = 8,
@@ -177,6 +177,3 @@ class Episode:
                 "allowed: a loss made of tensor operations alone"
             )
         return program
-
-
-__all__ = ["FAMILIES", "Episode", "Source", "Steps", "rows", "source"]

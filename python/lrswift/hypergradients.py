@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ._dtypes import as_dtype
-from ._episode import FAMILIES, Episode, Steps, source
+from ._episode import FAMILIES, Episode, source
 from ._progress import Progress
 from ._tensor import Tensor
-from .errors import ArgumentError
+from .errors import ArgumentError, DTypeError, ShapeError
 
 OPTIMIZERS = ("sgd", "nesterov", "adam")
 
@@ -75,8 +75,6 @@ def hypergradient(
     Raises ArgumentError, ShapeError, DTypeError, RecordingError, and Diverged with the step at which a loss
     is not finite. Source: FDS (Micaelli and Storkey, 2021), equation 4, by dual numbers.
     """
-    if optimizer not in OPTIMIZERS:
-        raise ArgumentError(f"optimizer: got {optimizer!r}; allowed: {', '.join(OPTIMIZERS)}")
     if mode not in ("forward", "reverse"):
         raise ArgumentError(f"mode: got {mode!r}; allowed: forward, reverse")
     kind = as_dtype(dtype)
@@ -84,14 +82,7 @@ def hypergradient(
     valid = source(valid_batches, "valid_batches", kind)
     steps = len(train)
     stride = _horizon(horizon, steps)
-    adam = optimizer == "adam"
-    values: dict[str, Any] = {
-        "learning_rates": learning_rates,
-        "momentums": momentums if momentums is not None else (0.9 if adam else 0.0,),
-        "weight_decays": weight_decays,
-        "beta2s": beta2s if beta2s is not None else ((0.999,) if adam else ()),
-        "epsilons": epsilons if epsilons is not None else ((1e-8,) if adam else ()),
-    }
+    values = values_of(optimizer, learning_rates, momentums, weight_decays, beta2s, epsilons)
     episode = Episode(
         model, loss, steps, values, optimizer, mode, tile, kind, columns, clip_gradient, clip_hvp
     )
@@ -109,6 +100,38 @@ def hypergradient(
     )
 
 
+def values_of(
+    optimizer: str,
+    learning_rates: Sequence[float],
+    momentums: Sequence[float] | None,
+    weight_decays: Sequence[float],
+    beta2s: Sequence[float] | None,
+    epsilons: Sequence[float] | None,
+) -> dict[str, np.ndarray]:
+    """Family -> float64 array, with the defaults of `optimizer` for what is None."""
+    if optimizer not in OPTIMIZERS:
+        raise ArgumentError(f"optimizer: got {optimizer!r}; allowed: {', '.join(OPTIMIZERS)}")
+    adam = optimizer == "adam"
+    given: dict[str, Any] = {
+        "learning_rates": learning_rates,
+        "momentums": momentums if momentums is not None else (0.9 if adam else 0.0,),
+        "weight_decays": weight_decays,
+        "beta2s": beta2s if beta2s is not None else ((0.999,) if adam else ()),
+        "epsilons": epsilons if epsilons is not None else ((1e-8,) if adam else ()),
+    }
+    return {name: _numbers(name, value) for name, value in given.items()}
+
+
+def _numbers(name: str, value: Any) -> np.ndarray:
+    try:
+        array = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        raise DTypeError(f"{name}: got {value!r}; allowed: a list of numbers") from None
+    if array.ndim > 1:
+        raise ShapeError(f"{name}: got an array of shape {array.shape}; allowed: a list of numbers")
+    return array.reshape(-1)
+
+
 def _horizon(horizon: int | None, steps: int) -> int:
     if horizon is None:
         return steps
@@ -117,4 +140,4 @@ def _horizon(horizon: int | None, steps: int) -> int:
     return int(horizon)
 
 
-__all__ = ["FAMILIES", "Hypergradient", "Steps", "hypergradient"]
+__all__ = ["FAMILIES", "OPTIMIZERS", "Hypergradient", "hypergradient", "values_of"]

@@ -1,0 +1,83 @@
+import Kernels
+import XCTest
+
+@testable import Autodiff
+
+final class TangentReplayTests: XCTestCase {
+  private let w1 = Tensor([3, 4], (0..<12).map { 0.1 * Double($0 % 5) - 0.2 }, requiresGrad: true)
+  private let w2 = Tensor([4, 1], [0.3, -0.2, 0.5, 0.1], requiresGrad: true)
+
+  private func loss(_ x: Tensor) throws -> Tensor {
+    let hidden = try apply("tanh", [apply("matmul", [x, w1])])
+    // The hidden layer is used twice, once with the square of itself.
+    let both = try apply("add", [hidden, apply("mul", [hidden, hidden])])
+    return try apply("mean", [apply("square", [apply("matmul", [both, w2])])])
+  }
+
+  private func program() throws -> Program {
+    let x = Tensor([2, 3], [1, -2, 0.5, 0.3, 2, -1])
+    try Recorder.begin([x])
+    return try Recorder.end([loss(x)])
+  }
+
+  private func stack(_ tensor: Tensor, _ count: Int, _ numbers: inout Numbers) -> Tensor {
+    Tensor([count] + tensor.shape, numbers.array(count * tensor.count))
+  }
+
+  /// On one batch after another, by stacks of different heights, as the eager sweep has it.
+  func testProductsAreThoseOfTheEagerSweep() throws {
+    var numbers = Numbers(seed: 3)
+    let program = try program()
+    let replay = TangentReplay(program, width: 3)
+    let data = Tensor([4, 3], numbers.array(12))
+    for (rows, count) in [([0, 1], 3), ([3, 2], 1), ([2, 0], 2)] as [([Int64], Int)] {
+      program.load([data], rows: rows)
+      _ = try program.forward()
+      program.backward()
+      let vectors = program.leaves.map { stack($0, count, &numbers) }
+      let products = program.leaves.map { Tensor([3] + $0.shape, numbers.array(3 * $0.count)) }
+      replay.multiply(count, vectors.map(\.storage), into: products.map(\.storage))
+      let x = Tensor([2, 3], rows.flatMap { r in (0..<3).map { data.values[3 * Int(r) + $0] } })
+      let expected = try Derivatives.hvp(loss(x), program.leaves, vectors)
+      for (product, exact) in zip(products, expected) {
+        XCTAssertLessThan(relativeError(Array(product.values.prefix(exact.count)), exact.values), 1e-13)
+      }
+    }
+  }
+
+  /// A leaf without vectors is held fixed, and the gradients that training needs are still those of the batch.
+  func testFixedLeavesAndGradients() throws {
+    var numbers = Numbers(seed: 5)
+    let program = try program()
+    _ = try program.forward()
+    program.backward()
+    let before = program.leaves.map { $0.grad!.values }
+    let replay = TangentReplay(program, width: 2)
+    _ = try program.forward()
+    program.backward()
+    let moving = program.leaves.firstIndex { $0 === w2 }!
+    let vectors = program.leaves.indices.map {
+      $0 == moving ? stack(w2, 2, &numbers) : Tensor(zeros: [2] + program.leaves[$0].shape, dtype: .float64)
+    }
+    let product = Tensor(zeros: [2, 4, 1], dtype: .float64)
+    let only = { (storage: Storage) in program.leaves.indices.map { $0 == moving ? storage : nil } }
+    replay.multiply(2, only(vectors[moving].storage), into: only(product.storage))
+    let expected = try Derivatives.hvp(loss(program.inputs[0]), program.leaves, vectors)[moving]
+    XCTAssertLessThan(relativeError(product.values, expected.values), 1e-13)
+    XCTAssertEqual(program.leaves.map { $0.grad!.values }, before)
+  }
+
+  /// A loss that is linear in its leaf has no second derivative; what the memory held is overwritten.
+  func testStructuralZero() throws {
+    let w = Tensor([2], [1, 2], requiresGrad: true)
+    let x = Tensor([2], [3, 4])
+    try Recorder.begin([x])
+    let program = try Recorder.end([apply("sum", [apply("mul", [x, w])])])
+    let replay = TangentReplay(program, width: 1)
+    _ = try program.forward()
+    program.backward()
+    let product = Tensor([1, 2], [7, 7])
+    replay.multiply(1, [Tensor([1, 2], [1, 1]).storage], into: [product.storage])
+    XCTAssertEqual(product.values, [0, 0])
+  }
+}
