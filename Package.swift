@@ -4,10 +4,20 @@ import PackageDescription
 // Vector code needs a fixed instruction set; the shim refuses to load on an older processor.
 #if arch(x86_64)
   let vectorFlags = ["-Xcc", "-march=x86-64-v3"]
+  // The same leaf loops once more for AVX-512, run only where the processor has it.
+  let wideTargets: [Target] = [
+    .target(
+      name: "MicroKernelsV4", dependencies: ["CVector"],
+      swiftSettings: [
+        .swiftLanguageMode(.v5), .define("WIDE_VECTORS"), .unsafeFlags(["-Xcc", "-march=x86-64-v4"]),
+      ])
+  ]
 #else
   let vectorFlags: [String] = []
+  let wideTargets: [Target] = []
 #endif
 let numeric: [SwiftSetting] = [.swiftLanguageMode(.v5), .unsafeFlags(vectorFlags)]
+let microKernels = ["MicroKernels"] + wideTargets.map(\.name)
 
 let package = Package(
   name: "lrswift",
@@ -20,7 +30,11 @@ let package = Package(
     .target(name: "CVector"),
     .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
     // Swift; imports go downwards only
-    .target(name: "Kernels", dependencies: ["CVector", "COpenBLAS"], swiftSettings: numeric),
+    .target(name: "MicroKernels", dependencies: ["CVector"], swiftSettings: numeric),
+    .target(
+      name: "Kernels",
+      dependencies: ["CVector", "COpenBLAS"] + microKernels.map { .init(stringLiteral: $0) },
+      swiftSettings: numeric),
     .target(name: "Autodiff", dependencies: ["Kernels", "CVector"], swiftSettings: numeric),
     .target(name: "Adaptation", dependencies: ["Kernels"], swiftSettings: numeric),
     .target(name: "Optimization", dependencies: ["Kernels"], swiftSettings: numeric),
@@ -35,5 +49,5 @@ let package = Package(
     .testTarget(name: "OptimizationTests", dependencies: ["Optimization"], swiftSettings: numeric),
     .testTarget(name: "TrainingTests", dependencies: ["Training"], swiftSettings: numeric),
     .testTarget(name: "CInterfaceTests", dependencies: ["CInterface", "CLRSwift"], swiftSettings: numeric),
-  ]
+  ] + wideTargets
 )

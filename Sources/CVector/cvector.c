@@ -20,3 +20,13 @@ int32_t cv_allowed_processors(void) {
   if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
   return (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
 }
+
+int cv_supports_v4(void) {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd");
+#else
+  return 0;
+#endif
+}

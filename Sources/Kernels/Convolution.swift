@@ -1,71 +1,152 @@
-/// The three contractions of convolution, channels-last, as products of patch matrices; weights are
-/// [kernelHeight, kernelWidth, channels, outputs]. Images are shared out in blocks that depend on their number alone.
-private let imageBlocks = 8
+/// The three contractions of convolution, channels-last; weights are [kernelHeight, kernelWidth, channels / groups,
+/// outputs]. float32 runs the direct kernels, float64 the products of patch matrices that they are held to.
 
 /// y (+)= x * w over `images` images.
 public func convolveForward<T: Scalar>(
   _: T.Type, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ x: UnsafeRawPointer, _ w: UnsafeRawPointer,
   _ y: UnsafeMutableRawPointer, _ accumulate: Bool
 ) {
-  let size = MemoryLayout<T>.stride
-  forEachImageBlock(images) { _, low, high in
-    let columns = Storage(byteCount: g.positions * g.patchSize * size)
-    for image in low..<high {
-      imageToColumns(T.self, g, x + image * g.imageSize * size, columns.pointer)
-      gemm(
-        T.self, false, false, g.positions, outputs, g.patchSize, columns.pointer, w,
-        y + image * g.positions * outputs * size, accumulate, shared: false)
-    }
+  if T.self == Float.self {
+    directForward(.fastest, g, images, outputs, x, w, y, accumulate)
+  } else {
+    patchForward(T.self, g, images, outputs, x, w, y, accumulate)
   }
 }
 
 /// gx (+)= adjoint in x of gy.
 public func convolveInputGradient<T: Scalar>(
   _: T.Type, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
-  _ w: UnsafeRawPointer,
-  _ gx: UnsafeMutableRawPointer, _ accumulate: Bool
+  _ w: UnsafeRawPointer, _ gx: UnsafeMutableRawPointer, _ accumulate: Bool
 ) {
-  let size = MemoryLayout<T>.stride
-  forEachImageBlock(images) { _, low, high in
-    let columns = Storage(byteCount: g.positions * g.patchSize * size)
-    for image in low..<high {
-      gemm(
-        T.self, false, true, g.positions, g.patchSize, outputs, gy + image * g.positions * outputs * size, w,
-        columns.pointer, false, shared: false)
-      let target = gx + image * g.imageSize * size
-      if !accumulate { fill(T.self, target, g.imageSize, 0) }
-      columnsToImage(T.self, g, columns.pointer, target)
-    }
+  if T.self == Float.self {
+    directInputGradient(.fastest, g, images, outputs, gy, w, gx, accumulate)
+  } else {
+    patchInputGradient(T.self, g, images, outputs, gy, w, gx, accumulate)
   }
 }
 
-/// gw (+)= adjoint in w of gy: one partial sum per block of images, added in order.
+/// gw (+)= adjoint in w of gy.
 public func convolveWeightGradient<T: Scalar>(
   _: T.Type, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
-  _ x: UnsafeRawPointer,
-  _ gw: UnsafeMutableRawPointer, _ accumulate: Bool
+  _ x: UnsafeRawPointer, _ gw: UnsafeMutableRawPointer, _ accumulate: Bool
 ) {
-  let size = MemoryLayout<T>.stride
-  let weights = g.patchSize * outputs
-  let blocks = min(imageBlocks, images)
-  let partials = Storage(byteCount: max(1, blocks) * weights * size)
-  forEachImageBlock(images) { block, low, high in
-    let columns = Storage(byteCount: g.positions * g.patchSize * size)
-    for image in low..<high {
-      imageToColumns(T.self, g, x + image * g.imageSize * size, columns.pointer)
-      gemm(
-        T.self, true, false, g.patchSize, outputs, g.positions, columns.pointer,
-        gy + image * g.positions * outputs * size, partials.pointer + block * weights * size, image > low,
-        shared: false)
-    }
+  if T.self == Float.self {
+    directWeightGradient(.fastest, g, images, outputs, gy, x, gw, accumulate)
+  } else {
+    patchWeightGradient(T.self, g, images, outputs, gy, x, gw, accumulate)
   }
-  if !accumulate { fill(T.self, gw, weights, 0) }
-  for block in 0..<blocks { addScaled(T.self, gw, partials.pointer + block * weights * size, 1, gw, weights) }
 }
 
-private func forEachImageBlock(_ images: Int, _ body: (_ block: Int, _ low: Int, _ high: Int) -> Void) {
-  let blocks = min(imageBlocks, images)
-  ThreadPool.shared.run(blocks) { block in
-    body(block, images * block / blocks, images * (block + 1) / blocks)
+func directForward(
+  _ kernels: ConvolutionKernels, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ x: UnsafeRawPointer,
+  _ w: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ accumulate: Bool
+) {
+  let y = y.assumingMemoryBound(to: Float.self)
+  guard images > 0, outputs > 0 else { return }
+  guard g.channels > 0 else { return clear(y, images * g.positions * outputs, accumulate) }
+  let w = w.assumingMemoryBound(to: Float.self)
+  for group in 0..<g.groups {
+    let pass = TapPass(forward: g, outputs, group)
+    runTaps(kernels, pass, images, x.assumingMemoryBound(to: Float.self), y, accumulate) {
+      low, high, width, to in
+      for term in 0..<pass.depth {
+        (to + term * width).update(from: w + term * outputs + group * pass.outputs + low, count: high - low)
+        (to + term * width + high - low).update(repeating: 0, count: width - (high - low))
+      }
+    }
+  }
+}
+
+func directInputGradient(
+  _ kernels: ConvolutionKernels, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
+  _ w: UnsafeRawPointer, _ gx: UnsafeMutableRawPointer, _ accumulate: Bool
+) {
+  let gx = gx.assumingMemoryBound(to: Float.self)
+  let w = w.assumingMemoryBound(to: Float.self)
+  let passes = TapPass.inputGradient(g, outputs)
+  guard images > 0, g.imageSize > 0 else { return }
+  guard outputs > 0 else { return clear(gx, images * g.imageSize, accumulate) }
+  if passes.contains(where: { $0.rows.isEmpty || $0.columns.isEmpty }) {
+    clear(gx, images * g.imageSize, accumulate)
+  }
+  let channels = g.groupChannels
+  for pass in passes where !pass.rows.isEmpty && !pass.columns.isEmpty {
+    runTaps(kernels, pass, images, gy.assumingMemoryBound(to: Float.self), gx, accumulate) {
+      low, high, width, to in
+      var to = to
+      for row in pass.rows {
+        for column in pass.columns {
+          let from = w + (row.kernel * g.kernelWidth + column.kernel) * channels * outputs + pass.firstChannel
+          for output in 0..<pass.channels {
+            for channel in low..<high { to[channel - low] = from[channel * outputs + output] }
+            (to + high - low).update(repeating: 0, count: width - (high - low))
+            to += width
+          }
+        }
+      }
+    }
+  }
+}
+
+func directWeightGradient(
+  _ kernels: ConvolutionKernels, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
+  _ x: UnsafeRawPointer, _ gw: UnsafeMutableRawPointer, _ accumulate: Bool
+) {
+  let gw = gw.assumingMemoryBound(to: Float.self)
+  guard g.patchSize > 0, outputs > 0 else { return }
+  guard images > 0 else { return clear(gw, g.patchSize * outputs, accumulate) }
+  for group in 0..<g.groups {
+    let pass = TapPass(forward: g, outputs, group)
+    directWeightGradient(
+      kernels, pass, images, gy.assumingMemoryBound(to: Float.self), x.assumingMemoryBound(to: Float.self),
+      gw + group * pass.outputs, outputs, accumulate)
+  }
+}
+
+private func clear(_ p: UnsafeMutablePointer<Float>, _ count: Int, _ accumulate: Bool) {
+  if !accumulate { fill(Float.self, p, count, 0) }
+}
+
+extension TapPass {
+  init(forward g: WindowGeometry, _ outputs: Int, _ group: Int) {
+    let perGroup = outputs / g.groups
+    self.init(
+      height: g.height, width: g.width, pitch: g.channels, firstChannel: group * g.groupChannels,
+      channels: g.groupChannels, strideY: g.strideY, strideX: g.strideX,
+      rows: (0..<g.kernelHeight).map { Tap(offset: $0 * g.dilationY - g.padY, kernel: $0) },
+      columns: (0..<g.kernelWidth).map { Tap(offset: $0 * g.dilationX - g.padX, kernel: $0) },
+      outputHeight: g.outputHeight, outputWidth: g.outputWidth, yFirst: group * perGroup,
+      yImage: g.positions * outputs, yRow: g.outputWidth * outputs, yPixel: outputs, outputs: perGroup)
+  }
+
+  /// One pass for each group and each place modulo the stride: pixel a + j stride takes from gradient j + offset where
+  /// a + pad - k dilation = offset stride. Without taps the gradient there is zero.
+  static func inputGradient(_ g: WindowGeometry, _ outputs: Int) -> [TapPass] {
+    func taps(_ place: Int, _ pad: Int, _ kernel: Int, _ dilation: Int, _ stride: Int) -> [Tap] {
+      (0..<kernel).reversed().compactMap { k in
+        let distance = place + pad - k * dilation
+        return distance % stride == 0 ? Tap(offset: distance / stride, kernel: k) : nil
+      }
+    }
+    let perGroup = outputs / g.groups
+    var passes: [TapPass] = []
+    for group in 0..<g.groups {
+      for a in 0..<min(g.strideY, g.height) {
+        for b in 0..<min(g.strideX, g.width) {
+          passes.append(
+            TapPass(
+              height: g.outputHeight, width: g.outputWidth, pitch: outputs, firstChannel: group * perGroup,
+              channels: perGroup, strideY: 1, strideX: 1,
+              rows: taps(a, g.padY, g.kernelHeight, g.dilationY, g.strideY),
+              columns: taps(b, g.padX, g.kernelWidth, g.dilationX, g.strideX),
+              outputHeight: (g.height - a + g.strideY - 1) / g.strideY,
+              outputWidth: (g.width - b + g.strideX - 1) / g.strideX,
+              yFirst: (a * g.width + b) * g.channels + group * g.groupChannels, yImage: g.imageSize,
+              yRow: g.strideY * g.width * g.channels, yPixel: g.strideX * g.channels, outputs: g.groupChannels
+            ))
+        }
+      }
+    }
+    return passes
   }
 }

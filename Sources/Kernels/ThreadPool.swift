@@ -146,13 +146,13 @@ public final class ThreadPool: @unchecked Sendable {
 
 /// Calls `body(low, high)` for consecutive ranges that cover `0..<count`.
 @inline(__always)
-func parallelRanges(_ count: Int, _ body: (Int, Int) -> Void) {
-  if count < 2 * blockLength {
+func parallelRanges(_ count: Int, length: Int = blockLength, _ body: (Int, Int) -> Void) {
+  if count < 2 * length {
     body(0, count)
     return
   }
-  let blocks = (count + blockLength - 1) / blockLength
+  let blocks = (count + length - 1) / length
   ThreadPool.shared.run(blocks) { block in
-    body(block * blockLength, min(count, (block + 1) * blockLength))
+    body(block * length, min(count, (block + 1) * length))
   }
 }

@@ -4,20 +4,32 @@ public struct WindowGeometry: Sendable {
   public var kernelHeight: Int, kernelWidth: Int
   public var strideY: Int, strideX: Int
   public var padY: Int, padX: Int
+  /// Distance of neighboring kernel elements in the image.
+  public var dilationY: Int, dilationX: Int
+  /// Independent convolutions that share channels and outputs out among them.
+  public var groups: Int
 
   public init(
-    height: Int, width: Int, channels: Int, kernel: (Int, Int), stride: (Int, Int), padding: (Int, Int)
+    height: Int, width: Int, channels: Int, kernel: (Int, Int), stride: (Int, Int), padding: (Int, Int),
+    dilation: (Int, Int) = (1, 1), groups: Int = 1
   ) {
     (self.height, self.width, self.channels) = (height, width, channels)
     (kernelHeight, kernelWidth) = kernel
     (strideY, strideX) = stride
     (padY, padX) = padding
+    (dilationY, dilationX) = dilation
+    self.groups = groups
   }
 
-  public var outputHeight: Int { (height + 2 * padY - kernelHeight) / strideY + 1 }
-  public var outputWidth: Int { (width + 2 * padX - kernelWidth) / strideX + 1 }
+  /// Pixels that a kernel spans.
+  public var extentY: Int { (kernelHeight - 1) * dilationY + 1 }
+  public var extentX: Int { (kernelWidth - 1) * dilationX + 1 }
+  public var outputHeight: Int { (height + 2 * padY - extentY) / strideY + 1 }
+  public var outputWidth: Int { (width + 2 * padX - extentX) / strideX + 1 }
   public var imageSize: Int { height * width * channels }
-  public var patchSize: Int { kernelHeight * kernelWidth * channels }
+  public var groupChannels: Int { channels / groups }
+  /// Of one group.
+  public var patchSize: Int { kernelHeight * kernelWidth * groupChannels }
   public var positions: Int { outputHeight * outputWidth }
 
   /// Kernel offsets along one axis that fall inside the image, for an output position.
@@ -28,34 +40,22 @@ public struct WindowGeometry: Sendable {
   }
 }
 
-/// Writes every patch of one image as a row: cols[position][ky][kx][channel].
+/// Writes every patch of one group of an image's channels as a row: cols[position][ky][kx][channel].
 @specialized(where T == Float)
 @specialized(where T == Double)
 func imageToColumns<T: Scalar>(
-  _: T.Type, _ g: WindowGeometry, _ image: UnsafeRawPointer, _ columns: UnsafeMutableRawPointer
+  _: T.Type, _ g: WindowGeometry, _ group: Int, _ image: UnsafeRawPointer, _ columns: UnsafeMutableRawPointer
 ) {
-  let image = image.assumingMemoryBound(to: T.self)
+  let channels = g.groupChannels
+  let image = image.assumingMemoryBound(to: T.self) + group * channels
   var out = columns.assumingMemoryBound(to: T.self)
-  let run = g.kernelWidth * g.channels
-  for oy in 0..<g.outputHeight {
-    for ox in 0..<g.outputWidth {
-      let ix = ox * g.strideX - g.padX
-      let (low, high) = WindowGeometry.inside(ix, g.kernelWidth, g.width)
-      for ky in 0..<g.kernelHeight {
-        let iy = oy * g.strideY - g.padY + ky
-        if iy < 0 || iy >= g.height || low == high {
-          out.update(repeating: 0, count: run)
-        } else {
-          if low > 0 { out.update(repeating: 0, count: low * g.channels) }
-          (out + low * g.channels).update(
-            from: image + (iy * g.width + ix + low) * g.channels, count: (high - low) * g.channels)
-          if high < g.kernelWidth {
-            (out + high * g.channels).update(repeating: 0, count: (g.kernelWidth - high) * g.channels)
-          }
-        }
-        out += run
-      }
+  forEachTap(g) { pixel in
+    if let pixel {
+      out.update(from: image + pixel * g.channels, count: channels)
+    } else {
+      out.update(repeating: 0, count: channels)
     }
+    out += channels
   }
 }
 
@@ -63,33 +63,31 @@ func imageToColumns<T: Scalar>(
 @specialized(where T == Float)
 @specialized(where T == Double)
 func columnsToImage<T: Scalar>(
-  _: T.Type, _ g: WindowGeometry, _ columns: UnsafeRawPointer, _ image: UnsafeMutableRawPointer
+  _: T.Type, _ g: WindowGeometry, _ group: Int, _ columns: UnsafeRawPointer, _ image: UnsafeMutableRawPointer
 ) {
-  let image = image.assumingMemoryBound(to: T.self)
-  var row = columns.assumingMemoryBound(to: T.self)
-  let run = g.kernelWidth * g.channels
-  let width = T.Vector.width
+  let channels = g.groupChannels
+  let image = image.assumingMemoryBound(to: T.self) + group * channels
+  var from = columns.assumingMemoryBound(to: T.self)
+  forEachTap(g) { pixel in
+    if let pixel {
+      let to = image + pixel * g.channels
+      for channel in 0..<channels { to[channel] += from[channel] }
+    }
+    from += channels
+  }
+}
+
+/// Calls with the pixel that each kernel element of each output position sees, nil in the padding.
+@inline(__always)
+private func forEachTap(_ g: WindowGeometry, _ body: (Int?) -> Void) {
   for oy in 0..<g.outputHeight {
     for ox in 0..<g.outputWidth {
-      let ix = ox * g.strideX - g.padX
-      let (low, high) = WindowGeometry.inside(ix, g.kernelWidth, g.width)
       for ky in 0..<g.kernelHeight {
-        let iy = oy * g.strideY - g.padY + ky
-        if iy >= 0 && iy < g.height && low < high {
-          let target = image + (iy * g.width + ix + low) * g.channels
-          let source = row + low * g.channels
-          let n = (high - low) * g.channels
-          var i = 0
-          while i &+ width <= n {
-            (T.Vector.load(UnsafePointer(target + i)) + T.Vector.load(source + i)).store(target + i)
-            i &+= width
-          }
-          while i < n {
-            target[i] += source[i]
-            i &+= 1
-          }
+        let y = oy * g.strideY - g.padY + ky * g.dilationY
+        for kx in 0..<g.kernelWidth {
+          let x = ox * g.strideX - g.padX + kx * g.dilationX
+          body(y >= 0 && y < g.height && x >= 0 && x < g.width ? y * g.width + x : nil)
         }
-        row += run
       }
     }
   }

@@ -10,27 +10,30 @@ final class WindowTests: XCTestCase {
     WindowGeometry(height: 1, width: 1, channels: 1, kernel: (1, 1), stride: (1, 1), padding: (0, 0)),
     WindowGeometry(height: 2, width: 2, channels: 4, kernel: (5, 5), stride: (3, 3), padding: (3, 3)),
     WindowGeometry(height: 7, width: 2, channels: 1, kernel: (2, 2), stride: (3, 3), padding: (0, 0)),
+    WindowGeometry(
+      height: 6, width: 7, channels: 4, kernel: (2, 3), stride: (1, 2), padding: (1, 0), dilation: (3, 2),
+      groups: 2),
   ]
 
   /// The position in one image that a kernel element sees, nil in the padding.
   static func seen(_ g: WindowGeometry, _ oy: Int, _ ox: Int, _ ky: Int, _ kx: Int, _ c: Int) -> Int? {
-    let (y, x) = (oy * g.strideY + ky - g.padY, ox * g.strideX + kx - g.padX)
+    let (y, x) = (oy * g.strideY + ky * g.dilationY - g.padY, ox * g.strideX + kx * g.dilationX - g.padX)
     guard y >= 0, y < g.height, x >= 0, x < g.width else { return nil }
     return (y * g.width + x) * g.channels + c
   }
 
-  /// Calls `body` with every element of every patch, in the order of the columns.
+  /// Calls `body` with every element of every patch of a group, in the order of the columns.
   static func forEachElement(
-    _ g: WindowGeometry, _ body: (_ position: Int, _ element: Int, _ at: Int?) -> Void
+    _ g: WindowGeometry, _ group: Int, _ body: (_ position: Int, _ element: Int, _ at: Int?) -> Void
   ) {
     for oy in 0..<g.outputHeight {
       for ox in 0..<g.outputWidth {
         for ky in 0..<g.kernelHeight {
           for kx in 0..<g.kernelWidth {
-            for c in 0..<g.channels {
+            for c in 0..<g.groupChannels {
               body(
-                oy * g.outputWidth + ox, (ky * g.kernelWidth + kx) * g.channels + c,
-                seen(g, oy, ox, ky, kx, c))
+                oy * g.outputWidth + ox, (ky * g.kernelWidth + kx) * g.groupChannels + c,
+                seen(g, oy, ox, ky, kx, group * g.groupChannels + c))
             }
           }
         }
@@ -40,12 +43,13 @@ final class WindowTests: XCTestCase {
 
   func testOutputSizesCountThePlacesOfTheKernel() {
     for g in Self.geometries {
-      let rows = stride(from: -g.padY, through: g.height + g.padY - g.kernelHeight, by: g.strideY)
-      let columns = stride(from: -g.padX, through: g.width + g.padX - g.kernelWidth, by: g.strideX)
+      let span = (y: (g.kernelHeight - 1) * g.dilationY, x: (g.kernelWidth - 1) * g.dilationX)
+      let rows = stride(from: -g.padY, through: g.height + g.padY - 1 - span.y, by: g.strideY)
+      let columns = stride(from: -g.padX, through: g.width + g.padX - 1 - span.x, by: g.strideX)
       XCTAssertEqual(g.outputHeight, Array(rows).count)
       XCTAssertEqual(g.outputWidth, Array(columns).count)
       XCTAssertEqual(g.positions, g.outputHeight * g.outputWidth)
-      XCTAssertEqual(g.patchSize, g.kernelHeight * g.kernelWidth * g.channels)
+      XCTAssertEqual(g.patchSize * g.groups, g.kernelHeight * g.kernelWidth * g.channels)
       XCTAssertEqual(g.imageSize, g.height * g.width * g.channels)
     }
   }
@@ -65,13 +69,15 @@ final class WindowTests: XCTestCase {
   private func checkColumns<T: Scalar>(_: T.Type, _ g: WindowGeometry) {
     var numbers = Numbers(seed: 7)
     let image = numbers.array(g.imageSize)
-    var wanted = [Double](repeating: 0, count: g.positions * g.patchSize)
-    Self.forEachElement(g) { position, element, at in
-      if let at { wanted[position * g.patchSize + element] = image[at] }
+    for group in 0..<g.groups {
+      var wanted = [Double](repeating: 0, count: g.positions * g.patchSize)
+      Self.forEachElement(g, group) { position, element, at in
+        if let at { wanted[position * g.patchSize + element] = image[at] }
+      }
+      let columns = Buffer<T>(count: wanted.count)
+      imageToColumns(T.self, g, group, Buffer<T>(image).pointer, columns.pointer)
+      XCTAssertEqual(columns.values, wanted, "\(g)")
     }
-    let columns = Buffer<T>(count: wanted.count)
-    imageToColumns(T.self, g, Buffer<T>(image).pointer, columns.pointer)
-    XCTAssertEqual(columns.values, wanted, "\(g)")
   }
 
   func testColumnsHoldThePatches() {
@@ -82,13 +88,15 @@ final class WindowTests: XCTestCase {
     var numbers = Numbers(seed: 8)
     let columns = numbers.array(g.positions * g.patchSize)
     let before = numbers.array(g.imageSize)
-    var wanted = before
-    Self.forEachElement(g) { position, element, at in
-      if let at { wanted[at] += columns[position * g.patchSize + element] }
+    for group in 0..<g.groups {
+      var wanted = before
+      Self.forEachElement(g, group) { position, element, at in
+        if let at { wanted[at] += columns[position * g.patchSize + element] }
+      }
+      let image = Buffer<T>(before)
+      columnsToImage(T.self, g, group, Buffer<T>(columns).pointer, image.pointer)
+      expectClose(T.self, image.values, wanted, units: 16, "\(g)")
     }
-    let image = Buffer<T>(before)
-    columnsToImage(T.self, g, Buffer<T>(columns).pointer, image.pointer)
-    expectClose(T.self, image.values, wanted, units: 16, "\(g)")
   }
 
   func testColumnsAreAddedBack() {

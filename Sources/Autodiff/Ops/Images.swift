@@ -2,11 +2,12 @@ import Kernels
 
 /// Window geometry from the attributes of a convolution or pooling over channels-last images.
 private func geometry(
-  _ name: String, _ x: Tensor, kernel: (Int, Int), stride: (Int, Int), padding: (Int, Int)
+  _ name: String, _ x: Tensor, kernel: (Int, Int), stride: (Int, Int), padding: (Int, Int),
+  dilation: (Int, Int) = (1, 1), groups: Int = 1
 ) throws -> WindowGeometry {
   let g = WindowGeometry(
     height: x.shape[1], width: x.shape[2], channels: x.shape[3], kernel: kernel, stride: stride,
-    padding: padding)
+    padding: padding, dilation: dilation, groups: groups)
   let largest = 1 << 20
   guard kernel.0 > 0, kernel.1 > 0, stride.0 > 0, stride.1 > 0, padding.0 >= 0, padding.1 >= 0,
     max(padding.0, padding.1) <= largest
@@ -15,9 +16,13 @@ private func geometry(
       "\(name): kernel \(kernel) and stride \(stride) must be positive, padding \(padding) between 0 and \(largest)"
     )
   }
-  guard g.height + 2 * g.padY >= kernel.0, g.width + 2 * g.padX >= kernel.1 else {
+  guard (1...largest).contains(dilation.0), (1...largest).contains(dilation.1) else {
+    throw Failure.value("\(name): dilation \(dilation) must be between 1 and \(largest)")
+  }
+  guard g.height + 2 * g.padY >= g.extentY, g.width + 2 * g.padX >= g.extentX else {
     throw Failure.shape(
-      "\(name): the kernel \(kernel) is larger than the image \(describe(x.shape)) with padding \(padding)")
+      "\(name): the kernel \(kernel) is larger than the image \(describe(x.shape)) with padding \(padding)"
+        + (dilation == (1, 1) ? "" : " and dilation \(dilation)"))
   }
   try checkRoom([g.positions, g.patchSize], x.dtype)
   return g
@@ -82,25 +87,36 @@ private struct ConvolutionForm: BilinearForm {
 }
 
 let conv2dOperation = Operation(
-  "conv2d", .bilinear, inputs: 2...2, arguments: ["stride", "padding"],
+  "conv2d", .bilinear, inputs: 2...2, arguments: ["stride", "padding", "dilation", "groups"],
   examples: [
     .init([[2, 5, 6, 3], [3, 2, 3, 4]]),
     .init([[1, 5, 5, 2], [3, 3, 2, 3]], ["stride": .numbers([2, 1]), "padding": .numbers([1, 2])]),
     .init([[0, 4, 4, 1], [2, 2, 1, 2]]), .init([[1, 1, 1, 1], [1, 1, 1, 1]]),
     .init([[11, 4, 3, 1], [2, 2, 1, 2]], ["padding": .numbers([1])]),
+    .init([[2, 6, 7, 4], [2, 3, 2, 6]], ["dilation": .numbers([2, 1]), "groups": .numbers([2])]),
+    .init(
+      [[1, 6, 5, 2], [3, 2, 1, 2]],
+      ["stride": .numbers([2]), "dilation": .numbers([1, 3]), "groups": .numbers([2])]),
   ]
 ) { inputs, attributes in
   try requireFloating("conv2d", inputs)
   let (x, w) = (inputs[0], inputs[1])
   try requireImages("conv2d", x)
-  guard w.rank == 4, w.shape[2] == x.shape[3] else {
+  let groups = try attributes.integer("groups", default: 1)
+  guard groups >= 1, x.shape[3] % groups == 0 else {
+    throw Failure.value(
+      "conv2d: groups must be positive and divide the \(x.shape[3]) channels of the images, got \(groups)")
+  }
+  let channels = x.shape[3] / groups
+  guard w.rank == 4, w.shape[2] == channels, w.shape[3] % groups == 0 else {
     throw Failure.shape(
-      "conv2d: weights must be (kernel height, kernel width, \(x.shape[3]), outputs) for images \(describe(x.shape)), "
-        + "got \(describe(w.shape))")
+      "conv2d: weights must be (kernel height, kernel width, \(channels), outputs) for images \(describe(x.shape))"
+        + (groups == 1 ? "" : " and outputs that \(groups) groups divide") + ", got \(describe(w.shape))")
   }
   let g = try geometry(
     "conv2d", x, kernel: (w.shape[0], w.shape[1]), stride: pair(attributes, "stride", default: (1, 1)),
-    padding: pair(attributes, "padding", default: (0, 0)))
+    padding: pair(attributes, "padding", default: (0, 0)),
+    dilation: pair(attributes, "dilation", default: (1, 1)), groups: groups)
   let form = ConvolutionForm(geometry: g, images: x.shape[0], outputs: w.shape[3])
   return try BilinearOp(
     shape: [x.shape[0], g.outputHeight, g.outputWidth, w.shape[3]], dtype: x.dtype, form: form

@@ -3,6 +3,8 @@
 #ifndef CVECTOR_H
 #define CVECTOR_H
 
+#include "convolution.h"
+
 #include <math.h>
 #include <stdint.h>
 
@@ -61,6 +63,9 @@ typedef struct {
   int64_t recording; /* number of the recording in progress; 0: none */
 } cv_thread_state;
 cv_thread_state *cv_thread(void);
+
+/* Whether this processor and its operating system run code for x86-64-v4 (AVX-512 F, VL, DQ, BW, CD). */
+int cv_supports_v4(void);
 
 /* Seconds of a clock that never goes back. */
 double cv_seconds(void);

@@ -56,13 +56,28 @@ def linear(x: Operand, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def conv2d(
-    x: Operand, weight: Tensor, bias: Tensor | None = None, stride: Pair = 1, padding: Pair = 0
+    x: Operand,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
 ) -> Tensor:
-    """Cross-correlation. x [N, H, W, in], weight [kh, kw, in, out], bias [out]; result [N, H', W', out].
+    """Cross-correlation. x [N, H, W, in], weight [kh, kw, in / groups, out], bias [out]; result [N, H', W', out].
 
-    H' = (H + 2 padding - kh) // stride + 1. Raises ShapeError when the channels disagree.
+    H' = (H + 2 padding - dilation (kh - 1) - 1) // stride + 1; the arguments mean what they do in
+    torch.nn.functional.conv2d. Raises ShapeError when the channels disagree, ArgumentError for groups
+    that do not divide them.
     """
-    attributes = {"stride": pair(stride, "conv2d: stride", 1), "padding": pair(padding, "conv2d: padding", 0)}
+    if not isinstance(groups, int) or groups < 1:
+        raise ArgumentError(f"conv2d: groups: got {groups!r}; allowed: an integer of at least 1")
+    attributes = {
+        "stride": pair(stride, "conv2d: stride", 1),
+        "padding": pair(padding, "conv2d: padding", 0),
+        "dilation": pair(dilation, "conv2d: dilation", 1),
+        "groups": groups,
+    }
     out: Tensor = _core.apply("conv2d", (as_float(x, "conv2d", weight), weight), attributes)  # type: ignore[assignment]
     return out if bias is None else out + bias
 

@@ -46,8 +46,9 @@ class Linear(Module):
 class Conv2d(Module):
     """Cross-correlation of x [N, H, W, in_channels].
 
-    weight [kh, kw, in_channels, out_channels], bias [out_channels].
-    Both start as U(-1/sqrt(fan_in), 1/sqrt(fan_in)) with fan_in = kh kw in_channels, as PyTorch's.
+    weight [kh, kw, in_channels / groups, out_channels], bias [out_channels].
+    Both start as U(-1/sqrt(fan_in), 1/sqrt(fan_in)) with fan_in = kh kw in_channels / groups, as PyTorch's.
+    ArgumentError when groups do not divide both numbers of channels.
     """
 
     def __init__(
@@ -57,6 +58,8 @@ class Conv2d(Module):
         kernel_size: F.Pair,
         stride: F.Pair = 1,
         padding: F.Pair = 0,
+        dilation: F.Pair = 1,
+        groups: int = 1,
         bias: bool = True,
     ) -> None:
         super().__init__()
@@ -65,16 +68,27 @@ class Conv2d(Module):
         self.kernel_size = F.pair(kernel_size, "Conv2d: kernel_size", 1)
         self.stride = F.pair(stride, "Conv2d: stride", 1)
         self.padding = F.pair(padding, "Conv2d: padding", 0)
-        fan_in = self.kernel_size[0] * self.kernel_size[1] * self.in_channels
-        self.weight = init.drawn((*self.kernel_size, self.in_channels, self.out_channels), fan_in)
+        self.dilation = F.pair(dilation, "Conv2d: dilation", 1)
+        self.groups = _count(groups, "Conv2d: groups")
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            raise ArgumentError(
+                f"Conv2d: groups: got {groups}; allowed: a divisor of {in_channels} and {out_channels} channels"
+            )
+        channels = self.in_channels // self.groups
+        fan_in = self.kernel_size[0] * self.kernel_size[1] * channels
+        self.weight = init.drawn((*self.kernel_size, channels, self.out_channels), fan_in)
         self.bias = init.drawn((self.out_channels,), fan_in) if bias else None
 
     def forward(self, x: Operand) -> Tensor:
-        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+        return F.conv2d(
+            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+        )
 
     def extra_repr(self) -> str:
         sizes = f"{self.in_channels}, {self.out_channels}, kernel_size={tuple(self.kernel_size)}"
-        return f"{sizes}, stride={tuple(self.stride)}, padding={tuple(self.padding)}"
+        text = f"{sizes}, stride={tuple(self.stride)}, padding={tuple(self.padding)}"
+        text += "" if self.dilation == [1, 1] else f", dilation={tuple(self.dilation)}"
+        return text + ("" if self.groups == 1 else f", groups={self.groups}")
 
 
 class _BatchNorm(Module):

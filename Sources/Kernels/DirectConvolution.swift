@@ -1,0 +1,193 @@
+import CVector
+
+/// Direct convolution in float32: no patch matrix. Every output pixel is a sum over taps, (row, column) offsets into the
+/// input, of channels times a block of up to 32 packed weight columns. The input gradient is the same sum with the roles
+/// of channels and outputs exchanged, one pass for each residue of the position modulo the stride.
+///
+/// Bitwise the same for any number of threads: each output is summed by one task, in one order.
+struct TapPass {
+  struct Tap {
+    /// Where it reads, relative to the stride times the output's place.
+    let offset: Int
+    /// Which row or column of the kernel.
+    let kernel: Int
+  }
+
+  /// Input images [height, width, pitch], of which `channels` from `firstChannel` are read.
+  var height: Int, width: Int, pitch: Int
+  var firstChannel: Int, channels: Int
+  var strideY: Int, strideX: Int
+  var rows: [Tap], columns: [Tap]
+  /// Output pixels, at yFirst + image yImage + row yRow + column yPixel.
+  var outputHeight: Int, outputWidth: Int
+  var yFirst: Int, yImage: Int, yRow: Int, yPixel: Int
+  var outputs: Int
+
+  var top: Int { rows.map(\.offset).min()! }
+  var left: Int { columns.map(\.offset).min()! }
+  func inputRows(_ count: Int) -> Int { (count - 1) * strideY + rows.map(\.offset).max()! - top + 1 }
+  var inputColumns: Int { (outputWidth - 1) * strideX + columns.map(\.offset).max()! - left + 1 }
+  /// Terms of one output.
+  var depth: Int { rows.count * columns.count * channels }
+
+  /// Whether every window lies inside the images, and a row of output has room for four pixels.
+  var readsInside: Bool {
+    channels == pitch && outputWidth >= 4 && top >= 0 && left >= 0
+      && top + inputRows(outputHeight) <= height && left + inputColumns <= width
+  }
+
+  /// Offsets of runs of `run` contiguous floats within a window.
+  func segments(_ layout: InputLayout) -> (offsets: [Int64], run: Int) {
+    let adjoining =
+      layout.pixel == channels && zip(columns, columns.dropFirst()).allSatisfy { $0.offset + 1 == $1.offset }
+    let starts = adjoining ? Array(columns.prefix(1)) : columns
+    let offsets = rows.flatMap { row in
+      starts.map { Int64((row.offset - top) * layout.row + ($0.offset - left) * layout.pixel) }
+    }
+    return (offsets, adjoining ? columns.count * channels : channels)
+  }
+}
+
+/// How a task sees its input: the images themselves, or a padded copy of what it needs.
+struct InputLayout {
+  let inside: Bool
+  let pixel: Int, row: Int, image: Int
+
+  /// `spread`: keeps the same channels of neighboring pixels out of the same cache sets.
+  init(_ pass: TapPass, rows: Int, spread: Bool = false) {
+    let crowded = spread && pass.channels % 64 == 0
+    inside = pass.readsInside && !crowded
+    pixel = inside ? pass.pitch : pass.channels + (crowded ? 16 : 0)
+    row = (inside ? pass.width : pass.inputColumns) * pixel
+    image = inside ? pass.height * row : pass.inputRows(rows) * row
+  }
+
+  /// Floats that the copy takes for `images` images; a group of four pixels or rows may reach beyond the last.
+  func room(_ pass: TapPass, _ images: Int) -> Int {
+    inside ? 0 : images * image + (3 * pass.strideX + pass.columns.count) * pixel + 16
+  }
+}
+
+/// Images and output rows of one task: large enough to reuse the weights, small enough for the cache and to share.
+struct TaskShape {
+  let images: Int, rows: Int
+  let imageBlocks: Int, rowBlocks: Int
+
+  init(images: Int, height: Int, width: Int, pixels: Int) {
+    let positions = max(1, height * width)
+    self.images = max(1, min(images, pixels / positions))
+    rows = self.images > 1 ? height : max(1, min(height, (pixels + width - 1) / max(1, width)))
+    imageBlocks = (images + self.images - 1) / self.images
+    rowBlocks = (height + rows - 1) / rows
+  }
+}
+
+/// y (+)= the pass over x. `pack` writes weight columns [low, high) as [depth][width].
+func runTaps(
+  _ kernels: ConvolutionKernels, _ pass: TapPass, _ images: Int, _ x: UnsafePointer<Float>,
+  _ y: UnsafeMutablePointer<Float>, _ accumulate: Bool,
+  pack: (_ low: Int, _ high: Int, _ width: Int, _ to: UnsafeMutablePointer<Float>) -> Void
+) {
+  let blocks = ColumnBlocks(pass.outputs)
+  let packed = Storage(byteCount: blocks.paddedCount * pass.depth * 4)
+  let weights = packed.pointer.assumingMemoryBound(to: Float.self)
+  ThreadPool.shared.run(blocks.count) { block in
+    pack(
+      blocks.low(block), blocks.high(block), 16 * blocks.vectors(block),
+      weights + blocks.low(block) * pass.depth)
+  }
+  let total = images * pass.outputHeight * pass.outputWidth
+  let shape = TaskShape(
+    images: images, height: pass.outputHeight, width: pass.outputWidth, pixels: max(24, min(256, total / 16)))
+  let layout = InputLayout(pass, rows: shape.rows)
+  let (offsets, run) = pass.segments(layout)
+  let groupsInRow = (pass.outputWidth + 3) / 4
+  ThreadPool.shared.run(shape.imageBlocks * shape.rowBlocks) { task in
+    let (imageBlock, rowBlock) = task.quotientAndRemainder(dividingBy: shape.rowBlocks)
+    let firstImage = imageBlock * shape.images
+    let imageCount = min(shape.images, images - firstImage)
+    let firstRow = rowBlock * shape.rows
+    let rowCount = min(shape.rows, pass.outputHeight - firstRow)
+    let copy = Storage(byteCount: layout.room(pass, imageCount) * 4)
+    let input = taskInput(pass, layout, x, firstImage, imageCount, firstRow, rowCount, copy)
+    let count = imageCount * rowCount * groupsInRow
+    withUnsafeTemporaryAllocation(of: cv_pixels.self, capacity: count) { groups in
+      var at = 0
+      for image in 0..<imageCount {
+        for row in 0..<rowCount {
+          for group in 0..<groupsInRow {
+            let start = min(4 * group, max(0, pass.outputWidth - 4))
+            groups[at] = cv_pixels(
+              x: Int64(
+                image * layout.image + row * pass.strideY * layout.row + start * pass.strideX * layout.pixel),
+              y: Int64(
+                (firstImage + image) * pass.yImage + (firstRow + row) * pass.yRow + start * pass.yPixel),
+              first: Int32(4 * group - start), last: Int32(min(4, pass.outputWidth - start)))
+            at += 1
+          }
+        }
+      }
+      offsets.withUnsafeBufferPointer { offsets in
+        for block in 0..<blocks.count {
+          var leaf = cv_convolution(
+            x: input, weights: weights + blocks.low(block) * pass.depth,
+            y: y + pass.yFirst + blocks.low(block),
+            offsets: offsets.baseAddress, segments: Int64(offsets.count), run: Int64(run),
+            x_pixel: Int64(pass.strideX * layout.pixel), y_pixel: Int64(pass.yPixel),
+            columns: Int64(blocks.high(block) - blocks.low(block)), vectors: Int32(blocks.vectors(block)),
+            accumulate: accumulate ? 1 : 0)
+          kernels.pixels(&leaf, UnsafePointer(groups.baseAddress!), count)
+        }
+      }
+    }
+  }
+}
+
+/// Columns in blocks of 32, a last one of at most 16 being a single vector.
+struct ColumnBlocks {
+  let columns: Int
+
+  init(_ columns: Int) { self.columns = columns }
+
+  var count: Int { (columns + 31) / 32 }
+  var paddedCount: Int { count == 0 ? 0 : low(count - 1) + 16 * vectors(count - 1) }
+  func low(_ block: Int) -> Int { 32 * block }
+  func high(_ block: Int) -> Int { min(columns, 32 * block + 32) }
+  func vectors(_ block: Int) -> Int { high(block) - low(block) > 16 ? 2 : 1 }
+}
+
+/// Where the first window of a task starts, after copying and padding what it reads if need be.
+func taskInput(
+  _ pass: TapPass, _ layout: InputLayout, _ x: UnsafePointer<Float>, _ firstImage: Int, _ images: Int,
+  _ firstRow: Int, _ rows: Int, _ copy: Storage
+) -> UnsafePointer<Float> {
+  let top = firstRow * pass.strideY + pass.top
+  let source = x + firstImage * pass.height * pass.width * pass.pitch + pass.firstChannel
+  if layout.inside { return source + (top * pass.width + pass.left) * pass.pitch }
+  let target = copy.pointer.assumingMemoryBound(to: Float.self)
+  let (channels, columns) = (pass.channels, pass.inputColumns)
+  // Columns of the copy that lie inside the image.
+  let low = min(columns, max(0, -pass.left))
+  let high = max(low, min(columns, pass.width - pass.left))
+  for image in 0..<images {
+    for row in 0..<pass.inputRows(rows) {
+      let to = target + (image * layout.image + row * layout.row)
+      let y = top + row
+      if y < 0 || y >= pass.height || low == high {
+        to.update(repeating: 0, count: layout.row)
+        continue
+      }
+      to.update(repeating: 0, count: low * layout.pixel)
+      let from = source + ((image * pass.height + y) * pass.width + pass.left + low) * pass.pitch
+      if layout.pixel == pass.pitch {
+        (to + low * channels).update(from: from, count: (high - low) * channels)
+      } else {
+        for column in 0..<(high - low) {
+          (to + (low + column) * layout.pixel).update(from: from + column * pass.pitch, count: channels)
+        }
+      }
+      (to + high * layout.pixel).update(repeating: 0, count: (columns - high) * layout.pixel)
+    }
+  }
+  return UnsafePointer(target)
+}

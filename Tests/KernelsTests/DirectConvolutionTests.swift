@@ -1,0 +1,78 @@
+import XCTest
+
+@testable import Kernels
+
+/// The direct kernels of every instruction set that this processor has, against loops.
+final class DirectConvolutionTests: XCTestCase {
+  private func check(_ p: ConvolutionProblem, accumulate: Bool) {
+    for (i, kernels) in ConvolutionKernels.all.enumerated() {
+      p.check(
+        Float.self, accumulate: accumulate, { directForward(kernels, $0, $1, $2, $3, $4, $5, $6) },
+        { directInputGradient(kernels, $0, $1, $2, $3, $4, $5, $6) },
+        { directWeightGradient(kernels, $0, $1, $2, $3, $4, $5, $6) }, "kernels \(i)")
+    }
+  }
+
+  /// Columns around the widths of one and two vectors, with and without padding.
+  func testNumbersOfChannelsAndOutputs() {
+    for (channels, outputs) in [(1, 10), (3, 16), (5, 17), (16, 20), (17, 32), (33, 33), (2, 50), (64, 64)] {
+      for padding in [0, 1] {
+        let g = WindowGeometry(
+          height: 5, width: 6, channels: channels, kernel: (3, 3), stride: (1, 1), padding: (padding, padding)
+        )
+        check(ConvolutionProblem(g, images: 2, outputs: outputs), accumulate: padding == 1)
+      }
+    }
+  }
+
+  /// Rows of pixels around the tile of four, and more images than fit into one task.
+  func testWidthsAndNumbersOfImages() {
+    for width in 1...13 {
+      let g = WindowGeometry(
+        height: 3, width: width, channels: 2, kernel: (2, 1), stride: (1, 1), padding: (0, 0))
+      check(ConvolutionProblem(g, images: width % 3 * 20, outputs: 5), accumulate: width % 2 == 0)
+    }
+  }
+
+  func testRandomGeometries() {
+    var numbers = Numbers(seed: 21)
+    for _ in 0..<60 {
+      func upTo(_ most: Int) -> Int { 1 + numbers.integer(below: most) }
+      let (kernel, dilation) = ((upTo(5), upTo(5)), (upTo(3), upTo(3)))
+      let padding = (upTo(4) - 1, upTo(4) - 1)
+      let groups = upTo(3)
+      let g = WindowGeometry(
+        height: max(upTo(9), (kernel.0 - 1) * dilation.0 + 1 - 2 * padding.0),
+        width: max(upTo(9), (kernel.1 - 1) * dilation.1 + 1 - 2 * padding.1), channels: groups * upTo(6),
+        kernel: kernel, stride: (upTo(3), upTo(3)), padding: padding, dilation: dilation, groups: groups)
+      check(ConvolutionProblem(g, images: upTo(4) - 1, outputs: groups * upTo(36)), accumulate: upTo(2) == 1)
+    }
+  }
+
+  func testNoChannelsAndNoOutputs() {
+    let none = WindowGeometry(
+      height: 3, width: 4, channels: 0, kernel: (2, 2), stride: (1, 1), padding: (0, 0))
+    let some = WindowGeometry(
+      height: 3, width: 4, channels: 2, kernel: (2, 2), stride: (1, 1), padding: (0, 0))
+    for accumulate in [false, true] {
+      check(ConvolutionProblem(none, images: 2, outputs: 3), accumulate: accumulate)
+      check(ConvolutionProblem(some, images: 2, outputs: 0), accumulate: accumulate)
+    }
+  }
+
+  /// A NaN in one image reaches no other, whatever the tiles read beyond their own.
+  func testNaNStaysInItsImage() {
+    let g = WindowGeometry(height: 3, width: 3, channels: 3, kernel: (2, 2), stride: (1, 1), padding: (1, 1))
+    let p = ConvolutionProblem(g, images: 3, outputs: 5)
+    var x = p.x
+    for i in (2 * g.imageSize)..<(3 * g.imageSize) { x[i] = .nan }
+    for kernels in ConvolutionKernels.all {
+      let y = Buffer<Float>(count: p.gy.count)
+      directForward(
+        kernels, g, 3, 5, Buffer<Float>(x).pointer, Buffer<Float>(p.w).pointer, y.pointer, false)
+      let perImage = g.positions * 5
+      XCTAssertTrue(y.values[..<(2 * perImage)].allSatisfy { $0.isFinite })
+      XCTAssertTrue(y.values[(2 * perImage)...].allSatisfy { $0.isNaN })
+    }
+  }
+}
