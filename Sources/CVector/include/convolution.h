@@ -27,7 +27,8 @@ typedef struct {
   int32_t accumulate;
 } cv_convolution;
 
-/* partial[4 quad + j][columns] (+)= sum over pixels of x[pixel + offsets[quad] + j] * gradient[pixel][columns]. */
+/* partial[4 quad + j][columns] (+)= sum over pixels of x[pixel + offsets[quad] + j] *
+ * gradient[pixel][columns]. */
 typedef struct {
   const float *x;
   const float *gradient;

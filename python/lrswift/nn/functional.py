@@ -64,15 +64,16 @@ def conv2d(
     dilation: Pair = 1,
     groups: int = 1,
 ) -> Tensor:
-    """Cross-correlation. x [N, H, W, in], weight [kh, kw, in / groups, out], bias [out]; result [N, H', W', out].
+    """Cross-correlation. x [N, H, W, in], weight [kh, kw, in / groups, out], bias [out].
 
+    The result is [N, H', W', out] with
     H' = (H + 2 padding - dilation (kh - 1) - 1) // stride + 1; the arguments mean what they do in
     torch.nn.functional.conv2d. Raises ShapeError when the channels disagree, ArgumentError for groups
     that do not divide them.
     """
     if not isinstance(groups, int) or groups < 1:
         raise ArgumentError(f"conv2d: groups: got {groups!r}; allowed: an integer of at least 1")
-    attributes = {
+    attributes: dict[str, int | list[int]] = {
         "stride": pair(stride, "conv2d: stride", 1),
         "padding": pair(padding, "conv2d: padding", 0),
         "dilation": pair(dilation, "conv2d: dilation", 1),

@@ -72,7 +72,7 @@ class Conv2d(Module):
         self.groups = _count(groups, "Conv2d: groups")
         if self.in_channels % self.groups or self.out_channels % self.groups:
             raise ArgumentError(
-                f"Conv2d: groups: got {groups}; allowed: a divisor of {in_channels} and {out_channels} channels"
+                f"Conv2d: groups: got {groups}; allowed: a divisor of {in_channels} and of {out_channels}"
             )
         channels = self.in_channels // self.groups
         fan_in = self.kernel_size[0] * self.kernel_size[1] * channels
@@ -80,9 +80,7 @@ class Conv2d(Module):
         self.bias = init.drawn((self.out_channels,), fan_in) if bias else None
 
     def forward(self, x: Operand) -> Tensor:
-        return F.conv2d(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
+        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         sizes = f"{self.in_channels}, {self.out_channels}, kernel_size={tuple(self.kernel_size)}"
