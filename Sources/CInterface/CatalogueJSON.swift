@@ -35,6 +35,7 @@ func catalogueJSON(_ kind: String) throws -> String {
     let blas = blasDescription()
     return object([
       ("blas", quoted(blas.library)), ("blas_core", quoted(blas.core)),
+      ("gemm", quoted(gemmDescription())), ("gemm_kernels", array(Measure.gemmNames.map(quoted))),
       ("threads", "\(ThreadPool.shared.threads)"), ("instruction_set", quoted(instructionSet)),
     ])
   default:

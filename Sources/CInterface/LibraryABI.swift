@@ -52,3 +52,30 @@ public func lrs_random_get(_ seed: UnsafeMutablePointer<UInt64>!, _ offset: Unsa
   seed?.pointee = Context.seed
   offset?.pointee = Context.stream
 }
+
+@c @implementation
+public func lrs_measure(
+  _ seconds: UnsafeMutablePointer<Double>!, _ operations: UnsafeMutablePointer<Double>!,
+  _ what: UnsafePointer<CChar>!, _ list: UnsafePointer<lrs_attribute>!, _ attribute_count: Int
+) -> lrs_status {
+  succeeds {
+    let (seconds, operations) = (try place(seconds, "seconds"), try place(operations, "operations"))
+    let given = try attributes("measure", list, attribute_count)
+    let result: Measure.Result
+    switch try text(what, "what") {
+    case "multiply_adds":
+      try given.allow(["rounds"])
+      result = Measure.multiplyAdds(rounds: max(0, try given.integer("rounds")))
+    case "gemm":
+      try given.allow(["kernels", "m", "n", "k", "transpose_a", "transpose_b", "accumulate", "repeats"])
+      result = try Measure.gemm(
+        given.text("kernels"), transposeA: given.flag("transpose_a", default: false),
+        transposeB: given.flag("transpose_b", default: false), m: given.integer("m"), n: given.integer("n"),
+        k: given.integer("k"), accumulate: given.flag("accumulate", default: false),
+        repeats: given.integer("repeats", default: 1))
+    case let other:
+      throw Failure.value("measure: there is no '\(other)'; known: multiply_adds, gemm")
+    }
+    (seconds.pointee, operations.pointee) = (result.seconds, result.operations)
+  }
+}

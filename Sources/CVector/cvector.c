@@ -1,7 +1,9 @@
 #define _GNU_SOURCE
 #include "cvector.h"
 
+#include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,11 +23,59 @@ int32_t cv_allowed_processors(void) {
   return (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
+typedef struct {
+  void *memory[2];
+  size_t bytes[2];
+} scratch;
+
+static _Thread_local scratch *own;
+static pthread_key_t key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void release(void *data) {
+  scratch *s = data;
+  for (int slot = 0; slot < 2; slot++)
+    free(s->memory[slot]);
+  free(s);
+  own = NULL;
+}
+
+static void make_key(void) { pthread_key_create(&key, release); }
+
+void *cv_scratch(int slot, size_t bytes) {
+  if (own == NULL) {
+    pthread_once(&once, make_key);
+    own = calloc(1, sizeof *own);
+    if (own == NULL) abort();
+    pthread_setspecific(key, own);
+  }
+  if (own->bytes[slot] < bytes) {
+    /* A power of two, so that slowly growing requests do not reallocate each time. */
+    size_t room = 1 << 16;
+    while (room < bytes)
+      room *= 2;
+    free(own->memory[slot]);
+    own->memory[slot] = aligned_alloc(64, room);
+    if (own->memory[slot] == NULL) abort();
+    own->bytes[slot] = room;
+  }
+  return own->memory[slot];
+}
+
 int cv_supports_v4(void) {
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512cd");
+#else
+  return 0;
+#endif
+}
+
+long cv_level2_cache(void) {
+#ifdef _SC_LEVEL2_CACHE_SIZE
+  long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  return bytes > 0 ? bytes : 0;
 #else
   return 0;
 #endif

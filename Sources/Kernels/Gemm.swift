@@ -1,8 +1,3 @@
-import COpenBLAS
-
-/// OpenBLAS runs on our own threads, one call per block of the result; it must not start threads itself.
-private let singleThreadedBLAS: Void = openblas_set_num_threads(1)
-
 /// C (+)= op(A) op(B), row-major; op(A) is m x k, op(B) is k x n. `shared` allows splitting the result over threads, in
 /// blocks that depend on the shape alone.
 public func gemm<T: Scalar>(
@@ -14,56 +9,24 @@ public func gemm<T: Scalar>(
     if !accumulate { fill(T.self, c, m * n, 0) }
     return
   }
-  _ = singleThreadedBLAS
-  let size = MemoryLayout<T>.stride
-  let lda = transposeA ? m : k
-  let ldb = transposeB ? k : n
-  let byRows = m >= n
-  let extent = byRows ? m : n
-  let blocks = shared && m * n * k > 1 << 18 ? min(8, max(1, extent / 32)) : 1
-  if blocks == 1 {
-    blasCall(T.dtype, transposeA, transposeB, m, n, k, a, lda, b, ldb, c, n, accumulate)
-    return
-  }
-  ThreadPool.shared.run(blocks) { block in
-    let low = extent * block / blocks
-    let high = extent * (block + 1) / blocks
-    if byRows {
-      blasCall(
-        T.dtype, transposeA, transposeB, high - low, n, k, a + (transposeA ? low : low * lda) * size, lda, b,
-        ldb,
-        c + low * n * size, n, accumulate)
-    } else {
-      blasCall(
-        T.dtype, transposeA, transposeB, m, high - low, k, a, lda, b + (transposeB ? low * ldb : low) * size,
-        ldb,
-        c + low * size, n, accumulate)
-    }
-  }
-}
-
-private func blasCall(
-  _ dtype: DType, _ ta: Bool, _ tb: Bool, _ m: Int, _ n: Int, _ k: Int, _ a: UnsafeRawPointer, _ lda: Int,
-  _ b: UnsafeRawPointer, _ ldb: Int, _ c: UnsafeMutableRawPointer, _ ldc: Int, _ accumulate: Bool
-) {
-  let (m, n, k) = (blasint(m), blasint(n), blasint(k))
-  let (lda, ldb, ldc) = (blasint(lda), blasint(ldb), blasint(ldc))
-  let opA = ta ? CblasTrans : CblasNoTrans
-  let opB = tb ? CblasTrans : CblasNoTrans
-  if dtype == .float64 {
-    cblas_dgemm(
-      CblasRowMajor, opA, opB, m, n, k, 1, a.assumingMemoryBound(to: Double.self), lda,
-      b.assumingMemoryBound(to: Double.self), ldb, accumulate ? 1 : 0, c.assumingMemoryBound(to: Double.self),
-      ldc)
+  if T.self == Float.self, let kernels = GemmChoice.current.kernels {
+    gemm(kernels, transposeA, transposeB, m, n, k, a, b, c, accumulate, shared: shared)
   } else {
-    cblas_sgemm(
-      CblasRowMajor, opA, opB, m, n, k, 1, a.assumingMemoryBound(to: Float.self), lda,
-      b.assumingMemoryBound(to: Float.self), ldb, accumulate ? 1 : 0, c.assumingMemoryBound(to: Float.self),
-      ldc)
+    gemmByBLAS(T.self, transposeA, transposeB, m, n, k, a, b, c, accumulate, shared: shared)
   }
 }
 
-/// The BLAS in use and the processor core its kernels were chosen for.
-public func blasDescription() -> (library: String, core: String) {
-  (String(cString: openblas_get_config()), String(cString: openblas_get_corename()))
+/// By given micro-kernels; no size is 0.
+func gemm(
+  _ kernels: GemmKernels, _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int,
+  _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ c: UnsafeMutableRawPointer, _ accumulate: Bool, shared: Bool
+) {
+  BlockedGemm(
+    kernels: kernels, m: m, n: n, k: k,
+    a: .init(
+      pointer: a.assumingMemoryBound(to: Float.self), row: transposeA ? 1 : k, column: transposeA ? m : 1),
+    b: .init(
+      pointer: b.assumingMemoryBound(to: Float.self), row: transposeB ? 1 : n, column: transposeB ? k : 1),
+    c: c.assumingMemoryBound(to: Float.self), cRow: n, accumulate: accumulate
+  ).run(shared: shared)
 }

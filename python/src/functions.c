@@ -142,3 +142,18 @@ PyObject *core_replay(PyObject *module, PyObject *const *arguments, Py_ssize_t c
   attributes_release(&attributes);
   return check(core, status) < 0 ? NULL : tensor_wrap(core, made);
 }
+
+PyObject *core_measure(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+  Core *core = PyModule_GetState(module);
+  Attributes attributes;
+  double seconds = 0, operations = 0;
+  lrs_status status;
+  if (check_count(core, "measure", count, 2, 2) < 0) return NULL;
+  const char *what = text_of(core, arguments[0], "measure", "what");
+  if (what == NULL || attributes_take(core, &attributes, arguments[1], "measure", "attributes") < 0) return NULL;
+  Py_BEGIN_ALLOW_THREADS;
+  status = lrs_measure(&seconds, &operations, what, attributes.items, attributes.count);
+  Py_END_ALLOW_THREADS;
+  attributes_release(&attributes);
+  return check(core, status) < 0 ? NULL : Py_BuildValue("dd", seconds, operations);
+}

@@ -101,6 +101,8 @@ static PyMethodDef functions[] = {
     {"hvp", FAST(core_hvp), METH_FASTCALL,
      "hvp($module, output, inputs, vectors, /)\n--\n\nThe Hessian of a scalar times K stacked vectors."},
     {"version", version, METH_NOARGS, "version($module, /)\n--\n\nThe library's version."},
+    {"measure", FAST(core_measure), METH_FASTCALL,
+     "measure($module, what, attributes, /)\n--\n\nSeconds and floating-point operations of a kernel."},
     {"catalogue", catalogue, METH_O,
      "catalogue($module, kind, /)\n--\n\nJSON: operations, directions, rates, config."},
     {"set_threads", set_threads, METH_O, "set_threads($module, n, /)\n--\n\nThreads that operations use."},

@@ -119,6 +119,7 @@ PyObject *core_gradients(PyObject *module, PyObject *const *arguments, Py_ssize_
 PyObject *core_jvp(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_hvp(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_replay(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *core_measure(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
 /* program.c */
 extern PyType_Spec program_spec;

@@ -6,6 +6,7 @@
 #include "convolution.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef float cv_f32 __attribute__((ext_vector_type(16)));
@@ -24,6 +25,53 @@ CV_INLINE cv_f32 cv_round_f32(cv_f32 x) { return __builtin_elementwise_roundeven
 CV_INLINE cv_f64 cv_round_f64(cv_f64 x) { return __builtin_elementwise_roundeven(x); }
 CV_INLINE cv_f32 cv_fma_f32(cv_f32 a, cv_f32 b, cv_f32 c) { return __builtin_elementwise_fma(a, b, c); }
 CV_INLINE cv_f64 cv_fma_f64(cv_f64 a, cv_f64 b, cv_f64 c) { return __builtin_elementwise_fma(a, b, c); }
+
+CV_INLINE cv_f32x8 cv_fma_f32x8(cv_f32x8 a, cv_f32x8 b, cv_f32x8 c) {
+  return __builtin_elementwise_fma(a, b, c);
+}
+
+/* target[j * step + i] = source[i * stride + j] for whole vectors j; rows from `rows` on repeat the last. Each
+ * round interleaves the two halves of the list; after log2(width) rounds rows have become columns. */
+CV_INLINE void cv_transpose_f32(const float *source, ptrdiff_t stride, ptrdiff_t rows, float *target,
+                                ptrdiff_t step) {
+  cv_f32 x[16], y[16];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 16; i++)
+    __builtin_memcpy(&x[i], source + (i < rows ? i : rows - 1) * stride, sizeof x[i]);
+#pragma clang loop unroll(full)
+  for (int round = 0; round < 4; round++) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 8; i++) {
+      y[2 * i] = __builtin_shufflevector(x[i], x[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7,
+                                         23);
+      y[2 * i + 1] = __builtin_shufflevector(x[i], x[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29,
+                                             14, 30, 15, 31);
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 16; i++) x[i] = y[i];
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 16; i++) __builtin_memcpy(target + i * step, &x[i], sizeof x[i]);
+}
+CV_INLINE void cv_transpose_f32x8(const float *source, ptrdiff_t stride, ptrdiff_t rows, float *target,
+                                  ptrdiff_t step) {
+  cv_f32x8 x[8], y[8];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i++)
+    __builtin_memcpy(&x[i], source + (i < rows ? i : rows - 1) * stride, sizeof x[i]);
+#pragma clang loop unroll(full)
+  for (int round = 0; round < 3; round++) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 4; i++) {
+      y[2 * i] = __builtin_shufflevector(x[i], x[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+      y[2 * i + 1] = __builtin_shufflevector(x[i], x[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 8; i++) x[i] = y[i];
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i++) __builtin_memcpy(target + i * step, &x[i], sizeof x[i]);
+}
 
 /* a > b ? x : y per lane. A NaN in a or b selects y. */
 CV_INLINE cv_f32 cv_select_greater_f32(cv_f32 a, cv_f32 b, cv_f32 x, cv_f32 y) {
@@ -64,8 +112,24 @@ typedef struct {
 } cv_thread_state;
 cv_thread_state *cv_thread(void);
 
+/* Memory of the calling thread, 64-byte aligned, at least `bytes`, kept for its next call with this slot (0 or 1)
+ * and freed when the thread ends. */
+void *cv_scratch(int slot, size_t bytes);
+
 /* Whether this processor and its operating system run code for x86-64-v4 (AVX-512 F, VL, DQ, BW, CD). */
 int cv_supports_v4(void);
+
+/* Bytes of the second-level cache of a core, 0 when unknown. */
+long cv_level2_cache(void);
+
+/* For loops that wait for another thread. */
+CV_INLINE void cv_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
 
 /* Seconds of a clock that never goes back. */
 double cv_seconds(void);

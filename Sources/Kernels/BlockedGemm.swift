@@ -1,0 +1,218 @@
+import CVector
+import Glibc
+import MicroKernels
+import Synchronization
+
+/// The float32 product C (+)= A B on our micro-kernels, after Goto and van de Geijn, "Anatomy of High-Performance Matrix
+/// Multiplication" (2008).
+///
+/// A tile of C stays in registers while a panel of A (a few rows, all columns of the block) meets a panel of B (two
+/// vectors of columns). A panel of B is packed by the thread that needs it and stays in its first-level cache while all
+/// panels of A pass by; A is packed once, by all threads, and a block of it stays in the second-level cache. Packing is
+/// left out where a panel would be used too few times to earn it.
+///
+/// Every element of C is one sum over blocks of `deepest` columns at most, in order, whatever the tile, the vector width
+/// and the number of threads: results have the same bits for all of them.
+struct BlockedGemm {
+  /// Element (i, j) is pointer[i * row + j * column]; one of the strides is 1.
+  struct View {
+    let pointer: UnsafePointer<Float>
+    let row: Int
+    let column: Int
+  }
+
+  let kernels: GemmKernels
+  let m: Int, n: Int, k: Int
+  let a: View
+  let b: View
+  let c: UnsafeMutablePointer<Float>
+  let cRow: Int
+  let accumulate: Bool
+
+  /// Columns of A in a block: the panel of B that belongs to it takes two thirds of a first-level cache of 48 KiB.
+  static let deepest = 256
+  /// A panel that is used so many times is packed.
+  private static let worthPacking = 4
+  /// Floats of A that are packed at a time.
+  private static let packedLimit = 1 << 21
+  private static let halfLevel2 = max(128 << 10, cv_level2_cache() / 2)
+  /// Products above which the result is shared out, and below which a share does not pay.
+  private static let sharing = 1 << 18
+
+  func run(shared: Bool) {
+    let rowPanels = divideUp(m, kernels.rows)
+    let chunk = max(kernels.rows, Self.packedLimit / max(1, k))
+    guard packsA, m > chunk else { return runChunk(0, m, shared) }
+    let chunks = divideUp(rowPanels, chunk / kernels.rows)
+    for i in 0..<chunks { runChunk(m * i / chunks, m * (i + 1) / chunks, shared) }
+  }
+
+  private var panelWidth: Int { 2 &* kernels.width }
+  private var packsA: Bool { n > (Self.worthPacking &- 1) &* panelWidth }
+
+  /// Rows low..<high of C.
+  private func runChunk(_ low: Int, _ high: Int, _ shared: Bool) {
+    let rows = Split(high - low, divideUp(high - low, kernels.rows))
+    let depths = Split(k, divideUp(k, Self.deepest))
+    let columnPanels = divideUp(n, panelWidth)
+    let packsA = self.packsA
+    // Blocks of A that fit the second-level cache; more of them, and groups of columns, for the threads.
+    let wanted = shared ? min(16, max(1, (high - low) * n * k / Self.sharing)) : 1
+    let blocks = max(1, divideUp((high - low) * depths.longest * 4, Self.halfLevel2))
+    let groups = min(columnPanels, divideUp(wanted, blocks))
+    let rowBlocks = Split(rows.parts, min(rows.parts, max(blocks, divideUp(wanted, groups))))
+    let columnGroups = Split(columnPanels, groups)
+    let items = rowBlocks.parts * groups
+    let panelSize = depths.longest &* kernels.rows &+ kernels.width
+    let packed =
+      packsA
+      ? cv_scratch(0, depths.parts * rows.parts * panelSize * 4)!.assumingMemoryBound(to: Float.self) : nil
+    let layout = Layout(
+      firstRow: low, rows: rows, depths: depths, panelSize: panelSize, packed: packed,
+      packsB: b.column != 1 || rows.parts >= Self.worthPacking)
+    if items == 1 {
+      if packsA { for panel in 0..<rows.parts { packPanels(layout, panel) } }
+      multiply(layout, 0, rows.parts, 0, columnPanels)
+      return
+    }
+    let packers = packsA ? Split(rows.parts, min(rows.parts, 16)) : Split(0, 0)
+    let finished = Atomic<Int>(0)
+    ThreadPool.shared.run(packers.parts + items) { index in
+      if index < packers.parts {
+        for panel in packers[index] { packPanels(layout, panel) }
+        finished.add(1, ordering: .releasing)
+        return
+      }
+      // Shares are handed out in order: whoever comes here knows that all packing is under way.
+      waitUntil { finished.load(ordering: .acquiring) == packers.parts }
+      let (block, group) = (index - packers.parts).quotientAndRemainder(dividingBy: groups)
+      let (panels, columns) = (rowBlocks[block], columnGroups[group])
+      multiply(layout, panels.lowerBound, panels.upperBound, columns.lowerBound, columns.upperBound)
+    }
+  }
+
+  private struct Layout {
+    let firstRow: Int
+    let rows: Split
+    let depths: Split
+    /// Floats of a packed panel of A, with room for the last vector.
+    let panelSize: Int
+    let packed: UnsafeMutablePointer<Float>?
+    let packsB: Bool
+
+    func panel(_ depth: Int, _ index: Int) -> UnsafeMutablePointer<Float> {
+      packed! + (depth &* rows.parts &+ index) &* panelSize
+    }
+  }
+
+  /// Rows of panel `index` of A, all columns.
+  private func packPanels(_ layout: Layout, _ index: Int) {
+    let range = layout.rows[index]
+    let source = a.pointer + (layout.firstRow &+ range.lowerBound) &* a.row
+    for d in 0..<layout.depths.parts {
+      let depth = layout.depths[d]
+      let from = source + depth.lowerBound &* a.column
+      let to = layout.panel(d, index)
+      if a.column == 1 {
+        kernels.packRows(depth.count, range.count, from, a.row, to, kernels.rows)
+      } else {
+        kernels.packColumns(depth.count, range.count, from, a.column, to, kernels.rows)
+      }
+    }
+  }
+
+  /// Panels of rows low..<high times panels of columns first..<end.
+  private func multiply(_ layout: Layout, _ low: Int, _ high: Int, _ first: Int, _ end: Int) {
+    let width = panelWidth
+    let buffer = cv_scratch(1, (layout.depths.longest + 1) * width * 4 + 4 * kernels.rows * width)!
+      .assumingMemoryBound(to: Float.self)
+    let edge = buffer + (layout.depths.longest + 1) * width
+    for d in 0..<layout.depths.parts {
+      let depth = layout.depths[d]
+      for panel in first..<end {
+        let column = panel &* width
+        let columns = min(width, n &- column)
+        let narrow = columns <= kernels.width
+        let kernelWidth = narrow ? kernels.width : width
+        var source = b.pointer + depth.lowerBound &* b.row + column &* b.column
+        var step = b.row
+        if layout.packsB || columns != kernelWidth {
+          if b.column == 1 {
+            kernels.packColumns(depth.count, columns, source, b.row, buffer, kernelWidth)
+          } else {
+            kernels.packRows(depth.count, columns, source, b.column, buffer, kernelWidth)
+          }
+          (source, step) = (UnsafePointer(buffer), kernelWidth)
+        }
+        let table = narrow ? kernels.narrow : kernels.wide
+        let adds = accumulate || d > 0
+        for i in low..<high {
+          let range = layout.rows[i]
+          let row = layout.firstRow &+ range.lowerBound
+          let kernel = table[range.count &- 1]
+          let target = c + row &* cRow + column
+          var left = a.pointer + row &* a.row + depth.lowerBound &* a.column
+          var (aRow, aStep) = (a.row, a.column)
+          if layout.packed != nil {
+            (left, aRow, aStep) = (UnsafePointer(layout.panel(d, i)), 1, kernels.rows)
+          }
+          if columns == kernelWidth {
+            kernel(depth.count, left, aRow, aStep, source, step, target, cRow, adds)
+          } else {
+            kernel(depth.count, left, aRow, aStep, source, step, edge, width, false)
+            mergeEdge(edge, width, target, cRow, range.count, columns, adds)
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Copies or adds a tile that is narrower than its kernel.
+private func mergeEdge(
+  _ tile: UnsafePointer<Float>, _ tileRow: Int, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ rows: Int,
+  _ columns: Int, _ adds: Bool
+) {
+  for i in 0..<rows {
+    let (from, to) = (tile + i &* tileRow, c + i &* cRow)
+    if adds {
+      for j in 0..<columns { to[j] += from[j] }
+    } else {
+      for j in 0..<columns { to[j] = from[j] }
+    }
+  }
+}
+
+/// 0..<count in `parts` ranges whose lengths differ by one at most, the longer first.
+struct Split {
+  let parts: Int
+  private let length: Int
+  private let longer: Int
+
+  init(_ count: Int, _ parts: Int) {
+    self.parts = parts
+    length = parts == 0 ? 0 : count / parts
+    longer = parts == 0 ? 0 : count % parts
+  }
+
+  var longest: Int { length &+ (longer > 0 ? 1 : 0) }
+
+  @inline(__always)
+  subscript(index: Int) -> Range<Int> {
+    let low = index &* length &+ min(index, longer)
+    return low..<(low &+ length &+ (index < longer ? 1 : 0))
+  }
+}
+
+@inline(__always)
+func divideUp(_ a: Int, _ b: Int) -> Int { (a &+ b &- 1) / b }
+
+/// Spins briefly, then lets others run.
+@inline(__always)
+func waitUntil(_ condition: () -> Bool) {
+  var spins = 0
+  while !condition() {
+    spins &+= 1
+    if spins < 256 { cv_pause() } else { sched_yield() }
+  }
+}

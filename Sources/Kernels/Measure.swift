@@ -1,0 +1,54 @@
+import CVector
+
+/// How long kernels take by themselves, for benchmarks.
+public enum Measure {
+  public struct Result {
+    public let seconds: Double
+    public let operations: Double
+  }
+
+  public static var gemmNames: [String] { GemmChoice.names }
+
+  /// Multiply-adds from registers on every thread at once: what the processor can do at best.
+  public static func multiplyAdds(rounds: Int) -> Result {
+    let kernels = GemmKernels.all.last!
+    let threads = ThreadPool.shared.threads
+    var operations = 0
+    let start = cv_seconds()
+    ThreadPool.shared.run(threads) { index in
+      var sum: Float = 1
+      let own = kernels.multiplyAddLoop(rounds, &sum)
+      if index == 0 { operations = own }
+    }
+    return Result(seconds: cv_seconds() - start, operations: Double(operations * threads))
+  }
+
+  /// `repeats` float32 products by the kernels of this name.
+  public static func gemm(
+    _ name: String, transposeA: Bool, transposeB: Bool, m: Int, n: Int, k: Int, accumulate: Bool, repeats: Int
+  ) throws -> Result {
+    guard let choice = GemmChoice.named(name) else {
+      throw Failure.value(
+        "measure: kernels must be one of \(gemmNames.joined(separator: ", ")), got '\(name)'")
+    }
+    guard min(m, n, k, repeats) >= 1, max(m, n, k) <= 1 << 16 else {
+      throw Failure.value("measure: sizes and repeats must lie between 1 and 65536")
+    }
+    let (a, b, c) = (Storage(byteCount: m * k * 4), Storage(byteCount: k * n * 4), Storage(zeroed: m * n * 4))
+    fill(Float.self, a.pointer, m * k, 0.5)
+    fill(Float.self, b.pointer, k * n, 0.25)
+    let start = cv_seconds()
+    for _ in 0..<repeats {
+      if let kernels = choice.kernels {
+        Kernels.gemm(
+          kernels, transposeA, transposeB, m, n, k, a.pointer, b.pointer, c.pointer, accumulate, shared: true)
+      } else {
+        gemmByBLAS(
+          Float.self, transposeA, transposeB, m, n, k, a.pointer, b.pointer, c.pointer, accumulate,
+          shared: true)
+      }
+    }
+    let operations = 2 * Double(m) * Double(n) * Double(k) * Double(repeats)
+    return Result(seconds: cv_seconds() - start, operations: operations)
+  }
+}

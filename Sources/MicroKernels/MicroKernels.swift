@@ -1,0 +1,109 @@
+/// The leaf loops of the float32 matrix product. This folder is compiled twice, as `MicroKernels` for the processor
+/// that every build needs and as `MicroKernelsV4` for AVX-512; nothing else may live here, since code of the second
+/// must never run unasked.
+
+/// C (+)= A B for one tile held in registers: element (i, p) of A is a[i * aRow + p * aStep], row p of B starts at
+/// b[p * bStep], row i of C at c[i * cRow].
+public typealias MicroKernel =
+  @convention(c) (
+    _ depth: Int, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int, _ b: UnsafePointer<Float>,
+    _ bStep: Int, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool
+  ) -> Void
+
+/// Floats of a vector.
+public let vectorWidth = Vector.scalarCount
+
+/// Element r - 1 is the kernel of r rows; `narrow` is one vector wide, `wide` two.
+public let narrowKernels: [MicroKernel] = {
+  let low: [MicroKernel] = [
+    { multiplyTile(Rows1<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+    { multiplyTile(Rows2<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+    { multiplyTile(Rows3<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+    { multiplyTile(Rows4<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+    { multiplyTile(Rows5<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+    { multiplyTile(Rows6<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+  ]
+  #if WIDE_VECTORS
+    let high: [MicroKernel] = [
+      { multiplyTile(Rows7<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+      { multiplyTile(Rows8<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+      { multiplyTile(Rows9<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+      { multiplyTile(Rows10<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+      { multiplyTile(Rows11<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+      { multiplyTile(Rows12<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+      { multiplyTile(Rows13<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+      { multiplyTile(Rows14<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+    ]
+    return low + high
+  #else
+    return low
+  #endif
+}()
+
+public let wideKernels: [MicroKernel] = {
+  let low: [MicroKernel] = [
+    { multiplyTile(Rows1<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+    { multiplyTile(Rows2<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+    { multiplyTile(Rows3<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+    { multiplyTile(Rows4<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+    { multiplyTile(Rows5<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+    { multiplyTile(Rows6<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+  ]
+  #if WIDE_VECTORS
+    let high: [MicroKernel] = [
+      { multiplyTile(Rows7<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+      { multiplyTile(Rows8<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+      { multiplyTile(Rows9<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+      { multiplyTile(Rows10<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+      { multiplyTile(Rows11<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+      { multiplyTile(Rows12<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+      { multiplyTile(Rows13<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+      { multiplyTile(Rows14<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
+    ]
+    return low + high
+  #else
+    return low
+  #endif
+}()
+
+@inline(__always)
+private func multiplyTile<T: Tile>(
+  _: T.Type, _ depth: Int, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int, _ b: UnsafePointer<Float>,
+  _ bStep: Int, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool
+) {
+  var tile = T()
+  var (a, b, left) = (a, b, depth)
+  if aRow == 1 {
+    // Packed or transposed: the rows are at constant offsets, which leaves the address registers free.
+    while left > 0 {
+      tile.add(a, 1, T.Row(b))
+      a += aStep
+      b += bStep
+      left &-= 1
+    }
+  } else {
+    while left > 0 {
+      tile.add(a, aRow, T.Row(b))
+      a += aStep
+      b += bStep
+      left &-= 1
+    }
+  }
+  tile.write(c, cRow, accumulate)
+}
+
+/// Multiply-adds on registers alone, for measuring what the processor can do; returns their number of floating-point
+/// operations.
+public let multiplyAddLoop: @convention(c) (_ rounds: Int, _ sum: UnsafeMutablePointer<Float>) -> Int = {
+  rounds, sum in
+  var tile = Rows6<TwoVectors>()
+  let factor = TwoVectors(repeating: 0.5)
+  withUnsafePointer(to: sum.pointee) { x in
+    for _ in 0..<rounds { tile.add(x, 0, factor) }
+  }
+  withUnsafeTemporaryAllocation(of: Float.self, capacity: 12 * vectorWidth) { buffer in
+    tile.write(buffer.baseAddress!, 2 * vectorWidth, false)
+    for value in buffer { sum.pointee += value }
+  }
+  return rounds * 2 * 12 * vectorWidth
+}

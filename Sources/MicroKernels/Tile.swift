@@ -1,0 +1,144 @@
+import CVector
+
+/// Accumulators of a micro-kernel as types: a tile is a row, or one tile above another, so every height is one line.
+/// After specialization each vector is a register of its own; arrays and loops over them were not unrolled.
+
+#if WIDE_VECTORS
+  typealias Vector = SIMD16<Float>
+  @inline(__always)
+  func multiplyAdd(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector { cv_fma_f32(a, b, c) }
+#else
+  // Two registers each on AVX2's sixteen, four on NEON's thirty-two: a tile of 6 rows fills both.
+  typealias Vector = SIMD8<Float>
+  @inline(__always)
+  func multiplyAdd(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector { cv_fma_f32x8(a, b, c) }
+#endif
+
+@inline(__always)
+func load(_ p: UnsafePointer<Float>) -> Vector { UnsafeRawPointer(p).loadUnaligned(as: Vector.self) }
+
+@inline(__always)
+func store(_ v: Vector, _ p: UnsafeMutablePointer<Float>) {
+  UnsafeMutableRawPointer(p).storeBytes(of: v, as: Vector.self)
+}
+
+/// One row of the result, and one row of B: a few vectors side by side.
+protocol Columns {
+  init()
+  init(_ p: UnsafePointer<Float>)
+  /// self += x b
+  mutating func add(_ x: Vector, _ b: Self)
+  func write(_ p: UnsafeMutablePointer<Float>, _ accumulate: Bool)
+}
+
+struct OneVector: Columns {
+  private var v0: Vector
+
+  @inline(__always)
+  init() { v0 = Vector(repeating: 0) }
+  @inline(__always)
+  init(_ p: UnsafePointer<Float>) { v0 = load(p) }
+  @inline(__always)
+  mutating func add(_ x: Vector, _ b: Self) { v0 = multiplyAdd(x, b.v0, v0) }
+  @inline(__always)
+  func write(_ p: UnsafeMutablePointer<Float>, _ accumulate: Bool) {
+    store(accumulate ? load(p) + v0 : v0, p)
+  }
+}
+
+struct TwoVectors: Columns {
+  private var v0: Vector
+  private var v1: Vector
+
+  @inline(__always)
+  init() {
+    v0 = Vector(repeating: 0)
+    v1 = Vector(repeating: 0)
+  }
+  @inline(__always)
+  init(repeating x: Float) {
+    v0 = Vector(repeating: x)
+    v1 = Vector(repeating: x)
+  }
+  @inline(__always)
+  init(_ p: UnsafePointer<Float>) {
+    v0 = load(p)
+    v1 = load(p + Vector.scalarCount)
+  }
+  @inline(__always)
+  mutating func add(_ x: Vector, _ b: Self) {
+    v0 = multiplyAdd(x, b.v0, v0)
+    v1 = multiplyAdd(x, b.v1, v1)
+  }
+  @inline(__always)
+  func write(_ p: UnsafeMutablePointer<Float>, _ accumulate: Bool) {
+    let q = p + Vector.scalarCount
+    store(accumulate ? load(p) + v0 : v0, p)
+    store(accumulate ? load(q) + v1 : v1, q)
+  }
+}
+
+/// Rows of the result, held in registers while A's columns and B's rows pass by.
+protocol Tile {
+  associatedtype Row: Columns
+  static var rows: Int { get }
+  init()
+  /// self[i] += a[i * stride] b
+  mutating func add(_ a: UnsafePointer<Float>, _ stride: Int, _ b: Row)
+  func write(_ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool)
+}
+
+struct Single<Row: Columns>: Tile {
+  private var row: Row
+
+  @inline(__always)
+  static var rows: Int { 1 }
+  @inline(__always)
+  init() { row = Row() }
+  @inline(__always)
+  mutating func add(_ a: UnsafePointer<Float>, _ stride: Int, _ b: Row) {
+    row.add(Vector(repeating: a.pointee), b)
+  }
+  @inline(__always)
+  func write(_ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool) { row.write(c, accumulate) }
+}
+
+struct Stacked<Upper: Tile, Lower: Tile>: Tile where Upper.Row == Lower.Row {
+  private var upper: Upper
+  private var lower: Lower
+
+  @inline(__always)
+  static var rows: Int { Upper.rows + Lower.rows }
+  @inline(__always)
+  init() {
+    upper = Upper()
+    lower = Lower()
+  }
+  @inline(__always)
+  mutating func add(_ a: UnsafePointer<Float>, _ stride: Int, _ b: Upper.Row) {
+    upper.add(a, stride, b)
+    lower.add(a + Upper.rows &* stride, stride, b)
+  }
+  @inline(__always)
+  func write(_ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool) {
+    upper.write(c, stride, accumulate)
+    lower.write(c + Upper.rows &* stride, stride, accumulate)
+  }
+}
+
+typealias Rows1<R: Columns> = Single<R>
+typealias Rows2<R: Columns> = Stacked<Rows1<R>, Rows1<R>>
+typealias Rows3<R: Columns> = Stacked<Rows2<R>, Rows1<R>>
+typealias Rows4<R: Columns> = Stacked<Rows2<R>, Rows2<R>>
+typealias Rows5<R: Columns> = Stacked<Rows4<R>, Rows1<R>>
+typealias Rows6<R: Columns> = Stacked<Rows4<R>, Rows2<R>>
+#if WIDE_VECTORS
+  typealias Rows7<R: Columns> = Stacked<Rows4<R>, Rows3<R>>
+  typealias Rows8<R: Columns> = Stacked<Rows4<R>, Rows4<R>>
+  typealias Rows9<R: Columns> = Stacked<Rows8<R>, Rows1<R>>
+  typealias Rows10<R: Columns> = Stacked<Rows8<R>, Rows2<R>>
+  typealias Rows11<R: Columns> = Stacked<Rows8<R>, Rows3<R>>
+  typealias Rows12<R: Columns> = Stacked<Rows8<R>, Rows4<R>>
+  typealias Rows13<R: Columns> = Stacked<Rows8<R>, Rows5<R>>
+  typealias Rows14<R: Columns> = Stacked<Rows8<R>, Rows6<R>>
+#endif
