@@ -8,6 +8,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # One table-driven suite covers what is declared in one form: source or folder -> suite.
 COVERED = {
     "Sources/Autodiff/Ops": "Tests/AutodiffTests/CatalogueTests.swift",
+    "Sources/MicroKernels": "Tests/KernelsTests/GemmKernelsTests.swift",
     "Sources/Kernels/Pointwise": "Tests/KernelsTests/PointwiseTests.swift",
     "Sources/Autodiff/BilinearOp.swift": "Tests/AutodiffTests/CatalogueTests.swift",
     "Sources/Autodiff/LinearOp.swift": "Tests/AutodiffTests/CatalogueTests.swift",

@@ -175,10 +175,17 @@ private func mergeEdge(
 ) {
   for i in 0..<rows {
     let (from, to) = (tile + i &* tileRow, c + i &* cRow)
-    if adds {
-      for j in 0..<columns { to[j] += from[j] }
-    } else {
-      for j in 0..<columns { to[j] = from[j] }
+    var j = 0
+    while j &+ 4 <= columns {
+      let sum = UnsafeRawPointer(from + j).loadUnaligned(as: SIMD4<Float>.self)
+      let place = UnsafeMutableRawPointer(to + j)
+      place.storeBytes(
+        of: adds ? place.loadUnaligned(as: SIMD4<Float>.self) + sum : sum, as: SIMD4<Float>.self)
+      j &+= 4
+    }
+    while j < columns {
+      to[j] = adds ? to[j] + from[j] : from[j]
+      j &+= 1
     }
   }
 }

@@ -33,7 +33,8 @@ struct GemmKernels: @unchecked Sendable {
       let name = "swift"
     #endif
     return GemmKernels(
-      name, MicroKernels.vectorWidth, MicroKernels.narrowKernels, MicroKernels.wideKernels,
+      name, MicroKernels.tallest, MicroKernels.vectorWidth, MicroKernels.narrowKernel,
+      MicroKernels.wideKernel,
       MicroKernels.packRows, MicroKernels.packColumns, MicroKernels.multiplyAddLoop)
   }()
 
@@ -42,7 +43,8 @@ struct GemmKernels: @unchecked Sendable {
     #if arch(x86_64)
       guard cv_supports_v4() != 0 else { return nil }
       return GemmKernels(
-        "swift-avx512", MicroKernelsV4.vectorWidth, MicroKernelsV4.narrowKernels, MicroKernelsV4.wideKernels,
+        "swift-avx512", MicroKernelsV4.tallest, MicroKernelsV4.vectorWidth, MicroKernelsV4.narrowKernel,
+        MicroKernelsV4.wideKernel,
         MicroKernelsV4.packRows, MicroKernelsV4.packColumns, MicroKernelsV4.multiplyAddLoop)
     #else
       return nil
@@ -52,20 +54,21 @@ struct GemmKernels: @unchecked Sendable {
   static let all: [GemmKernels] = [base] + (v4.map { [$0] } ?? [])
 
   private init(
-    _ name: String, _ width: Int, _ narrow: [MicroKernel], _ wide: [MicroKernel], _ packRows: @escaping Pack,
+    _ name: String, _ rows: Int, _ width: Int, _ narrow: (Int) -> MicroKernel, _ wide: (Int) -> MicroKernel,
+    _ packRows: @escaping Pack,
     _ packColumns: @escaping Pack,
     _ multiplyAddLoop: @escaping @convention(c) (Int, UnsafeMutablePointer<Float>) -> Int
   ) {
-    func permanent(_ kernels: [MicroKernel]) -> UnsafePointer<MicroKernel> {
-      let copy = UnsafeMutablePointer<MicroKernel>.allocate(capacity: kernels.count)
-      copy.initialize(from: kernels, count: kernels.count)
-      return UnsafePointer(copy)
+    func table(_ kernel: (Int) -> MicroKernel) -> UnsafePointer<MicroKernel> {
+      let table = UnsafeMutablePointer<MicroKernel>.allocate(capacity: rows)
+      for i in 0..<rows { (table + i).initialize(to: kernel(i + 1)) }
+      return UnsafePointer(table)
     }
     self.name = name
-    rows = wide.count
+    self.rows = rows
     self.width = width
-    self.narrow = permanent(narrow)
-    self.wide = permanent(wide)
+    self.narrow = table(narrow)
+    self.wide = table(wide)
     self.packRows = packRows
     self.packColumns = packColumns
     self.multiplyAddLoop = multiplyAddLoop

@@ -13,58 +13,56 @@ public typealias MicroKernel =
 /// Floats of a vector.
 public let vectorWidth = Vector.scalarCount
 
-/// Element r - 1 is the kernel of r rows; `narrow` is one vector wide, `wide` two.
-public let narrowKernels: [MicroKernel] = {
-  let low: [MicroKernel] = [
-    { multiplyTile(Rows1<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-    { multiplyTile(Rows2<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-    { multiplyTile(Rows3<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-    { multiplyTile(Rows4<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-    { multiplyTile(Rows5<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-    { multiplyTile(Rows6<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-  ]
-  #if WIDE_VECTORS
-    let high: [MicroKernel] = [
-      { multiplyTile(Rows7<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-      { multiplyTile(Rows8<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-      { multiplyTile(Rows9<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-      { multiplyTile(Rows10<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-      { multiplyTile(Rows11<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-      { multiplyTile(Rows12<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-      { multiplyTile(Rows13<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-      { multiplyTile(Rows14<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-    ]
-    return low + high
-  #else
-    return low
-  #endif
-}()
+/// Rows of the tallest tile: the accumulators of two vectors each fill the registers.
+#if WIDE_VECTORS
+  public let tallest = 14
+#else
+  public let tallest = 6
+#endif
 
-public let wideKernels: [MicroKernel] = {
-  let low: [MicroKernel] = [
-    { multiplyTile(Rows1<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-    { multiplyTile(Rows2<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-    { multiplyTile(Rows3<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-    { multiplyTile(Rows4<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-    { multiplyTile(Rows5<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-    { multiplyTile(Rows6<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-  ]
+/// The kernel of 1 to `tallest` rows, one vector wide. Functions, since an array would bring generic code along.
+public func narrowKernel(_ rows: Int) -> MicroKernel {
+  switch rows {
+  case 1: return { multiplyTile(Rows1<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+  case 2: return { multiplyTile(Rows2<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+  case 3: return { multiplyTile(Rows3<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+  case 4: return { multiplyTile(Rows4<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+  case 5: return { multiplyTile(Rows5<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
   #if WIDE_VECTORS
-    let high: [MicroKernel] = [
-      { multiplyTile(Rows7<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-      { multiplyTile(Rows8<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-      { multiplyTile(Rows9<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-      { multiplyTile(Rows10<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-      { multiplyTile(Rows11<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-      { multiplyTile(Rows12<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-      { multiplyTile(Rows13<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-      { multiplyTile(Rows14<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) },
-    ]
-    return low + high
-  #else
-    return low
+    case 7: return { multiplyTile(Rows7<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+    case 8: return { multiplyTile(Rows8<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+    case 9: return { multiplyTile(Rows9<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+    case 10: return { multiplyTile(Rows10<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+    case 11: return { multiplyTile(Rows11<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+    case 12: return { multiplyTile(Rows12<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+    case 13: return { multiplyTile(Rows13<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+    case 14: return { multiplyTile(Rows14<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
   #endif
-}()
+  default: return { multiplyTile(Rows6<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+  }
+}
+
+/// The kernel of 1 to `tallest` rows, two vectors wide.
+public func wideKernel(_ rows: Int) -> MicroKernel {
+  switch rows {
+  case 1: return { multiplyTile(Rows1<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+  case 2: return { multiplyTile(Rows2<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+  case 3: return { multiplyTile(Rows3<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+  case 4: return { multiplyTile(Rows4<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+  case 5: return { multiplyTile(Rows5<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+  #if WIDE_VECTORS
+    case 7: return { multiplyTile(Rows7<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+    case 8: return { multiplyTile(Rows8<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+    case 9: return { multiplyTile(Rows9<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+    case 10: return { multiplyTile(Rows10<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+    case 11: return { multiplyTile(Rows11<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+    case 12: return { multiplyTile(Rows12<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+    case 13: return { multiplyTile(Rows13<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+    case 14: return { multiplyTile(Rows14<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+  #endif
+  default: return { multiplyTile(Rows6<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+  }
+}
 
 @inline(__always)
 private func multiplyTile<T: Tile>(

@@ -37,15 +37,13 @@ public let packColumns:
     _ depth: Int, _ columns: Int, _ source: UnsafePointer<Float>, _ stride: Int,
     _ target: UnsafeMutablePointer<Float>, _ step: Int
   ) -> Void = { depth, columns, source, stride, target, step in
+    if columns < step { target.update(repeating: 0, count: depth &* step) }
     switch columns {
     case 16...32: copyRows(SIMD16<Float>.self, depth, columns, source, stride, target, step)
     case 8..<16: copyRows(SIMD8<Float>.self, depth, columns, source, stride, target, step)
     case 4..<8: copyRows(SIMD4<Float>.self, depth, columns, source, stride, target, step)
     case 2..<4: copyRows(SIMD2<Float>.self, depth, columns, source, stride, target, step)
     default: for p in 0..<depth { target[p &* step] = source[p &* stride] }
-    }
-    if columns < step {
-      for p in 0..<depth { (target + p &* step + columns).update(repeating: 0, count: step &- columns) }
     }
   }
 

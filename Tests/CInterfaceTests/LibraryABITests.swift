@@ -52,4 +52,13 @@ final class LibraryABITests: XCTestCase {
     for handle in [x, first, again] { lrs_tensor_destroy(handle) }
     lrs_random_set(0, 0)
   }
+
+  func testMeasure() {
+    var (seconds, operations) = (0.0, 0.0)
+    XCTAssertEqual(lrs_measure(nil, nil, "gemm", nil, 0), lrs_status(LRS_VALUE_ERROR))
+    XCTAssertEqual(lrs_measure(&seconds, &operations, nil, nil, 0), lrs_status(LRS_VALUE_ERROR))
+    XCTAssertEqual(lrs_measure(&seconds, &operations, "sleep", nil, 0), lrs_status(LRS_VALUE_ERROR))
+    XCTAssertEqual(lrs_measure(&seconds, &operations, "gemm", nil, 0), lrs_status(LRS_VALUE_ERROR))
+    XCTAssertEqual(lrs_measure(&seconds, &operations, "multiply_adds", nil, 0), lrs_status(LRS_VALUE_ERROR))
+  }
 }

@@ -86,14 +86,14 @@ func expectClose<T: Scalar>(
   }
 }
 
-/// The result of `body`, which must have the same bits for 1, 2 and 5 threads.
+/// The result of `body`, which must have the same bits for 1, 2, 3 and 7 threads.
 @discardableResult
 func sameBitsForAnyThreads(
   _ label: String = "", file: StaticString = #filePath, line: UInt = #line, _ body: () -> [Double]
 ) -> [Double] {
   let before = ThreadPool.shared.threads
   defer { ThreadPool.shared.threads = before }
-  let results = [1, 2, 5].map { threads in
+  let results = [1, 2, 3, 7].map { threads in
     ThreadPool.shared.threads = threads
     return body()
   }

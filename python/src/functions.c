@@ -150,7 +150,8 @@ PyObject *core_measure(PyObject *module, PyObject *const *arguments, Py_ssize_t 
   lrs_status status;
   if (check_count(core, "measure", count, 2, 2) < 0) return NULL;
   const char *what = text_of(core, arguments[0], "measure", "what");
-  if (what == NULL || attributes_take(core, &attributes, arguments[1], "measure", "attributes") < 0) return NULL;
+  if (what == NULL || attributes_take(core, &attributes, arguments[1], "measure", "attributes") < 0)
+    return NULL;
   Py_BEGIN_ALLOW_THREADS;
   status = lrs_measure(&seconds, &operations, what, attributes.items, attributes.count);
   Py_END_ALLOW_THREADS;

@@ -30,8 +30,8 @@ CV_INLINE cv_f32x8 cv_fma_f32x8(cv_f32x8 a, cv_f32x8 b, cv_f32x8 c) {
   return __builtin_elementwise_fma(a, b, c);
 }
 
-/* target[j * step + i] = source[i * stride + j] for whole vectors j; rows from `rows` on repeat the last. Each
- * round interleaves the two halves of the list; after log2(width) rounds rows have become columns. */
+/* target[j * step + i] = source[i * stride + j] for whole vectors j; rows from `rows` on repeat the last.
+ * Each round interleaves the two halves of the list; after log2(width) rounds rows have become columns. */
 CV_INLINE void cv_transpose_f32(const float *source, ptrdiff_t stride, ptrdiff_t rows, float *target,
                                 ptrdiff_t step) {
   cv_f32 x[16], y[16];
@@ -42,16 +42,18 @@ CV_INLINE void cv_transpose_f32(const float *source, ptrdiff_t stride, ptrdiff_t
   for (int round = 0; round < 4; round++) {
 #pragma clang loop unroll(full)
     for (int i = 0; i < 8; i++) {
-      y[2 * i] = __builtin_shufflevector(x[i], x[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7,
-                                         23);
-      y[2 * i + 1] = __builtin_shufflevector(x[i], x[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29,
-                                             14, 30, 15, 31);
+      y[2 * i] =
+          __builtin_shufflevector(x[i], x[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      y[2 * i + 1] = __builtin_shufflevector(x[i], x[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14,
+                                             30, 15, 31);
     }
 #pragma clang loop unroll(full)
-    for (int i = 0; i < 16; i++) x[i] = y[i];
+    for (int i = 0; i < 16; i++)
+      x[i] = y[i];
   }
 #pragma clang loop unroll(full)
-  for (int i = 0; i < 16; i++) __builtin_memcpy(target + i * step, &x[i], sizeof x[i]);
+  for (int i = 0; i < 16; i++)
+    __builtin_memcpy(target + i * step, &x[i], sizeof x[i]);
 }
 CV_INLINE void cv_transpose_f32x8(const float *source, ptrdiff_t stride, ptrdiff_t rows, float *target,
                                   ptrdiff_t step) {
@@ -67,10 +69,12 @@ CV_INLINE void cv_transpose_f32x8(const float *source, ptrdiff_t stride, ptrdiff
       y[2 * i + 1] = __builtin_shufflevector(x[i], x[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
     }
 #pragma clang loop unroll(full)
-    for (int i = 0; i < 8; i++) x[i] = y[i];
+    for (int i = 0; i < 8; i++)
+      x[i] = y[i];
   }
 #pragma clang loop unroll(full)
-  for (int i = 0; i < 8; i++) __builtin_memcpy(target + i * step, &x[i], sizeof x[i]);
+  for (int i = 0; i < 8; i++)
+    __builtin_memcpy(target + i * step, &x[i], sizeof x[i]);
 }
 
 /* a > b ? x : y per lane. A NaN in a or b selects y. */
@@ -112,8 +116,8 @@ typedef struct {
 } cv_thread_state;
 cv_thread_state *cv_thread(void);
 
-/* Memory of the calling thread, 64-byte aligned, at least `bytes`, kept for its next call with this slot (0 or 1)
- * and freed when the thread ends. */
+/* Memory of the calling thread, 64-byte aligned, at least `bytes`, kept for its next call with this slot (0
+ * or 1) and freed when the thread ends. */
 void *cv_scratch(int slot, size_t bytes);
 
 /* Whether this processor and its operating system run code for x86-64-v4 (AVX-512 F, VL, DQ, BW, CD). */

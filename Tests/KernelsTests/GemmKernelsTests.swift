@@ -1,0 +1,67 @@
+import XCTest
+
+@testable import Kernels
+
+final class GemmKernelsTests: XCTestCase {
+  func testTheVariableChooses() {
+    let best = GemmKernels.all.last!.name
+    XCTAssertEqual(GemmChoice(nil).description, best)
+    XCTAssertEqual(GemmChoice("swift").description, best)
+    XCTAssertNil(GemmChoice("openblas").kernels)
+    for kernels in GemmKernels.all { XCTAssertEqual(GemmChoice(kernels.name).kernels?.name, kernels.name) }
+  }
+
+  func testAnUnknownNameIsReportedAndIgnored() {
+    let choice = GemmChoice("mkl")
+    XCTAssertEqual(choice.kernels?.name, GemmKernels.all.last!.name)
+    XCTAssertTrue(choice.description.contains("LRSWIFT_GEMM=mkl is none of swift, openblas, "))
+    XCTAssertNil(GemmChoice.named("mkl"))
+  }
+
+  /// Each kernel by itself, on tiles of every height, from rows apart and from packed rows.
+  func testEveryTile() {
+    var numbers = Numbers(seed: 3)
+    for kernels in GemmKernels.all {
+      for (vectors, table) in [(1, kernels.narrow), (2, kernels.wide)] {
+        let (width, depth) = (vectors * kernels.width, 9)
+        for rows in 1...kernels.rows {
+          let (a, b, c) = (
+            numbers.array(rows * depth), numbers.array(depth * width), numbers.array(rows * width)
+          )
+          for apart in [false, true] {
+            let (left, right, result) = (Buffer<Float>(a), Buffer<Float>(b), Buffer<Float>(c))
+            let (row, step) = apart ? (depth, 1) : (1, rows)
+            table[rows - 1](
+              depth, left.elements, row, step, right.elements, width, result.elements, width, apart)
+            let wanted = (0..<rows * width).map { index in
+              (0..<depth).reduce(apart ? c[index] : 0) {
+                $0 + a[index / width * row + $1 * step] * b[$1 * width + index % width]
+              }
+            }
+            expectClose(Float.self, result.values, wanted, "\(kernels.name) \(rows) \(vectors) \(apart)")
+          }
+        }
+      }
+    }
+  }
+
+  func testPacking() {
+    for kernels in GemmKernels.all {
+      for (depth, count) in [(1, 1), (40, 3), (17, 6), (33, 14), (16, 16), (20, 31), (35, 32), (3, 5)] {
+        let values = (0..<depth * count).map(Double.init)
+        let step = 2 * kernels.width
+        if count > step { continue }
+        let source = Buffer<Float>(values)
+        let (rows, columns) = (Buffer<Float>(count: depth * step), Buffer<Float>(count: depth * step))
+        kernels.packRows(depth, count, source.elements, depth, rows.elements, step)
+        kernels.packColumns(depth, count, source.elements, count, columns.elements, step)
+        for p in 0..<depth {
+          for i in 0..<step {
+            if i < count { XCTAssertEqual(rows.values[p * step + i], values[i * depth + p]) }
+            XCTAssertEqual(columns.values[p * step + i], i < count ? values[p * count + i] : 0)
+          }
+        }
+      }
+    }
+  }
+}

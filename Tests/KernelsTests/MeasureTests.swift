@@ -1,0 +1,27 @@
+import XCTest
+
+@testable import Kernels
+
+final class MeasureTests: XCTestCase {
+  func testOperationsAreCounted() throws {
+    for name in Measure.gemmNames {
+      let result = try Measure.gemm(
+        name, transposeA: true, transposeB: false, m: 3, n: 4, k: 5, accumulate: true, repeats: 2)
+      XCTAssertEqual(result.operations, 240)
+      XCTAssertGreaterThan(result.seconds, 0)
+    }
+    let adds = Measure.multiplyAdds(rounds: 10)
+    XCTAssertEqual(
+      adds.operations, Double(10 * 2 * 12 * GemmKernels.all.last!.width * ThreadPool.shared.threads))
+  }
+
+  func testArgumentsAreChecked() {
+    for (name, m, repeats) in [
+      ("mkl", 1, 1), ("openblas", 0, 1), ("openblas", 1, 0), ("openblas", 1 << 17, 1),
+    ] {
+      XCTAssertThrowsError(
+        try Measure.gemm(
+          name, transposeA: false, transposeB: false, m: m, n: 1, k: 1, accumulate: false, repeats: repeats))
+    }
+  }
+}
