@@ -48,7 +48,7 @@ python-test: ## pytest, against the installed wheel
 notebooks: ## every notebook, executed; a failing cell fails
 	$(BIN)/python scripts/notebooks.py
 
-check: ## formatters, linters, types, stubs, mirror, sizes
+check: ## formatters, linters, types, stubs, mirror, sizes, AVX-512 kept apart
 	swift format lint --strict --recursive Sources Tests Package.swift
 	$(BIN)/clang-format --dry-run --Werror $(C_SOURCES)
 	$(BIN)/ruff check .
@@ -57,6 +57,7 @@ check: ## formatters, linters, types, stubs, mirror, sizes
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml lrswift._core
 	$(BIN)/python scripts/mirror.py
 	$(BIN)/python scripts/sizes.py
+	$(BIN)/python scripts/leaves.py "$(LRSWIFT_SWIFT_BUILD_DIR)/release"
 
 format: ## puts all sources into the shape that check wants
 	swift format --in-place --recursive Sources Tests Package.swift

@@ -3,6 +3,7 @@
 The linker keeps one copy of each, and if that is the AVX-512 one, the library stops on older processors.
 """
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,9 @@ def shared(folder: Path) -> list[str]:
 
 
 def main() -> int:
+    if platform.machine() != "x86_64":
+        print(f"leaves: {TARGET} is built for x86-64 only")
+        return 0
     found = shared(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / ".build" / "release")
     print("\n".join([*found, f"leaves: {len(found)} shared functions in {TARGET}"]))
     return 1 if found else 0
