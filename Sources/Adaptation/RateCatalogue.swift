@@ -16,6 +16,12 @@ public enum RateCatalogue {
     BarzilaiBorwein.self,
     Newton.self,
     DoG.self,
+    StochasticBarzilaiBorwein.self,
+    YellowFin.self,
+    DAdaptation.self,
+    Prodigy.self,
+    ScheduleFree.self,
+    MoMo.self,
   ]
 
   public static func find(_ name: String) throws -> any RateMachine.Type {

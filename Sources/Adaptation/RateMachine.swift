@@ -23,12 +23,29 @@ public struct StepView {
   public var startDot = 0.0
   /// |theta_0|^2, likewise.
   public var start2 = 0.0
+  /// At the end of an epoch, for machines that use it: s's and s'y of the displacement s since the end of the epoch
+  /// before and the change y of the epoch's averaged gradient.
+  public var epoch: (displacement2: Double, displacementChange: Double)?
+  /// For whole methods only.
+  public var pairing = Pairing()
+  /// What the first pass of a whole method summed.
+  public var sums = PassSums()
   /// d'Hd, once it was asked for.
   public var curvature: Double?
   /// The answer to the last probe of this step.
   public var probe: Probe?
 
   public init(loss: Double) { self.loss = loss }
+
+  /// The direction that a whole method goes with, and the schedule that multiplies its rate.
+  public struct Pairing {
+    /// Adam's second moment, not plain descent.
+    public var adaptive = false
+    public var beta1 = 0.0, beta2 = 0.0
+    public var hasCoupledDecay = false
+    public var factor = 1.0
+    public init() {}
+  }
 
   /// Inner products of the accumulated gradient of the window that has just ended with that of the one before (0 at
   /// first), and with itself.
@@ -91,6 +108,7 @@ public protocol RateMachine {
   /// Of the step before, the gradient too; implies usesPrevious.
   static var usesPreviousGradient: Bool { get }
   static var usesStart: Bool { get }
+  static var usesEpochAverage: Bool { get }
   /// Uses the number of steps per epoch, 500 where nobody knows it.
   static var usesEpoch: Bool { get }
   /// Rates below zero are meant unless the user forbids them.
@@ -113,6 +131,7 @@ extension RateMachine {
   public static var usesPrevious: Bool { false }
   public static var usesPreviousGradient: Bool { false }
   public static var usesStart: Bool { false }
+  public static var usesEpochAverage: Bool { false }
   public static var usesEpoch: Bool { false }
   public static var lowestRate: Double { 0 }
   public func check(loss: Double) throws {}

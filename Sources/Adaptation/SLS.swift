@@ -6,6 +6,10 @@ import Kernels
 /// The search starts from the length before, grown by gamma^(1/N) ("grow"), as it is ("keep"), or from `initial`. After
 /// `max_trials` failures the step is 1e-6 and the shrunken length stays for the next search. A slope below 1e-16
 /// (|g| below 1e-8) moves nothing but keeps the grown length. A loss that is not finite fails the condition.
+///
+/// `goldstein`: the decrease must also stay within (1 - c) a <g, d>, else the length is too short and doubled. Lengths
+/// stay between 1e-8 and 10; one that has reached its end is taken. Deviation: a search that ends without a length takes
+/// 1e-6, as Armijo's does, where the authors' code stays at its last trial.
 public struct SLS: RateMachine {
   public static let card = Card(
     "sls", title: "SLS", paper: "Vaswani et al. 2019, arXiv 1905.09997",
@@ -17,15 +21,18 @@ public struct SLS: RateMachine {
       .init("gamma", 2, .from(1, below: .infinity), "growth of the starting length per epoch"),
       .init("reset", 0, .countOrZero, "where a search starts: 0 grow, 1 keep, 2 initial"),
       .init("max_trials", 100, .count, "trials before the search gives up"),
+      .init("goldstein", 0, .flag, "refuse steps that are too short, too"),
     ])
   public static let probes = true
   public static let needsLoss = true
   public static let usesEpoch = true
 
   private static let fallback = 1e-6
+  private static let shortest = 1e-8, longest = 10.0
 
   private let initial, c, beta, gamma: Double
   private let reset, maxTrials: Int
+  private let goldstein: Bool
   private let limits: RateLimits
   private var length: Double
   private var trials = 0
@@ -37,6 +44,7 @@ public struct SLS: RateMachine {
     gamma = settings["gamma"]
     reset = Int(settings["reset"])
     maxTrials = Int(settings["max_trials"])
+    goldstein = settings["goldstein"] != 0
     guard reset <= 2 else {
       throw Failure.value("SLS: reset must be 'grow', 'keep' or 'initial'")
     }
@@ -53,17 +61,28 @@ public struct SLS: RateMachine {
       trials = 1
       return .probe(at: length)
     }
-    if probe.loss <= step.loss - c * length * step.slope {
+    let next = following(length, probe.loss, step)
+    if next == length {
       trials = 0
       return .take(limits.clamp(length))
     }
-    length *= beta
+    length = next
     if trials == maxTrials {
       trials = 0
       return .take(limits.clamp(SLS.fallback))
     }
     trials += 1
     return .probe(at: length)
+  }
+
+  /// The length to try after this one; the same to take it.
+  private func following(_ length: Double, _ loss: Double, _ step: StepView) -> Double {
+    let decrease = length * step.slope
+    guard loss <= step.loss - c * decrease else {
+      return goldstein ? max(beta * length, SLS.shortest) : beta * length
+    }
+    guard goldstein, loss < step.loss - (1 - c) * decrease else { return length }
+    return min(2 * length, SLS.longest, limits.high)
   }
 
   public var state: [(name: String, value: Double)] { [("length", length)] }

@@ -66,6 +66,7 @@ public struct Bounds: Sendable, CustomStringConvertible {
   public static let positive = Bounds(0, .infinity, openLow: true, openHigh: true)
   public static let notNegative = Bounds(0, .infinity, openLow: false, openHigh: true)
   public static let positiveOrInfinite = Bounds(0, .infinity, openLow: true, openHigh: false)
+  public static let oneOrMore = Bounds(1, .infinity, openLow: false, openHigh: false)
   public static let finite = Bounds(-.infinity, .infinity, openLow: true, openHigh: true)
   public static let flag = Bounds(0, 1, openLow: false, openHigh: false, whole: true)
   public static let anyRate = Bounds(-.infinity, .infinity, openLow: false, openHigh: false)

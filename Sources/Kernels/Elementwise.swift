@@ -26,6 +26,34 @@ public func addScaled<T: Scalar>(
   }
 }
 
+/// out = a + weight (b - a)
+@specialized(where T == Float)
+@specialized(where T == Double)
+public func interpolate<T: Scalar>(
+  _: T.Type, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ weight: Double, _ out: UnsafeMutableRawPointer,
+  _ n: Int
+) {
+  let a = a.assumingMemoryBound(to: T.self)
+  let b = b.assumingMemoryBound(to: T.self)
+  let out = out.assumingMemoryBound(to: T.self)
+  let width = T.Vector.width
+  let factor = T.Vector(weight)
+  parallelRanges(n) { low, high in
+    var i = low
+    while i &+ width <= high {
+      let from = T.Vector.load(a + i)
+      (T.Vector.load(b + i) - from).fused(times: factor, plus: from).store(out + i)
+      i &+= width
+    }
+    if i < high {
+      let rest = high - i
+      let from = T.Vector.load(a + i, count: rest)
+      (T.Vector.load(b + i, count: rest) - from).fused(times: factor, plus: from)
+        .store(out + i, count: rest)
+    }
+  }
+}
+
 /// out (+)= a * b
 @specialized(where T == Float)
 @specialized(where T == Double)

@@ -45,6 +45,11 @@ public final class Storage: @unchecked Sendable {
     memcpy(pointer, other.pointer, min(byteCount, other.byteCount))
   }
 
+  /// Whether all bytes are the same.
+  public func equals(_ other: Storage) -> Bool {
+    byteCount == other.byteCount && memcmp(pointer, other.pointer, byteCount) == 0
+  }
+
   public func zero() { memset(pointer, 0, byteCount) }
 }
 

@@ -40,6 +40,11 @@ public final class Finder: @unchecked Sendable {
     restart = try arguments.number("restart", default: 2)
     guard restart > 1 else { throw Failure.value("find_lr: restart must be above 1, got \(restart)") }
     restartedAt = search.value
+    if optimizer.machineType is any WholeMachine.Type {
+      throw Failure.type(
+        "find_lr: optimizer: \(optimizer.machineType.card.title) is a whole method, with no direction to find a rate for"
+      )
+    }
     guard !optimizer.slots.isEmpty else { throw Failure.value("find_lr: the optimizer has no parameters") }
     origins = optimizer.slots.map { $0.tensor.storage.copy() }
     updates = optimizer.slots.map { Storage(zeroed: $0.tensor.byteCount) }

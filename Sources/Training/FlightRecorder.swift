@@ -78,9 +78,12 @@ public func replay(_ rate: String, _ arguments: Attributes, _ history: [Double],
   -> [Double]
 {
   let type = try RateCatalogue.find(rate)
-  guard !type.probes, !type.usesStart, type != ConstantRate.self else {
+  guard !type.probes, !type.usesStart, !type.usesEpochAverage, type != ConstantRate.self,
+    !(type is any WholeMachine.Type)
+  else {
     throw Failure.value(
-      "replay: \(type.card.title) needs the model itself; allowed: methods that do not evaluate it")
+      "replay: \(type.card.title) needs the model itself; allowed: methods that neither evaluate it nor keep vectors"
+    )
   }
   let optimizer = try Optimizer(direction: "sgd", Attributes("sgd"), rate: rate, arguments)
   var replayed = try optimizer.makeMachine()

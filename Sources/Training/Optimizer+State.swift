@@ -16,6 +16,7 @@ extension Optimizer {
     var entries: [(name: String, value: Tensor)] = [
       ("step", number(Double(stepCount))), ("skipped_steps", number(Double(skippedSteps))),
     ]
+    if averagesPoints { entries.append(("evaluating", number(isEvaluating ? 1 : 0))) }
     for (i, machine) in machines.enumerated() {
       for (name, value) in machine.state { entries.append(("rate.\(i).\(name)", number(value))) }
     }
@@ -32,6 +33,12 @@ extension Optimizer {
         entries.append(("\(slot.name).previous_gradient", vector(slot, gradient)))
       }
       if let start = slot.start { entries.append(("\(slot.name).start", vector(slot, start))) }
+      if let point = slot.trainingPoint {
+        entries.append(("\(slot.name).training_point", vector(slot, point)))
+      }
+      for (name, storage) in slot.epoch?.named ?? [] {
+        entries.append(("\(slot.name).\(name)", vector(slot, storage)))
+      }
       if let start = slot.window?.start { entries.append(("\(slot.name).window_start", vector(slot, start))) }
       if let gradient = slot.window?.gradient {
         entries.append(("\(slot.name).window_gradient", vector(slot, gradient)))
@@ -93,6 +100,7 @@ extension Optimizer {
     stepCount = wholeNumber(entries["step"]!.scalarValue)!
     skippedSteps = wholeNumber(entries["skipped_steps"]!.scalarValue)!
     consecutiveSkips = 0
+    isEvaluating = (entries["evaluating"]?.scalarValue ?? 0) != 0
     for i in machines.indices {
       let prefix = "rate.\(i)."
       var values: [String: Double] = [:]
@@ -111,6 +119,8 @@ extension Optimizer {
       slot.direction = kept("previous_direction")
       slot.previousGradient = kept("previous_gradient")
       slot.start = kept("start")
+      slot.trainingPoint = kept("training_point")
+      slot.epoch = EpochVectors(slot.tensor, kept)
       slot.window = nil
       let start = entries["\(slot.name).window_start"]
       let gradient = entries["\(slot.name).window_gradient"]
@@ -123,16 +133,18 @@ extension Optimizer {
   }
 
   /// Vectors that exist only after some steps, for some rates.
-  private static let optionalVectors = [
-    "window_start", "window_gradient", "previous_direction", "previous_gradient", "start",
-  ]
+  private static let optionalVectors =
+    [
+      "window_start", "window_gradient", "previous_direction", "previous_gradient", "start", "training_point",
+    ] + EpochVectors.names
 
   private func isCount(_ name: String) -> Bool {
     name == "step" || name == "skipped_steps" || name.hasSuffix(".step")
   }
 
   private func isNumber(_ name: String) -> Bool {
-    name == "step" || name == "skipped_steps" || name.hasPrefix("rate.") || name.hasSuffix(".step")
+    name == "step" || name == "skipped_steps" || name == "evaluating" || name.hasPrefix("rate.")
+      || name.hasSuffix(".step")
       || name.hasSuffix(".lr")
   }
 
@@ -162,6 +174,7 @@ extension Optimizer {
     case "explode": return safeguard?.explode ?? .infinity
     case "guard_buffers": return Double(safeguard?.buffers.count ?? 0)
     case "probes": return machineType.probes ? 1 : 0
+    case "evaluating": return isEvaluating ? 1 : 0
     default: throw Failure.value("an optimizer has no '\(key)'")
     }
   }
@@ -178,6 +191,7 @@ extension Optimizer {
         throw Failure.value("steps_per_epoch must be \(Bounds.count), got \(value)")
       }
       stepsPerEpoch = value
+    case "evaluating": setEvaluating(value != 0)
     default: throw Failure.value("'\(key)' of an optimizer cannot be set")
     }
   }

@@ -55,6 +55,26 @@ extension Optimizer {
     }
   }
 
+  /// Averages the gradients of an epoch, and compares with the epoch before where one ends.
+  func followEpoch(_ active: [ParameterSlot], _ views: inout [StepView]) {
+    let length = max(1, Int(views[0].stepsPerEpoch))
+    for slot in active {
+      let g = slot.tensor.grad!.pointer
+      if slot.epoch == nil { slot.epoch = EpochVectors(slot.tensor) }
+      let epoch = slot.epoch!
+      if stepCount > 0, stepCount % length == 0 {
+        if let (s2, sy) = epoch.close(slot.tensor) {
+          let index = machineIndex(slot)
+          let sum = views[index].epoch ?? (0, 0)
+          views[index].epoch = (sum.displacement2 + s2, sum.displacementChange + sy)
+        }
+      }
+      let weight = min(1, 10 / Double(length))
+      interpolate(
+        slot.scalar, epoch.average.pointer, g, weight, epoch.average.pointer, slot.tensor.count)
+    }
+  }
+
   /// Steps per window: a number of steps, or a fraction of an epoch.
   func windowLength() throws -> Int {
     if window.steps >= 1 { return Int(window.steps) }

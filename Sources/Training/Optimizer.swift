@@ -16,7 +16,7 @@ public enum Scope: Int {
 /// done, `abort` puts everything back. What cannot be undone happens only in `commit`.
 public final class Optimizer: @unchecked Sendable {
   let directionType: any Direction.Type
-  private let directionArguments: Attributes
+  let directionArguments: Attributes
   let machineType: any RateMachine.Type
   private let machineSettings: Settings
   private let limits: RateLimits
@@ -39,6 +39,8 @@ public final class Optimizer: @unchecked Sendable {
   private(set) var pending: PendingStep?
   var recorder: FlightRecorder?
   var safeguard: Guard?
+  /// The parameters stand at the average of all points, not where training goes on.
+  var isEvaluating = false
 
   struct Group {
     let direction: any Direction
@@ -95,6 +97,9 @@ public final class Optimizer: @unchecked Sendable {
     guard let scope = Scope(rawValue: try rateArguments.integer("scope", default: 0)) else {
       throw Failure.value("\(card.title): per must be 'all', 'group' or 'tensor'")
     }
+    if let whole = machineType as? any WholeMachine.Type {
+      try Optimizer.checkPair(whole, directionType, self.directionArguments, scope)
+    }
     if scope != .all && machineType.probes {
       throw Failure.value(
         "\(card.title) evaluates the loss along one step for all parameters: per must be 'all'")
@@ -141,6 +146,7 @@ public final class Optimizer: @unchecked Sendable {
       arguments[key] = value
     }
     let settings = try directionType.card.read(Attributes(directionArguments.owner, arguments))
+    try checkGroup(settings)
     let direction = try directionType.init(settings)
     let rate = overrides.has("lr") ? try overrides.number("lr") : nil
     if let rate {
@@ -156,7 +162,7 @@ public final class Optimizer: @unchecked Sendable {
     let first = try schedule?.finiteValue(stepCount) ?? 1
     let index = groups.count
     let added = zip(tensors, names).enumerated().map { i, entry in
-      ParameterSlot(entry.0, entry.1, index, slots.count + i, direction)
+      ParameterSlot(entry.0, entry.1, index, slots.count + i, direction, method(entry.0.dtype))
     }
     let machineCount =
       switch scope {
@@ -174,7 +180,8 @@ public final class Optimizer: @unchecked Sendable {
   }
 
   private var initialRate: Double {
-    machineSettings.values["rate"] ?? machineSettings.values["initial"] ?? 0
+    (machines.first as? any WholeMachine)?.rate ?? machineSettings.values["rate"] ?? machineSettings.values[
+      "initial"] ?? 0
   }
 
   public var rates: [Double] { slots.map(\.rate) }
@@ -195,6 +202,7 @@ public final class Optimizer: @unchecked Sendable {
       throw Failure.value("no parameter has a gradient: call loss.backward() before step()")
     }
     if machineType.usesWindow { _ = try windowLength() }
+    try checkTrainingPoint()
     var norms = active.map(\.gradientNorm2)
     let finite = loss.isFinite && norms.allSatisfy(\.isFinite)
     if finite { for machine in machines { try machine.check(loss: loss) } }
@@ -206,6 +214,7 @@ public final class Optimizer: @unchecked Sendable {
       norms = active.map(\.gradientNorm2)
     }
     if machineType == ConstantRate.self { return try stepAtConstantRates(active, loss, factors) }
+    if machineType is any WholeMachine.Type { return try stepWhole(active, norms, loss, factors[0]) }
     return try beginAdaptive(active, norms, loss, factors)
   }
 
@@ -277,6 +286,7 @@ public final class Optimizer: @unchecked Sendable {
     if machineType.usesWindow { closeWindows(active, &views, try windowLength()) }
     if machineType.usesPrevious { comparePrevious(active, &views) }
     if machineType.usesStart { measureTravel(active, &views) }
+    if machineType.usesEpochAverage { followEpoch(active, &views) }
     for slot in active {
       let sums = slot.prepare(hyper(slot), revocable: machineType.probes)
       let index = machineIndex(slot)
@@ -325,7 +335,7 @@ public final class Optimizer: @unchecked Sendable {
     return Request(kind: kind)
   }
 
-  private func finished(_ active: [ParameterSlot], _ loss: Double) throws -> Request {
+  func finished(_ active: [ParameterSlot], _ loss: Double) throws -> Request {
     stepCount += 1
     consecutiveSkips = 0
     return try judgeParameters(active, loss: loss) ?? report(active)

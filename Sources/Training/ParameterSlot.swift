@@ -10,6 +10,8 @@ final class ParameterSlot {
   /// Its place among all parameters of the optimizer.
   let index: Int
   let kernels: RuleKernels
+  /// Where the rate brings a recursion of its own.
+  let method: MethodKernels?
   let stateNames: [String]
   private let initialState: [Double]
   /// Steps this parameter has taken.
@@ -24,16 +26,23 @@ final class ParameterSlot {
   /// Where the parameter began, likewise.
   var start: Storage?
   var window: WindowVectors?
+  var epoch: EpochVectors?
+  /// The point of training, while the parameter stands at another to be evaluated.
+  var trainingPoint: Storage?
   var rate = 0.0
 
-  init(_ tensor: Tensor, _ name: String, _ group: Int, _ index: Int, _ direction: any Direction) {
+  init(
+    _ tensor: Tensor, _ name: String, _ group: Int, _ index: Int, _ direction: any Direction,
+    _ method: MethodKernels? = nil
+  ) {
     self.tensor = tensor
     self.name = name
     self.group = group
     self.index = index
     kernels = direction.kernels(tensor.dtype)
-    stateNames = direction.slots
-    initialState = direction.initialState
+    self.method = method
+    stateNames = method?.names ?? direction.slots
+    initialState = method?.names.map { _ in 0 } ?? direction.initialState
     state = stateNames.map { _ in Storage(byteCount: tensor.byteCount) }
     resetState()
   }

@@ -35,6 +35,8 @@ def _described(card: dict[str, Any]) -> str:
         lines.append(f"  source: {card['paper']}")
     if card.get("cost"):
         lines.append(f"  extra per step: {card['cost']}")
+    if card.get("directions"):
+        lines.append(f"  goes with: {', '.join(card['directions'])}")
     for argument in card["arguments"]:
         default = "required" if argument["default"] is None else f"default {_number(argument['default'])}"
         about = f"{argument['name']} ({default}; {argument['bounds']}): {argument['meaning']}"

@@ -68,7 +68,7 @@ def fit(
         run.first = _checkpoint.read(checkpoint, model, optimizer, run.history)
     modes = Modes(model)
     try:
-        with Progress(run.total_steps(), "fit", progress) as bar:
+        with optimizer._point(evaluating=False), Progress(run.total_steps(), "fit", progress) as bar:
             for epoch in range(run.first, epochs):
                 row = run.epoch(epoch, bar)
                 _report(log, row, run.history)
@@ -177,7 +177,10 @@ class _Run:
             program = self.recorder.program(tensors, indices.shape[1])
             self.steps.take(program, tensors, indices, bar)
         seconds = time.perf_counter() - start
-        validation = {} if self.valid is None else evaluate(self.recorder, self.valid, self.metrics)
+        validation = {}
+        if self.valid is not None:
+            with self.optimizer._point(evaluating=True):
+                validation = evaluate(self.recorder, self.valid, self.metrics)
         bar.note(validation)
         return self.history.summarize(since, epoch + 1, seconds, validation)
 

@@ -9,15 +9,17 @@ between which each rate is clamped. One optimizer may be made from a description
 
 from ._base import Adapter, check_number
 from ._named import named
-from .barzilai_borwein import BarzilaiBorwein
-from .distance import DoG, DoWG
+from .averaging import ScheduleFree
+from .barzilai_borwein import BarzilaiBorwein, StochasticBarzilaiBorwein
+from .distance import DAdaptation, DoG, DoWG, Prodigy
 from .hypergradient import HD
 from .l4 import L4
 from .line_search import SLS
-from .polyak import SPS
+from .polyak import SPS, MoMo
 from .quadratic import LQA, Newton, QLABGrad, find_trial_rate
 from .search import SBFSearch
 from .tlr import TLR, NaiveTLR
+from .yellowfin import YellowFin
 
 
 def __getattr__(name: str) -> object:
@@ -38,12 +40,18 @@ __all__ = [
     "TLR",
     "Adapter",
     "BarzilaiBorwein",
+    "DAdaptation",
     "DoG",
     "DoWG",
+    "MoMo",
     "NaiveTLR",
     "Newton",
+    "Prodigy",
     "QLABGrad",
     "SBFSearch",
+    "ScheduleFree",
+    "StochasticBarzilaiBorwein",
+    "YellowFin",
     "check_number",
     "find_trial_rate",
     "named",

@@ -44,7 +44,8 @@ class Adapter:
                 if not isinstance(value, bool):
                     raise DTypeError(f"{where}: got {value!r}; allowed: True, False")
             elif not (value is None and f.default is None):
-                check_number(value, where, infinite=f.name.startswith("max_") or f.name == "min_lr")
+                unbounded = f.name.startswith("max_") or f.name == "min_lr" or f.default == math.inf
+                check_number(value, where, infinite=unbounded)
         if self.min_lr > self.max_lr:
             raise ArgumentError(
                 f"{type(self).__name__}: min_lr: got {self.min_lr}; allowed: at most max_lr, {self.max_lr}"

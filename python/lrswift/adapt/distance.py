@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -37,3 +38,38 @@ class DoWG(Adapter):
 
     def attributes(self) -> dict[str, Any]:
         return super().attributes() | {"weighted": True}
+
+
+@dataclass(frozen=True)
+class DAdaptation(Adapter):
+    """rate = d lr, with d a growing lower bound of the distance to the solution, from sums of <g, s>.
+
+    Goes with SGD (dual averaging: w <- momentum w + (1 - momentum)(w_0 - s), s the sum of d lr g / |g_0|),
+    Adam and AdamW (a recursion of its own, without bias correction); another raises TypeError. eps > 0.
+    d0: first d, 1e-6. lr: factor for a schedule, 1. growth: of d in a step at most, inf.
+    Source: Defazio and Mishchenko, "Learning-rate-free learning by D-adaptation" (arXiv 2301.07733).
+    """
+
+    rate: ClassVar[str] = "d_adaptation"
+    d0: float = 1e-6
+    lr: float = 1.0
+    growth: float = math.inf
+
+
+@dataclass(frozen=True)
+class Prodigy(Adapter):
+    """D-Adaptation over Adam that finds the distance d sooner, by weighing gradients with d itself.
+
+    Goes with Adam and AdamW, without bias correction; another raises TypeError. eps > 0. rate = d lr.
+    d0: first d, 1e-6. d_coef: factor of its estimate, 1. lr: factor for a schedule, 1. growth: of d in a
+    step at most, inf. safeguard_warmup: keep a warm-up's rates out of the estimate's denominator, False.
+    Source: Mishchenko and Defazio, "Prodigy: an expeditiously adaptive parameter-free learner"
+    (arXiv 2306.06101).
+    """
+
+    rate: ClassVar[str] = "prodigy"
+    d0: float = 1e-6
+    d_coef: float = 1.0
+    lr: float = 1.0
+    growth: float = math.inf
+    safeguard_warmup: bool = False

@@ -12,6 +12,9 @@ from ._base import Adapter, check_epoch
 class SLS(Adapter):
     """Shrinks a length by beta until L(w - a d) <= L - c a <g, d> on the same batch (Armijo).
 
+    condition: "armijo", or "goldstein", which doubles a length, up to 10, where the loss falls by more than
+    (1 - c) a <g, d>.
+
     reset: a search starts from the length before times gamma^(1/N) ("grow", N steps per epoch), from the
     length before ("keep"), or from `initial`. After max_trials failures the step is 1e-6.
     initial: 1. c: 0.1. beta: 0.9. gamma: 2. max_trials: 100. steps_per_epoch: None means what `fit` knows,
@@ -20,13 +23,17 @@ class SLS(Adapter):
     """
 
     rate: ClassVar[str] = "sls"
-    texts: ClassVar[dict[str, tuple[str, ...]]] = {"reset": ("grow", "keep", "initial")}
+    texts: ClassVar[dict[str, tuple[str, ...]]] = {
+        "reset": ("grow", "keep", "initial"),
+        "condition": ("armijo", "goldstein"),
+    }
     initial: float = 1.0
     c: float = 0.1
     beta: float = 0.9
     gamma: float = 2.0
     reset: Literal["grow", "keep", "initial"] = "grow"
     max_trials: int = 100
+    condition: Literal["armijo", "goldstein"] = "armijo"
     steps_per_epoch: int | None = None
 
     def __post_init__(self) -> None:
@@ -36,4 +43,5 @@ class SLS(Adapter):
     def attributes(self) -> dict[str, Any]:
         values = super().attributes()
         values["reset"] = self.texts["reset"].index(values["reset"])
+        values["goldstein"] = values.pop("condition") == "goldstein"
         return values

@@ -39,3 +39,20 @@ class SPS(Adapter):
         if values["smooth"]:
             values.pop("max_lr", None)
         return values
+
+
+@dataclass(frozen=True)
+class MoMo(Adapter):
+    """Polyak's step for the averaged linear model of past batches, capped by `lr`.
+
+    With averages f of losses, d of gradients, c of <g, w>: rate = min(lr, max(f - lower_bound - c + <d, w>,
+    0) / |d|^2), w -= rate d. Goes with SGD (its averages have memory `beta`, 0.9), Adam and AdamW (with
+    Adam's; the norm is Adam's metric); another raises TypeError. weight_decay is the paper's proximal decay
+    with any of them. lr: 1, over Adam 0.01 is usual. lower_bound: of the losses, 0.
+    Source: Schaipp et al., "MoMo: momentum models for adaptive learning rates" (arXiv 2305.07583).
+    """
+
+    rate: ClassVar[str] = "momo"
+    lr: float = 1.0
+    beta: float = 0.9
+    lower_bound: float = 0.0

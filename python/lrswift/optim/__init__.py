@@ -8,6 +8,18 @@ from ._base import Optimizer
 from .adam import Adam, AdamW
 from .l4 import L4Adam, L4Mom
 from .scaled import Adadelta, Adagrad, RMSprop
+from .schedule_free import ScheduleFree
 from .sgd import SGD
 
-__all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "L4Adam", "L4Mom", "Optimizer", "RMSprop"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "L4Adam",
+    "L4Mom",
+    "Optimizer",
+    "RMSprop",
+    "ScheduleFree",
+]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -197,6 +198,28 @@ class Optimizer:
         else:
             value = float(loss)
         self._core.begin(value, False)
+
+    # ---- two points ------------------------------------------------------------------------------------
+    def eval(self) -> None:
+        """Moves the parameters to where the method evaluates: Schedule-Free's average x.
+
+        Other methods have one point, and nothing happens. While there, a step raises ArgumentError.
+        """
+        self._core.set("evaluating", 1.0)
+
+    def train(self) -> None:
+        """Moves the parameters back to where training goes on: to the bit, if nothing has changed them."""
+        self._core.set("evaluating", 0.0)
+
+    @contextlib.contextmanager
+    def _point(self, evaluating: bool) -> Iterator[None]:
+        """In that mode inside, in the mode before afterwards."""
+        before = self._core.get("evaluating")
+        self._core.set("evaluating", float(evaluating))
+        try:
+            yield
+        finally:
+            self._core.set("evaluating", before)
 
     # ---- facts -----------------------------------------------------------------------------------------
     @property

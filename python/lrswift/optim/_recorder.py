@@ -98,6 +98,10 @@ def _hypergradient(now: dict[str, float]) -> str:
     return f"<g, d'> {now['previous_dot']:.6g}: the step before should have been {longer}"
 
 
+def _whole(now: dict[str, float]) -> str:
+    return f"|g|^2 {now['gradient_norm2']:.6g}: the method's own recursion and state moved it"
+
+
 def _probe(now: dict[str, float]) -> str:
     if np.isnan(now["probe_loss"]):
         return _slope(now)
@@ -120,6 +124,7 @@ _REASONS = {
     "ntlr": _window,
     "hd": _hypergradient,
     "newton": _curvature,
+    **dict.fromkeys(("d_adaptation", "prodigy", "schedule_free", "yellowfin", "momo"), _whole),
     **dict.fromkeys(("qlabgrad", "lqa", "sls", "naive_tlr"), _probe),
 }
 

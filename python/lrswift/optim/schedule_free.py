@@ -1,0 +1,63 @@
+"""Schedule-Free descent."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from ..adapt import ScheduleFree as ScheduleFreeRate
+from ..errors import ArgumentError, DTypeError
+from ..schedule import Schedule
+from ._base import Optimizer, Params
+
+_USUAL = {"sgd": 1.0, "adamw": 0.0025}
+
+
+class ScheduleFree(Optimizer):
+    """No schedule and no end of training to plan for: steps on z, and x, the average of all z, to evaluate.
+
+    Parameters hold y = (1 - beta) z + beta x, where gradients are taken. `eval()` moves them to x, to
+    evaluate or save the model; `train()` moves them back, to the bit, and must be called before the next
+    step. `fit` validates at x by itself and leaves the optimizer in the mode it found it in. A new optimizer
+    is in train mode. Batch-norm statistics are those of y; for exact ones pass some training data through
+    the model, in its train mode, after `eval()`.
+
+    direction: "sgd", or "adamw" without a first moment. lr: a number or schedule; None is 1 for "sgd" (10
+    to 50 times the usual rate of SGD) and 0.0025 for "adamw". betas: of the interpolation and, for "adamw",
+    of the second moment. weight_decay is taken at y. warmup_steps: of a linear warm-up, recommended, 0.
+    r, weight_lr_power: weights of the average, t^r (largest rate so far)^power, 0 and 2.
+    Source: Defazio et al., "The road less scheduled" (arXiv 2405.15682).
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float | Schedule | None = None,
+        direction: Literal["sgd", "adamw"] = "sgd",
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        warmup_steps: int = 0,
+        r: float = 0.0,
+        weight_lr_power: float = 2.0,
+        min_lr: float = 0.0,
+        max_lr: float = math.inf,
+        clip_value: float = math.inf,
+        clip_norm: float = math.inf,
+    ) -> None:
+        if direction not in _USUAL:
+            raise ArgumentError(f"direction: got {direction!r}; allowed: {', '.join(_USUAL)}")
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise ArgumentError(f"betas: got {betas!r}; allowed: two numbers")
+        if isinstance(lr, (str, bool)) or not isinstance(lr, (float, int, Schedule, type(None))):
+            raise DTypeError(f"lr: got {lr!r}; allowed: a number above 0, a schedule, None")
+        given = 1.0 if isinstance(lr, Schedule) else _USUAL[direction] if lr is None else float(lr)
+        rate: Any = ScheduleFreeRate(
+            given, betas[0], warmup_steps, r, weight_lr_power, min_lr=min_lr, max_lr=max_lr
+        )
+        if isinstance(lr, Schedule):
+            rate = lr * rate
+        options: dict[str, Any] = {"weight_decay": weight_decay}
+        if direction == "adamw":
+            options |= {"betas": betas, "eps": eps}
+        super().__init__(params, direction, rate, options, clip_value, clip_norm)
