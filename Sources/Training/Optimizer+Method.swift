@@ -21,7 +21,8 @@ extension Optimizer {
     let settings = try direction.card.read(arguments)
     for name in ["nesterov", "dampening"] + (method.keepsMomentum ? [] : ["momentum"]) {
       guard settings.values[name] ?? 0 == 0 else {
-        throw Failure.value("\(title) has a recursion of its own: \(name) must be 0, got \(settings[name])")
+        throw Failure.type(
+          "\(title) has a recursion of its own: \(name) must be 0, got \(settings[name])")
       }
     }
     guard settings.values["epsilon"] != 0 else {

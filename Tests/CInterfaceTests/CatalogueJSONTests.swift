@@ -56,7 +56,8 @@ final class CatalogueJSONTests: XCTestCase {
     for argument in try XCTUnwrap(card["arguments"] as? [[String: Any]]) {
       for key in ["name", "bounds", "meaning"] { XCTAssertFalse((argument[key] as? String ?? "").isEmpty) }
       let name = try XCTUnwrap(argument["name"] as? String)
-      values[name] = [min(argument["default"] as? Double ?? 0.01, 1e6)]
+      let fallback = argument["default"] as? Double ?? (argument["default"] as? String).flatMap(Double.init)
+      values[name] = [min(fallback ?? 0.01, 1e6)]
     }
     return values
   }
@@ -72,7 +73,8 @@ final class CatalogueJSONTests: XCTestCase {
     }
     for card in rates {
       let name = try XCTUnwrap(card["name"] as? String)
-      let optimizer = makeOptimizer("sgd", [:], name, try arguments(card))
+      let direction = (card["directions"] as? [String])?.first ?? "sgd"
+      let optimizer = makeOptimizer(direction, [:], name, try arguments(card))
       var probes = -1.0
       expectOK(lrs_optimizer_get(&probes, optimizer, "probes"))
       XCTAssertEqual(card["probes"] as? Bool, probes == 1, name)

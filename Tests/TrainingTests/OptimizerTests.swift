@@ -62,7 +62,7 @@ final class OptimizerTests: XCTestCase {
   }
 
   func testLimitsHoldForEveryMethod() throws {
-    for type in RateCatalogue.machines {
+    for type in machines(for: "sgd") {
       let problem = Quadratic()
       let optimizer = try makeOptimizer(
         for: problem, rate: type.card.name, ["min_lr": 1e-3, "max_lr": 2e-3, "steps_per_epoch": 10])

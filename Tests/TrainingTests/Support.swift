@@ -106,6 +106,13 @@ func makeOptimizer(
   return optimizer
 }
 
+/// The methods that go with a direction.
+func machines(for direction: String) -> [any RateMachine.Type] {
+  RateCatalogue.machines.filter { type in
+    (type as? any WholeMachine.Type)?.directions.contains(direction) ?? true
+  }
+}
+
 extension Optimizer {
   /// Names and bytes of all that a resumed run needs.
   var stateBytes: [String: [UInt8]] {

@@ -47,7 +47,7 @@ class SGD:
 
 
 class Adam:
-    """Its own recursion over Adam, without bias correction; `decoupled` decay takes off lambda times itself."""
+    """Over Adam, without bias correction; `decoupled` decay takes off lambda times itself."""
 
     def __init__(
         self,
