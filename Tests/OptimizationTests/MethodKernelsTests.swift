@@ -73,17 +73,18 @@ final class MethodKernelsTests: XCTestCase {
 
   func testAgainstOneElementAtATime() throws {
     for pair in pairs {
-      for count in tailCounts + [(1 << 15) + 5] {
+      for count in tailCounts {
         try check(Float.self, pair, count: count)
         try check(Double.self, pair, count: count)
       }
     }
+    try check(Float.self, ("momo", "adam"), count: (1 << 15) + 5)
   }
 
   func testSameBitsForAnyNumberOfThreads() throws {
-    let (count, before) = (5 << 15, ThreadPool.shared.threads)
+    let (count, before) = ((2 << 15) + 3, ThreadPool.shared.threads)
     defer { ThreadPool.shared.threads = before }
-    for pair in pairs {
+    for pair in [("prodigy", "adamw"), ("momo", "adam")] {
       var results: [[Double]] = []
       for threads in [1, 2, 3] {
         ThreadPool.shared.threads = threads
