@@ -69,7 +69,7 @@ from .random import seed
 from .saving import load, save
 
 if TYPE_CHECKING:
-    from . import data
+    from . import data, sklearn
     from .comparison import compare
     from .finder import find_lr
     from .fitting import fit
@@ -84,6 +84,7 @@ _threadpools.register()
 # loaded on first use, so that `import lrswift` costs little more than `import numpy`
 _LAZY = {
     "data": ("data", None),
+    "sklearn": ("sklearn", None),
     "fit": ("fitting", "fit"),
     "find_lr": ("finder", "find_lr"),
     "lr_range_test": ("range_test", "lr_range_test"),
@@ -99,8 +100,8 @@ __all__ = [
     "float32", "float64", "from_dlpack", "full", "gelu", "get_threads", "grad", "hvp", "hypergradient",
     "int64", "jvp", "load", "log", "lr_range_test", "matmul", "max", "maximum", "mean", "min", "minimum",
     "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random", "relu", "reshape", "save",
-    "schedule", "seed", "set_threads", "show_config", "sigmoid", "softplus", "sqrt", "square", "stack",
-    "sum", "tanh", "tensor", "transpose", "uint8", "where", "zeros",
+    "schedule", "seed", "set_threads", "show_config", "sigmoid", "sklearn", "softplus", "sqrt", "square",
+    "stack", "sum", "tanh", "tensor", "transpose", "uint8", "where", "zeros",
 ]  # fmt: skip
 
 

@@ -1,0 +1,371 @@
+"""What both estimators share: arguments, the training loop, and what is left of it in a pickle."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any, NoReturn
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from .._progress import Progress
+from .._recording import Recorder
+from .._tensor import Tensor, from_array
+from ..errors import ArgumentError, Diverged
+from ..finder import find_lr
+from ..fitting import Steps
+from ..history import History
+from ..methods import METHODS
+from ..optim import Optimizer
+from . import _network
+
+Method = str | Callable[..., Optimizer]
+SIGNALS = 100  # of a search for a rate, at most
+
+
+class MultilayerPerceptron(BaseEstimator):
+    """Base of MLPClassifier and MLPRegressor; not to be used itself.
+
+    Fitted: `learning_rate_`, the rate of the last step (the mean where tensors differ); `history_`, a
+    `lrswift.history.History` with losses and rates of every step; `loss_`, `best_loss_`, `loss_curve_` (per
+    epoch), `n_iter_` (epochs of this call), `t_` (rows seen), `n_features_in_`, `feature_names_in_`,
+    `n_layers_`, `n_outputs_`, `out_activation_`, `coefs_`, `intercepts_`, `network_` (a Module); with
+    early_stopping `validation_scores_` and `best_validation_score_`.
+    """
+
+    _row_loss: Callable[[Tensor, Tensor], Tensor]
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        method: Method = "alrs-adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: float = 10,
+    ) -> None:
+        """As in `sklearn.neural_network` but for `method`, which stands in place of solver and rates.
+
+        hidden_layer_sizes: rows of hidden units, (100,). activation: identity, logistic, tanh, relu.
+        method: "alrs-adam" finds a rate for Adam on the data before the first step (`lrswift.find_lr`) and
+        keeps it; also alrs, l4adam, l4mom, tlr, qlabgrad, adam, momentum, sgd, as `lrswift compare` defines
+        them, or a function of named parameters that returns an optimizer of `lrswift.optim`.
+        alpha: factor of the squared weights, 1e-4, divided by the rows of a batch. batch_size: "auto" is
+        min(200, N). max_iter: at most so many epochs, 200. Training ends when the loss, or with
+        early_stopping the score of `validation_fraction` (0.1) of the rows, has not improved by `tol` (1e-4)
+        for n_iter_no_change (10) epochs; early stopping puts the best weights back. shuffle: a new order
+        every epoch. random_state: of weights, order and the validation rows. warm_start: fit goes on from
+        the weights it has. verbose: a line per epoch.
+
+        Computed in float32 for float32 X, else in float64. Bad arguments raise ArgumentError in `fit`.
+        """
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.method: Any = method
+        self.alpha = alpha
+        self.batch_size: Any = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+
+    # ---- what the two differ in --------------------------------------------------------------------------
+    def _targets(self, X: Any, y: Any, fresh: bool, incremental: bool) -> tuple[Any, np.ndarray]:
+        """X and y checked; y as the network is to give it, [N, outputs]."""
+        raise NotImplementedError
+
+    def _labels(self, targets: np.ndarray, weighted: bool) -> np.ndarray:
+        """Targets as the loss wants them."""
+        return targets
+
+    def _output_activation(self) -> str:
+        raise NotImplementedError
+
+    def _held_score(self, outputs: np.ndarray, targets: np.ndarray, weight: Any) -> float:
+        """Accuracy or R2, of what the network says of the validation rows."""
+        raise NotImplementedError
+
+    def _stratified(self, targets: np.ndarray) -> np.ndarray | None:
+        return None
+
+    # ---- training ----------------------------------------------------------------------------------------
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Trains on X [N, features], dense or sparse, and y; returns self. Inputs are never scaled.
+
+        sample_weight: [N], None for ones. Starts anew unless `warm_start`.
+        """
+        return self._fit(X, y, sample_weight, incremental=False)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Any:
+        sizes = self._checked_arguments(incremental)
+        fresh = not hasattr(self, "network_") or not (self.warm_start or incremental)
+        X, targets = self._targets(X, y, fresh, incremental)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        random = check_random_state(self.random_state)
+        if fresh:
+            self._begin(X, targets, sizes, random)
+        elif targets.shape[1] != self.n_outputs_:
+            _refuse("y", f"{targets.shape[1]} outputs", f"{self.n_outputs_}, as in the first call")
+        X, targets = (a.astype(self._dtype(), copy=False) for a in (X, targets))
+        held = None
+        if self.early_stopping:
+            X, targets, sample_weight, held = self._held_out(X, targets, sample_weight, random)
+        self._train(X, targets, sample_weight, held, random, incremental)
+        return self
+
+    def _begin(self, X: Any, targets: np.ndarray, sizes: list[int], random: np.random.RandomState) -> None:
+        self.n_outputs_ = targets.shape[1]
+        units = [X.shape[1], *sizes, self.n_outputs_]
+        self.n_layers_ = len(units)
+        self.out_activation_ = self._output_activation()
+        self.network_ = _network.build(units, self.activation, X.dtype, random)
+        self.n_iter_ = self.t_ = 0
+        self.loss_curve_: list[float] = []
+        self.best_loss_ = np.inf
+        self.validation_scores_: list[float] | None = [] if self.early_stopping else None
+        self.best_validation_score_ = -np.inf if self.early_stopping else None
+        self._stale = 0
+
+    def _held_out(self, X: Any, targets: np.ndarray, weight: Any, random: np.random.RandomState) -> Any:
+        """The training part of all, and (X, targets, weight) of the part that decides when to stop."""
+        labels = self._stratified(targets)
+        count = math.ceil(self.validation_fraction * X.shape[0])
+        least = max(2, 0 if labels is None else len(np.unique(labels)))
+        if count < least:
+            raise ArgumentError(
+                f"validation_fraction: {self.validation_fraction} of {X.shape[0]} rows are {count}; "
+                f"allowed: enough for {least}"
+            )
+        rows, held = train_test_split(
+            np.arange(X.shape[0]), random_state=random, test_size=self.validation_fraction, stratify=labels
+        )
+        of = [(a[rows], a[held]) if a is not None else (None, None) for a in (X, targets, weight)]
+        return *(kept for kept, _ in of), tuple(part for _, part in of)
+
+    def _train(
+        self, X: Any, targets: np.ndarray, weight: Any, held: Any, random: np.random.RandomState, once: bool
+    ) -> None:
+        weighted = weight is not None
+        objective = _network.Objective(
+            self._row_loss, float(self.alpha), float(weight.mean()) if weighted else 1.0
+        )
+        beside = [self._labels(targets, weighted), *([weight] if weighted else [])]
+        rows = _network.Rows(X, beside, self._batch(X.shape[0]))
+        recorder = Recorder(self.network_, objective.weighted if weighted else objective.plain)
+        if not once or not hasattr(self, "_optimizer"):
+            kept = self.__dict__.pop("_kept", None)
+            rate, state = kept if once and kept is not None else (None, None)
+            self._optimizer = self._make_optimizer(recorder, rows, random, rate)
+            if state is not None:
+                self._optimizer.load_state_dict(state)
+        self._optimizer._know_epoch(len(rows))
+        steps = Steps(recorder, self._optimizer)
+        if once and hasattr(self, "history_"):
+            steps.history = self.history_
+        self.history_: History = steps.history
+        order = np.arange(rows.count)
+        best: list[np.ndarray] | None = None
+        self._stale = 0 if not once else self._stale
+        self.n_iter_ = 0
+        try:
+            for _ in range(1 if once else self.max_iter):
+                if self.shuffle:
+                    order = order[random.permutation(rows.count)]
+                self._epoch(steps, rows, order)
+                if self._improved(held) or best is None:
+                    best = [p.numpy().copy() for p in self.network_.parameters()] if held else []
+                if self._stale > self.n_iter_no_change:
+                    break
+            else:
+                if not once:
+                    warnings.warn(
+                        f"max_iter: the loss still improved after {self.max_iter} epochs; "
+                        "allowed: more epochs, or a larger tol",
+                        ConvergenceWarning,
+                        stacklevel=4,
+                    )
+        except KeyboardInterrupt:
+            warnings.warn(f"training interrupted after {self.n_iter_} epochs", stacklevel=4)
+        if held and best:
+            for parameter, value in zip(self.network_.parameters(), best, strict=True):
+                parameter.assign(from_array(value))
+
+    def _epoch(self, steps: Steps, rows: _network.Rows, order: np.ndarray) -> None:
+        since = len(steps.history.losses)
+        try:
+            with Progress(None, "fit", False) as bar:
+                for tensors, indices in rows.epoch(order):
+                    program = steps.recorder.program(tensors, indices.shape[1])
+                    steps.take(program, tensors, indices, bar)
+            losses = steps.history.losses[since:]
+            finite = np.isfinite(losses)
+            if not finite.any():
+                raise Diverged("no step of an epoch had a finite loss")
+        except Diverged as error:
+            raise Diverged(
+                f"{error}. Inputs are never scaled here: if these are large or very unequal, fit "
+                f"make_pipeline(StandardScaler(), {type(self).__name__}(...)) instead"
+            ) from error
+        sizes = np.full(len(losses), rows.batch)
+        sizes[-1] = rows.count - rows.batch * (len(losses) - 1)
+        self.loss_ = float(np.average(losses[finite], weights=sizes[finite]))
+        self.loss_curve_.append(self.loss_)
+        self.n_iter_ += 1
+        self.t_ += rows.count
+        self.learning_rate_ = float(steps.history.rates[-1, 0])
+        if self.verbose:
+            print(f"epoch {self.n_iter_}: loss {self.loss_:.6g}, learning rate {self.learning_rate_:.3g}")
+
+    def _improved(self, held: Any) -> bool:
+        """Takes note of the epoch's loss or validation score; whether it is the best so far."""
+        if held is None:
+            self._stale = 0 if self.loss_ <= self.best_loss_ - self.tol else self._stale + 1
+            self.best_loss_ = min(self.best_loss_, self.loss_)
+            return True
+        X, targets, weight = held
+        score = self._held_score(self._outputs(X), targets, weight)
+        assert self.validation_scores_ is not None and self.best_validation_score_ is not None
+        self.validation_scores_.append(score)
+        if self.verbose:
+            print(f"validation score {score:.6g}")
+        self._stale = 0 if score >= self.best_validation_score_ + self.tol else self._stale + 1
+        better = score > self.best_validation_score_
+        self.best_validation_score_ = max(self.best_validation_score_, score)
+        return better
+
+    def _make_optimizer(
+        self, recorder: Recorder, rows: _network.Rows, random: np.random.RandomState, rate: float | None
+    ) -> Optimizer:
+        """`rate`: what was found before, None to find it."""
+        named = list(self.network_.named_parameters())
+        if isinstance(self.method, str):
+            method = METHODS[self.method]
+            if method.kind != "found":
+                return method.optimizer(named)  # type: ignore[arg-type]
+            if rate is not None:
+                return method.optimizer(named, lr=rate)  # type: ignore[arg-type]
+            # few rows make few batches: as many epochs as the longest search takes
+            epochs = -(-SIGNALS * max(1, len(rows) // 50) // len(rows))
+            found = find_lr(
+                self.network_, recorder.loss, rows.sample(), method.make, rows.batch,
+                max_epochs=max(5, epochs), seed=int(random.randint(2**31)), progress=False,
+            )  # fmt: skip
+            return method.optimizer(named, lr=found.lr)  # type: ignore[arg-type]
+        made = self.method(named)
+        if not isinstance(made, Optimizer):
+            raise ArgumentError(
+                f"method: returned {type(made).__name__}; allowed: an optimizer of lrswift.optim"
+            )
+        return made
+
+    # ---- arguments -----------------------------------------------------------------------------------------
+    def _checked_arguments(self, incremental: bool) -> list[int]:
+        """The hidden sizes. ArgumentError naming the argument, what was given and what is allowed."""
+        sizes = self.hidden_layer_sizes
+        sizes = list(sizes) if np.iterable(sizes) and not isinstance(sizes, str) else [sizes]
+        if not all(_whole(n) and n >= 1 for n in sizes):
+            raise ArgumentError(
+                f"hidden_layer_sizes: got {self.hidden_layer_sizes!r}; allowed: integers of at least 1"
+            )
+        if self.activation not in _network.ACTIVATIONS:
+            _refuse("activation", self.activation, ", ".join(_network.ACTIVATIONS))
+        if not callable(self.method) and self.method not in METHODS:
+            _refuse("method", self.method, ", ".join(METHODS) + ", or a function of named parameters")
+        if self.batch_size != "auto" and not (_whole(self.batch_size) and self.batch_size >= 1):
+            _refuse("batch_size", self.batch_size, "'auto' or an integer of at least 1")
+        if not (_whole(self.max_iter) and self.max_iter >= 1):
+            _refuse("max_iter", self.max_iter, "an integer of at least 1")
+        for name in ("alpha", "tol"):
+            value = getattr(self, name)
+            if not (_number(value) and 0 <= value < np.inf):
+                _refuse(name, value, "a number of at least 0")
+        if not (_number(self.n_iter_no_change) and self.n_iter_no_change >= 1):
+            _refuse("n_iter_no_change", self.n_iter_no_change, "a number of at least 1, or inf")
+        if not (_number(self.validation_fraction) and 0 < self.validation_fraction < 1):
+            _refuse("validation_fraction", self.validation_fraction, "a number between 0 and 1")
+        if incremental and self.early_stopping:
+            _refuse("early_stopping", True, "False for partial_fit")
+        return [int(n) for n in sizes]
+
+    def _batch(self, rows: int) -> int:
+        if self.batch_size == "auto":
+            return min(200, rows)
+        if self.batch_size > rows:
+            warnings.warn(f"batch_size: got {self.batch_size}; taken: all {rows} rows", stacklevel=5)
+        return min(int(self.batch_size), rows)
+
+    # ---- what it keeps -----------------------------------------------------------------------------------
+    @property
+    def coefs_(self) -> list[np.ndarray]:
+        """Weights of each layer, [in, out], copied."""
+        return [p.numpy().T.copy() for name, p in self._learned() if name.endswith("weight")]
+
+    @property
+    def intercepts_(self) -> list[np.ndarray]:
+        """Biases of each layer, [out], copied."""
+        return [p.numpy().copy() for name, p in self._learned() if name.endswith("bias")]
+
+    def _learned(self) -> Any:
+        if not hasattr(self, "network_"):
+            raise AttributeError(f"{type(self).__name__} is not fitted yet; call fit first")
+        return self.network_.named_parameters()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        optimizer = state.pop("_optimizer", None)
+        if optimizer is not None:
+            rate = optimizer.rate if isinstance(optimizer.rate, float) else None
+            state["_kept"] = rate, optimizer.state_dict()
+        return state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # ---- use ---------------------------------------------------------------------------------------------
+    def _network_outputs(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
+        return self._outputs(X)
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        return _network.outputs(self.network_, X.astype(self._dtype(), copy=False))
+
+    def _dtype(self) -> np.dtype:
+        """That of the X which the network was made for."""
+        return next(self.network_.parameters()).dtype
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _refuse(name: str, value: Any, allowed: str) -> NoReturn:
+    raise ArgumentError(f"{name}: got {value!r}; allowed: {allowed}")
