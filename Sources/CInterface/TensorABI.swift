@@ -34,13 +34,7 @@ public func lrs_tensor_create(
 ) -> lrs_status {
   succeeds {
     let out = try place(out, "out")
-    guard let type = DType(rawValue: dtype) else { throw Failure.type("there is no dtype \(dtype)") }
-    if rank > 0 && shape == nil { throw Failure.value("shape must not be NULL") }
-    guard rank >= 0, rank <= 16 else {
-      throw Failure.shape("a tensor has between 0 and 16 axes, got \(rank)")
-    }
-    let extents = (0..<Int(rank)).map { Int(shape[$0]) }
-    try checkRoom(extents, type)
+    let (type, extents) = try described(dtype, rank, shape)
     guard !requires_grad || type.isFloating else {
       throw Failure.type("only float32 and float64 tensors can require gradients, got \(type.name)")
     }
@@ -48,6 +42,41 @@ public func lrs_tensor_create(
     if let data { tensor.pointer.copyMemory(from: data, byteCount: tensor.byteCount) }
     tensor.requiresGrad = requires_grad
     out.pointee = handle(tensor)
+  }
+}
+
+/// The dtype and the shape that a caller names, checked.
+private func described(_ dtype: lrs_dtype, _ rank: Int32, _ shape: UnsafePointer<Int64>?) throws -> (
+  DType, [Int]
+) {
+  guard let type = DType(rawValue: dtype) else { throw Failure.type("there is no dtype \(dtype)") }
+  guard rank >= 0, rank <= 16 else {
+    throw Failure.shape("a tensor has between 0 and 16 axes, got \(rank)")
+  }
+  if rank > 0 && shape == nil { throw Failure.value("shape must not be NULL") }
+  let extents = (0..<Int(rank)).map { Int(shape![$0]) }
+  try checkRoom(extents, type)
+  return (type, extents)
+}
+
+@c @implementation
+public func lrs_tensor_share(
+  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ dtype: lrs_dtype, _ rank: Int32,
+  _ shape: UnsafePointer<Int64>!, _ data: UnsafeMutableRawPointer!,
+  _ release: (@convention(c) (UnsafeMutableRawPointer?) -> Void)!, _ context: UnsafeMutableRawPointer!
+) -> lrs_status {
+  succeeds {
+    let out = try place(out, "out")
+    let (type, extents) = try described(dtype, rank, shape)
+    guard let data else { throw Failure.value("data must not be NULL") }
+    guard let release else { throw Failure.value("release must not be NULL") }
+    guard Int(bitPattern: data) % type.byteCount == 0 else {
+      throw Failure.value("data must be aligned to the \(type.byteCount) bytes of \(type.name)")
+    }
+    let bytes = extents.reduce(1, *) * type.byteCount
+    nonisolated(unsafe) let context = context
+    let storage = Storage(sharing: data, byteCount: bytes) { release(context) }
+    out.pointee = handle(Tensor(shape: extents, dtype: type, storage: storage))
   }
 }
 

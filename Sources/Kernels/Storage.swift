@@ -3,20 +3,34 @@ import Glibc
 /// Bytes of memory that the machine has.
 public let physicalMemory = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
 
-/// Memory of a tensor, 64-byte aligned. Freed blocks are kept for the next tensor of their size class: most of the time
-/// of small training steps would otherwise go to page faults on freshly mapped memory.
+/// Memory of a tensor. Our own is 64-byte aligned, and freed blocks are kept for the next tensor of their size class:
+/// most of the time of small training steps would otherwise go to page faults on freshly mapped memory.
 public final class Storage: @unchecked Sendable {
   public let pointer: UnsafeMutableRawPointer
   public let byteCount: Int
-  private let capacity: Int
-  /// Whose memory a view is part of.
-  private let owner: Storage?
+  private let owner: Owner
+
+  private enum Owner {
+    case recycler(capacity: Int)
+    case foreign(release: @Sendable () -> Void)
+    /// Another's memory, that this is a view of.
+    case storage(Storage)
+  }
 
   public init(byteCount: Int) {
-    owner = nil
     self.byteCount = byteCount
-    capacity = Recycler.capacity(for: byteCount)
+    let capacity = Recycler.capacity(for: byteCount)
+    owner = .recycler(capacity: capacity)
     pointer = Recycler.shared.take(capacity)
+  }
+
+  /// Memory of someone else, aligned to its elements; `release` is called when the last tensor lets go of it.
+  public init(
+    sharing pointer: UnsafeMutableRawPointer, byteCount: Int, release: @escaping @Sendable () -> Void
+  ) {
+    self.pointer = pointer
+    self.byteCount = byteCount
+    owner = .foreign(release: release)
   }
 
   public convenience init(zeroed byteCount: Int) {
@@ -27,13 +41,18 @@ public final class Storage: @unchecked Sendable {
   /// A part of another's memory.
   public init(viewing owner: Storage, offset: Int, byteCount: Int) {
     precondition(offset >= 0 && byteCount >= 0 && offset + byteCount <= owner.byteCount)
-    self.owner = owner
+    self.owner = .storage(owner)
     self.byteCount = byteCount
-    capacity = 0
     pointer = owner.pointer + offset
   }
 
-  deinit { if owner == nil { Recycler.shared.give(pointer, capacity) } }
+  deinit {
+    switch owner {
+    case .recycler(let capacity): Recycler.shared.give(pointer, capacity)
+    case .foreign(let release): release()
+    case .storage: break
+    }
+  }
 
   public func copy() -> Storage {
     let result = Storage(byteCount: byteCount)

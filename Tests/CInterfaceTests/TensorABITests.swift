@@ -101,4 +101,41 @@ final class TensorABITests: XCTestCase {
     XCTAssertEqual(values(x), [2])
     lrs_tensor_destroy(x)
   }
+
+  func testSharedMemoryIsReleasedWithItsLastTensor() {
+    let memory = UnsafeMutablePointer<Double>.allocate(capacity: 4)
+    let ends = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+    defer { memory.deallocate(); ends.deallocate() }
+    memory.initialize(repeating: 2, count: 4)
+    ends.pointee = 0
+    let double = lrs_dtype(LRS_FLOAT64)
+    let release: @convention(c) (UnsafeMutableRawPointer?) -> Void = {
+      $0!.assumingMemoryBound(to: Int32.self).pointee += 1
+    }
+    var out: Handle?
+    func share(_ shape: [Int64], _ data: UnsafeMutableRawPointer?) -> lrs_status {
+      lrs_tensor_share(&out, double, Int32(shape.count), shape, data, release, ends)
+    }
+    let raw = UnsafeMutableRawPointer(memory)
+    expect(LRS_SHAPE_ERROR, "-1") { share([-1], raw) }
+    expect(LRS_VALUE_ERROR, "data", "NULL") { share([2], nil) }
+    expect(LRS_VALUE_ERROR, "aligned", "8") { share([2], raw + 4) }
+    expect(LRS_TYPE_ERROR, "dtype 9") { lrs_tensor_share(&out, 9, 0, nil, raw, release, ends) }
+    expect(LRS_VALUE_ERROR, "release") { lrs_tensor_share(&out, double, 0, nil, raw, nil, ends) }
+    XCTAssertNil(out)
+    XCTAssertEqual(ends.pointee, 0)
+
+    expectOK(share([2, 2], raw))
+    let x = out!
+    memory[3] = 5
+    XCTAssertEqual(values(x), [2, 2, 2, 5])
+    expectOK(lrs_tensor_assign(x, makeTensor([2, 2], [1, 2, 3, 4])))
+    XCTAssertEqual(memory[2], 3)
+    var detached: Handle?
+    expectOK(lrs_tensor_detach(&detached, x))
+    lrs_tensor_destroy(x)
+    XCTAssertEqual(ends.pointee, 0)
+    lrs_tensor_destroy(detached)
+    XCTAssertEqual(ends.pointee, 1)
+  }
 }

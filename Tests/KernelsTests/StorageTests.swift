@@ -1,4 +1,5 @@
 import Dispatch
+import Synchronization
 import XCTest
 
 @testable import Kernels
@@ -106,5 +107,22 @@ final class StorageTests: XCTestCase {
     owner = nil
     XCTAssertEqual(view.byteCount, 16)
     XCTAssertEqual(view.pointer.load(as: Double.self), 4.5)
+  }
+
+  func testForeignMemoryIsUsedInPlaceAndLetGoOnce() {
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: 16, alignment: 8)
+    defer { memory.deallocate() }
+    let ends = Atomic<Int>(0)
+    var shared: Storage? = Storage(sharing: memory, byteCount: 16) { ends.add(1, ordering: .relaxed) }
+    XCTAssertEqual(shared?.pointer, memory)
+    let copy = shared!.copy()
+    shared!.zero()
+    XCTAssertEqual(memory.load(as: Double.self), 0)
+    XCTAssertEqual(ends.load(ordering: .relaxed), 0)
+    shared = nil
+    XCTAssertEqual(ends.load(ordering: .relaxed), 1)
+    // it must not come back as one of ours
+    XCTAssertNotEqual(Storage(byteCount: 16).pointer, memory)
+    XCTAssertNotEqual(copy.pointer, memory)
   }
 }

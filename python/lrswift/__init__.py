@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import _core, _threadpools, adapt, models, nn, optim, random, schedule
+from ._dlpack import from_dlpack
 from ._tensor import Tensor
 from .autograd import enable_grad, grad, hvp, jvp, no_grad
 from .config import config, get_threads, set_threads, show_config
@@ -19,7 +20,6 @@ from .creation import (
     eye,
     float32,
     float64,
-    from_dlpack,
     full,
     int64,
     ones,

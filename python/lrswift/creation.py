@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _core
 from ._dtypes import DTYPES, as_dtype, core_array
 from ._tensor import Tensor, from_array
 from .errors import ArgumentError, DTypeError
@@ -37,16 +38,6 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     return from_array(array, requires_grad)
 
 
-def from_dlpack(x: Any) -> Tensor:
-    """A tensor with the values and the dtype of any object with `__dlpack__` (CPU memory).
-
-    The native core owns its memory, so the values are copied once.
-    Raises DTypeError for a dtype the core has not.
-    """
-    array = np.from_dlpack(x)
-    return from_array(np.ascontiguousarray(array, as_dtype(array.dtype)).reshape(array.shape))
-
-
 def _sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
     """Sizes from `f(2, 3)` or `f((2, 3))`."""
     given = shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
@@ -59,8 +50,6 @@ def _sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
 def zeros(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros of the given shape, float32 unless `dtype` says otherwise."""
     name = "float32" if dtype is None else as_dtype(dtype).name
-    from . import _core
-
     return _core.tensor(None, name, _sizes(shape), requires_grad)  # type: ignore[return-value]
 
 

@@ -86,6 +86,10 @@ static PyObject *random_get(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ign
 static PyMethodDef functions[] = {
     {"tensor", FAST(tensor_make), METH_FASTCALL,
      "tensor($module, buffer, dtype_name, shape, requires_grad=False, /)\n--\n\nA copy of a buffer; None: zeros."},
+    {"from_dlpack", FAST(dlpack_take), METH_FASTCALL,
+     "from_dlpack($module, capsule, copy, /)\n--\n\nA tensor on the memory of a capsule, or with a copy of it."},
+    {"to_dlpack", FAST(dlpack_give), METH_FASTCALL,
+     "to_dlpack($module, tensor, versioned, copied, /)\n--\n\nA capsule with the memory of a tensor."},
     {"set_tensor_class", set_tensor_class, METH_O,
      "set_tensor_class($module, cls, /)\n--\n\nThe subclass of Tensor that every new tensor has from now on."},
     {"apply", FAST(core_apply), METH_FASTCALL,

@@ -112,6 +112,10 @@ PyObject *tensor_wrap(Core *core, lrs_tensor *handle);
 PyObject *tensors_wrap(Core *core, lrs_tensor **handles, size_t count);
 PyObject *tensor_make(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
+/* dlpack.c: memory shared with other libraries */
+PyObject *dlpack_take(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *dlpack_give(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+
 /* functions.c: operations and derivatives */
 PyObject *core_apply(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_backward(PyObject *module, PyObject *const *arguments, Py_ssize_t count);

@@ -4,7 +4,8 @@
  * pointers that come first. After a failure lrs_last_error() holds the message
  * of this thread, and nothing has been changed. Handles are incomplete structs:
  * whoever receives one destroys it; destructors accept NULL. No function traps,
- * throws, exits or calls back.
+ * throws or exits, and none but the end of memory given to lrs_tensor_share calls
+ * back.
  *
  * Operations, update rules and rate adapters cross by name, with attributes as
  * (key, values) pairs; lrs_catalogue() describes them, so this header does not
@@ -92,6 +93,12 @@ void lrs_random_get(uint64_t *seed, uint64_t *offset);
 /* Copies size elements from data; NULL data gives zeros. */
 lrs_status lrs_tensor_create(lrs_tensor **out, lrs_dtype dtype, int32_t rank, const int64_t *shape,
                              const void *data, bool requires_grad);
+/* A tensor on size elements of the caller's memory, row-major and aligned to the element. It reads and
+ * writes them where they are. When no tensor uses them any more, release(context) is called once, on
+ * whichever thread that happens; it may take locks and must not call this library. If this function
+ * fails, release is never called and the memory stays the caller's. */
+lrs_status lrs_tensor_share(lrs_tensor **out, lrs_dtype dtype, int32_t rank, const int64_t *shape, void *data,
+                            void (*release)(void *context), void *context);
 void lrs_tensor_destroy(lrs_tensor *tensor);
 lrs_status lrs_tensor_describe(lrs_description *out, const lrs_tensor *tensor);
 /* Contiguous row-major data. Fails while recording if the value depends on the recorded inputs. */
