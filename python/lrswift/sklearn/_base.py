@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -213,7 +214,7 @@ class MultilayerPerceptron(BaseEstimator):
                 parameter.assign(from_array(value))
 
     def _epoch(self, steps: Steps, rows: _network.Rows, order: np.ndarray) -> None:
-        since = len(steps.history.losses)
+        since, start = len(steps.history.losses), time.perf_counter()
         try:
             with Progress(None, "fit", False) as bar:
                 for tensors, indices in rows.epoch(order):
@@ -228,6 +229,7 @@ class MultilayerPerceptron(BaseEstimator):
                 f"{error}. Inputs are never scaled here: if these are large or very unequal, fit "
                 f"make_pipeline(StandardScaler(), {type(self).__name__}(...)) instead"
             ) from error
+        steps.history.summarize(since, self.n_iter_ + 1, time.perf_counter() - start, {})
         sizes = np.full(len(losses), rows.batch)
         sizes[-1] = rows.count - rows.batch * (len(losses) - 1)
         self.loss_ = float(np.average(losses[finite], weights=sizes[finite]))
