@@ -16,6 +16,7 @@ public struct BarzilaiBorwein: RateMachine {
   private let form: Int
   private let limits: RateLimits
   private var rate: Double
+  public private(set) var fellBack = false
 
   public init(_ settings: Settings, limits: RateLimits) throws {
     form = Int(settings["form"])
@@ -30,7 +31,8 @@ public struct BarzilaiBorwein: RateMachine {
       let ss = p.rate * p.rate * p.directionNorm2
       let sy = -p.rate * p.changeDot
       let quotient = form == 1 ? ss / sy : sy / p.changeNorm2
-      if sy > 0, quotient.isFinite, quotient > 0 { rate = limits.clamp(quotient) }
+      fellBack = !(sy > 0 && quotient.isFinite && quotient > 0)
+      if !fellBack { rate = limits.clamp(quotient) }
     }
     return .take(rate)
   }

@@ -23,6 +23,7 @@ public struct HD: RateMachine {
   private let multiplicative: Bool
   private let limits: RateLimits
   private var rate: Double
+  public private(set) var fellBack = false
 
   public init(_ settings: Settings, limits: RateLimits) throws {
     meta = settings["meta_lr"]
@@ -36,7 +37,8 @@ public struct HD: RateMachine {
       let h = previous.decayedDirectionDot
       let lengths = (previous.decayedGradientNorm2 * previous.directionNorm2).squareRoot()
       let changed = multiplicative ? rate * (1 + meta * h / lengths) : rate + meta * h
-      if changed.isFinite { rate = limits.clamp(changed) }
+      fellBack = !changed.isFinite
+      if !fellBack { rate = limits.clamp(changed) }
     }
     return .take(rate)
   }

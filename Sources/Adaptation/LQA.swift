@@ -18,6 +18,7 @@ public struct LQA: RateMachine {
   private let trial: Double
   private let limits: RateLimits
   private var rate: Double
+  public private(set) var fellBack = false
   /// The loss at theta - trial d, between the two probes of a step.
   private var ahead: Double?
 
@@ -38,7 +39,8 @@ public struct LQA: RateMachine {
     let denominator = behind + ahead - 2 * step.loss
     let resolution = LQA.roundingErrors * step.precision * max(abs(step.loss), abs(ahead), abs(behind))
     let best = trial / 2 * (behind - ahead) / denominator
-    if denominator > resolution, best.isFinite { rate = limits.clamp(best) }
+    fellBack = !(denominator > resolution && best.isFinite)
+    if !fellBack { rate = limits.clamp(best) }
     return .take(rate)
   }
 

@@ -12,6 +12,7 @@ public struct Newton: RateMachine {
 
   private let limits: RateLimits
   private var rate: Double
+  public private(set) var fellBack = false
 
   public init(_ settings: Settings, limits: RateLimits) throws {
     rate = limits.clamp(settings["initial"])
@@ -21,7 +22,8 @@ public struct Newton: RateMachine {
   public mutating func decide(_ step: StepView) -> Decision {
     guard let curvature = step.curvature else { return .measureCurvature }
     let best = step.slope / curvature
-    if curvature > 0, best.isFinite { rate = limits.clamp(best) }
+    fellBack = !(curvature > 0 && best.isFinite)
+    if !fellBack { rate = limits.clamp(best) }
     return .take(rate)
   }
 

@@ -49,6 +49,7 @@ public struct QLABGrad: RateMachine {
   private var phase = Phase.idle
   private var tries = 0
   private var candidate = 0.0
+  public private(set) var fellBack = false
 
   public init(_ settings: Settings, limits: RateLimits) throws {
     trial = settings["trial"]
@@ -114,10 +115,11 @@ public struct QLABGrad: RateMachine {
     return bracket > resolution || !loss.isFinite ? bracket : -max(abs(bracket), resolution)
   }
 
-  private func rate(_ step: StepView, _ loss: Double) -> Double {
+  private mutating func rate(_ step: StepView, _ loss: Double) -> Double {
     let bracket = bracket(step, loss)
     let best = step.slope * trial * trial / (2 * bracket)
-    return bracket > 0 && best.isFinite ? min(best, maxRatio * trial) : trial
+    fellBack = !(bracket > 0 && best.isFinite)
+    return fellBack ? trial : min(best, maxRatio * trial)
   }
 
   public var state: [(name: String, value: Double)] { [("trial", trial), ("steps", Double(steps))] }

@@ -118,6 +118,8 @@ public protocol RateMachine {
   /// Whether a step with this loss may be taken at all; nothing has been changed yet.
   func check(loss: Double) throws
   mutating func decide(_ step: StepView) -> Decision
+  /// Whether the last decision was not the formula's, because it gave no usable rate.
+  var fellBack: Bool { get }
 
   /// Everything that a resumed run needs, by name.
   var state: [(name: String, value: Double)] { get }
@@ -134,6 +136,7 @@ extension RateMachine {
   public static var usesEpochAverage: Bool { false }
   public static var usesEpoch: Bool { false }
   public static var lowestRate: Double { 0 }
+  public var fellBack: Bool { false }
   public func check(loss: Double) throws {}
 }
 

@@ -36,6 +36,7 @@ public struct SLS: RateMachine {
   private let limits: RateLimits
   private var length: Double
   private var trials = 0
+  public private(set) var fellBack = false
 
   public init(_ settings: Settings, limits: RateLimits) throws {
     initial = settings["initial"]
@@ -64,11 +65,13 @@ public struct SLS: RateMachine {
     let next = following(length, probe.loss, step)
     if next == length {
       trials = 0
+      fellBack = false
       return .take(limits.clamp(length))
     }
     length = next
     if trials == maxTrials {
       trials = 0
+      fellBack = true
       return .take(limits.clamp(SLS.fallback))
     }
     trials += 1

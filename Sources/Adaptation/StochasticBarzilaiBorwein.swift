@@ -21,6 +21,7 @@ public struct StochasticBarzilaiBorwein: RateMachine {
   private let smoothing: Bool
   private let limits: RateLimits
   private var rate: Double
+  public private(set) var fellBack = false
   private var epochs = 1.0
   private var logSum = 0.0
 
@@ -33,7 +34,8 @@ public struct StochasticBarzilaiBorwein: RateMachine {
   public mutating func decide(_ step: StepView) -> Decision {
     if let epoch = step.epoch {
       let quotient = epoch.displacement2 / abs(epoch.displacementChange) / step.stepsPerEpoch
-      if quotient.isFinite, quotient > 0 {
+      fellBack = !(quotient.isFinite && quotient > 0)
+      if !fellBack {
         epochs += 1
         logSum += log((epochs + 1) * quotient)
         rate = smoothing ? exp(logSum / (epochs - 1)) / (epochs + 1) : quotient

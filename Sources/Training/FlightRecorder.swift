@@ -3,11 +3,13 @@ import Kernels
 
 /// The last decisions of the rate machines with their inputs, in a ring of fixed size.
 struct FlightRecorder {
-  /// What a row holds, in order. limit, scale: the guard's, of the loss and on the rate.
-  static let fields = [
-    "step", "machine", "loss", "slope", "smoothed_slope", "gradient_norm2", "previous_dot", "window_dot",
-    "window_norm2", "probes", "probe_length", "probe_loss", "curvature", "rate", "limit", "scale", "outcome",
-  ]
+  /// What a row holds, in order. bound: -1 at min_lr, 1 at max_lr, 0 between. fallback: 1 where the method's formula gave
+  /// no rate. limit, scale: the guard's, of the loss and on the rate.
+  static let fields =
+    ["step", "machine"] + StepInput.all.map { $0.name } + [
+      "probes", "probe_length", "probe_loss", "curvature", "rate", "bound", "fallback", "limit", "scale",
+      "outcome",
+    ]
 
   enum Outcome: Double {
     case taken = 0
@@ -44,15 +46,12 @@ struct FlightRecorder {
   }
 
   static func row(
-    step: Int, machine: Int, _ view: StepView, probes: Int, rate: Double?, outcome: Outcome,
-    limit: Double = .nan, scale: Double = 1
+    step: Int, machine: Int, _ view: StepView, probes: Int, rate: Double?, bound: Double = 0,
+    fellBack: Bool = false, outcome: Outcome, limit: Double = .nan, scale: Double = 1
   ) -> [Double] {
-    [
-      Double(step), Double(machine), view.loss, view.slope, view.smoothedSlope, view.gradientNorm2,
-      view.previous?.decayedDirectionDot ?? .nan, view.window?.previousDot ?? .nan,
-      view.window?.norm2 ?? .nan,
+    [Double(step), Double(machine)] + StepInput.all.map { $0.value(view) } + [
       Double(probes), view.probe?.length ?? .nan, view.probe?.loss ?? .nan, view.curvature ?? .nan, rate ?? 0,
-      limit, scale, outcome.rawValue,
+      bound, fellBack ? 1 : 0, limit, scale, outcome.rawValue,
     ]
   }
 }
@@ -64,6 +63,16 @@ extension Optimizer {
       throw Failure.value("record: capacity must be between 0 and 10000000, got \(capacity)")
     }
     recorder = capacity == 0 ? nil : FlightRecorder(capacity: capacity)
+  }
+
+  /// Records what the machine made of a step.
+  func record(_ index: Int, _ view: StepView, probes: Int, rate: Double?) {
+    guard recorder != nil else { return }
+    let bound = rate.map { $0 >= limits.high ? 1.0 : $0 <= limits.low ? -1 : 0 } ?? 0
+    recorder!.add(
+      FlightRecorder.row(
+        step: stepCount, machine: index, view, probes: probes, rate: rate, bound: bound,
+        fellBack: machines[index].fellBack, outcome: rate == nil ? .stayed : .taken, scale: rateScale))
   }
 
   public static var recordFields: [String] { FlightRecorder.fields }
@@ -78,33 +87,23 @@ public func replay(_ rate: String, _ arguments: Attributes, _ history: [Double],
   -> [Double]
 {
   let type = try RateCatalogue.find(rate)
-  guard !type.probes, !type.usesStart, !type.usesEpochAverage, type != ConstantRate.self,
-    !(type is any WholeMachine.Type)
-  else {
+  guard !type.probes, type != ConstantRate.self, !(type is any WholeMachine.Type) else {
     throw Failure.value(
-      "replay: \(type.card.title) needs the model itself; allowed: methods that neither evaluate it nor keep vectors"
-    )
+      "replay: \(type.card.title) needs the model itself; allowed: methods that neither evaluate it nor change the "
+        + "direction")
   }
   let optimizer = try Optimizer(direction: "sgd", Attributes("sgd"), rate: rate, arguments)
   var replayed = try optimizer.makeMachine()
   var before = replayed
   let width = FlightRecorder.fields.count
+  let place = Dictionary(uniqueKeysWithValues: FlightRecorder.fields.enumerated().map { ($1, $0) })
   return try stride(from: 0, to: history.count - width + 1, by: width).map { start in
-    func value(_ name: String) -> Double { history[start + FlightRecorder.fields.firstIndex(of: name)!] }
+    func value(_ name: String) -> Double { history[start + place[name]!] }
     let outcome = FlightRecorder.Outcome(rawValue: value("outcome"))
     if outcome == .undone { replayed = before }
     guard value("machine") == Double(machine), outcome == .taken || outcome == .stayed else { return .nan }
     var view = StepView(loss: value("loss"))
-    view.slope = value("slope")
-    view.smoothedSlope = value("smoothed_slope")
-    view.gradientNorm2 = value("gradient_norm2")
-    if !value("previous_dot").isNaN {
-      view.previous = StepView.Previous()
-      view.previous!.decayedDirectionDot = value("previous_dot")
-    }
-    if !value("window_dot").isNaN {
-      view.window = StepView.Window(previousDot: value("window_dot"), norm2: value("window_norm2"))
-    }
+    for input in StepInput.all where !value(input.name).isNaN { input.put(&view, value(input.name)) }
     try replayed.check(loss: view.loss)
     before = replayed
     guard case .take(let taken) = replayed.decide(view) else { return 0 }

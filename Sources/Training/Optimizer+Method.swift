@@ -70,10 +70,7 @@ extension Optimizer {
       slot.steps += 1
       slot.rate = taken ?? 0
     }
-    recorder?.add(
-      FlightRecorder.row(
-        step: stepCount, machine: 0, view, probes: 0, rate: taken, outcome: taken == nil ? .stayed : .taken,
-        scale: rateScale))
+    record(0, view, probes: 0, rate: taken)
     return try finished(active, loss)
   }
 

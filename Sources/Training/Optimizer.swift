@@ -19,7 +19,7 @@ public final class Optimizer: @unchecked Sendable {
   let directionArguments: Attributes
   let machineType: any RateMachine.Type
   private let machineSettings: Settings
-  private let limits: RateLimits
+  let limits: RateLimits
   let scope: Scope
   /// Multiplies every rate, group by group where a group has its own.
   private let schedule: (any Schedule)?
@@ -316,13 +316,8 @@ public final class Optimizer: @unchecked Sendable {
       let rate = taken[machineIndex(slot)].map { $0 * step.factors[slot.group] }
       slot.commit(rate: rate, revocable: machineType.probes)
     }
-    if recorder != nil {
-      for index in machines.indices where present.contains(index) {
-        recorder!.add(
-          FlightRecorder.row(
-            step: stepCount, machine: index, step.views[index], probes: step.probes, rate: taken[index],
-            outcome: taken[index] == nil ? .stayed : .taken, scale: rateScale))
-      }
+    for index in machines.indices where present.contains(index) {
+      record(index, step.views[index], probes: step.probes, rate: taken[index])
     }
     pending = nil
     return try finished(step.active, step.views[0].loss)

@@ -30,20 +30,22 @@ final class FlightRecorderTests: XCTestCase {
     view.previous = StepView.Previous()
     view.previous!.decayedDirectionDot = 10
     let row = FlightRecorder.row(
-      step: 11, machine: 12, view, probes: 13, rate: 14, outcome: .undone, limit: 15, scale: 16)
+      step: 11, machine: 12, view, probes: 13, rate: 14, bound: 1, fellBack: true, outcome: .undone,
+      limit: 15,
+      scale: 16)
     let named = Dictionary(uniqueKeysWithValues: zip(FlightRecorder.fields, row))
-    XCTAssertEqual(
-      named,
-      [
-        "step": 11, "machine": 12, "loss": 1, "slope": 2, "smoothed_slope": 3, "gradient_norm2": 4,
-        "previous_dot": 10, "window_dot": 6, "window_norm2": 7, "probes": 13, "probe_length": 8,
-        "probe_loss": 9,
-        "curvature": 5, "rate": 14, "limit": 15, "scale": 16, "outcome": 3,
-      ])
+    let expected: [String: Double] = [
+      "step": 11, "machine": 12, "loss": 1, "slope": 2, "smoothed_slope": 3, "gradient_norm2": 4,
+      "previous_dot": 10, "window_dot": 6, "window_norm2": 7, "probes": 13, "probe_length": 8,
+      "probe_loss": 9,
+      "curvature": 5, "rate": 14, "bound": 1, "fallback": 1, "limit": 15, "scale": 16, "outcome": 3,
+    ]
+    for (name, value) in expected { XCTAssertEqual(named[name], value, name) }
+    XCTAssertEqual(named.count, row.count)
   }
 
   func testReplayRefusesMethodsThatEvaluateTheModel() {
-    for name in ["qlabgrad", "lqa", "sls", "newton", "dog", "constant"] {
+    for name in ["qlabgrad", "lqa", "sls", "newton", "prodigy", "constant"] {
       let arguments = Attributes(name, numbers: name == "constant" ? ["rate": 0.1] : [:])
       XCTAssertThrowsError(try replay(name, arguments, [], machine: 0), name)
     }

@@ -60,7 +60,19 @@ def test_the_ring_keeps_the_last() -> None:
         optimizer.explain(3)
 
 
-@pytest.mark.parametrize("rate", [lr.adapt.L4(), lr.adapt.TLR(window=1), lr.adapt.HD()], ids=lambda r: r.rate)
+@pytest.mark.parametrize(
+    "rate",
+    [
+        lr.adapt.L4(),
+        lr.adapt.TLR(window=1),
+        lr.adapt.HD(),
+        lr.adapt.HD(multiplicative=True),
+        lr.adapt.BarzilaiBorwein(form=2),
+        lr.adapt.DoG(),
+        lr.adapt.DoWG(),
+    ],
+    ids=lambda r: r.rate,
+)
 def test_replay_gives_the_run_itself_and_other_settings(rate) -> None:
     optimizer, seen = run(rate)
     np.testing.assert_array_equal(lr.adapt.replay(optimizer.history, rate), seen[:, 1])
@@ -76,6 +88,23 @@ def test_replay_needs_a_method_that_needs_no_model() -> None:
     optimizer, _ = run(lr.adapt.L4(), steps=2)
     with pytest.raises(lr.ArgumentError, match="QLABGrad needs the model itself"):
         lr.adapt.replay(optimizer.history, lr.adapt.QLABGrad())
+
+
+def test_says_what_held_the_rate() -> None:
+    optimizer, _ = run(lr.adapt.BarzilaiBorwein(initial=0.001, max_lr=0.05))
+    assert optimizer.history["bound"][0] == 0 and "held" not in optimizer.explain(0)
+    held = int(np.flatnonzero(optimizer.history["bound"] == 1)[0])
+    assert optimizer.history["rate"][held] == 0.05 and "held at max_lr" in optimizer.explain(held)
+
+
+def test_says_that_a_formula_gave_no_rate() -> None:
+    theta = lr.tensor([1.0, 2.0], dtype="float64", requires_grad=True)
+    optimizer = lr.optim.SGD([theta], lr=lr.adapt.Newton(initial=0.1))
+    optimizer.record(True)
+    optimizer.minimize(lambda: lr.sum(theta * theta))
+    optimizer.minimize(lambda: -lr.sum(theta * theta))
+    np.testing.assert_array_equal(optimizer.history["fallback"], [0, 1])
+    assert "fallback" not in optimizer.explain(0) and "a fallback" in optimizer.explain(1)
 
 
 def test_skipped_steps_say_so() -> None:

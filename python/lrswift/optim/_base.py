@@ -298,9 +298,13 @@ class Optimizer:
         """With `record(True)`: every decision and its inputs, field -> float64 [rows], oldest first.
 
         step (from 0), machine (which rate), loss, slope <g, d>, smoothed_slope, gradient_norm2,
-        previous_dot <g, d'>, window_dot and window_norm2, probes and the last one's length and loss,
-        curvature, rate, limit of the loss and scale of the rate (the guard's), outcome (0 taken, 1 stayed,
-        2 skipped, 3 undone: its loss is the one the step led to); nan where a method does not ask.
+        steps_per_epoch; of the step before: previous_dot <g, d'>, previous_gradient_norm2,
+        previous_direction_norm2, change_dot <g - g', d'>, change_norm2, previous_rate; window_dot and
+        window_norm2; epoch_displacement2 and epoch_change; travelled2 |theta - theta_0|^2, start_dot
+        <g, theta_0 - theta>, start2; probes and the last one's length and loss, curvature, rate, bound (-1 at
+        min_lr, 1 at max_lr), fallback (1: the formula gave no rate), limit of the loss and scale of the rate
+        (the guard's), outcome (0 taken, 1 stayed, 2 skipped, 3 undone: its loss is the one the step led to);
+        nan where a method does not ask.
         """
         return _recorder.read(self._core)
 

@@ -44,7 +44,13 @@ def _sentence(history: History, row: int, method: str) -> str:
     inputs = f"loss {now['loss']:.6g}, {_REASONS.get(method, _slope)(now)}"
     if now["outcome"] == STAYED:
         return f"{start}the parameters stayed where they were; {inputs}"
-    return f"{start}rate {now['rate']:.6g}{_move(history, row, now)}; {inputs}"
+    return f"{start}rate {now['rate']:.6g}{_move(history, row, now)}{_limits(now)}; {inputs}"
+
+
+def _limits(now: dict[str, float]) -> str:
+    """What else set the rate than the method's formula."""
+    bound = {-1: ", held at min_lr", 1: ", held at max_lr"}.get(int(now["bound"]), "")
+    return bound + (", a fallback, as the formula gave no rate" if now["fallback"] else "")
 
 
 def _fault(now: dict[str, float]) -> str:
