@@ -40,6 +40,7 @@ STEPS_WITHOUT_TRIAL = {
     "l4-mom": (lambda p: lr.optim.L4Mom(p), 1e-12, 40),
     "l4-over-momentum": (sgd(lambda: A.L4(), momentum=0.9), 1e-12, 40),
     "l4-gd": (sgd(lambda: A.L4()), 1e-12, 40),
+    "d-adaptation": (sgd(lambda: A.DAdaptation(d0=0.1), momentum=0.5), 0.0, 40),
     "sps-without-bound": (sgd(lambda: A.SPS(mode="max", max_lr=np.inf)), 1e-8, 5),
 }
 
@@ -84,6 +85,16 @@ GLOBAL: dict[str, Callable] = {
     "newton": sgd(lambda: A.Newton()),
     "dog": sgd(lambda: A.DoG(initial=1e-3)),
     "dowg": sgd(lambda: A.DoWG(initial=1e-2)),
+    "d-adaptation": sgd(lambda: A.DAdaptation(d0=1e-2), momentum=0.5),
+    "d-adaptation-adam": lambda p: lr.optim.Adam(p, lr=A.DAdaptation(d0=1e-3), eps=1e-4),
+    "prodigy": lambda p: lr.optim.AdamW(p, lr=A.Prodigy(d0=1e-3), eps=1e-4),
+    "schedule-free": lambda p: lr.optim.ScheduleFree(p, lr=0.5, warmup_steps=5),
+    "schedule-free-adamw": lambda p: lr.optim.ScheduleFree(p, direction="adamw", weight_decay=0.1),
+    "yellowfin": sgd(lambda: A.YellowFin(beta=0.9)),
+    "momo": sgd(lambda: A.MoMo(), weight_decay=1e-2),
+    "momo-adam": lambda p: lr.optim.Adam(p, lr=A.MoMo(lr=0.01), eps=1e-4),
+    "sgd-bb": sgd(lambda: A.StochasticBarzilaiBorwein(steps_per_epoch=3)),
+    "goldstein": sgd(lambda: A.SLS(condition="goldstein")),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from test_adapters import Quadratic
-from test_whole_methods import EACH_PAIR, PAIRS, pair
+from test_whole_methods import EACH_PAIR, PAIRS, native_parameter, pair
 
 import lrswift as lr
 
@@ -20,10 +20,6 @@ def test_other_directions_raise_type_error(rate: str) -> None:
             continue
         with pytest.raises(TypeError, match=rf"{rate} goes with .*{PAIRS[rate][0]}.*; got {direction}"):
             pair(rate, direction)([native_parameter()])
-
-
-def native_parameter(shape: int = 3):
-    return lr.tensor(np.ones(shape), requires_grad=True)
 
 
 def test_what_a_whole_method_cannot_take() -> None:

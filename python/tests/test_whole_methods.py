@@ -245,6 +245,10 @@ PAIRS = {
 EACH_PAIR = [(rate, direction) for rate, directions in PAIRS.items() for direction in directions]
 
 
+def native_parameter(shape: int = 3):
+    return lr.tensor(np.ones(shape), requires_grad=True)
+
+
 def pair(rate: str, direction: str, **options) -> Callable:
     return lambda parameters: getattr(lr.optim, direction)(parameters, lr=getattr(A, rate)(**options))
 
@@ -266,6 +270,36 @@ def test_zero_gradients_move_nothing_and_lose_nothing(rate: str, direction: str)
     quadratic.run(5)
     moved = quadratic.theta.numpy()
     assert np.all(np.isfinite(moved)) and np.any(moved != problems.START)
+
+
+@pytest.mark.parametrize("name", ["sgd-bb", "goldstein"])
+def test_zero_gradients_are_no_step(name: str) -> None:
+    """s = y = 0 and a slope of 0: nothing moves, and the rate is not lost to 0 / 0."""
+    make = sgd(lambda: A.StochasticBarzilaiBorwein(steps_per_epoch=2)) if name == "sgd-bb" else None
+    quadratic = Quadratic(make or CASES[name].native)
+    quadratic.theta.assign(native(np.zeros(3)))
+    for _ in range(9):
+        quadratic.optimizer.minimize(quadratic.closure)
+        assert not np.any(quadratic.theta.numpy())
+        assert np.isfinite(quadratic.optimizer.lr)
+    quadratic.theta.assign(native(problems.START))
+    assert quadratic.run(3)[1][-1] < 9.75
+
+
+@pytest.mark.parametrize(("rate", "direction"), [("Prodigy", "Adam"), ("ScheduleFree", "SGD")])
+def test_a_parameter_begins_where_it_stands_at_its_first_gradient(rate: str, direction: str) -> None:
+    """Two steps without a gradient for b, which is set in between: b has not moved, and starts from there."""
+    options = {"d0": 0.1} if rate == "Prodigy" else {"lr": 0.1}
+    a, b = native_parameter(), native_parameter()
+    optimizer = pair(rate, direction, **options)([a, b])
+    for _ in range(2):
+        optimizer.minimize(lambda: lr.sum(a * a))
+        assert b.numpy().tobytes() == np.ones(3).astype(b.numpy().dtype).tobytes()
+    b.assign(lr.tensor(np.full(3, 5.0)))
+    optimizer.minimize(lambda: lr.sum(a * a) + lr.sum(b * b))
+    state = optimizer.state_dict()
+    start = state.get("param.1.first_point", b.numpy())
+    assert np.all(start > 4) and np.all(b.numpy() > 3) and np.all(b.numpy() < 5)
 
 
 @pytest.mark.parametrize("rate", ["DAdaptation", "Prodigy"])

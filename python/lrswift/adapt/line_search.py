@@ -12,11 +12,10 @@ from ._base import Adapter, check_epoch
 class SLS(Adapter):
     """Shrinks a length by beta until L(w - a d) <= L - c a <g, d> on the same batch (Armijo).
 
-    condition: "armijo", or "goldstein", which doubles a length, up to 10, where the loss falls by more than
-    (1 - c) a <g, d>.
-
     reset: a search starts from the length before times gamma^(1/N) ("grow", N steps per epoch), from the
     length before ("keep"), or from `initial`. After max_trials failures the step is 1e-6.
+    condition: "armijo", or "goldstein", which also doubles a length, up to 10, where the loss falls by more
+    than (1 - c) a <g, d>.
     initial: 1. c: 0.1. beta: 0.9. gamma: 2. max_trials: 100. steps_per_epoch: None means what `fit` knows,
     else 500. One more evaluation of the loss per trial: use `minimize` or `fit`.
     Source: Vaswani et al., "Painless stochastic gradient" (arXiv 1905.09997).
@@ -33,8 +32,8 @@ class SLS(Adapter):
     gamma: float = 2.0
     reset: Literal["grow", "keep", "initial"] = "grow"
     max_trials: int = 100
-    condition: Literal["armijo", "goldstein"] = "armijo"
     steps_per_epoch: int | None = None
+    condition: Literal["armijo", "goldstein"] = "armijo"
 
     def __post_init__(self) -> None:
         super().__post_init__()

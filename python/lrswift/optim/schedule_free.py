@@ -6,7 +6,8 @@ import math
 from typing import Any, Literal
 
 from ..adapt import ScheduleFree as ScheduleFreeRate
-from ..errors import ArgumentError, DTypeError
+from ..adapt import check_number
+from ..errors import ArgumentError
 from ..schedule import Schedule
 from ._base import Optimizer, Params
 
@@ -49,9 +50,10 @@ class ScheduleFree(Optimizer):
             raise ArgumentError(f"direction: got {direction!r}; allowed: {', '.join(_USUAL)}")
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
             raise ArgumentError(f"betas: got {betas!r}; allowed: two numbers")
-        if isinstance(lr, (str, bool)) or not isinstance(lr, (float, int, Schedule, type(None))):
-            raise DTypeError(f"lr: got {lr!r}; allowed: a number above 0, a schedule, None")
-        given = 1.0 if isinstance(lr, Schedule) else _USUAL[direction] if lr is None else float(lr)
+        if isinstance(lr, Schedule):
+            given = 1.0
+        else:
+            given = _USUAL[direction] if lr is None else check_number(lr, "lr")
         rate: Any = ScheduleFreeRate(
             given, betas[0], warmup_steps, r, weight_lr_power, min_lr=min_lr, max_lr=max_lr
         )
