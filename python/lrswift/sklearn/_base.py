@@ -268,11 +268,13 @@ class MultilayerPerceptron(BaseEstimator):
                 return method.optimizer(named)  # type: ignore[arg-type]
             if rate is not None:
                 return method.optimizer(named, lr=rate)  # type: ignore[arg-type]
-            # few rows make few batches: as many epochs as the longest search takes
-            epochs = -(-SIGNALS * max(1, len(rows) // 50) // len(rows))
+            sample = rows.sample()
+            # few rows make few batches: as many epochs as the longest search takes, of full batches
+            batches = len(sample[0]) // rows.batch
+            epochs = max(5, -(-SIGNALS * max(1, (batches + 1) // 50) // batches))
             found = find_lr(
-                self.network_, recorder.loss, rows.sample(), method.make, rows.batch,
-                max_epochs=max(5, epochs), seed=int(random.randint(2**31)), progress=False,
+                self.network_, recorder.loss, sample, method.make, rows.batch,
+                max_epochs=epochs, seed=int(random.randint(2**31)), progress=False,
             )  # fmt: skip
             return method.optimizer(named, lr=found.lr)  # type: ignore[arg-type]
         made = self.method(named)

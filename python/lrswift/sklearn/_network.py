@@ -110,11 +110,11 @@ class Rows:
         return -(-self.count // self.batch)
 
     def sample(self) -> Batch:
-        """All rows, or for a sparse X the first that are no burden when dense."""
+        """All rows, or for a sparse X as many, evenly spaced, as are no burden when dense."""
         if self.whole is not None:
             return self.whole
         most = max(self.batch, DENSE_BYTES // max(1, self.X.shape[1] * self.X.dtype.itemsize))
-        return self._tensors(np.arange(min(self.count, most)))
+        return self._tensors(np.linspace(0, self.count - 1, min(self.count, most), dtype=np.int64))
 
     def epoch(self, order: np.ndarray) -> Iterator[tuple[Batch, np.ndarray]]:
         """(tensors, indices [steps, rows of a batch]) for all full batches in `order`, then the rest."""
