@@ -1,6 +1,7 @@
 """Networks: modules, layers, their functions and initial values. Images are (N, H, W, C)."""
 
 from . import functional, init
+from .attention import MultiheadAttention, TransformerDecoderLayer, TransformerEncoderLayer
 from .containers import ModuleList, Sequential
 from .layers import (
     GELU,
@@ -23,9 +24,11 @@ from .layers import (
 )
 from .module import Module
 from .parameter import Parameter
+from .recurrent import GRU, LSTM
 
 __all__ = [
-    "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Embedding", "Flatten", "GELU",
-    "GlobalAvgPool2d", "Identity", "LayerNorm", "Linear", "MaxPool2d", "Module", "ModuleList", "Parameter",
-    "ReLU", "Sequential", "Sigmoid", "Softplus", "Tanh", "functional", "init",
+    "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Embedding", "Flatten", "GELU", "GRU",
+    "GlobalAvgPool2d", "Identity", "LSTM", "LayerNorm", "Linear", "MaxPool2d", "Module", "ModuleList",
+    "MultiheadAttention", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softplus", "Tanh",
+    "TransformerDecoderLayer", "TransformerEncoderLayer", "functional", "init",
 ]  # fmt: skip

@@ -1,0 +1,193 @@
+"""Attention and the layers of transformers (Vaswani et al., 2017), with PyTorch's names and parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from .._tensor import Operand, Tensor, as_tensor
+from ..creation import zeros
+from ..errors import ArgumentError, ShapeError
+from ..functions import where
+from . import functional as F
+from . import init
+from .layers import Dropout, LayerNorm, Linear, _count
+from .module import Module
+from .parameter import Parameter
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
+
+
+def _masked(scores: Tensor, mask: Operand, name: str, shape: tuple[int, ...]) -> Tensor:
+    """Scores with what a bool mask marks at minus infinity, or with a floating mask added."""
+    t = as_tensor(mask, scores, name)
+    if t.size != math.prod(shape):
+        raise ShapeError(f"{name}: got shape {t.shape}; allowed: {shape} or its axes without those of 1")
+    t = t.reshape(shape)
+    added = t if t.is_floating else where(t != 0, -math.inf, 0.0)
+    return scores + added.astype(scores.dtype)
+
+
+class MultiheadAttention(Module):
+    """softmax(q k^T / sqrt(d)) v in `num_heads` parts of d = embed_dim / num_heads each.
+
+    in_proj_weight [3 embed_dim, embed_dim] (of query, key, value; Glorot's uniform at first), in_proj_bias
+    (zeros), out_proj. Query [L, N, embed_dim], key and value [S, N, embed_dim]; batch_first: [N, L, ...].
+    dropout: of the weights, in train mode. Raises ArgumentError when num_heads does not divide embed_dim.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        batch_first: bool = False,
+    ) -> None:
+        super().__init__()
+        self.embed_dim = _count(embed_dim, "MultiheadAttention: embed_dim")
+        self.num_heads = _count(num_heads, "MultiheadAttention: num_heads")
+        if self.embed_dim % self.num_heads:
+            raise ArgumentError(
+                f"MultiheadAttention: num_heads: got {num_heads}; "
+                f"allowed: a divisor of embed_dim, {embed_dim}"
+            )
+        self.dropout = Dropout(dropout).p
+        self.batch_first = batch_first
+        self.in_proj_weight = Parameter(zeros(3 * embed_dim, embed_dim))
+        init.xavier_uniform(self.in_proj_weight)
+        self.in_proj_bias = Parameter(zeros(3 * embed_dim)) if bias else None
+        self.out_proj = Linear(embed_dim, embed_dim, bias)
+        if self.out_proj.bias is not None:
+            init.zeros(self.out_proj.bias)
+
+    def forward(
+        self,
+        query: Operand,
+        key: Operand,
+        value: Operand,
+        key_padding_mask: Operand | None = None,
+        need_weights: bool = True,
+        attn_mask: Operand | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """(output as the query, weights [N, L, S] averaged over heads or None).
+
+        Masks: bool, True where nothing is looked at, or floating, added to the scores. attn_mask: [L, S] or
+        [N num_heads, L, S]; key_padding_mask: [N, S].
+        """
+        q, k, v = (self._heads(x, part) for part, x in enumerate((query, key, value)))
+        n, _, length, width = q.shape
+        scores = (q * (1.0 / math.sqrt(width))) @ k.transpose(0, 1, 3, 2)
+        if attn_mask is not None:
+            each = (1, 1) if as_tensor(attn_mask).ndim == 2 else (n, self.num_heads)
+            shape = (*each, length, k.shape[2])
+            scores = _masked(scores, attn_mask, "MultiheadAttention: attn_mask", shape)
+        if key_padding_mask is not None:
+            shape = (n, 1, 1, k.shape[2])
+            scores = _masked(scores, key_padding_mask, "MultiheadAttention: key_padding_mask", shape)
+        weights = F.dropout(F.softmax(scores), self.dropout, self.training)
+        mixed = (weights @ v).transpose(*((0, 2, 1, 3) if self.batch_first else (2, 0, 1, 3)))
+        outputs = self.out_proj(mixed.reshape(*mixed.shape[:2], self.embed_dim))
+        return outputs, weights.mean(1) if need_weights else None
+
+    def _heads(self, x: Operand, part: int) -> Tensor:
+        """[N, heads, length, width] of query (0), key (1) or value (2)."""
+        rows = slice(part * self.embed_dim, (part + 1) * self.embed_dim)
+        t = as_tensor(x, self.in_proj_weight, "MultiheadAttention: x")
+        if t.ndim != 3:
+            axes = "[N, L, embed_dim]" if self.batch_first else "[L, N, embed_dim]"
+            raise ShapeError(f"MultiheadAttention: got shape {t.shape}; allowed: {axes}")
+        bias = None if self.in_proj_bias is None else self.in_proj_bias[rows]
+        t = F.linear(t, self.in_proj_weight[rows], bias)
+        split = t.reshape(*t.shape[:2], self.num_heads, self.embed_dim // self.num_heads)
+        return split.transpose(*((0, 2, 1, 3) if self.batch_first else (1, 2, 0, 3)))
+
+    def extra_repr(self) -> str:
+        return f"{self.embed_dim}, num_heads={self.num_heads}"
+
+
+class _TransformerLayer(Module):
+    """The feed-forward part, and residual steps with the norm after or (norm_first) before them."""
+
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Callable[[Tensor], Tensor] = "relu",
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+    ) -> None:
+        super().__init__()
+        if not callable(activation) and activation not in ACTIVATIONS:
+            raise ArgumentError(
+                f"{type(self).__name__}: activation: got {activation!r}; allowed: "
+                f"{', '.join(ACTIVATIONS)} or a function"
+            )
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout, batch_first=batch_first)
+        self.linear1 = Linear(d_model, dim_feedforward)
+        self.linear2 = Linear(dim_feedforward, d_model)
+        self.dropout = Dropout(dropout)
+        self.activation = activation if callable(activation) else ACTIVATIONS[activation]
+        self.norm_first = norm_first
+        self.norm1 = LayerNorm(d_model, layer_norm_eps)
+        self.norm2 = LayerNorm(d_model, layer_norm_eps)
+
+    def _step(self, x: Tensor, norm: Module, part: Callable[[Tensor], Tensor]) -> Tensor:
+        if self.norm_first:
+            return x + self.dropout(part(norm(x)))
+        return norm(x + self.dropout(part(x)))
+
+    def _feed_forward(self, x: Tensor) -> Tensor:
+        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+
+
+class TransformerEncoderLayer(_TransformerLayer):
+    """Self-attention and two linear layers, each with a residual, dropout and a norm.
+
+    Arguments and parameters as PyTorch's. x [T, N, d_model], batch_first [N, T, d_model].
+    """
+
+    def forward(
+        self, x: Operand, src_mask: Operand | None = None, src_key_padding_mask: Operand | None = None
+    ) -> Tensor:
+        def attend(t: Tensor) -> Any:
+            return self.self_attn(t, t, t, src_key_padding_mask, False, src_mask)[0]
+
+        t = self._step(as_tensor(x, self.linear1.weight), self.norm1, attend)
+        return self._step(t, self.norm2, self._feed_forward)
+
+
+class TransformerDecoderLayer(_TransformerLayer):
+    """Self-attention, attention to `memory` (an encoder's output) and two linear layers.
+
+    Arguments and parameters as PyTorch's: those of the encoder's layer, multihead_attn and norm3.
+    """
+
+    def __init__(self, d_model: int, nhead: int, *arguments: Any, **options: Any) -> None:
+        super().__init__(d_model, nhead, *arguments, **options)
+        own = self.self_attn
+        self.multihead_attn = MultiheadAttention(d_model, nhead, own.dropout, batch_first=own.batch_first)
+        self.norm3 = LayerNorm(d_model, self.norm1.eps)
+
+    def forward(
+        self,
+        x: Operand,
+        memory: Operand,
+        tgt_mask: Operand | None = None,
+        memory_mask: Operand | None = None,
+        tgt_key_padding_mask: Operand | None = None,
+        memory_key_padding_mask: Operand | None = None,
+    ) -> Tensor:
+        def attend(t: Tensor) -> Any:
+            return self.self_attn(t, t, t, tgt_key_padding_mask, False, tgt_mask)[0]
+
+        def look(t: Tensor) -> Any:
+            return self.multihead_attn(t, memory, memory, memory_key_padding_mask, False, memory_mask)[0]
+
+        t = self._step(as_tensor(x, self.linear1.weight), self.norm1, attend)
+        t = self._step(t, self.norm2, look)
+        return self._step(t, self.norm3, self._feed_forward)

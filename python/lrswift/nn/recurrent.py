@@ -1,0 +1,176 @@
+"""LSTM and GRU, with PyTorch's names, layouts and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .._tensor import Operand, Tensor
+from ..creation import zeros
+from ..errors import ArgumentError, ShapeError
+from ..functions import cat, sigmoid, stack, tanh
+from . import functional as F
+from . import init
+from .layers import _count
+from .module import Module
+
+
+class _Recurrent(Module):
+    """Layers of cells, each over all time steps, in one direction or both.
+
+    Parameters of layer k, `_reverse` appended for the second direction: weight_ih_l{k} [gates hidden,
+    inputs], weight_hh_l{k} [gates hidden, hidden], bias_ih_l{k}, bias_hh_l{k} [gates hidden], all
+    U(-1/sqrt(hidden), 1/sqrt(hidden)) at first. dropout: between layers, in train mode.
+    """
+
+    gates: int
+    states: int
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        if not 0.0 <= dropout < 1.0:
+            raise ArgumentError(f"{name}: dropout: got {dropout!r}; allowed: 0 <= dropout < 1")
+        self.input_size = _count(input_size, f"{name}: input_size")
+        self.hidden_size = _count(hidden_size, f"{name}: hidden_size")
+        self.num_layers = _count(num_layers, f"{name}: num_layers")
+        self.bias = bias
+        self.batch_first = batch_first
+        self.dropout = dropout
+        self.bidirectional = bidirectional
+        rows = self.gates * self.hidden_size
+        for layer in range(self.num_layers):
+            width = self.input_size if layer == 0 else self.hidden_size * self._directions()
+            for suffix in self._suffixes(layer):
+                shapes: dict[str, tuple[int, ...]] = {
+                    "weight_ih": (rows, width),
+                    "weight_hh": (rows, self.hidden_size),
+                }
+                if bias:
+                    shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+                for kind, shape in shapes.items():
+                    setattr(self, kind + suffix, init.drawn(shape, self.hidden_size))
+
+    def cell(self, x: Tensor, hidden: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The states after one step; x, hidden: what input and hidden state give the gates."""
+        raise NotImplementedError
+
+    def _directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    def _suffixes(self, layer: int) -> list[str]:
+        return [f"_l{layer}", f"_l{layer}_reverse"][: self._directions()]
+
+    def _run(self, x: Operand, given: Sequence[Operand] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        name = type(self).__name__
+        t = F.as_float(x, name, self._weights("_l0")[0])
+        if t.ndim != 3 or t.shape[2] != self.input_size:
+            axes = "batch, time" if self.batch_first else "time, batch"
+            raise ShapeError(f"{name}: x: got shape {t.shape}; allowed: [{axes}, {self.input_size}]")
+        time = 1 if self.batch_first else 0
+        if t.shape[time] == 0:
+            raise ShapeError(f"{name}: x: got shape {t.shape}; allowed: at least one time step")
+        steps = [t[:, i] if self.batch_first else t[i] for i in range(t.shape[time])]
+        starts = self._starts(given, t.shape[1 - time], t.dtype)
+        ends: list[tuple[Tensor, ...]] = []
+        for layer in range(self.num_layers):
+            if layer > 0:
+                steps = [F.dropout(step, self.dropout, self.training) for step in steps]
+            each: list[list[Tensor]] = []
+            for suffix in self._suffixes(layer):
+                backward = suffix.endswith("reverse")
+                outputs, end = self._pass(steps[::-1] if backward else steps, starts[len(ends)], suffix)
+                each.append(outputs[::-1] if backward else outputs)
+                ends.append(end)
+            steps = each[0] if len(each) == 1 else [cat(both, -1) for both in zip(*each, strict=True)]
+        last = tuple(stack(list(part), 0) for part in zip(*ends, strict=True))
+        return stack(steps, time), last
+
+    def _pass(
+        self, steps: list[Tensor], state: tuple[Tensor, ...], suffix: str
+    ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
+        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(suffix)
+        outputs = []
+        for step in steps:
+            state = self.cell(
+                F.linear(step, weight_ih, bias_ih), F.linear(state[0], weight_hh, bias_hh), state
+            )
+            outputs.append(state[0])
+        return outputs, state
+
+    def _weights(self, suffix: str) -> tuple[Any, ...]:
+        return tuple(
+            getattr(self, kind + suffix, None) for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+
+    def _starts(self, given: Sequence[Operand] | None, batch: int, dtype: Any) -> list[tuple[Tensor, ...]]:
+        count = self.num_layers * self._directions()
+        shape = (count, batch, self.hidden_size)
+        if given is None:
+            return [(zeros(*shape[1:], dtype=dtype),) * self.states] * count
+        parts = [F.as_float(part, f"{type(self).__name__}: state", self._weights("_l0")[0]) for part in given]
+        if len(parts) != self.states or any(part.shape != shape for part in parts):
+            raise ShapeError(
+                f"{type(self).__name__}: state: got shapes {[part.shape for part in parts]}; "
+                f"allowed: {self.states} of {shape}"
+            )
+        return [tuple(part[i] for part in parts) for i in range(count)]
+
+    def extra_repr(self) -> str:
+        return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"
+
+
+class LSTM(_Recurrent):
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997; forget gate of Gers et al., 2000).
+
+    Gates in the order i, f, g, o: c' = f c + i g, h' = o tanh(c'). x [T, N, input_size], batch_first [N, T,
+    input_size]; returns (h of the last layer at all steps, (h, c) of all layers after the last step, each
+    [layers directions, N, hidden_size]). `state`: (h, c) before the first step, zeros for None.
+    """
+
+    gates = 4
+    states = 2
+
+    def forward(
+        self, x: Operand, state: tuple[Operand, Operand] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        outputs, (h, c) = self._run(x, state)
+        return outputs, (h, c)
+
+    def cell(self, x: Tensor, hidden: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        n = self.hidden_size
+        z = x + hidden
+        i, f, o = (sigmoid(z[:, k * n : (k + 1) * n]) for k in (0, 1, 3))
+        c = f * state[1] + i * tanh(z[:, 2 * n : 3 * n])
+        return o * tanh(c), c
+
+
+class GRU(_Recurrent):
+    """Gated recurrent units (Cho et al., 2014), the reset gate after the product, as PyTorch has it.
+
+    Gates in the order r, z, n: n = tanh(x_n + r h_n), h' = (1 - z) n + z h. Shapes as LSTM's; returns (h of
+    the last layer at all steps, h of all layers after the last). `state`: h before the first step.
+    """
+
+    gates = 3
+    states = 1
+
+    def forward(self, x: Operand, state: Operand | None = None) -> tuple[Tensor, Tensor]:
+        outputs, (h,) = self._run(x, None if state is None else (state,))
+        return outputs, h
+
+    def cell(self, x: Tensor, hidden: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        n = self.hidden_size
+        z = sigmoid(x[:, n : 2 * n] + hidden[:, n : 2 * n])
+        r = sigmoid(x[:, :n] + hidden[:, :n])
+        new = tanh(x[:, 2 * n :] + r * hidden[:, 2 * n :])
+        return (new + z * (state[0] - new),)
