@@ -164,10 +164,11 @@ PyObject *dlpack_take(PyObject *module, PyObject *const *arguments, Py_ssize_t c
   int64_t size = size_of(core, array, (int64_t)width);
   if (size < 0) return NULL;
   char *data = (char *)array->data + array->byte_offset;
-  const char *hindrance = flags & READ_ONLY         ? "read-only memory"
+  /* without elements first: lengths beside a zero may overflow when multiplied */
+  const char *hindrance = size == 0                 ? "no elements"
+                          : flags & READ_ONLY       ? "read-only memory"
                           : !is_row_major(array)    ? "strides that are not row-major"
                           : (uintptr_t)data % width ? "memory that is not aligned"
-                          : size == 0               ? "no elements"
                                                     : NULL;
   lrs_tensor *handle = NULL;
   if (copy || hindrance != NULL) {

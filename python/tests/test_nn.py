@@ -153,6 +153,26 @@ def test_layer_norm_and_embedding():
     np.testing.assert_array_equal(table.weight.grad.numpy()[:, 0], [1, 0, 2, 0, 1])
 
 
+@pytest.mark.parametrize("groups", [1, 2, 6])
+@pytest.mark.parametrize("shape", [(3, 6), (2, 4, 5, 6)])
+def test_group_norm(groups: int, shape: tuple[int, ...]):
+    x = rng.normal(size=shape)
+    layer = lr.nn.GroupNorm(groups, 6).to(lr.float64)
+    weight, bias = rng.normal(size=6), rng.normal(size=6)
+    layer.load_state_dict({"weight": weight, "bias": bias})
+    expected = np.empty_like(x)
+    for n in range(shape[0]):
+        for part in np.split(np.arange(6), groups):
+            values = x[n, ..., part]
+            expected[n, ..., part] = (values - values.mean()) / np.sqrt(values.var() + 1e-5)
+    given = lr.tensor(x, dtype="float64")
+    np.testing.assert_allclose(layer(given).numpy(), expected * weight + bias, rtol=1e-10, atol=1e-12)
+    with pytest.raises(lr.ArgumentError, match="num_groups: got 4; allowed: a divisor"):
+        lr.nn.GroupNorm(4, 6)
+    with pytest.raises(lr.ShapeError, match=r"allowed: \[N, ..., 6\]"):
+        layer(given.reshape(-1, 3))
+
+
 def small() -> lr.nn.Sequential:
     return lr.nn.Sequential(lr.nn.Linear(4, 6), lr.nn.BatchNorm1d(6), lr.nn.ReLU(), lr.nn.Linear(6, 2))
 

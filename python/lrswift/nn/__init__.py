@@ -13,6 +13,7 @@ from .layers import (
     Embedding,
     Flatten,
     GlobalAvgPool2d,
+    GroupNorm,
     Identity,
     LayerNorm,
     Linear,
@@ -28,7 +29,7 @@ from .recurrent import GRU, LSTM
 
 __all__ = [
     "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Embedding", "Flatten", "GELU", "GRU",
-    "GlobalAvgPool2d", "Identity", "LSTM", "LayerNorm", "Linear", "MaxPool2d", "Module", "ModuleList",
-    "MultiheadAttention", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softplus", "Tanh",
+    "GlobalAvgPool2d", "GroupNorm", "Identity", "LSTM", "LayerNorm", "Linear", "MaxPool2d", "Module",
+    "ModuleList", "MultiheadAttention", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softplus", "Tanh",
     "TransformerDecoderLayer", "TransformerEncoderLayer", "functional", "init",
 ]  # fmt: skip

@@ -166,6 +166,38 @@ class LayerNorm(Module):
         return f"{self.shape}, eps={self.eps}"
 
 
+class GroupNorm(Module):
+    """Normalizes each of `num_groups` runs of channels (last axis) over its channels and all positions.
+
+    x [N, ..., num_channels], weight and bias [num_channels] (Wu and He, 2018). Raises ArgumentError when
+    num_groups does not divide num_channels.
+    """
+
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.num_groups = _count(num_groups, "GroupNorm: num_groups")
+        self.num_channels = _count(num_channels, "GroupNorm: num_channels")
+        if self.num_channels % self.num_groups:
+            raise ArgumentError(
+                f"GroupNorm: num_groups: got {num_groups}; allowed: a divisor of num_channels, {num_channels}"
+            )
+        self.eps = eps
+        self.weight = Parameter(ones(self.num_channels))
+        self.bias = Parameter(zeros(self.num_channels))
+
+    def forward(self, x: Operand) -> Tensor:
+        t = F.as_float(x, "GroupNorm", self.weight)
+        if t.ndim < 2 or t.shape[-1] != self.num_channels:
+            raise ShapeError(f"GroupNorm: x: got shape {t.shape}; allowed: [N, ..., {self.num_channels}]")
+        groups = t.reshape(t.shape[0], -1, self.num_groups, self.num_channels // self.num_groups)
+        centered = groups - groups.mean((1, 3), keepdims=True)
+        scale = (centered.square().mean((1, 3), keepdims=True) + self.eps).sqrt()
+        return (centered / scale).reshape(t.shape) * self.weight + self.bias
+
+    def extra_repr(self) -> str:
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}"
+
+
 class Embedding(Module):
     """Rows of weight [num_embeddings, embedding_dim], N(0, 1) at first, named by integers of any shape."""
 

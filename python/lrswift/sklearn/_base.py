@@ -176,11 +176,7 @@ class MultilayerPerceptron(BaseEstimator):
         rows = _network.Rows(X, beside, self._batch(X.shape[0]))
         recorder = Recorder(self.network_, objective.weighted if weighted else objective.plain)
         if not once or not hasattr(self, "_optimizer"):
-            kept = self.__dict__.pop("_kept", None)
-            rate, state = kept if once and kept is not None else (None, None)
-            self._optimizer = self._make_optimizer(recorder, rows, random, rate)
-            if state is not None:
-                self._optimizer.load_state_dict(state)
+            self._optimizer = self._begin_or_resume(recorder, rows, random, once)
         self._optimizer._know_epoch(len(rows))
         steps = Steps(recorder, self._optimizer)
         if once and hasattr(self, "history_"):
@@ -242,9 +238,9 @@ class MultilayerPerceptron(BaseEstimator):
 
     def _improved(self, held: Any) -> bool:
         """Takes note of the epoch's loss or validation score; whether it is the best so far."""
+        before, self.best_loss_ = self.best_loss_, min(self.best_loss_, self.loss_)
         if held is None:
-            self._stale = 0 if self.loss_ <= self.best_loss_ - self.tol else self._stale + 1
-            self.best_loss_ = min(self.best_loss_, self.loss_)
+            self._stale = 0 if self.loss_ <= before - self.tol else self._stale + 1
             return True
         X, targets, weight = held
         score = self._held_score(self._outputs(X), targets, weight)
@@ -256,6 +252,18 @@ class MultilayerPerceptron(BaseEstimator):
         better = score > self.best_validation_score_
         self.best_validation_score_ = max(self.best_validation_score_, score)
         return better
+
+    def _begin_or_resume(
+        self, recorder: Recorder, rows: _network.Rows, random: np.random.RandomState, resume: bool
+    ) -> Optimizer:
+        """A new optimizer; with `resume` in the state that a pickle kept."""
+        kept = self.__dict__.pop("_kept", None)
+        if not resume or kept is None:
+            return self._make_optimizer(recorder, rows, random, None)
+        rate, state = kept
+        optimizer = self._make_optimizer(recorder, rows, random, rate)
+        optimizer.load_state_dict(state)
+        return optimizer
 
     def _make_optimizer(
         self, recorder: Recorder, rows: _network.Rows, random: np.random.RandomState, rate: float | None
