@@ -14,6 +14,13 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "sgd": [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
     "rmsprop": [{}, {"momentum": 0.9}],
 }
+# rates that need an upper bound over some directions: no estimate of theirs knows how far momentum or a
+# normalized direction will carry on
+BOUNDED = {"tlr", "ntlr", "barzilai_borwein", "dog", "lqa"}
+BOUNDS = {"sgd+0": 0.2, "sgd+1": 0.02, "sgd+2": 0.02, "ema": 0.2, "adadelta": 1.0}
+NORMALIZED_BOUND = 0.01
+# first lengths that suit steps of a normalized direction, too
+GIVEN = {"dog": {"initial": 1e-3}, "lqa": {"trial": 2e-3}}
 
 
 class CardRate(lr.adapt.Adapter):
@@ -41,7 +48,8 @@ def make(pair: tuple[str, str], params: Any) -> lr.optim.Optimizer:
     name, _, variant = direction.partition("+")
     options = VARIANTS[name][int(variant)] if variant else {}
     card = next(card for card in cards("rates") if card["name"] == rate)
-    return lr.optim.Optimizer(params, name, CardRate(card), options)
+    given = {"max_lr": BOUNDS.get(direction, NORMALIZED_BOUND)} if rate in BOUNDED else {}
+    return lr.optim.Optimizer(params, name, CardRate(card, **given, **GIVEN.get(rate, {})), options)
 
 
 def permitted(pair: tuple[str, str]) -> bool:
