@@ -14,12 +14,15 @@ public struct NTLR: RateMachine {
     arguments: [
       .init("initial", 0.01, .positive, "the first rate"),
       .init("gamma", 0.2, .above(0, to: 1), "damping of the Newton step"),
+      .init(
+        "restart", 0, .from(0, below: 1), "fraction of the first rate below which it starts anew; 0: never"),
       .init("window", 1 / 3, .above(0, to: 1), "window as a fraction of an epoch"),
       .init("window_steps", 0, .countOrZero, "window in steps; 0: use the fraction"),
     ])
   public static let usesWindow = true
 
   private let gamma: Double
+  private let restart: Restart
   private let limits: RateLimits
   private var rate: Double
   /// Squared norm of the window before; NaN until there is one.
@@ -28,6 +31,7 @@ public struct NTLR: RateMachine {
   public init(_ settings: Settings, limits: RateLimits) throws {
     gamma = settings["gamma"]
     rate = limits.clamp(settings["initial"])
+    restart = Restart(initial: rate, fraction: settings["restart"])
     self.limits = limits
   }
 
@@ -35,7 +39,7 @@ public struct NTLR: RateMachine {
     if let window = step.window {
       let (x, y) = (window.previousDot, previousNorm2)
       let factor = 1 + gamma * x / (y - x + 1e-10)
-      if factor.isFinite, factor > 0 { rate = limits.clamp(rate * factor) }
+      if factor.isFinite, factor > 0 { rate = restart.applied(limits.clamp(rate * factor)) }
       previousNorm2 = window.norm2
     }
     return .take(rate)

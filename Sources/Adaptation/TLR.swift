@@ -1,5 +1,14 @@
 import Kernels
 
+/// What becomes of a rate that has collapsed.
+struct Restart {
+  let initial: Double
+  /// 0: never.
+  let fraction: Double
+
+  func applied(_ rate: Double) -> Double { rate < fraction * initial ? initial : rate }
+}
+
 /// Trainable learning rate, efficient variant (the TLR paper, eq. 9 and Algorithm 2): with I the inner product of the
 /// accumulated gradient and the one before, and n its squared norm,
 ///
@@ -8,6 +17,9 @@ import Kernels
 /// once per window, before the step. The factor lies in [3/4, 1 + bound], so a positive rate stays positive. The sign
 /// of the curvature estimate is the paper's: the rule grows by the bound while steps agree and shrinks mildly when they
 /// do not; it is not Newton's.
+///
+/// Addition: with `restart`, a rate that has fallen below that fraction of the first starts anew from the first. A rate
+/// that has shrunk where steps disagreed, by noise or in a narrow place, grows by at most 1 + bound per window again.
 public struct TLR: RateMachine {
   public static let card = Card(
     "tlr", title: "TLR", paper: "Trainable Learning Rate, eq. 9",
@@ -15,18 +27,22 @@ public struct TLR: RateMachine {
     arguments: [
       .init("initial", 0.01, .positive, "the first rate"),
       .init("bound", 0.25, .positive, "largest relative growth per window"),
+      .init(
+        "restart", 0, .from(0, below: 1), "fraction of the first rate below which it starts anew; 0: never"),
       .init("window", 1 / 3, .above(0, to: 1), "window as a fraction of an epoch"),
       .init("window_steps", 0, .countOrZero, "window in steps; 0: use the fraction"),
     ])
   public static let usesWindow = true
 
   private let bound: Double
+  private let restart: Restart
   private let limits: RateLimits
   private var rate: Double
 
   public init(_ settings: Settings, limits: RateLimits) throws {
     bound = settings["bound"]
     rate = limits.clamp(settings["initial"])
+    restart = Restart(initial: rate, fraction: settings["restart"])
     self.limits = limits
   }
 
@@ -35,7 +51,7 @@ public struct TLR: RateMachine {
       let (i, n) = (window.previousDot, window.norm2)
       let q = max(4 * (n - i), i / bound)
       let factor = 1 + i / q
-      if q != 0, factor.isFinite { rate = limits.clamp(rate * factor) }
+      if q != 0, factor.isFinite { rate = restart.applied(limits.clamp(rate * factor)) }
     }
     return .take(rate)
   }

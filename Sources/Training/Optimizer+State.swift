@@ -20,6 +20,9 @@ extension Optimizer {
     for (i, machine) in machines.enumerated() {
       for (name, value) in machine.state { entries.append(("rate.\(i).\(name)", number(value))) }
     }
+    for (i, tensor) in pooled.enumerated() {
+      for (name, value) in tensor.state { entries.append(("rate.\(i + 1).\(name)", number(value))) }
+    }
     for slot in slots {
       entries.append(("\(slot.name).step", number(Double(slot.steps))))
       entries.append(("\(slot.name).lr", number(slot.rate)))
@@ -108,6 +111,7 @@ extension Optimizer {
         values[String(name.dropFirst(prefix.count))] = value.scalarValue
       }
       machines[i].restore(values)
+      if i > 0, pooled.indices.contains(i - 1) { pooled[i - 1].restore(values) }
     }
     for slot in slots {
       slot.steps = wholeNumber(entries["\(slot.name).step"]!.scalarValue)!

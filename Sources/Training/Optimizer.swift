@@ -8,6 +8,8 @@ public enum Scope: Int {
   case all = 0
   case group = 1
   case tensor = 2
+  /// A rate for each tensor, shrunk towards a rate of all.
+  case pooled = 3
 }
 
 /// A direction and a rate over groups of parameters.
@@ -27,6 +29,8 @@ public final class Optimizer: @unchecked Sendable {
   private(set) var groups: [Group] = []
   private(set) var slots: [ParameterSlot] = []
   var machines: [any RateMachine] = []
+  /// One per parameter where rates are pooled, else none.
+  var pooled: [PooledTensor] = []
   public internal(set) var stepCount = 0
   public internal(set) var skippedSteps = 0
   var consecutiveSkips = 0
@@ -95,7 +99,7 @@ public final class Optimizer: @unchecked Sendable {
       low: rateArguments.number("min_lr", default: machineType.lowestRate),
       high: rateArguments.number("max_lr", default: .infinity))
     guard let scope = Scope(rawValue: try rateArguments.integer("scope", default: 0)) else {
-      throw Failure.value("\(card.title): per must be 'all', 'group' or 'tensor'")
+      throw Failure.value("\(card.title): per must be 'all', 'group', 'tensor' or 'pooled'")
     }
     if let whole = machineType as? any WholeMachine.Type {
       try Optimizer.checkPair(whole, directionType, self.directionArguments, scope)
@@ -169,7 +173,9 @@ public final class Optimizer: @unchecked Sendable {
       case .all: 1
       case .group: index + 1
       case .tensor: slots.count + added.count
+      case .pooled: 1 + slots.count + added.count
       }
+    if scope == .pooled { pooled += added.map { _ in PooledTensor() } }
     while machines.count < machineCount {
       machines.append(try machineType.init(machineSettings, limits: limits))
     }
@@ -293,12 +299,14 @@ public final class Optimizer: @unchecked Sendable {
       views[index].slope += sums.slope
       views[index].smoothedSlope += sums.smoothedSlope
     }
+    if scope == .pooled { sumViews(active, &views) }
     return try advance(PendingStep(active: active, views: views, machinesBefore: machines, factors: factors))
   }
 
   private func advance(_ step: PendingStep) throws -> Request {
     var step = step
-    let present = Set(step.active.map(machineIndex))
+    var present = Set(step.active.map(machineIndex))
+    if scope == .pooled { present.insert(0) }
     var taken: [Int: Double] = [:]
     for index in machines.indices where present.contains(index) {
       switch machines[index].decide(step.views[index]) {
@@ -312,8 +320,9 @@ public final class Optimizer: @unchecked Sendable {
       }
     }
     if machineType.usesPreviousGradient { keepGradients(step.active) }
+    let rates = scope == .pooled ? pool(step.active, step.views, taken) : taken
     for slot in step.active {
-      let rate = taken[machineIndex(slot)].map { $0 * step.factors[slot.group] }
+      let rate = rates[machineIndex(slot)].map { $0 * step.factors[slot.group] }
       slot.commit(rate: rate, revocable: machineType.probes)
     }
     for index in machines.indices where present.contains(index) {
@@ -353,6 +362,7 @@ public final class Optimizer: @unchecked Sendable {
     case .all: 0
     case .group: slot.group
     case .tensor: slot.index
+    case .pooled: slot.index + 1
     }
   }
 }

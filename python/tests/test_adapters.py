@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from reference import directions, l4, problems, qlabgrad, tlr
+from reference import directions, l4, pooled, problems, qlabgrad, tlr
 
 import lrswift as lr
 
@@ -77,6 +77,13 @@ CASES = {
     "tlr-fraction": Case(
         sgd(lambda: A.TLR(steps_per_epoch=EPOCH), **HEAVY),
         lambda: tlr.TLR(D.SGD(**HEAVY), window=tlr.steps_of(1 / 3, EPOCH)),
+    ),
+    "tlr-pooled": Case(
+        sgd(lambda: A.TLR(window=1, per="pooled")), lambda: pooled.PooledTLR(D.SGD(), window=1)
+    ),
+    "tlr-pooled-window": Case(
+        sgd(lambda: A.TLR(window=4, per="pooled"), **HEAVY),
+        lambda: pooled.PooledTLR(D.SGD(**HEAVY), window=4),
     ),
     "tlr-tensor": Case(sgd(lambda: A.TLR(window=1, per="tensor")), lambda: tlr.TLR(D.SGD(), blocks=EACH)),
     "tlr-tensor-window": Case(

@@ -18,22 +18,25 @@ class TLR(Adapter):
     I = <u, u'>: rate *= 1 + I / max(4 (|u|^2 - I), I / bound), so by a factor of 3/4 to 1 + bound.
     initial: first rate, 0.01. bound: 1/4. window: an int is a number of steps, a float a fraction of an
     epoch (1/3; `fit` supplies the epoch's length, elsewhere pass `steps_per_epoch` or an int).
-    per: one rate for "all", per "group" or per "tensor". variant: "paper", or "ntlr" for the rule of
-    the authors' released code, kept positive.
+    per: one rate for "all", per "group" or per "tensor", or "pooled": per tensor, shrunk
+    towards that of all by its measured noise (docs/decisions.md). variant: "paper", or "ntlr" for the rule of
+    the authors' released code, kept positive. restart: below this fraction of the first rate it starts
+    anew from the first; None: never.
     Source: the TLR paper, eq. 7-9 and Algorithm 2.
     """
 
     rate: ClassVar[str] = "tlr"
     texts: ClassVar[dict[str, tuple[str, ...]]] = {
-        "per": ("all", "group", "tensor"),
+        "per": ("all", "group", "tensor", "pooled"),
         "variant": ("paper", "ntlr"),
     }
     initial: float = 0.01
     bound: float = 0.25
     window: float = 1 / 3
-    per: Literal["all", "group", "tensor"] = "all"
+    per: Literal["all", "group", "tensor", "pooled"] = "all"
     variant: Literal["paper", "ntlr"] = "paper"
     steps_per_epoch: int | None = None
+    restart: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,0 +1,36 @@
+"""Restarts of a trainable rate, against the rule's factors on gradients that turn around every step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import lrswift as lr
+
+
+@pytest.mark.parametrize(
+    ("variant", "factor"),
+    # I = -n: 1 - n / max(8 n, -4 n), and 1 - 0.2 n / (n + n)
+    [("paper", 7 / 8), ("ntlr", 0.9)],
+)
+@pytest.mark.parametrize("per", ["all", "tensor", "pooled"])
+@pytest.mark.parametrize("restart", [None, 0.5, 0.1])
+def test_a_collapsed_rate_starts_anew(variant: str, factor: float, per: str, restart: float | None) -> None:
+    theta = lr.tensor([1.0, 2.0], dtype="float64", requires_grad=True)
+    rate = lr.adapt.TLR(initial=0.02, window=1, variant=variant, per=per, restart=restart)
+    optimizer = lr.optim.SGD([theta], lr=rate)
+    wanted = 0.02
+    for t in range(40):
+        theta.grad = lr.tensor([(-1.0) ** t, 2 * (-1.0) ** t], dtype="float64")
+        optimizer.step(1.0)
+        if t > 0:
+            wanted *= factor
+            if restart is not None and wanted < restart * 0.02:
+                wanted = 0.02
+        assert optimizer._core.rates()[0] == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("restart", [-0.1, 1.0, 2.0, np.nan])
+def test_fractions_that_make_no_sense(restart: float) -> None:
+    with pytest.raises(lr.ArgumentError, match="restart"):
+        lr.optim.SGD([lr.tensor([1.0], requires_grad=True)], lr=lr.adapt.TLR(window=1, restart=restart))
