@@ -27,6 +27,7 @@ public enum Catalogue {
       avgPool2dOperation,
       crossEntropyOperation,
       dropoutOperation,
+      batchNormOperation,
       averageUpdateOperation,
     ]
 

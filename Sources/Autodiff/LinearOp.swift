@@ -103,11 +103,13 @@ struct SelectMap: LinearMap {
   let rows: Int
   let width: Int
   let sourceCount: Int
+  /// Equal shares of the rows that come from different rows of x.
+  let parts: Int
   var destinationCount: Int { rows * width }
 
   var indices: UnsafeMutablePointer<Int32> { index.pointer.assumingMemoryBound(to: Int32.self) }
 
-  init(rows: Int, width: Int, sourceCount: Int) throws {
+  init(rows: Int, width: Int, sourceCount: Int, parts: Int = 1) throws {
     guard sourceCount <= Int(Int32.max) else {
       throw Failure.value("an indexed tensor may have at most \(Int32.max) elements, got \(sourceCount)")
     }
@@ -115,6 +117,7 @@ struct SelectMap: LinearMap {
     self.rows = rows
     self.width = width
     self.sourceCount = sourceCount
+    self.parts = max(1, parts)
   }
 
   func apply(_ dtype: DType, _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ accumulate: Bool) {
@@ -123,7 +126,7 @@ struct SelectMap: LinearMap {
 
   func adjoint(_ dtype: DType, _ y: UnsafeRawPointer, _ x: UnsafeMutableRawPointer, _ accumulate: Bool) {
     if !accumulate { fill(dtype.scalar, x, sourceCount, 0) }
-    scatterRows(dtype.scalar, y, indices, x, rows, width)
+    scatterRows(dtype.scalar, y, indices, x, rows, width, parts: parts)
   }
 }
 

@@ -25,6 +25,8 @@ class Op {
   func forward(_ inputs: [Tensor], _ output: Tensor) throws {}
   /// output.tangent from the tangents of the inputs.
   func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {}
+  /// Called once before the pulls of a sweep, for what they share; it stays valid for `pullTangent`.
+  func preparePull(_ inputs: [Tensor], _ output: Tensor) {}
   /// inputs[index].gradient += pullback of output.gradient.
   func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {}
   /// inputs[index].gradientTangent += tangent of that pullback.

@@ -69,6 +69,7 @@ public struct Graph {
 
 func pullThrough(_ node: Tensor) {
   guard node.gradient.ready else { return }
+  node.op!.preparePull(node.inputs, node)
   for (i, input) in node.inputs.enumerated() where input.requiresGrad { node.op!.pull(node.inputs, node, i) }
 }
 

@@ -18,7 +18,7 @@ public func convolveInputGradient<T: Scalar>(
   _: T.Type, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
   _ w: UnsafeRawPointer, _ gx: UnsafeMutableRawPointer, _ accumulate: Bool
 ) {
-  if T.self == Float.self {
+  if T.self == Float.self && !prefersPatches(g, outputs) {
     directInputGradient(.fastest, g, images, outputs, gy, w, gx, accumulate)
   } else {
     patchInputGradient(T.self, g, images, outputs, gy, w, gx, accumulate)
@@ -35,6 +35,17 @@ public func convolveWeightGradient<T: Scalar>(
   } else {
     patchWeightGradient(T.self, g, images, outputs, gy, x, gw, accumulate)
   }
+}
+
+/// Whether the direct input gradient would spend most of its products on padding and on columns that do not exist, as
+/// for few channels under a large kernel; patches have neither.
+private func prefersPatches(_ g: WindowGeometry, _ outputs: Int) -> Bool {
+  guard g.groups == 1, g.imageSize > 0 else { return false }
+  let useful = Double(g.positions * g.patchSize)
+  let spent =
+    Double(g.height * g.width * ColumnBlocks(g.channels).paddedCount)
+    * Double(g.kernelHeight * g.kernelWidth) / Double(g.strideY * g.strideX)
+  return useful < 0.45 * spent && g.channels > 1
 }
 
 func directForward(

@@ -7,37 +7,43 @@ public func gatherRows<T: Scalar>(
 ) {
   let x = x.assumingMemoryBound(to: T.self)
   let y = y.assumingMemoryBound(to: T.self)
-  if width == 1 {
-    for j in 0..<rows {
-      let v = x[Int(index[j])]
-      y[j] = accumulate ? y[j] + v : v
+  parallelRanges(rows, length: max(1, blockLength / max(1, width))) { low, high in
+    if width == 1 {
+      for j in low..<high {
+        let v = x[Int(index[j])]
+        y[j] = accumulate ? y[j] + v : v
+      }
+      return
     }
-    return
-  }
-  for j in 0..<rows {
-    let from = x + Int(index[j]) * width
-    let to = y + j * width
-    for i in 0..<width { to[i] = accumulate ? to[i] + from[i] : from[i] }
+    for j in low..<high {
+      let from = x + Int(index[j]) * width
+      let to = y + j * width
+      for i in 0..<width { to[i] = accumulate ? to[i] + from[i] : from[i] }
+    }
   }
 }
 
-/// The adjoint: x[index[j]] += y[j]. Rows may meet, so one thread adds them in order.
+/// The adjoint: x[index[j]] += y[j]. Rows may meet, so they are added in order; those of different `parts`, equal shares
+/// of the rows, do not, and different threads may add them.
 @specialized(where T == Float)
 @specialized(where T == Double)
 public func scatterRows<T: Scalar>(
   _: T.Type, _ y: UnsafeRawPointer, _ index: UnsafePointer<Int32>, _ x: UnsafeMutableRawPointer, _ rows: Int,
-  _ width: Int
+  _ width: Int, parts: Int = 1
 ) {
   let x = x.assumingMemoryBound(to: T.self)
   let y = y.assumingMemoryBound(to: T.self)
-  if width == 1 {
-    for j in 0..<rows { x[Int(index[j])] += y[j] }
-    return
-  }
-  for j in 0..<rows {
-    let to = x + Int(index[j]) * width
-    let from = y + j * width
-    for i in 0..<width { to[i] += from[i] }
+  ThreadPool.shared.run(parts) { part in
+    let (low, high) = (rows / parts * part, rows / parts * (part + 1))
+    if width == 1 {
+      for j in low..<high { x[Int(index[j])] += y[j] }
+      return
+    }
+    for j in low..<high {
+      let to = x + Int(index[j]) * width
+      let from = y + j * width
+      for i in 0..<width { to[i] += from[i] }
+    }
   }
 }
 

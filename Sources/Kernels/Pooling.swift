@@ -1,3 +1,5 @@
+import CVector
+
 /// For every output element the flat index of the largest input in its window; padding never wins, NaN does.
 @specialized(where T == Float)
 @specialized(where T == Double)
@@ -9,31 +11,54 @@ public func maxPoolIndices<T: Scalar>(
   ThreadPool.shared.run(images) { image in
     let base = image * g.imageSize
     var out = indices + image * outputs
-    for oy in 0..<g.outputHeight {
-      for ox in 0..<g.outputWidth {
-        let iy = oy * g.strideY - g.padY
-        let ix = ox * g.strideX - g.padX
-        let (top, bottom) = WindowGeometry.inside(iy, g.kernelHeight, g.height)
-        let (left, right) = WindowGeometry.inside(ix, g.kernelWidth, g.width)
-        for c in 0..<g.channels {
-          var best = base + ((iy + top) * g.width + ix + left) * g.channels + c
-          var largest = x[best]
+    let end = out + outputs
+    forEachWindow(g) { iy, ix, top, bottom, left, right in
+      let first = base + ((iy + top) * g.width + ix + left) * g.channels
+      var c = 0
+      if T.self == Float.self {
+        let x = UnsafeRawPointer(x).assumingMemoryBound(to: Float.self)
+        let last = base + ((iy + bottom - 1) * g.width + ix + right - 1) * g.channels
+        // A vector may run into the next pixel, whose indices are written later; not out of the image.
+        while c < g.channels, out + (c &+ 16) <= end, last &+ c &+ 16 <= base &+ g.imageSize {
+          var at = first &+ c
+          var best = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: at)) &+ lanes
+          var largest = SIMD16<Float>.load(x + at)
           for ky in top..<bottom {
-            for kx in left..<right {
-              let at = base + ((iy + ky) * g.width + ix + kx) * g.channels + c
-              if x[at] > largest || (x[at].isNaN && !largest.isNaN) {
-                largest = x[at]
-                best = at
-              }
+            at = base &+ ((iy &+ ky) &* g.width &+ ix &+ left) &* g.channels &+ c
+            for _ in left..<right {
+              let value = SIMD16<Float>.load(x + at)
+              let wins = cv_surpasses_f32(value, largest)
+              largest = cv_choose_f32(wins, value, largest)
+              best = cv_choose_i32(
+                wins, SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: at)) &+ lanes, best)
+              at &+= g.channels
             }
           }
-          out[c] = Int32(truncatingIfNeeded: best)
+          UnsafeMutableRawPointer(out + c).storeBytes(of: best, as: SIMD16<Int32>.self)
+          c &+= 16
         }
-        out += g.channels
       }
+      while c < g.channels {
+        var best = first &+ c
+        var largest = x[best]
+        for ky in top..<bottom {
+          for kx in left..<right {
+            let at = base &+ ((iy &+ ky) &* g.width &+ ix &+ kx) &* g.channels &+ c
+            if x[at] > largest || (x[at].isNaN && !largest.isNaN) {
+              largest = x[at]
+              best = at
+            }
+          }
+        }
+        out[c] = Int32(truncatingIfNeeded: best)
+        c &+= 1
+      }
+      out += g.channels
     }
   }
 }
+
+private let lanes = SIMD16<Int32>(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 
 /// y (+)= window means of x; zeros of the padding count, as in PyTorch.
 @specialized(where T == Float)
@@ -52,7 +77,7 @@ public func averagePool<T: Scalar>(
       for ky in top..<bottom {
         for kx in left..<right {
           let from = x + image * g.imageSize + ((iy + ky) * g.width + ix + kx) * g.channels
-          for c in 0..<g.channels { out[c] += from[c] * factor }
+          addScaledRow(T.self, from, factor, out, g.channels)
         }
       }
       out += g.channels
@@ -75,7 +100,7 @@ public func averagePoolAdjoint<T: Scalar>(
       for ky in top..<bottom {
         for kx in left..<right {
           let to = gx + image * g.imageSize + ((iy + ky) * g.width + ix + kx) * g.channels
-          for c in 0..<g.channels { to[c] += from[c] * factor }
+          addScaledRow(T.self, from, factor, to, g.channels)
         }
       }
       from += g.channels
@@ -93,5 +118,21 @@ private func forEachWindow(_ g: WindowGeometry, _ body: (Int, Int, Int, Int, Int
       let (left, right) = WindowGeometry.inside(ix, g.kernelWidth, g.width)
       body(iy, ix, top, bottom, left, right)
     }
+  }
+}
+
+@inline(__always)
+private func addScaledRow<T: Scalar>(
+  _: T.Type, _ from: UnsafePointer<T>, _ factor: T, _ to: UnsafeMutablePointer<T>, _ count: Int
+) {
+  let factors = T.Vector(Double(factor))
+  var c = 0
+  while c &+ T.Vector.width <= count {
+    T.Vector.load(from + c).fused(times: factors, plus: T.Vector.load(UnsafePointer(to + c))).store(to + c)
+    c &+= T.Vector.width
+  }
+  while c < count {
+    to[c] = to[c].addingProduct(from[c], factor)
+    c &+= 1
   }
 }

@@ -68,12 +68,39 @@ func columnsToImage<T: Scalar>(
   let channels = g.groupChannels
   let image = image.assumingMemoryBound(to: T.self) + group * channels
   var from = columns.assumingMemoryBound(to: T.self)
-  forEachTap(g) { pixel in
-    if let pixel {
-      let to = image + pixel * g.channels
-      for channel in 0..<channels { to[channel] += from[channel] }
+  if g.groups > 1 || g.dilationX > 1 {
+    forEachTap(g) { pixel in
+      if let pixel { addRow(from, image + pixel * g.channels, channels) }
+      from += channels
     }
-    from += channels
+    return
+  }
+  // Neighboring kernel elements see neighboring pixels: one row of the kernel is one run.
+  for oy in 0..<g.outputHeight {
+    for ox in 0..<g.outputWidth {
+      let ix = ox * g.strideX - g.padX
+      let (low, high) = WindowGeometry.inside(ix, g.kernelWidth, g.width)
+      for ky in 0..<g.kernelHeight {
+        let iy = oy * g.strideY - g.padY + ky * g.dilationY
+        if iy >= 0 && iy < g.height {
+          addRow(from + low * channels, image + (iy * g.width + ix + low) * channels, (high - low) * channels)
+        }
+        from += g.kernelWidth * channels
+      }
+    }
+  }
+}
+
+@inline(__always)
+private func addRow<T: Scalar>(_ from: UnsafePointer<T>, _ to: UnsafeMutablePointer<T>, _ count: Int) {
+  var i = 0
+  while i &+ T.Vector.width <= count {
+    (T.Vector.load(UnsafePointer(to + i)) + T.Vector.load(from + i)).store(to + i)
+    i &+= T.Vector.width
+  }
+  while i < count {
+    to[i] += from[i]
+    i &+= 1
   }
 }
 

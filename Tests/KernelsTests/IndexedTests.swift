@@ -23,6 +23,21 @@ final class IndexedTests: XCTestCase {
     expectClose(T.self, back.values, scattered)
   }
 
+  /// Parts of the rows that meet only among themselves.
+  func testPartsAreAddedBackApart() {
+    var numbers = Numbers(seed: 4)
+    let index = (0..<40).map { Int32($0 / 10 * 3 + numbers.integer(below: 3)) }
+    let (x, y) = (numbers.array(12), numbers.array(40))
+    var wanted = x
+    for (j, row) in index.enumerated() { wanted[Int(row)] += y[j] }
+    let got = sameBitsForAnyThreads {
+      let out = Buffer<Float>(x)
+      scatterRows(Float.self, Buffer<Float>(y).pointer, index, out.pointer, 40, 1, parts: 4)
+      return out.values
+    }
+    expectClose(Float.self, got, wanted)
+  }
+
   func testRowsByIndexAndBack() {
     for width in [0, 1, 2, 17] {
       for accumulate in [false, true] {

@@ -78,6 +78,106 @@ def mnist_cnn(classes: int = 10) -> nn.Sequential:
     )
 
 
+class _Shortcut(nn.Module):
+    """Brings a residual to another size: a 1x1 convolution, then batch normalization if asked for."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, norm: bool) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+        self.norm = nn.BatchNorm2d(outputs) if norm else nn.Identity()
+
+    def forward(self, x: F.Tensor) -> F.Tensor:
+        return self.norm(self.conv(x))
+
+
+class _Residual(nn.Module):
+    """Two 3x3 convolutions, each with batch normalization behind it, beside a shortcut (He et al., 2016)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        same = stride == 1 and inputs == outputs
+        self.shortcut = nn.Identity() if same else _Shortcut(inputs, outputs, stride, norm=True)
+
+    def forward(self, x: F.Tensor) -> F.Tensor:
+        hidden = self.norm1(self.conv1(x), relu=True)
+        return self.norm2(self.conv2(hidden), residual=self.shortcut(x), relu=True)
+
+
+class _Preactivated(nn.Module):
+    """Batch normalization and ReLU before each of two 3x3 convolutions (Zagoruyko and Komodakis, 2016)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(inputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        same = stride == 1 and inputs == outputs
+        self.shortcut = nn.Identity() if same else _Shortcut(inputs, outputs, stride, norm=False)
+
+    def forward(self, x: F.Tensor) -> F.Tensor:
+        hidden = self.norm1(x, relu=True)
+        residual = x if isinstance(self.shortcut, nn.Identity) else self.shortcut(hidden)
+        return self.conv2(self.norm2(self.conv1(hidden), relu=True)) + residual
+
+
+class _NormReLU(nn.BatchNorm2d):
+    """Batch normalization and ReLU in one pass."""
+
+    def forward(self, x: F.Operand, residual: F.Tensor | None = None, relu: bool = True) -> F.Tensor:
+        return super().forward(x, residual, relu)
+
+
+def _stages(
+    block: type[nn.Module], inputs: int, widths: Sequence[int], counts: Sequence[int]
+) -> list[nn.Module]:
+    """Blocks of each width in turn; every stage but the first halves the image."""
+    layers: list[nn.Module] = []
+    for stage, (width, count) in enumerate(zip(widths, counts, strict=True)):
+        for i in range(count):
+            layers.append(block(inputs, width, 2 if stage > 0 and i == 0 else 1))  # type: ignore[call-arg]
+            inputs = width
+    return layers
+
+
+def resnet(depth: int = 18, classes: int = 10) -> nn.Sequential:
+    """ResNet-18 or -34 with the stem for small images; x [N, H, W, 3].
+
+    The stem is one 3x3 convolution to 64 channels without pooling, as is usual for CIFAR; blocks and
+    widths (64, 128, 256, 512) are those of He et al., 2016. ArgumentError for another depth.
+    """
+    counts = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
+    if depth not in counts:
+        raise ArgumentError(f"resnet: depth: got {depth!r}; allowed: {', '.join(map(str, counts))}")
+    return nn.Sequential(
+        *(_Images(3), nn.Conv2d(3, 64, 3, padding=1, bias=False), _NormReLU(64)),
+        *_stages(_Residual, 64, (64, 128, 256, 512), counts[depth]),
+        *(nn.GlobalAvgPool2d(), nn.Linear(512, classes)),
+    )
+
+
+def wide_resnet(depth: int = 16, width: int = 4, classes: int = 10) -> nn.Sequential:
+    """WRN-depth-width of Zagoruyko and Komodakis, 2016; x [N, H, W, 3].
+
+    Three stages of (depth - 4) / 6 blocks each, of 16, 32 and 64 times `width` channels. ArgumentError
+    when depth is not 4 more than a positive multiple of 6, or width not positive.
+    """
+    if depth < 10 or (depth - 4) % 6:
+        raise ArgumentError(f"wide_resnet: depth: got {depth!r}; allowed: 10, 16, 22, 28, ...")
+    if width < 1:
+        raise ArgumentError(f"wide_resnet: width: got {width!r}; allowed: at least 1")
+    widths = [16 * width, 32 * width, 64 * width]
+    return nn.Sequential(
+        *(_Images(3), nn.Conv2d(3, 16, 3, padding=1, bias=False)),
+        *_stages(_Preactivated, 16, widths, [(depth - 4) // 6] * 3),
+        *(_NormReLU(widths[-1]), nn.GlobalAvgPool2d(), nn.Linear(widths[-1], classes)),
+    )
+
+
 def alrs_cnn(classes: int = 10, channels: int = 1, size: int = 28) -> nn.Sequential:
     """3x3 convolutions to 32 and 64 channels, pooled by 2, then 128, classes; x [N, size, size, channels].
 

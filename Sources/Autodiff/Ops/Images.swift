@@ -147,7 +147,7 @@ private final class MaxPoolOp: LinearOp {
   init(_ x: Tensor, _ geometry: WindowGeometry, _ shape: [Int]) throws {
     self.geometry = geometry
     images = x.shape[0]
-    map = try SelectMap(rows: shape.reduce(1, *), width: 1, sourceCount: x.count)
+    map = try SelectMap(rows: shape.reduce(1, *), width: 1, sourceCount: x.count, parts: x.shape[0])
     super.init(shape: shape, dtype: x.dtype, maps: [map])
   }
 

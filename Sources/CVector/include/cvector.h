@@ -82,6 +82,12 @@ CV_INLINE cv_f32 cv_select_greater_f32(cv_f32 a, cv_f32 b, cv_f32 x, cv_f32 y) {
   cv_i32 mask = a > b;
   return (cv_f32)(((cv_i32)x & mask) | ((cv_i32)y & ~mask));
 }
+/* All ones in lanes where a takes the place of b as the largest so far: it is greater, or the first NaN. */
+CV_INLINE cv_i32 cv_surpasses_f32(cv_f32 a, cv_f32 b) { return ~(a <= b) & (b == b); }
+CV_INLINE cv_i32 cv_choose_i32(cv_i32 mask, cv_i32 x, cv_i32 y) { return (x & mask) | (y & ~mask); }
+CV_INLINE cv_f32 cv_choose_f32(cv_i32 mask, cv_f32 x, cv_f32 y) {
+  return (cv_f32)(((cv_i32)x & mask) | ((cv_i32)y & ~mask));
+}
 CV_INLINE cv_f64 cv_select_greater_f64(cv_f64 a, cv_f64 b, cv_f64 x, cv_f64 y) {
   cv_i64 mask = a > b;
   return (cv_f64)(((cv_i64)x & mask) | ((cv_i64)y & ~mask));

@@ -93,7 +93,9 @@ class _BatchNorm(Module):
     """Normalizes each channel (last axis) over all other axes (Ioffe and Szegedy, 2015).
 
     In train mode by the batch's own mean and variance, advancing running_mean and running_var
-    (unbiased) by `momentum`; in evaluation mode by the running ones.
+    (unbiased) by `momentum`; in evaluation mode by the running ones, which are then constants.
+    Called with `residual`, an array of x's shape, adds it to the result, and with `relu=True` takes
+    max(result, 0), both in the same pass.
     """
 
     axes: tuple[int, ...]
@@ -109,27 +111,27 @@ class _BatchNorm(Module):
         self.register_buffer("running_mean", zeros(self.num_features))
         self.register_buffer("running_var", ones(self.num_features))
 
-    def forward(self, x: Operand) -> Tensor:
+    def forward(self, x: Operand, residual: Tensor | None = None, relu: bool = False) -> Tensor:
         name = type(self).__name__
         t = F.as_float(x, name, self.weight)
         if t.ndim != len(self.axes) + 1 or t.shape[-1] != self.num_features:
             raise ShapeError(
                 f"{name}: x: got shape {t.shape}; allowed: {self.allowed} with C = {self.num_features}"
             )
-        if not self.training:
-            return F.batch_norm(t, self.running_mean, self.running_var, self.weight, self.bias, self.eps)
-        count = t.size // self.num_features
-        if count < 2:
+        if self.training and t.size // self.num_features < 2:
             raise ShapeError(
                 f"{name}: x: got shape {t.shape}; allowed in train mode: more than one value per channel"
             )
-        mean = t.mean(self.axes)
-        var = (t - mean).square().mean(self.axes)
-        if modes.update_statistics:
-            rate = {"momentum": self.momentum}
-            _core.apply("ema_update", (self.running_mean, mean), rate)
-            _core.apply("ema_update", (self.running_var, var * (count / (count - 1))), rate)
-        return F.batch_norm(t, mean, var, self.weight, self.bias, self.eps)
+        inputs = [t, self.weight, self.bias, self.running_mean, self.running_var]
+        if residual is not None:
+            inputs.append(F.as_float(residual, f"{name}: residual", self.weight))
+        attributes = {
+            "eps": self.eps,
+            "momentum": self.momentum if modes.update_statistics else 0.0,
+            "training": self.training,
+            "relu": relu,
+        }
+        return _core.apply("batch_norm", inputs, attributes)  # type: ignore[return-value]
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
