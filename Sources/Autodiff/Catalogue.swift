@@ -28,7 +28,6 @@ public enum Catalogue {
       crossEntropyOperation,
       dropoutOperation,
       batchNormOperation,
-      averageUpdateOperation,
     ]
 
   static let byName = Dictionary(uniqueKeysWithValues: operations.map { ($0.name, $0) })

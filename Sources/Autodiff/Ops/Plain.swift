@@ -86,34 +86,3 @@ let compareOperations: [Operation] = ["eq", "ne", "lt", "le", "gt", "ge"].map { 
     return try CompareOp(name, shape).apply(inputs)
   }
 }
-
-/// running = (1 - momentum) running + momentum value, in place: the running statistics of batch normalization.
-private final class AverageUpdateOp: Op {
-  private let momentum: Double
-
-  init(_ momentum: Double, _ dtype: DType) {
-    self.momentum = momentum
-    super.init(shape: [], dtype: dtype)
-  }
-
-  override var isDifferentiable: Bool { false }
-  override var isEffect: Bool { true }
-
-  override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
-    let (running, value) = (inputs[0], inputs[1])
-    scale(dtype.scalar, running.pointer, 1 - momentum, running.pointer, running.count, false)
-    scale(dtype.scalar, value.pointer, momentum, running.pointer, running.count, true)
-    fill(dtype.scalar, output.pointer, 1, 0)
-  }
-}
-
-let averageUpdateOperation = Operation(
-  "ema_update", .plain, inputs: 2...2, arguments: ["momentum"]
-) { inputs, attributes in
-  try requireFloating("ema_update", inputs)
-  guard inputs[0].shape == inputs[1].shape else {
-    throw Failure.shape(
-      "ema_update: shapes differ: \(describe(inputs[0].shape)) and \(describe(inputs[1].shape))")
-  }
-  return try AverageUpdateOp(try attributes.number("momentum", default: 0.1), inputs[0].dtype).apply(inputs)
-}
