@@ -336,7 +336,10 @@ def main() -> int:
     say("")
     searched = search_all(cache, images, options.quick)
     if options.out is not None:
-        options.out.write_text(document(trained, searched, options, len(train)))
+        before = options.out.read_text() if options.out.exists() else ""
+        # what other benchmarks wrote below stays
+        _, mark, below = before.partition("\n# ")
+        options.out.write_text(document(trained, searched, options, len(train)) + mark + below)
     return 0
 
 

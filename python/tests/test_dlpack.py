@@ -8,6 +8,7 @@ import importlib.util
 import pickle
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -235,6 +236,27 @@ def test_arithmetic_and_gradients_on_shared_memory() -> None:
     loss.backward()
     np.testing.assert_allclose(loss.item(), np.tanh(a[1:] @ b).sum(), rtol=1e-12)
     np.testing.assert_allclose(w.grad.numpy(), a[1:].T @ (1 - np.tanh(a[1:] @ b) ** 2), rtol=1e-12)
+
+
+def test_memory_is_let_go_of_on_any_thread() -> None:
+    watches: list[Any] = []
+
+    def work(_: int) -> float:
+        total = 0.0
+        for _ in range(200):
+            array = np.ones(7).view(Owner)
+            watches.append(weakref.ref(array))
+            borrowed = lr.from_dlpack(array)
+            del array
+            lent = np.from_dlpack(borrowed * 2)
+            del borrowed
+            total += lent.sum()
+        return total
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(work, range(4))) == [14.0 * 200] * 4
+    gc.collect()
+    assert not any(watch() is not None for watch in watches)
 
 
 def test_nothing_is_read_while_recording() -> None:
