@@ -22,6 +22,7 @@ from .methods import KINDS, METHODS
 from .nn import Module
 from .nn.functional import cross_entropy
 from .saving import save
+from .sensitivity import Sensitivity, sensitivity
 
 _PICTURES = [name for name in DATASETS if name != "text"]
 _OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
@@ -80,6 +81,12 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("--methods", default=names, metavar="A,B,...", help=f"see below (default: {names})")
     compare.add_argument("--seeds", type=_positive, default=3, help="runs per method (default: 3)")
     compare.add_argument("--epochs", type=_positive, default=20, help="passes over the data (default: 20)")
+    compare.add_argument(
+        "--initial",
+        type=_rates,
+        metavar="R,R,...",
+        help="report the final loss against these initial rates, such as 1e-4,1e-3,1e-2,1e-1,1",
+    )
     _common(compare, "folder for results.csv, results.json and report.html (default: report)", "report")
     compare.set_defaults(run=_compare)
     return top
@@ -90,6 +97,10 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"got {value}; allowed: at least 1")
     return value
+
+
+def _rates(text: str) -> list[float]:
+    return [float(part) for part in text.split(",") if part]
 
 
 def _problem(command: argparse.ArgumentParser) -> None:
@@ -199,10 +210,13 @@ def _find(args: argparse.Namespace) -> None:
 
 def _compare(args: argparse.Namespace) -> None:
     methods = [name for name in args.methods.split(",") if name]
-    result = comparison.compare(
-        args.data, args.model, methods, args.seeds, args.epochs, args.batch_size, args.seed, args.root,
-        progress=not args.quiet, command=args.line,
-    )  # fmt: skip
+    common = (args.seeds, args.epochs, args.batch_size, args.seed, args.root)
+    told = {"progress": not args.quiet, "command": args.line}
+    result: comparison.Comparison | Sensitivity
+    if args.initial is None:
+        result = comparison.compare(args.data, args.model, methods, *common, **told)
+    else:
+        result = sensitivity(args.data, args.model, methods, args.initial, *common, **told)
     print(result.table())
     print(f"\n{result.write(args.out)}")
 

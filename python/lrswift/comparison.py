@@ -51,6 +51,7 @@ class Run:
     found: float | None = None
     searched: int = 0
     diverged: bool = False
+    initial: float | None = None
 
     @property
     def train_loss(self) -> float:
@@ -226,6 +227,26 @@ def compare(
     methods. out: a folder for results.csv, results.json and report.html.
     A run that diverges is kept as such. Raises ArgumentError for unknown names.
     """
+    check_methods(methods, model, seeds, epochs)
+    splits = (load(data, root) if isinstance(data, str) else data).scaled()
+    make = MODELS[model] if isinstance(model, str) else model
+    runs: list[Run] = []
+    with Progress(len(methods) * seeds, "compare", progress, "run") as bar:
+        for name in methods:
+            for number in range(seed, seed + seeds):
+                runs.append(train_once(name, number, splits, make, epochs, batch_size))
+                bar.note({"accuracy": runs[-1].accuracy})
+                bar.advance(1)
+    random.seed(seed)
+    settings = described(splits, model, make, epochs, batch_size, seeds, seed)
+    result = Comparison(runs, settings, command)
+    if out is not None:
+        result.write(out)
+    return result
+
+
+def check_methods(methods: Sequence[str], model: Any, seeds: int, epochs: int) -> None:
+    """Raises ArgumentError for unknown names and for nothing to run."""
     unknown = [name for name in methods if name not in METHODS]
     if unknown or not methods:
         raise ArgumentError(f"methods: got {', '.join(unknown) or 'none'}; allowed: {', '.join(METHODS)}")
@@ -233,48 +254,54 @@ def compare(
         raise ArgumentError(f"model: got {model!r}; allowed: {', '.join(MODELS)}")
     if seeds < 1 or epochs < 1:
         raise ArgumentError(f"seeds, epochs: got {seeds}, {epochs}; allowed: at least 1")
-    splits = (load(data, root) if isinstance(data, str) else data).scaled()
-    make = MODELS[model] if isinstance(model, str) else model
-    steps = -(-len(splits.train) // batch_size)
-    runs: list[Run] = []
-    with Progress(len(methods) * seeds, "compare", progress, "run") as bar:
-        for name in methods:
-            for number in range(seed, seed + seeds):
-                runs.append(_train(name, number, splits, make, epochs, batch_size))
-                bar.note({"accuracy": runs[-1].accuracy})
-                bar.advance(1)
-    random.seed(seed)
-    settings = {
+
+
+def described(
+    splits: Splits,
+    model: Any,
+    make: Callable[[Dataset, int], Module],
+    epochs: int,
+    batch_size: int,
+    seeds: int,
+    seed: int,
+) -> dict[str, Any]:
+    """What was done, for the files and the report."""
+    return {
         "data": splits.name, "train_examples": len(splits.train), "test_examples": len(splits.test),
         "model": model if isinstance(model, str) else getattr(model, "__name__", "custom"),
         "parameters": make(splits.train, len(splits.classes)).num_parameters(),
-        "epochs": epochs, "steps_per_epoch": steps, "batch_size": batch_size,
+        "epochs": epochs, "steps_per_epoch": -(-len(splits.train) // batch_size), "batch_size": batch_size,
         "seeds": seeds, "first_seed": seed,
         "config": config(), "date": time.strftime("%Y-%m-%d"),
     }  # fmt: skip
-    result = Comparison(runs, settings, command)
-    if out is not None:
-        result.write(out)
-    return result
 
 
-def _train(
-    name: str, seed: int, splits: Splits, make: Callable[[Dataset, int], Module], epochs: int, batch_size: int
+def train_once(
+    name: str,
+    seed: int,
+    splits: Splits,
+    make: Callable[[Dataset, int], Module],
+    epochs: int,
+    batch_size: int,
+    initial: float | None = None,
 ) -> Run:
+    """One run of a method; initial: the rate that it begins with, None for its own."""
     random.seed(seed)
     network = make(splits.train, len(splits.classes))
     method = METHODS[name]
     start = time.perf_counter()
     found = None
+    chosen = method.make if initial is None or method.begun is None else method.begun(initial)
     if method.kind == "found":
         # a search takes some dozens of batches, which small data have in many epochs only
         passes = max(5, 200 * batch_size // len(splits.train))
         found = find_lr(
-            network, cross_entropy, splits.train, method.make, batch_size,
-            max_epochs=passes, seed=seed, progress=False,
+            network, cross_entropy, splits.train, chosen, batch_size,
+            start=1.0 if initial is None else initial, max_epochs=passes, seed=seed, progress=False,
         )  # fmt: skip
     search_seconds = time.perf_counter() - start
-    optimizer = method.optimizer(network.named_parameters(), None if found is None else found.lr)  # type: ignore[arg-type]
+    parameters = network.named_parameters()
+    optimizer = chosen(parameters) if found is None else chosen(parameters, lr=found.lr)
     random.seed(seed)
     diverged = False
     try:
@@ -292,7 +319,14 @@ def _train(
         history, diverged = error.history, True  # type: ignore[attr-defined]
     seconds = search_seconds + sum(row["seconds"] for row in history.rows)
     return Run(
-        name, seed, history, seconds, found.lr if found else None, found.steps if found else 0, diverged
+        name,
+        seed,
+        history,
+        seconds,
+        found.lr if found else None,
+        found.steps if found else 0,
+        diverged,
+        initial,
     )
 
 

@@ -49,7 +49,7 @@ def render(comparison: Comparison) -> str:
 <main>
 <section><h2>Results</h2>{_table(comparison)}<p class="note">{_TABLE_NOTE}</p></section>
 {_charts(comparison)}
-<section><h2>How this was made</h2>{_settings(comparison)}</section>
+<section><h2>How this was made</h2>{settings_table(comparison.settings, comparison.command)}</section>
 </main>
 </body>
 </html>
@@ -247,8 +247,8 @@ def _range(curves: list[np.ndarray], log: bool) -> tuple[float, float]:
     return low - air, min(high + air, 100.0) if high <= 100 else high + air
 
 
-def _settings(comparison: Comparison) -> str:
-    s = comparison.settings
+def settings_table(s: dict[str, Any], made_by: str | None) -> str:
+    """What was trained on what, and the command that does it again."""
     features = s["config"].get("cpu", "")
     facts = {
         "Data": f"{s['data']}, {s['train_examples']:,} training and {s['test_examples']:,} test examples, "
@@ -262,5 +262,5 @@ def _settings(comparison: Comparison) -> str:
         "Date": s["date"],
     }
     rows = "".join(f"<dt>{key}</dt><dd>{escape(value)}</dd>" for key, value in facts.items() if value)
-    command = f"<pre><code>{escape(comparison.command)}</code></pre>" if comparison.command else ""
+    command = f"<pre><code>{escape(made_by)}</code></pre>" if made_by else ""
     return f"{command}<dl>{rows}</dl>"
