@@ -69,6 +69,14 @@ ENTRIES = [
     Entry("SLS", "SGD", sgd(adapt.SLS(steps_per_epoch=500))),
     Entry("Newton (exact curvature)", "SGD", sgd(adapt.Newton(max_lr=0.1))),
     Entry("naive TLR", "SGD", sgd(adapt.NaiveTLR(initial=0.001, meta_lr=1e-8))),
+    Entry("D-Adaptation", "SGD", sgd(adapt.DAdaptation(max_lr=0.01))),
+    Entry("D-Adaptation (Adam)", "Adam", adam(adapt.DAdaptation(max_lr=1e-3))),
+    Entry("Prodigy", "Adam", adam(adapt.Prodigy(max_lr=1e-3))),
+    Entry("Schedule-Free", "SGD", lambda params: optim.ScheduleFree(params, lr=0.01)),
+    Entry("Schedule-Free AdamW", "Adam", lambda params: optim.ScheduleFree(params, direction="adamw")),
+    Entry("YellowFin", "momentum SGD", sgd(adapt.YellowFin(max_lr=0.01))),
+    Entry("MoMo", "momentum SGD", sgd(adapt.MoMo(lr=0.01))),
+    Entry("SGD-BB", "SGD", sgd(adapt.StochasticBarzilaiBorwein(max_lr=0.01))),
 ]
 
 
