@@ -45,6 +45,9 @@ python-test: ## pytest, against the installed wheel
 	$(BIN)/python -c "import lrswift, sys; assert lrswift.__file__.startswith(sys.prefix), lrswift.__file__"
 	$(BIN)/python -m pytest python/tests
 
+test-long: install ## the tests that take minutes: finite differences over long runs
+	$(BIN)/python -m pytest python/tests -m long
+
 notebooks: ## every notebook, executed; a failing cell fails
 	$(BIN)/python scripts/notebooks.py
 
