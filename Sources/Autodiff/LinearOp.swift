@@ -4,18 +4,27 @@ import Kernels
 protocol LinearMap {
   var sourceCount: Int { get }
   var destinationCount: Int { get }
+  /// y = x, element for element.
+  var isIdentity: Bool { get }
   /// y (+)= A x
   func apply(_ dtype: DType, _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ accumulate: Bool)
   /// x (+)= A' y
   func adjoint(_ dtype: DType, _ y: UnsafeRawPointer, _ x: UnsafeMutableRawPointer, _ accumulate: Bool)
 }
 
+extension LinearMap {
+  var isIdentity: Bool { false }
+}
+
 /// y = sum_i A_i x_i. The maps may depend on choices made by the value pass (`prepare`): an index, a mask.
 class LinearOp: Op {
   let maps: [any LinearMap]
+  /// An input that is passed on as it is. A replay lets it share memory with the output where nothing else needs it.
+  let passed: Int?
 
   init(shape: [Int], dtype: DType, maps: [any LinearMap]) {
     self.maps = maps
+    passed = maps.firstIndex { $0.isIdentity }
     super.init(shape: shape, dtype: dtype)
   }
 
@@ -27,7 +36,9 @@ class LinearOp: Op {
   }
 
   override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {
-    for (i, map) in maps.enumerated() where inputs[i].tangent.ready {
+    let shared = passed.flatMap { inputs[$0].tangent.shares(output.tangent) ? $0 : nil }
+    if shared != nil { output.tangent.ready = true }
+    for (i, map) in maps.enumerated() where i != shared && inputs[i].tangent.ready {
       let (target, accumulate) = output.tangent.receive(count * output.byteCount)
       for k in 0..<count {
         map.apply(
@@ -39,12 +50,20 @@ class LinearOp: Op {
 
   override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {
     guard index < maps.count else { return }
+    if index == passed, output.gradient.shares(inputs[index].gradient) {
+      inputs[index].gradient.ready = true
+      return
+    }
     let (target, accumulate) = inputs[index].gradient.receive(inputs[index].byteCount)
     maps[index].adjoint(dtype, output.gradient.pointer, target, accumulate)
   }
 
   override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {
     guard index < maps.count, output.gradientTangent.ready else { return }
+    if index == passed, output.gradientTangent.shares(inputs[index].gradientTangent) {
+      inputs[index].gradientTangent.ready = true
+      return
+    }
     let bytes = inputs[index].byteCount
     let (target, accumulate) = inputs[index].gradientTangent.receive(count * bytes)
     for k in 0..<count {
@@ -61,6 +80,12 @@ struct WalkMap: LinearMap {
   let alpha: Double
   let sourceCount: Int
   let destinationCount: Int
+
+  var isIdentity: Bool {
+    alpha == 1 && sourceCount == walk.count && destinationCount == walk.count && walk.extents.count == 1
+      && walk.source == [1] && walk.destination == [1] && walk.sourceOffset == 0
+      && walk.destinationOffset == 0
+  }
 
   init(_ walk: StridedWalk, alpha: Double = 1, sourceCount: Int, destinationCount: Int) {
     self.walk = walk

@@ -7,16 +7,55 @@ import Kernels
 public final class TangentReplay {
   public let program: Program
   public let width: Int
+  /// The nodes that use a node, once for each use, in order.
+  private let consumers: [ObjectIdentifier: [Tensor]]
 
   public init(_ program: Program, width: Int) {
     self.program = program
     self.width = width
+    var consumers: [ObjectIdentifier: [Tensor]] = [:]
     for node in program.nodes {
-      // Gradients shared by nodes that are alive at different times in a backward run alone.
-      node.gradient = SweepBuffer(storage: Storage(byteCount: node.byteCount))
-      node.tangent.storage = Storage(byteCount: width * node.byteCount)
+      for input in node.inputs where input.requiresGrad && !input.isLeaf {
+        consumers[ObjectIdentifier(input), default: []].append(node)
+      }
     }
+    self.consumers = consumers
+    for node in program.nodes { node.gradientTangent.clear() }
+    planGradients()
+    planTangents()
     planGradientTangents()
+  }
+
+  /// An input that `node` passes on as it is, and which nothing else uses: what lies on one lies on the other.
+  private func forerunner(_ node: Tensor) -> Tensor? {
+    guard let op = node.op as? LinearOp, let passed = op.passed else { return nil }
+    let input = node.inputs[passed]
+    return input.requiresGrad && !input.isLeaf && consumers[ObjectIdentifier(input)]!.count == 1 ? input : nil
+  }
+
+  /// A backward run alone shares memory among gradients that live at different times; here all are kept.
+  private func planGradients() {
+    for node in program.nodes {
+      let shared = forerunner(node)?.gradient.storage
+      node.gradient = SweepBuffer(storage: shared ?? Storage(zeroed: node.byteCount))
+    }
+  }
+
+  /// The tangent of a node that only linear operations use is dead once the last of them has been pushed through.
+  private func planTangents() {
+    var free: [Int: [Storage]] = [:]
+    for node in program.nodes {
+      let forerunner = forerunner(node)
+      let reused = forerunner?.tangent.storage ?? free[node.byteCount]?.popLast()
+      node.tangent = SweepBuffer(storage: reused ?? Storage(zeroed: width * node.byteCount))
+      for input in node.inputs where input !== forerunner && !input.isLeaf {
+        guard let users = consumers[ObjectIdentifier(input)], users.last === node else { continue }
+        guard users.allSatisfy({ $0.op is LinearOp }), node.inputs.count(where: { $0 === input }) == 1 else {
+          continue
+        }
+        free[input.byteCount, default: []].append(input.tangent.storage!)
+      }
+    }
   }
 
   /// What lies on a node is dead once it has been pulled through: its memory goes to a later one.
@@ -25,12 +64,14 @@ public final class TangentReplay {
     func place(_ tensor: Tensor) {
       guard tensor.gradientTangent.storage == nil, !tensor.isLeaf else { return }
       let reused = free[tensor.byteCount]?.popLast()
-      tensor.gradientTangent.storage = reused ?? Storage(byteCount: width * tensor.byteCount)
+      tensor.gradientTangent.storage = reused ?? Storage(zeroed: width * tensor.byteCount)
     }
     for node in program.nodes.reversed() {
       place(node)
+      let forerunner = forerunner(node)
+      forerunner?.gradientTangent.storage = node.gradientTangent.storage
       for input in node.inputs where input.requiresGrad { place(input) }
-      free[node.byteCount, default: []].append(node.gradientTangent.storage!)
+      if forerunner == nil { free[node.byteCount, default: []].append(node.gradientTangent.storage!) }
     }
   }
 

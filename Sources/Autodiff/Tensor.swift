@@ -100,6 +100,9 @@ struct SweepBuffer {
     return (storage!.pointer, accumulate)
   }
 
+  /// Whether what this buffer holds is already in the memory of the other.
+  func shares(_ other: SweepBuffer) -> Bool { ready && storage! === other.storage }
+
   mutating func clear() {
     storage = nil
     ready = false

@@ -7,11 +7,19 @@ final class TangentReplayTests: XCTestCase {
   private let w1 = Tensor([3, 4], (0..<12).map { 0.1 * Double($0 % 5) - 0.2 }, requiresGrad: true)
   private let w2 = Tensor([4, 1], [0.3, -0.2, 0.5, 0.1], requiresGrad: true)
 
+  private let bias = Tensor([4], [0.1, -0.3, 0.2, 0], requiresGrad: true)
+
+  /// What may share memory and what may not: sums that pass an input on, one whose input is used again, views, a
+  /// node that only linear operations use, twice.
   private func loss(_ x: Tensor) throws -> Tensor {
-    let hidden = try apply("tanh", [apply("matmul", [x, w1])])
-    // The hidden layer is used twice, once with the square of itself.
+    let hidden = try apply("tanh", [apply("add", [apply("matmul", [x, w1]), bias])])
     let both = try apply("add", [hidden, apply("mul", [hidden, hidden])])
-    return try apply("mean", [apply("square", [apply("matmul", [both, w2])])])
+    let view = try apply("reshape", [both], ["shape": .numbers([1, 8])])
+    let turned = try apply("transpose", [view])
+    let sum = try apply("sub", [turned, apply("reshape", [view], ["shape": .numbers([8, 1])])])
+    let flat = try apply("reshape", [apply("add", [sum, turned])], ["shape": .numbers([2, 4])])
+    let output = try apply("matmul", [apply("add", [flat, both]), w2])
+    return try apply("mean", [apply("square", [output])])
   }
 
   private func program() throws -> Program {
