@@ -1,20 +1,24 @@
 import Kernels
 
-/// A direction of descent: an update rule, the arguments it takes, and what its constants are at a step.
-public protocol Direction: Sendable {
-  static var card: Card { get }
+/// A direction of descent with its arguments: an update rule, and what its constants are at a step.
+public protocol ConfiguredDirection: Sendable {
   /// Names of the state vectors, at most two.
   var slots: [String] { get }
   /// What each state vector is filled with at first.
   var initialState: [Double] { get }
-  init(_ settings: Settings) throws
   func kernels(_ dtype: DType) -> RuleKernels
   /// The constants of step t, counted from 1.
   func hyper(_ t: Int) -> HyperValues
 }
 
-extension Direction {
+extension ConfiguredDirection {
   public var initialState: [Double] { slots.map { _ in 0 } }
+}
+
+/// A kind of direction, and the arguments it takes.
+public protocol Direction: ConfiguredDirection {
+  static var card: Card { get }
+  init(_ settings: Settings) throws
 }
 
 /// The list of directions: one line each.

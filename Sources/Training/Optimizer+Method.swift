@@ -32,8 +32,9 @@ extension Optimizer {
   }
 
   /// The scalars of a whole method are common to all groups, so that only weight decay may differ.
-  func checkGroup(_ settings: Settings) throws {
+  func checkGroup(_ attributes: Attributes) throws {
     guard machineType is any WholeMachine.Type else { return }
+    let settings = try directionType.card.read(attributes)
     let common = try directionType.card.read(directionArguments)
     for name in common.values.keys.sorted() where name != "weight_decay" && settings[name] != common[name] {
       throw Failure.value(

@@ -47,7 +47,7 @@ public final class Optimizer: @unchecked Sendable {
   var isEvaluating = false
 
   struct Group {
-    let direction: any Direction
+    let direction: any ConfiguredDirection
     /// Replaces a constant rate.
     let rate: Double?
     let schedule: (any Schedule)?
@@ -88,7 +88,7 @@ public final class Optimizer: @unchecked Sendable {
     self.directionArguments = Attributes(
       directionArguments.owner,
       directionArguments.values.filter { !Optimizer.clipArguments.contains($0.key) })
-    _ = try directionType.init(directionType.card.read(self.directionArguments))
+    _ = try DirectionCatalogue.make(directionType, self.directionArguments)
     let card = machineType.card
     schedule = try ScheduleCatalogue.read(rateArguments)
     let rateArguments = ScheduleCatalogue.remaining(rateArguments)
@@ -148,10 +148,11 @@ public final class Optimizer: @unchecked Sendable {
     var arguments = directionArguments.values
     for (key, value) in ScheduleCatalogue.remaining(overrides).values where key != "lr" {
       arguments[key] = value
+      if !overrides.has(key + ".steps") { arguments[key + ".steps"] = nil }
     }
-    let settings = try directionType.card.read(Attributes(directionArguments.owner, arguments))
-    try checkGroup(settings)
-    let direction = try directionType.init(settings)
+    let own = Attributes(directionArguments.owner, arguments)
+    try checkGroup(own)
+    let direction = try DirectionCatalogue.make(directionType, own)
     let rate = overrides.has("lr") ? try overrides.number("lr") : nil
     if let rate {
       guard machineType == ConstantRate.self else {

@@ -32,7 +32,7 @@ final class ParameterSlot {
   var rate = 0.0
 
   init(
-    _ tensor: Tensor, _ name: String, _ group: Int, _ index: Int, _ direction: any Direction,
+    _ tensor: Tensor, _ name: String, _ group: Int, _ index: Int, _ direction: any ConfiguredDirection,
     _ method: MethodKernels? = nil
   ) {
     self.tensor = tensor

@@ -15,7 +15,7 @@ from .._tensor import Tensor, from_array
 from ..adapt import Adapter, check_number, named
 from ..autograd import enable_grad, no_grad
 from ..errors import ArgumentError, DTypeError, ShapeError
-from ..schedule import Schedule
+from ..schedule import Piecewise, Schedule
 from . import _recorder
 
 Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
@@ -369,6 +369,8 @@ def _spelled(options: Mapping[str, Any]) -> dict[str, Any]:
             found["beta1"], found["beta2"] = (check_number(b, "betas") for b in value)
         elif isinstance(value, bool):
             found[key] = value
+        elif isinstance(value, Piecewise) and key != "eps":
+            found |= {key: value.values, f"{key}.steps": value.steps}
         else:
             found["epsilon" if key == "eps" else key] = check_number(value, key)
     return found

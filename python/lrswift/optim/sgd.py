@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..errors import ArgumentError
+from ..schedule import Piecewise
 from ._base import Optimizer, Params, Rate
 
 
@@ -12,17 +13,18 @@ class SGD(Optimizer):
     """Stochastic gradient descent: v = momentum v + (1 - dampening)(g + weight_decay w); w -= lr v.
 
     The first v is g itself; nesterov: w -= lr (g + momentum v). Conventions are PyTorch's.
-    lr: number (>= 0) or adapter, 0.01. 0 <= momentum, weight_decay.
+    lr: number (>= 0) or adapter, 0.01. 0 <= momentum, weight_decay; a `schedule.Piecewise` of any finite
+    values does for both.
     """
 
     def __init__(
         self,
         params: Params,
         lr: Rate = 0.01,
-        momentum: float = 0.0,
+        momentum: float | Piecewise = 0.0,
         nesterov: bool = False,
         dampening: float = 0.0,
-        weight_decay: float = 0.0,
+        weight_decay: float | Piecewise = 0.0,
         clip_value: float = math.inf,
         clip_norm: float = math.inf,
     ) -> None:
