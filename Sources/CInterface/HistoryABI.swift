@@ -57,11 +57,3 @@ public func lrs_replay(
     out.pointee = handle(doubles(rates, shape: [rates.count]))
   }
 }
-
-private func doubles(_ values: [Double], shape: [Int]) -> Tensor {
-  let tensor = Tensor(shape: shape, dtype: .float64)
-  values.withUnsafeBytes {
-    if let base = $0.baseAddress { tensor.pointer.copyMemory(from: base, byteCount: $0.count) }
-  }
-  return tensor
-}

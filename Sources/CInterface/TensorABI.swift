@@ -26,6 +26,14 @@ func tensors(_ handles: UnsafePointer<OpaquePointer?>?, _ count: Int, _ name: St
 
 func handle(_ tensor: Tensor) -> OpaquePointer { retain(TensorHandle(tensor)) }
 
+func doubles(_ values: [Double], shape: [Int]) -> Tensor {
+  let tensor = Tensor(shape: shape, dtype: .float64)
+  values.withUnsafeBytes {
+    if let base = $0.baseAddress { tensor.pointer.copyMemory(from: base, byteCount: $0.count) }
+  }
+  return tensor
+}
+
 @c @implementation
 public func lrs_tensor_create(
   _ out: UnsafeMutablePointer<OpaquePointer?>!, _ dtype: lrs_dtype, _ rank: Int32,

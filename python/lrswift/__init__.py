@@ -75,7 +75,10 @@ if TYPE_CHECKING:
     from .fitting import fit
     from .hypergradient_check import check_hypergradient
     from .hypergradients import hypergradient
+    from .learned import LearnedSchedule
+    from .learning import learn_schedule
     from .range_test import lr_range_test
+    from .sharing import best_window, sharing_bound, sharing_noise
 
 __version__: str = _core.version()
 
@@ -91,17 +94,24 @@ _LAZY = {
     "compare": ("comparison", "compare"),
     "check_hypergradient": ("hypergradient_check", "check_hypergradient"),
     "hypergradient": ("hypergradients", "hypergradient"),
+    "learn_schedule": ("learning", "learn_schedule"),
+    "LearnedSchedule": ("learned", "LearnedSchedule"),
+    "sharing_bound": ("sharing", "sharing_bound"),
+    "best_window": ("sharing", "best_window"),
+    "sharing_noise": ("sharing", "sharing_noise"),
 }
 
 __all__ = [
-    "ArgumentError", "DTypeError", "Diverged", "Error", "FormatError", "MissingFiles", "RecordingError",
-    "ShapeError", "Tensor", "abs", "adapt", "arange", "argmax", "bool_", "broadcast_to", "cat",
+    "ArgumentError", "DTypeError", "Diverged", "Error", "FormatError", "LearnedSchedule", "MissingFiles",
+    "RecordingError", "ShapeError", "Tensor",
+    "abs", "adapt", "arange", "argmax", "best_window", "bool_", "broadcast_to", "cat",
     "check_hypergradient", "compare", "config", "data", "enable_grad", "exp", "eye", "find_lr", "fit",
     "float32", "float64", "from_dlpack", "full", "gelu", "get_threads", "grad", "hvp", "hypergradient",
-    "int64", "jvp", "load", "log", "lr_range_test", "matmul", "max", "maximum", "mean", "min", "minimum",
-    "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random", "relu", "reshape", "save",
-    "schedule", "seed", "set_threads", "show_config", "sigmoid", "sklearn", "softplus", "sqrt", "square",
-    "stack", "sum", "tanh", "tensor", "transpose", "uint8", "where", "zeros",
+    "int64", "jvp", "learn_schedule", "load", "log", "lr_range_test", "matmul", "max", "maximum", "mean",
+    "min", "minimum", "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random", "relu",
+    "reshape", "save", "schedule", "seed", "set_threads", "sharing_bound", "sharing_noise", "show_config",
+    "sigmoid", "sklearn", "softplus", "sqrt", "square", "stack", "sum", "tanh", "tensor", "transpose", "uint8",
+    "where", "zeros",
 ]  # fmt: skip
 
 

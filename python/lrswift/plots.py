@@ -9,6 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from .finder import Found
     from .history import History
+    from .learned import LearnedSchedule
     from .range_test import Ranged
 
 BLUE, ORANGE, GRAY = "#0072b2", "#d55e00", "#8a8f98"  # Okabe and Ito's: distinct for the color-blind
@@ -98,4 +99,43 @@ def plot_ranged(ranged: Ranged) -> Any:
         title = f"Steepest at {ranged.suggestion:.3g}"
         axes.axvline(ranged.suggestion, color=ORANGE, linewidth=1)
     axes.set(title=title, xlabel="learning rate", ylabel="loss", xscale="log")
+    return figure
+
+
+def plot_learned(learned: LearnedSchedule) -> Any:
+    """Schedules of all outer steps over the inner ones, light to dark, and their validation losses.
+
+    The form of figure 4 of FDS (Micaelli and Storkey, arXiv 2007.07869).
+    """
+    import matplotlib as mpl
+
+    families = [("Learning rate", learned.learning_rates), ("Momentum", learned.momentums)]
+    families += [("Weight decay", learned.weight_decays)]
+    ends = np.cumsum([0, *(len(values) for _, values in families)])
+    shown = [(t, v, e) for (t, v), e in zip(families, ends, strict=False) if len(v)]
+    figure, axes = _axes(len(shown) + 1)
+    outer = len(learned.values)
+    shades = mpl.colormaps["Blues"](np.linspace(0.2, 0.95, max(outer, 2)))
+    for ax, (title, best, first) in zip(axes, shown, strict=False):
+        ax.axhline(0, color=GRAY, linewidth=0.8)
+        # step t uses entry floor(n t / T)
+        edges = np.ceil(np.arange(len(best) + 1) * learned.steps / len(best))
+        for o, row in enumerate(learned.values):
+            ax.stairs(row[first : first + len(best)], edges, baseline=None, color=shades[o], linewidth=1.2)
+        ax.stairs(best, edges, baseline=None, color=ORANGE, linewidth=2, label="best")
+        ax.set(title=title, xlabel="step", xlim=(0, learned.steps))
+    axes[0].legend(frameon=False)
+    losses = np.where(np.isfinite(learned.seed_losses), learned.seed_losses, np.nan)
+    numbers = np.arange(1, outer + 1)
+    axes[-1].plot(numbers, losses, ".", color=GRAY, markersize=4)
+    axes[-1].plot(numbers, losses.mean(1), color=GRAY, linewidth=0.8)
+    axes[-1].scatter(numbers, losses.mean(1), c=shades[:outer], zorder=3, s=28)
+    if learned.best >= 0:
+        axes[-1].plot(
+            learned.best + 1, losses[learned.best].mean(), "o", color=ORANGE, markersize=7, zorder=4
+        )
+    axes[-1].set(title="Validation loss", xlabel="outer step")
+    axes[-1].xaxis.get_major_locator().set_params(integer=True)
+    if np.nanmin(losses, initial=np.inf) > 0:
+        axes[-1].set_yscale("log")
     return figure

@@ -28,6 +28,7 @@ typedef struct {
   PyTypeObject *search_type;
   PyTypeObject *finder_type;
   PyTypeObject *episode_type;
+  PyTypeObject *learner_type;
 } Core;
 
 typedef struct {
@@ -150,5 +151,10 @@ extern PyType_Spec optimizer_spec;
 extern PyType_Spec search_spec;
 extern PyType_Spec finder_spec;
 extern PyType_Spec episode_spec;
+/* optimizer.c, finder.c, learner.c */
+extern PyType_Spec optimizer_spec;
+extern PyType_Spec search_spec;
+extern PyType_Spec finder_spec;
+extern PyType_Spec learner_spec;
 
 #endif

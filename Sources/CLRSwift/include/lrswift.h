@@ -28,6 +28,7 @@ typedef struct lrs_optimizer lrs_optimizer;
 typedef struct lrs_finder lrs_finder;
 typedef struct lrs_search lrs_search;
 typedef struct lrs_episode lrs_episode;
+typedef struct lrs_learner lrs_learner;
 
 typedef int32_t lrs_status;
 enum {
@@ -214,6 +215,20 @@ lrs_status lrs_episode_run(size_t *steps_done, double *losses, lrs_episode *epis
 lrs_status lrs_episode_collect(double *valid_loss, lrs_episode *episode);
 /* Sums over all horizons so far, one for each value of the lists. */
 lrs_status lrs_episode_hypergradients(double *out, size_t count, lrs_episode *episode);
+
+/* ---- learning a schedule from hypergradients (FDS): the outer loop ---- */
+/* attributes: "update" (gated, sign, gradient), "counts" [rates, momenta, decays], "initial", "step_size" and
+ * "windows" [N], and the numbers of its card. */
+lrs_status lrs_learner_create(lrs_learner **out, const lrs_attribute *attributes, size_t count);
+void lrs_learner_destroy(lrs_learner *learner);
+/* One outer step with the present values. attributes: "losses" [seeds], "hypergradients" [seeds x N];
+ * "whole" (1): not a shorter run, so that its losses compare with others'. */
+lrs_status lrs_learner_observe(lrs_learner *learner, const lrs_attribute *attributes, size_t count);
+/* float64 [n]; key: "values", "steps", "best_values", "best_loss", "signals", "sensitivities", "observed",
+ * "converged", "retreated", "state" */
+lrs_status lrs_learner_get(lrs_tensor **out, lrs_learner *learner, const char *key);
+/* attributes: "state", as lrs_learner_get gave it. */
+lrs_status lrs_learner_load(lrs_learner *learner, const lrs_attribute *attributes, size_t count);
 
 #ifdef __cplusplus
 }

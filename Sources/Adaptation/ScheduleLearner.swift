@@ -1,0 +1,201 @@
+import Kernels
+
+/// Moves the hyperparameters of a schedule by their hypergradients: the outer loop of FDS (Micaelli and Storkey,
+/// "Gradient-based hyperparameter optimization over long horizons", arXiv 2007.07869, Algorithm 1 and section 4.4).
+///
+/// lambda holds the learning rates, then the momenta, then the weight decays, N in all; after each outer step come S
+/// validation losses and S x N hypergradients, one row for each seed. h is their mean over seeds.
+///
+///   gradient  lambda <- lambda - step h / window           what Algorithm 1 prints: the step on the window's average
+///   sign      lambda <- lambda - step sign(h)              step <- decay step, entry by entry, when its sign flips
+///   gated     the sign step where the seeds agree, a retreat where the hypergradients have lost their meaning
+///
+/// The gated step is ours. Past the edge of stability a hypergradient is the product of hundreds of expanding maps: its
+/// size says nothing and its sign is noise. Two things tell, and neither depends on the units of the loss or of a rate:
+///   - an entry moves only if its mean over seeds exceeds the standard error of that mean (with two seeds: if their
+///     signs agree);
+///   - |h_k lambda_k| over the loss at stake is the change of the loss, as a share of it, for a change of the rate by its
+///     own size. When one is beyond `sensitivity`, or more than `relapse` of what was won is lost, all rates and their
+///     steps are multiplied by `retreat` instead. All of them: the rate that expands is rarely the one whose
+///     hypergradient shows it, which is that of any window before.
+public struct ScheduleLearner {
+  public enum Update: String, CaseIterable {
+    case gated, sign, gradient
+  }
+
+  public static let card = Card(
+    "schedule_learner", title: "ScheduleLearner", paper: "FDS", cost: "",
+    arguments: [
+      .init("step_decay", 0.5, .above(0, to: 1), "factor of an entry's step when its sign flips"),
+      .init("tolerance", 0.05, .notNegative, "converged once every step is below this share of its value"),
+      .init("sensitivity", 10, .positiveOrInfinite, "gated: relative change of the loss per that of a rate"),
+      .init("relapse", 0.25, .positiveOrInfinite, "gated: share of the progress that may be lost"),
+      .init("retreat", 0.6, .between(0, 1), "gated: factor of rates and their steps instead of a step"),
+      .init("max_momentum", 0.97, .positiveOrInfinite, "gated: no momentum goes beyond it"),
+    ])
+
+  private let update: Update
+  private let settings: Settings
+  /// How many entries are rates, momenta, decays.
+  private let counts: [Int]
+  private let windows: [Double]
+
+  public private(set) var values: [Double]
+  public private(set) var steps: [Double]
+  private var lastSigns: [Double]
+  public private(set) var bestValues: [Double]
+  public private(set) var bestLoss = Double.infinity
+  private var firstLoss = Double.nan
+  public private(set) var observed = 0
+  public private(set) var isConverged = false
+  public private(set) var retreated = false
+  /// |mean| over the standard error of the mean, entry by entry: 0 where nothing is known.
+  public private(set) var signals: [Double]
+  /// |h_k lambda_k| (of a momentum |h_k (1 - lambda_k)|) over the loss at stake, entry by entry.
+  public private(set) var sensitivities: [Double]
+
+  /// Attributes beyond the card: update (a text), counts [3], initial [N], step_size [N], windows [N].
+  public init(_ attributes: Attributes) throws {
+    let lists = ["update", "counts", "initial", "step_size", "windows"]
+    try attributes.allow(lists + Self.card.arguments.map(\.name))
+    let given = attributes.values.filter { !lists.contains($0.key) }
+    settings = try Self.card.read(Attributes(attributes.owner, given))
+    let name = try attributes.text("update", default: Update.gated.rawValue)
+    guard let update = Update(rawValue: name) else {
+      let known = Update.allCases.map(\.rawValue).joined(separator: ", ")
+      throw Failure.value("\(attributes.owner): update: got '\(name)'; allowed: \(known)")
+    }
+    self.update = update
+    counts = try attributes.integers("counts") ?? []
+    guard counts.count == 3, counts.allSatisfy({ $0 >= 0 }), counts[0] > 0 else {
+      throw Failure.value(
+        "\(attributes.owner): counts: got \(counts); allowed: numbers of rates (at least 1), momenta, decays")
+    }
+    let total = counts.reduce(0, +)
+    func list(_ key: String, _ allowed: String, _ holds: (Double) -> Bool) throws -> [Double] {
+      let numbers = try attributes.numbers(key)
+      guard numbers.count == total else {
+        throw Failure.value("\(attributes.owner): \(key): got \(numbers.count) numbers; allowed: \(total)")
+      }
+      for (k, number) in numbers.enumerated() where !holds(number) {
+        throw Failure.value("\(attributes.owner): \(key)[\(k)]: got \(number); allowed: \(allowed)")
+      }
+      return numbers
+    }
+    values = try list("initial", "finite numbers") { $0.isFinite }
+    steps = try list("step_size", "positive numbers") { $0 > 0 && $0.isFinite }
+    windows = try list("windows", "at least 1") { $0 >= 1 && $0.isFinite }
+    bestValues = values
+    lastSigns = [Double](repeating: 0, count: total)
+    signals = lastSigns
+    sensitivities = lastSigns
+  }
+
+  /// Learns from one outer step with the present values; `hypergradients` is [losses.count, N], row by row. Losses of
+  /// runs that were shorter, not `whole`, are compared with none.
+  public mutating func observe(losses: [Double], hypergradients: [Double], whole: Bool = true) throws {
+    guard !losses.isEmpty, hypergradients.count == losses.count * values.count else {
+      throw Failure.shape(
+        "observe: \(hypergradients.count) hypergradients for \(losses.count) losses; "
+          + "allowed: \(values.count) for each loss, and at least one loss")
+    }
+    observed += 1
+    let loss = losses.reduce(0, +) / Double(losses.count)
+    if whole && !firstLoss.isFinite { firstLoss = loss }
+    if whole && loss < bestLoss { (bestLoss, bestValues) = (loss, values) }
+    let stake = whole ? max(abs(bestLoss), firstLoss - bestLoss) : abs(loss)
+    let means = gauge(losses.count, hypergradients, stake: stake)
+    let before = values
+    retreated = false
+    switch update {
+    case .gradient:
+      for k in values.indices { values[k] -= steps[k] * finite(means[k] / windows[k]) }
+    case .sign:
+      signStep(means.map(sign), overwrite: true)
+    case .gated:
+      let signs = zip(means, signals).map { $1 > 1 ? sign($0) : 0 }
+      let lost =
+        whole && bestLoss < firstLoss && loss - bestLoss > settings["relapse"] * (firstLoss - bestLoss)
+      let isFinite = loss.isFinite && hypergradients.allSatisfy(\.isFinite)
+      let isSmooth = sensitivities[..<counts[0]].allSatisfy { $0 <= settings["sensitivity"] }
+      if isFinite && isSmooth && !lost {
+        signStep(signs, overwrite: false)
+      } else {
+        retreat(signs)
+      }
+      for k in momenta { values[k] = min(values[k], settings["max_momentum"]) }
+    }
+    isConverged = converged(since: before)
+  }
+
+  private var momenta: Range<Int> { counts[0]..<counts[0] + counts[1] }
+
+  /// Means over seeds; sets `signals` and `sensitivities`.
+  private mutating func gauge(_ seeds: Int, _ rows: [Double], stake: Double) -> [Double] {
+    let (width, count) = (values.count, Double(seeds))
+    return values.indices.map { k in
+      let column = (0..<seeds).map { rows[$0 * width + k] }
+      let mean = column.reduce(0, +) / count
+      let variance = column.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count
+      // the standard error of the mean; one seed says nothing against itself
+      let error = seeds > 1 ? (variance / (count - 1)).squareRoot() : 0
+      signals[k] = finite(abs(mean) / error, orElse: mean != 0 && error == 0 ? .infinity : 0)
+      // a momentum acts through 1 - beta
+      let own = momenta.contains(k) ? 1 - values[k] : values[k]
+      sensitivities[k] = stake > 0 ? abs(mean * own) / stake : 0
+      return mean
+    }
+  }
+
+  private mutating func signStep(_ signs: [Double], overwrite: Bool) {
+    for k in values.indices where overwrite || signs[k] != 0 {
+      if signs[k] * lastSigns[k] < 0 { steps[k] *= settings["step_decay"] }
+      lastSigns[k] = signs[k]
+      values[k] -= steps[k] * signs[k]
+    }
+  }
+
+  /// Back from the edge of stability, where a momentum only ever falls.
+  private mutating func retreat(_ signs: [Double]) {
+    for k in 0..<counts[0] {
+      values[k] *= settings["retreat"]
+      steps[k] *= settings["retreat"]
+    }
+    for k in momenta where signs[k] > 0 { values[k] -= steps[k] / 2 }
+    retreated = true
+  }
+
+  /// gamma / |lambda| of the paper's code, which forgets the absolute value.
+  private func converged(since before: [Double]) -> Bool {
+    values.indices.allSatisfy { k in
+      let step = update == .gradient ? abs(values[k] - before[k]) : steps[k]
+      return step < settings["tolerance"] * abs(values[k])
+    }
+  }
+
+  /// Everything that `observe` changes and does not compute anew.
+  public var state: [Double] {
+    values + steps + lastSigns + bestValues + [bestLoss, firstLoss, Double(observed), isConverged ? 1 : 0]
+  }
+
+  public mutating func load(_ state: [Double]) throws {
+    let count = values.count
+    guard state.count == 4 * count + 4 else {
+      throw Failure.value(
+        "state: got \(state.count) numbers; allowed: \(4 * count + 4), as `state` gives them")
+    }
+    func part(_ i: Int) -> [Double] { Array(state[i * count..<(i + 1) * count]) }
+    guard (part(0) + part(1)).allSatisfy(\.isFinite), let observed = wholeNumber(state[4 * count + 2]) else {
+      throw Failure.value("state: not one that `state` gave: values, steps and counts are finite")
+    }
+    (values, steps, lastSigns, bestValues) = (part(0), part(1), part(2), part(3))
+    (bestLoss, firstLoss) = (state[4 * count], state[4 * count + 1])
+    self.observed = observed
+    isConverged = state[4 * count + 3] != 0
+  }
+}
+
+/// Nothing is learned from a number that is none.
+private func sign(_ x: Double) -> Double { x > 0 ? 1 : x < 0 ? -1 : 0 }
+
+private func finite(_ x: Double, orElse other: Double = 0) -> Double { x.isFinite ? x : other }

@@ -1,0 +1,189 @@
+"""What `learn_schedule` is given, checked: settings, starting values, and data as arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ._tensor import Tensor
+from .adapt import check_number
+from .data.batches import permutation
+from .errors import ArgumentError, DTypeError, ShapeError
+
+FAMILIES = ("learning_rates", "momentums", "weight_decays")
+UPDATES = ("gated", "sign", "gradient")
+HELD_OUT = 0.1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked arguments that decide the numbers."""
+
+    steps: int
+    batch_size: int
+    counts: tuple[int, int, int]
+    step_size: tuple[tuple[float, ...], ...]
+    initial: tuple[tuple[float, ...], ...]
+    step_decay: float
+    update: str
+    seeds: int
+    seed: int
+    clip_gradient: float | None
+    clip_hvp: float | None
+    optimizer: str
+    horizon: int | None
+    mode: str
+    budgets: tuple[int, ...]
+
+    def budget(self, outer: int) -> int:
+        """Inner steps of an outer step."""
+        return self.budgets[outer] if outer < len(self.budgets) else self.steps
+
+    def replica_seed(self, outer: int, replica: int) -> int:
+        """Of weights and batches: new ones in every outer step."""
+        words = np.random.SeedSequence((self.seed, outer, replica)).generate_state(1, np.uint32)
+        return int(words[0])
+
+    def options(self) -> dict[str, Any]:
+        """What goes to `hypergradient` as it is."""
+        names = ("clip_gradient", "clip_hvp", "optimizer", "horizon", "mode")
+        return {name: getattr(self, name) for name in names}
+
+    def identity(self) -> dict[str, Any]:
+        """What must not change between a checkpoint and its continuation."""
+        return dict(vars(self))
+
+
+def check(outer_steps: int, **given: Any) -> Settings:
+    """Settings of the arguments of `learn_schedule`. ArgumentError or DTypeError naming what is off."""
+    for name in ("steps", "batch_size", "seeds"):
+        given[name] = _whole(given[name], name, 1)
+    _whole(outer_steps, "outer_steps", 1)
+    given["seed"] = _whole(given["seed"], "seed", 0)
+    lowest = (1, 0, 0)
+    given["counts"] = tuple(
+        _whole(n, name, low) for n, name, low in zip(given["counts"], FAMILIES, lowest, strict=True)
+    )
+    steps = given["steps"]
+    for count, name in zip(given["counts"], FAMILIES, strict=True):
+        if count > steps:
+            raise ArgumentError(f"{name}: got {count} for {steps} steps; allowed: at most {steps}")
+    for name in ("step_size", "initial"):
+        given[name] = _families(given[name], name, given["counts"])
+    if min(min(sizes, default=1.0) for sizes in given["step_size"]) <= 0:
+        raise ArgumentError(f"step_size: got {given['step_size']}; allowed: numbers above 0")
+    given["step_decay"] = check_number(given["step_decay"], "step_decay")
+    if not 0 < given["step_decay"] <= 1:
+        raise ArgumentError(f"step_decay: got {given['step_decay']}; allowed: above 0 and at most 1")
+    choices = {"update": UPDATES, "optimizer": ("sgd", "nesterov"), "mode": ("forward", "reverse")}
+    for name, allowed in choices.items():
+        if given[name] not in allowed:
+            raise ArgumentError(f"{name}: got {given[name]!r}; allowed: {', '.join(allowed)}")
+    for name in ("clip_gradient", "clip_hvp"):
+        if given[name] is not None and check_number(given[name], name) <= 0:
+            raise ArgumentError(f"{name}: got {given[name]}; allowed: None, or a number above 0")
+    if given["horizon"] is not None and _whole(given["horizon"], "horizon", 1) > steps:
+        raise ArgumentError(f"horizon: got {given['horizon']}; allowed: None, or 1 to {steps}")
+    given["budgets"] = _budgets(given["budgets"], max(given["counts"]), steps)
+    return Settings(**given)
+
+
+def starting_values(settings: Settings) -> tuple[list[float], list[float], list[float]]:
+    """(initial, step_size, windows) of all values; a window is the number of steps that share a value."""
+    windows = [settings.steps / n for n in settings.counts for _ in range(n)]
+    initial = [value for family in settings.initial for value in family]
+    return initial, [size for family in settings.step_size for size in family], windows
+
+
+def arrays_of(
+    train: Any, valid: Any, settings: Settings
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+    """(train, valid) as arrays; a fraction of train is held out where valid is None or a number."""
+    training = _arrays(train, "train")
+    if valid is None or isinstance(valid, (int, float, np.integer, np.floating)):
+        fraction = HELD_OUT if valid is None else check_number(valid, "valid")
+        rows = len(training[0])
+        count = round(fraction * rows) if 0 < fraction < 1 else 0
+        if not 0 < count < rows:
+            raise ArgumentError(
+                f"valid: got {fraction} of {rows} rows; allowed: data, or a fraction that leaves rows in both"
+            )
+        order = permutation(rows, settings.seed, 0)
+        held, kept = np.sort(order[:count]), np.sort(order[count:])
+        training, validation = tuple(a[kept] for a in training), tuple(a[held] for a in training)
+    else:
+        validation = _arrays(valid, "valid")
+    if len(validation) != len(training):
+        raise ShapeError(f"valid: {len(validation)} arrays, train has {len(training)}; allowed: equally many")
+    if settings.batch_size > len(training[0]):
+        raise ArgumentError(
+            f"batch_size: got {settings.batch_size}; allowed: at most {len(training[0])}, all rows"
+        )
+    return training, validation
+
+
+def _arrays(data: Any, name: str) -> tuple[np.ndarray, ...]:
+    if hasattr(data, "x") and hasattr(data, "y"):
+        data = (data.x, data.y)
+    if isinstance(data, (np.ndarray, Tensor)):
+        data = (data,)
+    if isinstance(data, (str, bytes, dict)) or not isinstance(data, Iterable):
+        raise DTypeError(
+            f"{name}: got {type(data).__name__}; allowed: (x, y) arrays, a Dataset, an iterable of batches"
+        )
+    parts = list(data)
+    if parts and isinstance(parts[0], (tuple, list)) and not isinstance(data, tuple):
+        parts = [np.concatenate([_array(b) for b in column]) for column in zip(*parts, strict=True)]
+    arrays = tuple(_array(part) for part in parts)
+    lengths = [len(a) if a.ndim else 0 for a in arrays]
+    if not lengths or min(lengths) == 0 or min(lengths) != max(lengths):
+        raise ShapeError(f"{name}: arrays of {lengths} rows given; allowed: equally many, at least 1")
+    return arrays
+
+
+def _array(value: Any) -> np.ndarray:
+    return value.numpy() if isinstance(value, Tensor) else np.asarray(value)
+
+
+def _whole(value: Any, name: str, low: int) -> int:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < low:
+        raise ArgumentError(f"{name}: got {value!r}; allowed: an integer of at least {low}")
+    return int(value)
+
+
+def _families(value: Any, name: str, counts: Sequence[int]) -> tuple[tuple[float, ...], ...]:
+    """Three entries, each a number or as many as its family has."""
+    try:
+        entries = list(value)
+    except TypeError:
+        entries = []
+    if len(entries) != 3:
+        raise ArgumentError(f"{name}: got {value!r}; allowed: three, for rates, momenta and weight decays")
+    found = []
+    for entry, count, family in zip(entries, counts, FAMILIES, strict=True):
+        several = isinstance(entry, (Sequence, np.ndarray)) and not isinstance(entry, str)
+        numbers = [check_number(e, f"{name}: {family}") for e in (entry if several else [entry] * count)]
+        if len(numbers) != count:
+            raise ArgumentError(
+                f"{name}: {family}: got {len(numbers)} numbers; allowed: one, or one for each of {count}"
+            )
+        if not all(map(math.isfinite, numbers)):
+            raise ArgumentError(f"{name}: {family}: got {numbers}; allowed: finite numbers")
+        found.append(tuple(numbers))
+    return tuple(found)
+
+
+def _budgets(value: Any, least: int, steps: int) -> tuple[int, ...]:
+    if value is None:
+        return ()
+    try:
+        budgets = tuple(_whole(b, f"budgets[{i}]", least) for i, b in enumerate(value))
+    except TypeError:
+        raise DTypeError(f"budgets: got {value!r}; allowed: None, or a list of integers") from None
+    if any(b > steps for b in budgets):
+        raise ArgumentError(f"budgets: got {budgets}; allowed: at most {steps}, the full length")
+    return budgets

@@ -1,0 +1,83 @@
+"""One seed of one outer step: a fresh network, trained and differentiated. Picklable, for any executor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import random
+from ._tensor import Tensor
+from .data.batches import permutation
+from .errors import Diverged
+
+VALIDATION_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs. values: rates, momenta, decays; seed: of weights, batches and random numbers."""
+
+    make_model: Callable[[int], Any]
+    loss: Callable[..., Tensor]
+    train: tuple[np.ndarray, ...]
+    valid: tuple[np.ndarray, ...]
+    steps: int
+    batch_size: int
+    values: tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
+    seed: int
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """valid_loss and hypergradients float64 [N] at the end; inf and nan when `failure` says so."""
+
+    valid_loss: float
+    hypergradients: np.ndarray
+    shapes: dict[str, tuple[int, ...]]
+    failure: str | None = None
+
+
+def row_numbers(rows: int, steps: int, batch: int, seed: int) -> np.ndarray:
+    """int64 [steps, batch]: whole batches of one random order of the rows after another."""
+    per_epoch = rows // batch
+    epochs = -(-steps // per_epoch)
+    orders = [permutation(rows, seed, e)[: per_epoch * batch].reshape(-1, batch) for e in range(epochs)]
+    return np.ascontiguousarray(np.concatenate(orders)[:steps], np.int64)
+
+
+def run(job: Job) -> Outcome:
+    """Trains and differentiates; a run that diverges is an outcome, too."""
+    from .hypergradients import Steps, hypergradient
+
+    state = random.get_state()
+    random.seed(job.seed)
+    try:
+        model = job.make_model(job.seed)
+        floating = next(iter(model.parameters())).dtype
+        rows, validated = len(job.train[0]), len(job.valid[0])
+        train = Steps(job.train, row_numbers(rows, job.steps, job.batch_size, job.seed), floating)
+        valid = [
+            tuple(a[i : i + VALIDATION_BATCH] for a in job.valid)
+            for i in range(0, validated, VALIDATION_BATCH)
+        ]
+        shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
+        try:
+            found = hypergradient(model, job.loss, train, valid, *job.values, dtype=floating, **job.options)
+        except Diverged as error:
+            count = sum(map(len, job.values))
+            return Outcome(np.inf, np.full(count, np.nan), shapes, str(error))
+        parts = (found.learning_rates, found.momentums, found.weight_decays)
+        return Outcome(found.valid_loss, np.concatenate(parts), shapes)
+    finally:
+        random.set_state(state)
+
+
+def step_of(failure: str) -> str:
+    """The inner step that a failure names."""
+    named = re.search(r"step \d+", failure)
+    return named.group() if named else failure

@@ -1,0 +1,90 @@
+"""`LearnedSchedule`: the hyperparameters that `learn_schedule` found, and how it came to them."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import _safetensors
+from .errors import ArgumentError
+from .optim import SGD
+from .schedule import Piecewise
+
+_FAMILIES = ("learning_rates", "momentums", "weight_decays")
+_ARRAYS = ("values", "seed_losses", "hypergradients", "signals", "retreated")
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedSchedule:
+    """A schedule of rates, momenta and weight decays, the best validated of all outer steps.
+
+    learning_rates, momentums, weight_decays: float64, entry floor(n t / T) is used at step t of T.
+    steps: the T they were learned on. best: the outer step they come from, -1 if none was ever validated.
+
+    Of the O outer steps, with S seeds and N values in all: values [O, N], what was tried; seed_losses [O, S]
+    and valid_losses [O], its validation losses and their means (inf where a run diverged); hypergradients
+    [O, S, N], sums over windows; signals [O, N], |mean over seeds| / standard error, the health of each
+    hypergradient: about 1 and below is noise (0 with one seed); retreated [O], where the gated update fell
+    back. converged: every step became small beside its value. suggested_window: steps that should share a
+    rate by Theorem 4.1 with the noise seen, None when unknown.
+    """
+
+    learning_rates: np.ndarray
+    momentums: np.ndarray
+    weight_decays: np.ndarray
+    steps: int
+    best: int
+    values: np.ndarray = field(repr=False)
+    seed_losses: np.ndarray = field(repr=False)
+    hypergradients: np.ndarray = field(repr=False)
+    signals: np.ndarray = field(repr=False)
+    retreated: np.ndarray = field(repr=False)
+    converged: bool = False
+    suggested_window: float | None = None
+    nesterov: bool = False
+
+    @property
+    def valid_losses(self) -> np.ndarray:
+        """float64 [O]: means over seeds."""
+        return self.seed_losses.mean(1)
+
+    def optimizer(self, params: Any, steps: int) -> SGD:
+        """SGD over `params` with this schedule, stretched or compressed to `steps` steps."""
+        pieces: dict[str, Any] = {
+            argument: Piecewise(values.tolist(), steps)
+            for argument, values in (("momentum", self.momentums), ("weight_decay", self.weight_decays))
+            if len(values)
+        }
+        rates = Piecewise(self.learning_rates.tolist(), steps)
+        return SGD(params, rates, nesterov=self.nesterov, **pieces)
+
+    def plot(self) -> Any:
+        """A matplotlib Figure: schedules of all outer steps, light to dark, the best one in color."""
+        from .plots import plot_learned
+
+        return plot_learned(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes a safetensors file, atomically."""
+        arrays = {name: getattr(self, name) for name in (*_FAMILIES, *_ARRAYS)}
+        facts = {
+            "steps": self.steps, "best": self.best, "converged": self.converged,
+            "suggested_window": self.suggested_window, "nesterov": self.nesterov,
+        }  # fmt: skip
+        _safetensors.write(path, arrays, {"lrswift.schedule": json.dumps(facts)})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> LearnedSchedule:
+        """What `save` wrote. FileNotFoundError, or ArgumentError for another kind of file."""
+        arrays, metadata = _safetensors.read(path)
+        missing = [name for name in (*_FAMILIES, *_ARRAYS) if name not in arrays]
+        if "lrswift.schedule" not in metadata or missing:
+            raise ArgumentError(f"load: {path}: no learned schedule; allowed: a file that `save` wrote")
+        return cls(
+            **{name: arrays[name] for name in (*_FAMILIES, *_ARRAYS)},
+            **json.loads(metadata["lrswift.schedule"]),
+        )

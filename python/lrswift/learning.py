@@ -1,0 +1,267 @@
+"""`learn_schedule`: learning rates, momenta and weight decays from the hypergradients of whole runs (FDS)."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import _core, _safetensors
+from ._farm import Farm
+from ._learning_input import Settings, arrays_of, check, starting_values
+from ._progress import Progress
+from ._replica import Job, Outcome, run, step_of
+from ._tensor import Tensor
+from .errors import ArgumentError, Diverged, ShapeError
+from .learned import LearnedSchedule
+from .sharing import best_window, sharing_noise
+
+
+def learn_schedule(
+    make_model: Callable[[int], Any],
+    loss: Callable[..., Tensor],
+    train: Any,
+    valid: Any = None,
+    steps: int = 1000,
+    batch_size: int = 128,
+    learning_rates: int = 7,
+    momentums: int = 1,
+    weight_decays: int = 1,
+    outer_steps: int = 10,
+    step_size: Sequence[float] = (0.1, 0.15, 4e-4),
+    step_decay: float = 0.5,
+    initial: Sequence[Any] = (0, 0, 0),
+    update: str = "gated",
+    seeds: int = 2,
+    seed: int = 0,
+    clip_gradient: float | None = None,
+    clip_hvp: float | None = None,
+    executor: Any = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    *,
+    optimizer: str = "sgd",
+    horizon: int | None = None,
+    mode: str = "forward",
+    budgets: Sequence[int] | None = None,
+    progress: bool = True,
+) -> LearnedSchedule:
+    """Learns a schedule for training runs of `steps` steps, by differentiating whole runs.
+
+    Each outer step trains `seeds` fresh networks, make_model(seed) -> Module, with the present schedule and
+    moves every value against its hypergradient. The best validated schedule of all outer steps is returned.
+
+    train: (x, y) arrays, a Dataset, or an iterable of batches, which are joined. valid: the same, or the
+    fraction of `train` to hold out (None: 0.1), drawn once from `seed`. loss: as in `fit`.
+    learning_rates, momentums, weight_decays: how many values share the steps (learning_rates=steps: nothing
+    is shared). step_size, initial: for rates, momenta, decays; a number each, or one per value.
+    update: "gated" moves a value where the seeds agree and retreats where hypergradients have lost their
+    meaning; "sign" steps by the sign of the mean, halved (`step_decay`) when it flips; "gradient" is the
+    paper's printed step, step_size times the window's average. Stops early when every step is below 5 % of
+    its value. horizon: see `hypergradient` (1: greedy). budgets: inner steps of the first outer steps,
+    smaller than `steps`; schedules are compared at full length only. optimizer: "sgd" or "nesterov".
+    clip_gradient, clip_hvp, mode: as in `hypergradient`.
+
+    executor: None, anything with `submit`, or a function that makes such an executor anew when its workers
+    die; it runs one seed per task, with the same numbers as here. checkpoint: a file written atomically after
+    each outer step; resume: goes on from it, if it is there, bit by bit as if never interrupted; only
+    `outer_steps` and `executor` may differ. progress: a bar with the time left.
+
+    A run that diverges counts as a loss of inf, with a warning that names the step. When half of the rates'
+    hypergradients are below their standard error, a warning says so and proposes a sharing window.
+    Raises ArgumentError, ShapeError, DTypeError (arguments), and Diverged, whose `schedule` holds what was
+    done, when all seeds diverge under another update than "gated".
+    Source: FDS (Micaelli and Storkey, arXiv 2007.07869), Algorithm 1 and section 4.
+    """
+    settings = check(
+        steps=steps, batch_size=batch_size, counts=(learning_rates, momentums, weight_decays),
+        outer_steps=outer_steps, step_size=step_size, step_decay=step_decay, initial=initial, update=update,
+        seeds=seeds, seed=seed, clip_gradient=clip_gradient, clip_hvp=clip_hvp, optimizer=optimizer,
+        horizon=horizon, mode=mode, budgets=budgets,
+    )  # fmt: skip
+    data = arrays_of(train, valid, settings)
+    learning = _Learning(make_model, loss, *data, settings)
+    if checkpoint is not None and resume and Path(checkpoint).exists():
+        learning.read(checkpoint)
+    farm = Farm(executor)
+    try:
+        return learning.run(farm, outer_steps, checkpoint, progress)
+    finally:
+        farm.close()
+
+
+class _Learning:
+    """One call of `learn_schedule`: the learner, and the record of the outer steps done."""
+
+    def __init__(
+        self,
+        make_model: Callable[[int], Any],
+        loss: Callable[..., Tensor],
+        train: tuple[np.ndarray, ...],
+        valid: tuple[np.ndarray, ...],
+        settings: Settings,
+    ) -> None:
+        self.make_model, self.loss, self.train, self.valid = make_model, loss, train, valid
+        self.settings = settings
+        initial, step_size, windows = starting_values(settings)
+        self.learner = _core.Learner(
+            update=settings.update, counts=settings.counts, initial=initial, step_size=step_size,
+            windows=windows, step_decay=settings.step_decay,
+        )  # fmt: skip
+        count = sum(settings.counts)
+        self.record: dict[str, np.ndarray] = {
+            "values": np.zeros((0, count)),
+            "seed_losses": np.zeros((0, settings.seeds)),
+            "hypergradients": np.zeros((0, settings.seeds, count)),
+            "signals": np.zeros((0, count)),
+            "retreated": np.zeros(0, bool),
+        }
+        self.shapes: dict[str, tuple[int, ...]] | None = None
+        self.warned = False
+
+    @property
+    def done(self) -> int:
+        return len(self.record["values"])
+
+    def get(self, key: str) -> np.ndarray:
+        return self.learner.get(key).numpy().copy()
+
+    def run(self, farm: Farm, outer_steps: int, checkpoint: Any, progress: bool) -> LearnedSchedule:
+        settings = self.settings
+        total = settings.seeds * sum(settings.budget(o) for o in range(self.done, outer_steps))
+        with Progress(total, "learn_schedule", progress, "inner step") as bar:
+            while self.done < outer_steps and not self.get("converged")[0]:
+                budget = settings.budget(self.done)
+                jobs = self.jobs(budget)
+                outcomes = farm.map(run, jobs, lambda _, steps=budget: bar.advance(steps))
+                self.learn(outcomes, budget == settings.steps)
+                if checkpoint is not None:
+                    self.write(checkpoint)
+                best = float(self.get("best_loss")[0])
+                signal = float(np.median(self.record["signals"][-1, : settings.counts[0]]))
+                bar.note({"outer": self.done, "best": best, "signal": signal})
+                self.judge(outcomes)
+        return self.schedule()
+
+    def jobs(self, budget: int) -> list[Job]:
+        values = np.split(self.get("values"), np.cumsum(self.settings.counts)[:-1])
+        families = tuple(tuple(map(float, v)) for v in values)
+        return [
+            Job(
+                self.make_model,
+                self.loss,
+                self.train,
+                self.valid,
+                budget,
+                self.settings.batch_size,
+                families,
+                self.settings.replica_seed(self.done, replica),
+                self.settings.options(),
+            )  # type: ignore[arg-type]  # fmt: skip
+            for replica in range(self.settings.seeds)
+        ]
+
+    def learn(self, outcomes: Sequence[Outcome], whole: bool) -> None:
+        for replica, outcome in enumerate(outcomes):
+            if self.shapes is None:
+                self.shapes = outcome.shapes
+            if outcome.shapes != self.shapes:
+                raise ShapeError(
+                    f"make_model: parameters {outcome.shapes} for seed {replica} of outer step {self.done}, "
+                    f"{self.shapes} before; allowed: the same for every seed"
+                )
+        row = {
+            "values": self.get("values"),
+            "seed_losses": np.array([o.valid_loss for o in outcomes]),
+            "hypergradients": np.stack([o.hypergradients for o in outcomes]),
+        }
+        self.learner.observe(
+            {
+                "losses": row["seed_losses"].tolist(),
+                "hypergradients": row["hypergradients"].ravel().tolist(),
+                "whole": float(whole),
+            }
+        )
+        row["signals"] = self.get("signals")
+        row["retreated"] = self.get("retreated")[0] != 0
+        if not whole:
+            row["seed_losses"] = np.full(len(outcomes), np.nan)
+        for name, value in row.items():
+            self.record[name] = np.concatenate([self.record[name], np.asarray(value)[None]])
+
+    def judge(self, outcomes: Sequence[Outcome]) -> None:
+        """Says what went wrong, after the outer step is safe."""
+        failed = [o.failure for o in outcomes if o.failure is not None]
+        if failed:
+            message = (
+                f"outer step {self.done - 1}: {len(failed)} of {len(outcomes)} runs diverged at "
+                f"{', '.join(map(step_of, failed))}"
+            )
+            if len(failed) == len(outcomes) and self.settings.update != "gated":
+                error = Diverged(f"learn_schedule: {message}; its schedule holds the outer steps done")
+                error.schedule = self.schedule()  # type: ignore[attr-defined]
+                raise error
+            warnings.warn(f"learn_schedule: {message}", stacklevel=4)
+        rates = self.record["signals"][-1, : self.settings.counts[0]]
+        if failed or self.warned or self.settings.seeds < 2 or np.median(rates) >= 1:
+            return
+        self.warned = True
+        window = self.suggested_window()
+        advice = "more seeds may help" if window is None else f"try windows of about {window:.0f} steps"
+        warnings.warn(
+            f"learn_schedule: outer step {self.done - 1}: half of the rates' hypergradients are below their "
+            f"standard error over {self.settings.seeds} seeds; {advice}",
+            stacklevel=4,
+        )
+
+    def suggested_window(self) -> float | None:
+        """Theorem 4.1's best window for the noise and drift seen at the last healthy outer step."""
+        rates = self.settings.counts[0]
+        if self.settings.seeds < 2 or rates < 2:
+            return None
+        healthy = [h for h in self.record["hypergradients"][:, :, :rates] if np.isfinite(h).all()]
+        if not healthy:
+            return None
+        window = max(1, self.settings.steps // rates)
+        noise = sharing_noise(healthy[-1], window)
+        return min(best_window(noise.mse1, noise.epsilon, noise.correlation), float(self.settings.steps))
+
+    def schedule(self) -> LearnedSchedule:
+        losses = self.record["seed_losses"].mean(1)
+        finite = np.where(np.isnan(losses), np.inf, losses)
+        best = int(finite.argmin()) if len(finite) and np.isfinite(finite).any() else -1
+        values = np.split(self.get("best_values"), np.cumsum(self.settings.counts)[:-1])
+        return LearnedSchedule(
+            *values, self.settings.steps, best, **self.record, converged=bool(self.get("converged")[0]),
+            suggested_window=self.suggested_window(), nesterov=self.settings.optimizer == "nesterov",
+        )  # fmt: skip
+
+    # ---- checkpoints -----------------------------------------------------------------------------------
+    def write(self, path: str | os.PathLike[str]) -> None:
+        facts = {"settings": self.settings.identity(), "warned": self.warned, "shapes": self.shapes}
+        arrays = self.record | {"state": self.get("state")}
+        _safetensors.write(path, arrays, {"lrswift.learning": json.dumps(facts)})
+
+    def read(self, path: str | os.PathLike[str]) -> None:
+        arrays, metadata = _safetensors.read(path)
+        if "lrswift.learning" not in metadata:
+            raise ArgumentError(
+                f"resume: {path}: no checkpoint of learn_schedule; allowed: a file that `checkpoint` wrote"
+            )
+        facts = json.loads(metadata["lrswift.learning"])
+        mine = json.loads(json.dumps(self.settings.identity()))
+        for name, value in mine.items():
+            if facts["settings"].get(name) != value:
+                raise ArgumentError(
+                    f"resume: {path} was made with {name}={facts['settings'].get(name)!r}, got {value!r}; "
+                    "allowed: the same arguments"
+                )
+        self.learner.load({"state": arrays.pop("state").tolist()})
+        self.record = arrays
+        self.warned = facts["warned"]
+        self.shapes = {name: tuple(shape) for name, shape in facts["shapes"].items()}
