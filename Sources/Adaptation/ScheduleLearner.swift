@@ -11,13 +11,15 @@ import Kernels
 ///   gated     the sign step where the seeds agree, a retreat where the hypergradients have lost their meaning
 ///
 /// The gated step is ours. Past the edge of stability a hypergradient is the product of hundreds of expanding maps: its
-/// size says nothing and its sign is noise. Two things tell, and neither depends on the units of the loss or of a rate:
+/// size says nothing and its sign is noise. What tells does not depend on the units of the loss or of a rate:
 ///   - an entry moves only if its mean over seeds exceeds the standard error of that mean (with two seeds: if their
 ///     signs agree);
 ///   - |h_k lambda_k| over the loss at stake is the change of the loss, as a share of it, for a change of the rate by its
-///     own size. When one is beyond `sensitivity`, or more than `relapse` of what was won is lost, all rates and their
-///     steps are multiplied by `retreat` instead. All of them: the rate that expands is rarely the one whose
-///     hypergradient shows it, which is that of any window before.
+///     own size. When it is beyond `sensitivity`, rates are traded for momentum instead: alpha and 1 - beta, and the
+///     steps of both, are multiplied by `trade`. The effective rate alpha / (1 - beta) stays, and with it what was
+///     learned, but averaged gradients tolerate it better. All rates trade: the one that expands is rarely the one
+///     whose hypergradient shows it, which is that of any window before;
+///   - when more than `relapse` of what was won is lost, the values go halfway back to the best, and so do the steps.
 public struct ScheduleLearner {
   public enum Update: String, CaseIterable {
     case gated, sign, gradient
@@ -29,8 +31,8 @@ public struct ScheduleLearner {
       .init("step_decay", 0.5, .above(0, to: 1), "factor of an entry's step when its sign flips"),
       .init("tolerance", 0.05, .notNegative, "converged once every step is below this share of its value"),
       .init("sensitivity", 10, .positiveOrInfinite, "gated: relative change of the loss per that of a rate"),
-      .init("relapse", 0.25, .positiveOrInfinite, "gated: share of the progress that may be lost"),
-      .init("retreat", 0.6, .between(0, 1), "gated: factor of rates and their steps instead of a step"),
+      .init("relapse", 0.15, .positiveOrInfinite, "gated: share of the progress that may be lost"),
+      .init("trade", 0.6, .between(0, 1), "gated: factor of a rate that is traded for momentum"),
       .init("max_momentum", 0.97, .positiveOrInfinite, "gated: no momentum goes beyond it"),
     ])
 
@@ -105,7 +107,6 @@ public struct ScheduleLearner {
     if whole && loss < bestLoss { (bestLoss, bestValues) = (loss, values) }
     let stake = whole ? max(abs(bestLoss), firstLoss - bestLoss) : abs(loss)
     let means = gauge(losses.count, hypergradients, stake: stake)
-    let before = values
     retreated = false
     switch update {
     case .gradient:
@@ -118,14 +119,16 @@ public struct ScheduleLearner {
         whole && bestLoss < firstLoss && loss - bestLoss > settings["relapse"] * (firstLoss - bestLoss)
       let isFinite = loss.isFinite && hypergradients.allSatisfy(\.isFinite)
       let isSmooth = sensitivities[..<counts[0]].allSatisfy { $0 <= settings["sensitivity"] }
-      if isFinite && isSmooth && !lost {
+      if lost || (bestLoss.isFinite && !loss.isFinite) {
+        goBack()
+      } else if isFinite && isSmooth {
         signStep(signs, overwrite: false)
       } else {
-        retreat(signs)
+        trade()
       }
       for k in momenta { values[k] = min(values[k], settings["max_momentum"]) }
     }
-    isConverged = converged(since: before)
+    isConverged = hasConverged
   }
 
   private var momenta: Range<Int> { counts[0]..<counts[0] + counts[1] }
@@ -155,22 +158,25 @@ public struct ScheduleLearner {
     }
   }
 
-  /// Back from the edge of stability, where a momentum only ever falls.
-  private mutating func retreat(_ signs: [Double]) {
-    for k in 0..<counts[0] {
-      values[k] *= settings["retreat"]
-      steps[k] *= settings["retreat"]
+  private mutating func goBack() {
+    for k in values.indices {
+      values[k] = (values[k] + bestValues[k]) / 2
+      steps[k] /= 2
     }
-    for k in momenta where signs[k] > 0 { values[k] -= steps[k] / 2 }
     retreated = true
   }
 
-  /// gamma / |lambda| of the paper's code, which forgets the absolute value.
-  private func converged(since before: [Double]) -> Bool {
-    values.indices.allSatisfy { k in
-      let step = update == .gradient ? abs(values[k] - before[k]) : steps[k]
-      return step < settings["tolerance"] * abs(values[k])
+  private mutating func trade() {
+    for k in 0..<momenta.upperBound {
+      values[k] = k < counts[0] ? values[k] * settings["trade"] : 1 - (1 - values[k]) * settings["trade"]
+      steps[k] *= settings["trade"]
     }
+    retreated = true
+  }
+
+  /// gamma / |lambda| of the paper's code, which forgets the absolute value; the printed step has no gamma that shrinks.
+  private var hasConverged: Bool {
+    update != .gradient && values.indices.allSatisfy { steps[$0] < settings["tolerance"] * abs(values[$0]) }
   }
 
   /// Everything that `observe` changes and does not compute anew.

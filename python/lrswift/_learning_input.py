@@ -38,6 +38,7 @@ class Settings:
     horizon: int | None
     mode: str
     budgets: tuple[int, ...]
+    blocks: int
 
     def budget(self, outer: int) -> int:
         """Inner steps of an outer step."""
@@ -55,7 +56,13 @@ class Settings:
 
     def identity(self) -> dict[str, Any]:
         """What must not change between a checkpoint and its continuation."""
-        return dict(vars(self))
+        return {name: value for name, value in vars(self).items() if name != "blocks"}
+
+    def columns(self) -> list[tuple[int, ...] | None]:
+        """The values that each block differentiates by, dealt out in turn: later ones are cheaper."""
+        if self.blocks == 1:
+            return [None]
+        return [tuple(range(first, sum(self.counts), self.blocks)) for first in range(self.blocks)]
 
 
 def check(outer_steps: int, **given: Any) -> Settings:
@@ -88,6 +95,11 @@ def check(outer_steps: int, **given: Any) -> Settings:
             raise ArgumentError(f"{name}: got {given[name]}; allowed: None, or a number above 0")
     if given["horizon"] is not None and _whole(given["horizon"], "horizon", 1) > steps:
         raise ArgumentError(f"horizon: got {given['horizon']}; allowed: None, or 1 to {steps}")
+    given["blocks"] = _whole(given["blocks"], "blocks", 1)
+    if given["blocks"] > sum(given["counts"]):
+        raise ArgumentError(
+            f"blocks: got {given['blocks']}; allowed: at most {sum(given['counts'])}, the values"
+        )
     given["budgets"] = _budgets(given["budgets"], max(given["counts"]), steps)
     return Settings(**given)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,10 @@ VALIDATION_BATCH = 500
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs. values: rates, momenta, decays; seed: of weights, batches and random numbers."""
+    """What a worker needs. values: rates, momenta, decays; seed: of weights, batches and random numbers.
+
+    columns: numbers of the values to differentiate by, all if None.
+    """
 
     make_model: Callable[[int], Any]
     loss: Callable[..., Tensor]
@@ -29,6 +32,7 @@ class Job:
     batch_size: int
     values: tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
     seed: int
+    columns: tuple[int, ...] | None
     options: dict[str, Any]
 
 
@@ -67,7 +71,9 @@ def run(job: Job) -> Outcome:
         ]
         shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
         try:
-            found = hypergradient(model, job.loss, train, valid, *job.values, dtype=floating, **job.options)
+            found = hypergradient(
+                model, job.loss, train, valid, *job.values, dtype=floating, columns=job.columns, **job.options
+            )
         except Diverged as error:
             count = sum(map(len, job.values))
             return Outcome(np.inf, np.full(count, np.nan), shapes, str(error))
@@ -75,6 +81,16 @@ def run(job: Job) -> Outcome:
         return Outcome(found.valid_loss, np.concatenate(parts), shapes)
     finally:
         random.set_state(state)
+
+
+def joined(outcomes: Sequence[Outcome], blocks: int) -> list[Outcome]:
+    """The outcomes of whole seeds: a block has zeros where others have hypergradients."""
+    return [
+        replace(
+            outcomes[i], hypergradients=np.sum([o.hypergradients for o in outcomes[i : i + blocks]], axis=0)
+        )
+        for i in range(0, len(outcomes), blocks)
+    ]
 
 
 def step_of(failure: str) -> str:

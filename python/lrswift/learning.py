@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import warnings
@@ -15,7 +16,7 @@ from . import _core, _safetensors
 from ._farm import Farm
 from ._learning_input import Settings, arrays_of, check, starting_values
 from ._progress import Progress
-from ._replica import Job, Outcome, run, step_of
+from ._replica import Job, Outcome, joined, run, step_of
 from ._tensor import Tensor
 from .errors import ArgumentError, Diverged, ShapeError
 from .learned import LearnedSchedule
@@ -49,6 +50,7 @@ def learn_schedule(
     horizon: int | None = None,
     mode: str = "forward",
     budgets: Sequence[int] | None = None,
+    blocks: int = 1,
     progress: bool = True,
 ) -> LearnedSchedule:
     """Learns a schedule for training runs of `steps` steps, by differentiating whole runs.
@@ -68,9 +70,10 @@ def learn_schedule(
     clip_gradient, clip_hvp, mode: as in `hypergradient`.
 
     executor: None, anything with `submit`, or a function that makes such an executor anew when its workers
-    die; it runs one seed per task, with the same numbers as here. checkpoint: a file written atomically after
+    die; a task is a seed, or one of its `blocks` disjoint sets of values to differentiate by (each repeats
+    the training); the numbers are the same as here. checkpoint: a file written atomically after
     each outer step; resume: goes on from it, if it is there, bit by bit as if never interrupted; only
-    `outer_steps` and `executor` may differ. progress: a bar with the time left.
+    `outer_steps`, `blocks` and `executor` may differ. progress: a bar with the time left.
 
     A run that diverges counts as a loss of inf, with a warning that names the step. When half of the rates'
     hypergradients are below their standard error, a warning says so and proposes a sharing window.
@@ -82,7 +85,7 @@ def learn_schedule(
         steps=steps, batch_size=batch_size, counts=(learning_rates, momentums, weight_decays),
         outer_steps=outer_steps, step_size=step_size, step_decay=step_decay, initial=initial, update=update,
         seeds=seeds, seed=seed, clip_gradient=clip_gradient, clip_hvp=clip_hvp, optimizer=optimizer,
-        horizon=horizon, mode=mode, budgets=budgets,
+        horizon=horizon, mode=mode, budgets=budgets, blocks=blocks,
     )  # fmt: skip
     data = arrays_of(train, valid, settings)
     learning = _Learning(make_model, loss, *data, settings)
@@ -129,16 +132,20 @@ class _Learning:
         return len(self.record["values"])
 
     def get(self, key: str) -> np.ndarray:
-        return self.learner.get(key).numpy().copy()
+        found: Any = self.learner.get(key)
+        return np.array(found.numpy())
 
     def run(self, farm: Farm, outer_steps: int, checkpoint: Any, progress: bool) -> LearnedSchedule:
         settings = self.settings
-        total = settings.seeds * sum(settings.budget(o) for o in range(self.done, outer_steps))
+        total = (
+            settings.seeds * settings.blocks * sum(settings.budget(o) for o in range(self.done, outer_steps))
+        )
         with Progress(total, "learn_schedule", progress, "inner step") as bar:
             while self.done < outer_steps and not self.get("converged")[0]:
                 budget = settings.budget(self.done)
                 jobs = self.jobs(budget)
-                outcomes = farm.map(run, jobs, lambda _, steps=budget: bar.advance(steps))
+                parts = farm.map(run, jobs, functools.partial(_advance, bar, budget))
+                outcomes = joined(parts, settings.blocks)
                 self.learn(outcomes, budget == settings.steps)
                 if checkpoint is not None:
                     self.write(checkpoint)
@@ -150,7 +157,7 @@ class _Learning:
 
     def jobs(self, budget: int) -> list[Job]:
         values = np.split(self.get("values"), np.cumsum(self.settings.counts)[:-1])
-        families = tuple(tuple(map(float, v)) for v in values)
+        rates, momenta, decays = (tuple(map(float, v)) for v in values)
         return [
             Job(
                 self.make_model,
@@ -161,9 +168,11 @@ class _Learning:
                 self.settings.batch_size,
                 families,
                 self.settings.replica_seed(self.done, replica),
+                columns,
                 self.settings.options(),
-            )  # type: ignore[arg-type]  # fmt: skip
+            )  # fmt: skip
             for replica in range(self.settings.seeds)
+            for columns in self.settings.columns()
         ]
 
     def learn(self, outcomes: Sequence[Outcome], whole: bool) -> None:
@@ -235,9 +244,12 @@ class _Learning:
         losses = self.record["seed_losses"].mean(1)
         finite = np.where(np.isnan(losses), np.inf, losses)
         best = int(finite.argmin()) if len(finite) and np.isfinite(finite).any() else -1
-        values = np.split(self.get("best_values"), np.cumsum(self.settings.counts)[:-1])
+        rates, momenta, decays = np.split(self.get("best_values"), np.cumsum(self.settings.counts)[:-1])
         return LearnedSchedule(
-            *values, self.settings.steps, best, **self.record, converged=bool(self.get("converged")[0]),
+            rates, momenta, decays, self.settings.steps, best,
+            values=self.record["values"], seed_losses=self.record["seed_losses"],
+            hypergradients=self.record["hypergradients"], signals=self.record["signals"],
+            retreated=self.record["retreated"], converged=bool(self.get("converged")[0]),
             suggested_window=self.suggested_window(), nesterov=self.settings.optimizer == "nesterov",
         )  # fmt: skip
 
@@ -265,3 +277,7 @@ class _Learning:
         self.record = arrays
         self.warned = facts["warned"]
         self.shapes = {name: tuple(shape) for name, shape in facts["shapes"].items()}
+
+
+def _advance(bar: Progress, steps: int, _: Outcome) -> None:
+    bar.advance(steps)

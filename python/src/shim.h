@@ -146,15 +146,11 @@ void batches_release(Batches *batches);
 PyObject *rows_make(size_t steps, size_t width);
 PyObject *rows_keep(PyObject *bytes, size_t steps, size_t width);
 
-/* optimizer.c, finder.c, episode.c */
+/* optimizer.c, finder.c, episode.c, learner.c */
 extern PyType_Spec optimizer_spec;
 extern PyType_Spec search_spec;
 extern PyType_Spec finder_spec;
 extern PyType_Spec episode_spec;
-/* optimizer.c, finder.c, learner.c */
-extern PyType_Spec optimizer_spec;
-extern PyType_Spec search_spec;
-extern PyType_Spec finder_spec;
 extern PyType_Spec learner_spec;
 
 #endif
