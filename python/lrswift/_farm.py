@@ -29,7 +29,7 @@ class Farm:
                 f"executor: got {type(executor).__name__}; allowed: None, an object with `submit`, "
                 "or a function that returns one"
             )
-        self._executor = executor if self._make is None else None
+        self._executor: Any = executor if self._make is None else None
 
     def map(
         self, function: Callable[[Any], Any], tasks: Sequence[Any], done: Callable[[Any], None]

@@ -84,7 +84,6 @@ class LearnedSchedule:
         missing = [name for name in (*_FAMILIES, *_ARRAYS) if name not in arrays]
         if "lrswift.schedule" not in metadata or missing:
             raise ArgumentError(f"load: {path}: no learned schedule; allowed: a file that `save` wrote")
-        return cls(
-            **{name: arrays[name] for name in (*_FAMILIES, *_ARRAYS)},
-            **json.loads(metadata["lrswift.schedule"]),
-        )
+        facts: dict[str, Any] = json.loads(metadata["lrswift.schedule"])
+        facts.update((name, arrays[name]) for name in (*_FAMILIES, *_ARRAYS))
+        return cls(**facts)

@@ -166,7 +166,7 @@ class _Learning:
                 self.valid,
                 budget,
                 self.settings.batch_size,
-                families,
+                (rates, momenta, decays),
                 self.settings.replica_seed(self.done, replica),
                 columns,
                 self.settings.options(),

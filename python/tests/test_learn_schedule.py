@@ -5,6 +5,12 @@ from __future__ import annotations
 import functools
 import math
 
+import numpy as np
+import pytest
+from quadratic_learning import CURVATURES, Bowl, bowl_loss, bowls, learn, same
+from reference.schedule_learner import Gated, Gradient, Sign
+from scipy.optimize import minimize_scalar
+
 import lrswift as lr
 import lrswift._core as core
 
