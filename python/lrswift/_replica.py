@@ -56,7 +56,8 @@ def row_numbers(rows: int, steps: int, batch: int, seed: int) -> np.ndarray:
 
 def run(job: Job) -> Outcome:
     """Trains and differentiates; a run that diverges is an outcome, too."""
-    from .hypergradients import Steps, hypergradient
+    from ._episode import Steps
+    from .hypergradients import hypergradient
 
     state = random.get_state()
     random.seed(job.seed)
