@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -78,5 +79,13 @@ long cv_level2_cache(void) {
   return bytes > 0 ? bytes : 0;
 #else
   return 0;
+#endif
+}
+
+void cv_advise_large_pages(void *memory, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  (void)madvise(memory, bytes, MADV_HUGEPAGE);
+#else
+  (void)memory, (void)bytes;
 #endif
 }

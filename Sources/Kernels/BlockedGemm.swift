@@ -1,5 +1,4 @@
 import CVector
-import Glibc
 import MicroKernels
 import Synchronization
 
@@ -126,6 +125,7 @@ struct BlockedGemm {
     let width = panelWidth
     let buffer = cv_scratch(1, (layout.depths.longest + 1) * width * 4 + 4 * kernels.rows * width)!
       .assumingMemoryBound(to: Float.self)
+    let packsA = layout.packed != nil
     let edge = buffer + (layout.depths.longest + 1) * width
     for d in 0..<layout.depths.parts {
       let depth = layout.depths[d]
@@ -144,26 +144,52 @@ struct BlockedGemm {
           }
           (source, step) = (UnsafePointer(buffer), kernelWidth)
         }
+        let next =
+          panel + 1 < end ? (d, panel + 1) : d + 1 < layout.depths.parts ? (d + 1, first) : nil as (Int, Int)?
         let table = narrow ? kernels.narrow : kernels.wide
         let adds = accumulate || d > 0
+        let whole = columns == kernelWidth
+        var tile = cv_tile(
+          a: nil, b: source, c: edge, a_row: a.row, a_step: a.column, b_step: step,
+          c_row: whole ? cRow : width, depth: depth.count, accumulate: whole && adds)
+        if packsA { (tile.a_row, tile.a_step) = (1, kernels.rows) }
         for i in low..<high {
           let range = layout.rows[i]
           let row = layout.firstRow &+ range.lowerBound
-          let kernel = table[range.count &- 1]
           let target = c + row &* cRow + column
-          var left = a.pointer + row &* a.row + depth.lowerBound &* a.column
-          var (aRow, aStep) = (a.row, a.column)
-          if layout.packed != nil {
-            (left, aRow, aStep) = (UnsafePointer(layout.panel(d, i)), 1, kernels.rows)
-          }
-          if columns == kernelWidth {
-            kernel(depth.count, left, aRow, aStep, source, step, target, cRow, adds)
-          } else {
-            kernel(depth.count, left, aRow, aStep, source, step, edge, width, false)
-            mergeEdge(edge, width, target, cRow, range.count, columns, adds)
-          }
+          tile.a =
+            packsA
+            ? UnsafePointer(layout.panel(d, i)) : a.pointer + row &* a.row + depth.lowerBound &* a.column
+          if layout.packsB, let next { prefetch(layout, next, i &- low, high &- low) }
+          if whole { tile.c = target }
+          table[range.count &- 1](&tile)
+          if !whole { mergeEdge(edge, width, target, cRow, range.count, columns, adds) }
         }
       }
+    }
+  }
+
+  /// Asks for share `part` of the panel of B that comes next: its rows are too short and lie too far apart for the
+  /// processor to see it coming.
+  @inline(__always)
+  private func prefetch(_ layout: Layout, _ next: (depth: Int, panel: Int), _ part: Int, _ parts: Int) {
+    let depth = layout.depths[next.depth]
+    let column = next.panel &* panelWidth
+    let columns = min(panelWidth, n &- column)
+    let byRows = b.column == 1
+    let (count, length) = byRows ? (depth.count, columns) : (columns, depth.count)
+    let start = b.pointer + depth.lowerBound &* b.row + column &* b.column
+    let stride = byRows ? b.row : b.column
+    var row = count &* part / parts
+    let end = count &* (part &+ 1) / parts
+    while row < end {
+      var line = start + row &* stride
+      let stop = line + length
+      while line < stop {
+        cv_prefetch(line)
+        line += 16
+      }
+      row &+= 1
     }
   }
 }
@@ -213,13 +239,3 @@ struct Split {
 
 @inline(__always)
 func divideUp(_ a: Int, _ b: Int) -> Int { (a &+ b &- 1) / b }
-
-/// Spins briefly, then lets others run.
-@inline(__always)
-func waitUntil(_ condition: () -> Bool) {
-  var spins = 0
-  while !condition() {
-    spins &+= 1
-    if spins < 256 { cv_pause() } else { sched_yield() }
-  }
-}

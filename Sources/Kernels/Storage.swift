@@ -1,3 +1,4 @@
+import CVector
 import Glibc
 
 /// Bytes of memory that the machine has.
@@ -76,6 +77,7 @@ public final class Storage: @unchecked Sendable {
 final class Recycler: @unchecked Sendable {
   static let shared = Recycler()
   private static let limit = 256 << 20
+  private static let largePage = 2 << 20
 
   private var blocks: [Int: [UnsafeMutableRawPointer]] = [:]
   private var bytes = 0
@@ -102,7 +104,11 @@ final class Recycler: @unchecked Sendable {
     let recycled = blocks[capacity]?.popLast()
     if recycled != nil { bytes -= capacity }
     pthread_mutex_unlock(mutex)
-    return recycled ?? UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 64)
+    if let recycled { return recycled }
+    guard capacity >= Recycler.largePage else { return .allocate(byteCount: capacity, alignment: 64) }
+    let block = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: Recycler.largePage)
+    cv_advise_large_pages(block, capacity)
+    return block
   }
 
   func give(_ block: UnsafeMutableRawPointer, _ capacity: Int) {

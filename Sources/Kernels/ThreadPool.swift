@@ -71,9 +71,7 @@ public final class ThreadPool: @unchecked Sendable {
       pthread_mutex_unlock(mutex)
       work()
       // A worker may still hold the job: wait until all have let go of it.
-      while remaining.load(ordering: .acquiring) > 0 || active.load(ordering: .acquiring) > 0 {
-        sched_yield()
-      }
+      waitUntil { remaining.load(ordering: .acquiring) == 0 && active.load(ordering: .acquiring) == 0 }
       job.body = nil
     }
     busy.store(false, ordering: .releasing)
@@ -130,7 +128,7 @@ public final class ThreadPool: @unchecked Sendable {
     for spin in 0..<2000 {
       let now = generation.load(ordering: .acquiring)
       if now != seen { return now }
-      if spin % 64 == 63 { sched_yield() }
+      if spin % 64 == 63 { sched_yield() } else { cv_pause() }
     }
     pthread_mutex_lock(mutex)
     sleeping += 1
@@ -138,6 +136,16 @@ public final class ThreadPool: @unchecked Sendable {
     sleeping -= 1
     pthread_mutex_unlock(mutex)
     return generation.load(ordering: .acquiring)
+  }
+}
+
+/// Spins briefly, then lets others run.
+@inline(__always)
+func waitUntil(_ condition: () -> Bool) {
+  var spins = 0
+  while !condition() {
+    spins &+= 1
+    if spins < 256 { cv_pause() } else { sched_yield() }
   }
 }
 

@@ -1,14 +1,11 @@
+import CVector
+
 /// The leaf loops of the float32 matrix product. This folder is compiled twice, as `MicroKernels` for the processor
 /// that every build needs and as `MicroKernelsV4` for AVX-512; nothing else may live here, since code of the second
 /// must never run unasked.
 
-/// C (+)= A B for one tile held in registers: element (i, p) of A is a[i * aRow + p * aStep], row p of B starts at
-/// b[p * bStep], row i of C at c[i * cRow].
-public typealias MicroKernel =
-  @convention(c) (
-    _ depth: Int, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int, _ b: UnsafePointer<Float>,
-    _ bStep: Int, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool
-  ) -> Void
+/// C (+)= A B for one tile.
+public typealias MicroKernel = @convention(c) (UnsafePointer<cv_tile>) -> Void
 
 /// Floats of a vector.
 public let vectorWidth = Vector.scalarCount
@@ -23,71 +20,69 @@ public let vectorWidth = Vector.scalarCount
 /// The kernel of 1 to `tallest` rows, one vector wide. Functions, since an array would bring generic code along.
 public func narrowKernel(_ rows: Int) -> MicroKernel {
   switch rows {
-  case 1: return { multiplyTile(Rows1<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-  case 2: return { multiplyTile(Rows2<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-  case 3: return { multiplyTile(Rows3<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-  case 4: return { multiplyTile(Rows4<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-  case 5: return { multiplyTile(Rows5<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+  case 1: return { multiplyTile(Rows1<OneVector>.self, $0) }
+  case 2: return { multiplyTile(Rows2<OneVector>.self, $0) }
+  case 3: return { multiplyTile(Rows3<OneVector>.self, $0) }
+  case 4: return { multiplyTile(Rows4<OneVector>.self, $0) }
+  case 5: return { multiplyTile(Rows5<OneVector>.self, $0) }
   #if WIDE_VECTORS
-    case 7: return { multiplyTile(Rows7<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-    case 8: return { multiplyTile(Rows8<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-    case 9: return { multiplyTile(Rows9<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-    case 10: return { multiplyTile(Rows10<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-    case 11: return { multiplyTile(Rows11<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-    case 12: return { multiplyTile(Rows12<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-    case 13: return { multiplyTile(Rows13<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-    case 14: return { multiplyTile(Rows14<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+    case 7: return { multiplyTile(Rows7<OneVector>.self, $0) }
+    case 8: return { multiplyTile(Rows8<OneVector>.self, $0) }
+    case 9: return { multiplyTile(Rows9<OneVector>.self, $0) }
+    case 10: return { multiplyTile(Rows10<OneVector>.self, $0) }
+    case 11: return { multiplyTile(Rows11<OneVector>.self, $0) }
+    case 12: return { multiplyTile(Rows12<OneVector>.self, $0) }
+    case 13: return { multiplyTile(Rows13<OneVector>.self, $0) }
+    case 14: return { multiplyTile(Rows14<OneVector>.self, $0) }
   #endif
-  default: return { multiplyTile(Rows6<OneVector>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+  default: return { multiplyTile(Rows6<OneVector>.self, $0) }
   }
 }
 
 /// The kernel of 1 to `tallest` rows, two vectors wide.
 public func wideKernel(_ rows: Int) -> MicroKernel {
   switch rows {
-  case 1: return { multiplyTile(Rows1<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-  case 2: return { multiplyTile(Rows2<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-  case 3: return { multiplyTile(Rows3<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-  case 4: return { multiplyTile(Rows4<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-  case 5: return { multiplyTile(Rows5<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+  case 1: return { multiplyTile(Rows1<TwoVectors>.self, $0) }
+  case 2: return { multiplyTile(Rows2<TwoVectors>.self, $0) }
+  case 3: return { multiplyTile(Rows3<TwoVectors>.self, $0) }
+  case 4: return { multiplyTile(Rows4<TwoVectors>.self, $0) }
+  case 5: return { multiplyTile(Rows5<TwoVectors>.self, $0) }
   #if WIDE_VECTORS
-    case 7: return { multiplyTile(Rows7<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-    case 8: return { multiplyTile(Rows8<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-    case 9: return { multiplyTile(Rows9<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-    case 10: return { multiplyTile(Rows10<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-    case 11: return { multiplyTile(Rows11<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-    case 12: return { multiplyTile(Rows12<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-    case 13: return { multiplyTile(Rows13<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
-    case 14: return { multiplyTile(Rows14<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+    case 7: return { multiplyTile(Rows7<TwoVectors>.self, $0) }
+    case 8: return { multiplyTile(Rows8<TwoVectors>.self, $0) }
+    case 9: return { multiplyTile(Rows9<TwoVectors>.self, $0) }
+    case 10: return { multiplyTile(Rows10<TwoVectors>.self, $0) }
+    case 11: return { multiplyTile(Rows11<TwoVectors>.self, $0) }
+    case 12: return { multiplyTile(Rows12<TwoVectors>.self, $0) }
+    case 13: return { multiplyTile(Rows13<TwoVectors>.self, $0) }
+    case 14: return { multiplyTile(Rows14<TwoVectors>.self, $0) }
   #endif
-  default: return { multiplyTile(Rows6<TwoVectors>.self, $0, $1, $2, $3, $4, $5, $6, $7, $8) }
+  default: return { multiplyTile(Rows6<TwoVectors>.self, $0) }
   }
 }
 
 @inline(__always)
-private func multiplyTile<T: Tile>(
-  _: T.Type, _ depth: Int, _ a: UnsafePointer<Float>, _ aRow: Int, _ aStep: Int, _ b: UnsafePointer<Float>,
-  _ bStep: Int, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool
-) {
+private func multiplyTile<T: Tile>(_: T.Type, _ operands: UnsafePointer<cv_tile>) {
+  let given = operands.pointee
   var tile = T()
-  var (a, b, left) = (a, b, depth)
-  if aRow == 1 {
+  var (a, b, left) = (given.a!, given.b!, given.depth)
+  if given.a_row == 1 {
     // Packed or transposed: the rows are at constant offsets, which leaves the address registers free.
     while left > 0 {
       tile.add(a, 1, T.Row(b))
-      a += aStep
-      b += bStep
+      a += given.a_step
+      b += given.b_step
       left &-= 1
     }
   } else {
     while left > 0 {
-      tile.add(a, aRow, T.Row(b))
-      a += aStep
-      b += bStep
+      tile.add(a, given.a_row, T.Row(b))
+      a += given.a_step
+      b += given.b_step
       left &-= 1
     }
   }
-  tile.write(c, cRow, accumulate)
+  tile.write(given.c, given.c_row, given.accumulate)
 }
 
 /// Multiply-adds on registers alone, for measuring what the processor can do; returns their number of floating-point

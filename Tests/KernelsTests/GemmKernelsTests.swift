@@ -1,3 +1,4 @@
+import CVector
 import XCTest
 
 @testable import Kernels
@@ -31,8 +32,11 @@ final class GemmKernelsTests: XCTestCase {
           for apart in [false, true] {
             let (left, right, result) = (Buffer<Float>(a), Buffer<Float>(b), Buffer<Float>(c))
             let (row, step) = apart ? (depth, 1) : (1, rows)
-            table[rows - 1](
-              depth, left.elements, row, step, right.elements, width, result.elements, width, apart)
+            var tile = cv_tile(
+              a: left.elements, b: right.elements, c: result.elements, a_row: row, a_step: step,
+              b_step: width,
+              c_row: width, depth: depth, accumulate: apart)
+            table[rows - 1](&tile)
             let wanted = (0..<rows * width).map { index in
               (0..<depth).reduce(apart ? c[index] : 0) {
                 $0 + a[index / width * row + $1 * step] * b[$1 * width + index % width]

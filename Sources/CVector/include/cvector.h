@@ -6,6 +6,7 @@
 #include "convolution.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,52 +31,91 @@ CV_INLINE cv_f32x8 cv_fma_f32x8(cv_f32x8 a, cv_f32x8 b, cv_f32x8 c) {
   return __builtin_elementwise_fma(a, b, c);
 }
 
-/* target[j * step + i] = source[i * stride + j] for whole vectors j; rows from `rows` on repeat the last.
- * Each round interleaves the two halves of the list; after log2(width) rounds rows have become columns. */
+/* The halves of two vectors interleaved within each group of four floats, by ones and by twos; and every
+ * other group of two vectors side by side. */
+#define CV_ONES_LOW(a, b)                                                                                    \
+  __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
+#define CV_ONES_HIGH(a, b)                                                                                   \
+  __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
+#define CV_TWOS_LOW(a, b)                                                                                    \
+  __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+#define CV_TWOS_HIGH(a, b)                                                                                   \
+  __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
+#define CV_GROUPS_EVEN(a, b)                                                                                 \
+  __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
+#define CV_GROUPS_ODD(a, b)                                                                                  \
+  __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31)
+
+/* target[j * step + i] = source[i * stride + j] for i, j < width; rows from `rows` on repeat the last. */
 CV_INLINE void cv_transpose_f32(const float *source, ptrdiff_t stride, ptrdiff_t rows, float *target,
                                 ptrdiff_t step) {
   cv_f32 x[16], y[16];
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 16; i++)
-    __builtin_memcpy(&x[i], source + (i < rows ? i : rows - 1) * stride, sizeof x[i]);
-#pragma clang loop unroll(full)
-  for (int round = 0; round < 4; round++) {
-#pragma clang loop unroll(full)
-    for (int i = 0; i < 8; i++) {
-      y[2 * i] =
-          __builtin_shufflevector(x[i], x[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-      y[2 * i + 1] = __builtin_shufflevector(x[i], x[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14,
-                                             30, 15, 31);
-    }
-#pragma clang loop unroll(full)
+  if (rows >= 16) {
     for (int i = 0; i < 16; i++)
-      x[i] = y[i];
+      __builtin_memcpy(&x[i], source + i * stride, sizeof x[i]);
+  } else {
+    for (int i = 0; i < 16; i++)
+      __builtin_memcpy(&x[i], source + (i < rows ? i : rows - 1) * stride, sizeof x[i]);
   }
-#pragma clang loop unroll(full)
+  for (int i = 0; i < 16; i += 2) {
+    y[i] = CV_ONES_LOW(x[i], x[i + 1]);
+    y[i + 1] = CV_ONES_HIGH(x[i], x[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {
+    x[i] = CV_TWOS_LOW(y[i], y[i + 2]);
+    x[i + 1] = CV_TWOS_HIGH(y[i], y[i + 2]);
+    x[i + 2] = CV_TWOS_LOW(y[i + 1], y[i + 3]);
+    x[i + 3] = CV_TWOS_HIGH(y[i + 1], y[i + 3]);
+  }
+  for (int i = 0; i < 4; i++) {
+    y[i] = CV_GROUPS_EVEN(x[i], x[i + 4]);
+    y[i + 4] = CV_GROUPS_EVEN(x[i + 8], x[i + 12]);
+    y[i + 8] = CV_GROUPS_ODD(x[i], x[i + 4]);
+    y[i + 12] = CV_GROUPS_ODD(x[i + 8], x[i + 12]);
+  }
+  for (int i = 0; i < 4; i++) {
+    x[i] = CV_GROUPS_EVEN(y[i], y[i + 4]);
+    x[i + 8] = CV_GROUPS_ODD(y[i], y[i + 4]);
+    x[i + 4] = CV_GROUPS_EVEN(y[i + 8], y[i + 12]);
+    x[i + 12] = CV_GROUPS_ODD(y[i + 8], y[i + 12]);
+  }
   for (int i = 0; i < 16; i++)
     __builtin_memcpy(target + i * step, &x[i], sizeof x[i]);
 }
 CV_INLINE void cv_transpose_f32x8(const float *source, ptrdiff_t stride, ptrdiff_t rows, float *target,
                                   ptrdiff_t step) {
   cv_f32x8 x[8], y[8];
-#pragma clang loop unroll(full)
   for (int i = 0; i < 8; i++)
     __builtin_memcpy(&x[i], source + (i < rows ? i : rows - 1) * stride, sizeof x[i]);
-#pragma clang loop unroll(full)
-  for (int round = 0; round < 3; round++) {
-#pragma clang loop unroll(full)
-    for (int i = 0; i < 4; i++) {
-      y[2 * i] = __builtin_shufflevector(x[i], x[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
-      y[2 * i + 1] = __builtin_shufflevector(x[i], x[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
-    }
-#pragma clang loop unroll(full)
-    for (int i = 0; i < 8; i++)
-      x[i] = y[i];
+  for (int i = 0; i < 8; i += 2) {
+    y[i] = __builtin_shufflevector(x[i], x[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+    y[i + 1] = __builtin_shufflevector(x[i], x[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
   }
-#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i += 4) {
+    x[i] = __builtin_shufflevector(y[i], y[i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+    x[i + 1] = __builtin_shufflevector(y[i], y[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+    x[i + 2] = __builtin_shufflevector(y[i + 1], y[i + 3], 0, 1, 8, 9, 4, 5, 12, 13);
+    x[i + 3] = __builtin_shufflevector(y[i + 1], y[i + 3], 2, 3, 10, 11, 6, 7, 14, 15);
+  }
+  for (int i = 0; i < 4; i++) {
+    y[i] = __builtin_shufflevector(x[i], x[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    y[i + 4] = __builtin_shufflevector(x[i], x[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+  }
   for (int i = 0; i < 8; i++)
-    __builtin_memcpy(target + i * step, &x[i], sizeof x[i]);
+    __builtin_memcpy(target + i * step, &y[i], sizeof y[i]);
 }
+
+/* C (+)= A B for one tile held in registers: element (i, p) of A is a[i * a_row + p * a_step], row p of B
+ * starts at b[p * b_step], row i of C at c[i * c_row]. One argument, since nine pass through the stack. */
+typedef struct {
+  const float *a, *b;
+  float *c;
+  ptrdiff_t a_row, a_step, b_step, c_row, depth;
+  bool accumulate;
+} cv_tile;
+
+/* Asks for a cache line that is read soon; any address may be given. */
+CV_INLINE void cv_prefetch(const void *address) { __builtin_prefetch(address, 0, 2); }
 
 /* a > b ? x : y per lane. A NaN in a or b selects y. */
 CV_INLINE cv_f32 cv_select_greater_f32(cv_f32 a, cv_f32 b, cv_f32 x, cv_f32 y) {
@@ -128,6 +168,9 @@ void *cv_scratch(int slot, size_t bytes);
 
 /* Whether this processor and its operating system run code for x86-64-v4 (AVX-512 F, VL, DQ, BW, CD). */
 int cv_supports_v4(void);
+
+/* Asks the system to back this memory with large pages, which need fewer translations. */
+void cv_advise_large_pages(void *memory, size_t bytes);
 
 /* Bytes of the second-level cache of a core, 0 when unknown. */
 long cv_level2_cache(void);
