@@ -64,15 +64,16 @@ public func lrs_measure(
     let result: Measure.Result
     switch try text(what, "what") {
     case "multiply_adds":
-      try given.allow(["rounds"])
-      result = Measure.multiplyAdds(rounds: max(0, try given.integer("rounds")))
+      try given.allow(["rounds", "processor"])
+      result = Measure.multiplyAdds(
+        rounds: max(0, try given.integer("rounds")), processor: try given.flag("processor", default: false))
     case "gemm":
-      try given.allow(["kernels", "m", "n", "k", "transpose_a", "transpose_b", "accumulate", "repeats"])
+      try given.allow(["kernels", "m", "n", "k", "transpose_a", "transpose_b", "accumulate", "repeats", "processor"])
       result = try Measure.gemm(
         given.text("kernels"), transposeA: given.flag("transpose_a", default: false),
         transposeB: given.flag("transpose_b", default: false), m: given.integer("m"), n: given.integer("n"),
         k: given.integer("k"), accumulate: given.flag("accumulate", default: false),
-        repeats: given.integer("repeats", default: 1))
+        repeats: given.integer("repeats", default: 1), processor: given.flag("processor", default: false))
     case let other:
       throw Failure.value("measure: there is no '\(other)'; known: multiply_adds, gemm")
     }

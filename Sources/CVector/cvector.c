@@ -12,11 +12,15 @@ static _Thread_local cv_thread_state state;
 
 cv_thread_state *cv_thread(void) { return &state; }
 
-double cv_seconds(void) {
+static double seconds_of(clockid_t clock) {
   struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
+
+double cv_seconds(void) { return seconds_of(CLOCK_MONOTONIC); }
+
+double cv_processor_seconds(void) { return seconds_of(CLOCK_PROCESS_CPUTIME_ID); }
 
 int32_t cv_allowed_processors(void) {
   cpu_set_t set;

@@ -25,13 +25,10 @@ private struct MatmulForm: BilinearForm {
         gemm(type, false, transposeB, stack * rows, n, k, a.pointer, b.pointer, out, accumulate)
         return
       }
-      for s in 0..<stack {
-        let (pa, pb) = (at(a, s, aCount, size), at(b, s, bCount, size))
-        for p in places {
-          gemm(
-            type, false, transposeB, rows, n, k, pa + p.a * size, pb + p.b * size,
-            out + (s * outCount + p.out) * size, accumulate)
-        }
+      forEach(stack, places, distinct: true, work: rows * n * k) { s, p, shared in
+        gemm(
+          type, false, transposeB, rows, n, k, at(a, s, aCount, size) + p.a * size,
+          at(b, s, bCount, size) + p.b * size, out + (s * outCount + p.out) * size, accumulate, shared: shared)
       }
     case .left:  // ga = g b' (or g b)
       if sharedB && a.stacked && !b.stacked {
@@ -39,29 +36,45 @@ private struct MatmulForm: BilinearForm {
         return
       }
       if !sharedB { zeroIfNeeded(target, type, out, stack, accumulate) }
-      for s in 0..<stack {
-        let (pg, pb) = (at(a, s, outCount, size), at(b, s, bCount, size))
-        for p in places {
-          gemm(
-            type, false, !transposeB, rows, k, n, pg + p.out * size, pb + p.b * size,
-            out + (s * aCount + p.a) * size, sharedB ? accumulate : true)
-        }
+      forEach(stack, places, distinct: sharedB || aCount == batch.count * m * k, work: rows * n * k) {
+        s, p, shared in
+        gemm(
+          type, false, !transposeB, rows, k, n, at(a, s, outCount, size) + p.out * size,
+          at(b, s, bCount, size) + p.b * size, out + (s * aCount + p.a) * size,
+          sharedB ? accumulate : true, shared: shared)
       }
     case .right:  // gb = a' g (or g' a)
       if !sharedB { zeroIfNeeded(target, type, out, stack, accumulate) }
-      for s in 0..<stack {
-        let (pg, pa) = (at(a, s, outCount, size), at(b, s, aCount, size))
-        for p in places {
-          let place = out + (s * bCount + p.b) * size
-          let (g, x) = (pg + p.out * size, pa + p.a * size)
-          if transposeB {
-            gemm(type, true, false, n, k, rows, g, x, place, sharedB ? accumulate : true)
-          } else {
-            gemm(type, true, false, k, n, rows, x, g, place, sharedB ? accumulate : true)
-          }
+      forEach(stack, places, distinct: sharedB || bCount == batch.count * k * n, work: rows * n * k) {
+        s, p, shared in
+        let place = out + (s * bCount + p.b) * size
+        let g = at(a, s, outCount, size) + p.out * size
+        let x = at(b, s, aCount, size) + p.a * size
+        if transposeB {
+          gemm(type, true, false, n, k, rows, g, x, place, sharedB ? accumulate : true, shared: shared)
+        } else {
+          gemm(type, true, false, k, n, rows, x, g, place, sharedB ? accumulate : true, shared: shared)
         }
       }
     }
+  }
+
+  private typealias Place = (a: Int, b: Int, out: Int)
+
+  /// Every member of the stack and the batch: many small products are shared out whole, a few large ones by parts.
+  /// Members whose results are the same memory take their turns in order.
+  private func forEach(
+    _ stack: Int, _ places: [Place], distinct: Bool, work: Int, _ body: (Int, Place, _ shared: Bool) -> Void
+  ) {
+    let count = stack * places.count
+    let whole = distinct && count > 1 && work < 1 << 20 && count * work > 1 << 18
+    let blocks = whole ? min(count, 64) : 1
+    let run = { (block: Int) in
+      for index in (count * block / blocks)..<(count * (block + 1) / blocks) {
+        body(index / places.count, places[index % places.count], !whole)
+      }
+    }
+    if whole { ThreadPool.shared.run(blocks, run) } else { run(0) }
   }
 
   private func at(_ operand: Operand, _ s: Int, _ count: Int, _ size: Int) -> UnsafeRawPointer {

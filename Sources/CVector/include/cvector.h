@@ -186,6 +186,8 @@ CV_INLINE void cv_pause(void) {
 
 /* Seconds of a clock that never goes back. */
 double cv_seconds(void);
+/* Processor seconds of all threads of this process. */
+double cv_processor_seconds(void);
 
 /* Processors that the scheduler may use for this process. */
 int32_t cv_allowed_processors(void);
