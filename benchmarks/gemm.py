@@ -15,6 +15,7 @@ import functools
 from collections.abc import Callable
 
 import support.turns as turns
+
 import lrswift as lr
 from lrswift import _core
 
@@ -68,7 +69,9 @@ def mkl(shape: Shape) -> Callable[[int], float]:
 
 
 def peak() -> float:
-    seconds, operations = _core.measure("multiply_adds", {"rounds": 100_000, "processor": turns.Clock.processor})
+    seconds, operations = _core.measure(
+        "multiply_adds", {"rounds": 100_000, "processor": turns.Clock.processor}
+    )
     return operations / seconds
 
 
@@ -102,7 +105,10 @@ def main() -> None:
             low, middle, high = found[name].over(found["peak"])
             cells.append(f"{100 * middle:.0f} % ({100 * low:.0f}-{100 * high:.0f})")
         floor = operations / found["peak"].middle
-        print(f"| {shape[0]}{found['peak'].mark} | {1e6 * floor:.1f} us | " + " | ".join(cells) + " |", flush=True)
+        print(
+            f"| {shape[0]}{found['peak'].mark} | {1e6 * floor:.1f} us | " + " | ".join(cells) + " |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

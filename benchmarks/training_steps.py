@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import support.turns as turns
 import numpy as np
+import support.turns as turns
 
 import lrswift as lr
 from lrswift import _core
@@ -79,7 +79,9 @@ def convolutional(first: float, rest: float) -> float:
 
 WIDE, SMALL = (784, 1000, 1000, 10), (784, 32, 10)
 ROWS = [
-    Row("mlp-adam", lambda: lr.models.mlp(784), lambda: relu_layers(WIDE), "adam", 128, False, 10, dense(WIDE)),
+    Row(
+        "mlp-adam", lambda: lr.models.mlp(784), lambda: relu_layers(WIDE), "adam", 128, False, 10, dense(WIDE)
+    ),
     Row("mlp-sgd", lambda: lr.models.mlp(784), lambda: relu_layers(WIDE), "sgd", 64, False, 10, dense(WIDE)),
     Row(
         *("mlp-small", lambda: lr.models.mlp(784, [32]), lambda: relu_layers(SMALL), "sgd", 32, False, 300),

@@ -68,7 +68,9 @@ public func lrs_measure(
       result = Measure.multiplyAdds(
         rounds: max(0, try given.integer("rounds")), processor: try given.flag("processor", default: false))
     case "gemm":
-      try given.allow(["kernels", "m", "n", "k", "transpose_a", "transpose_b", "accumulate", "repeats", "processor"])
+      try given.allow([
+        "kernels", "m", "n", "k", "transpose_a", "transpose_b", "accumulate", "repeats", "processor",
+      ])
       result = try Measure.gemm(
         given.text("kernels"), transposeA: given.flag("transpose_a", default: false),
         transposeB: given.flag("transpose_b", default: false), m: given.integer("m"), n: given.integer("n"),

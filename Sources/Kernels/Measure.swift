@@ -26,7 +26,8 @@ public enum Measure {
 
   /// `repeats` float32 products by the kernels of this name.
   public static func gemm(
-    _ name: String, transposeA: Bool, transposeB: Bool, m: Int, n: Int, k: Int, accumulate: Bool, repeats: Int,
+    _ name: String, transposeA: Bool, transposeB: Bool, m: Int, n: Int, k: Int, accumulate: Bool,
+    repeats: Int,
     processor: Bool = false
   ) throws -> Result {
     guard let choice = GemmChoice.named(name) else {

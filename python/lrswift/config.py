@@ -26,7 +26,11 @@ def get_threads() -> int:
 
 
 def config() -> dict[str, Any]:
-    """Version, CPU features, kernels chosen, BLAS and its core type, threads, as a dict."""
+    """Version, CPU features, kernels chosen, BLAS and its core type, threads, as a dict.
+
+    gemm: the float32 matrix product in use, the best that this processor runs unless the environment variable
+    LRSWIFT_GEMM named another of gemm_kernels when it was first used ("swift" means the best).
+    """
     found: dict[str, Any] = {"version": _core.version()}
     found.update(json.loads(_core.catalogue("config")))
     found["threads"] = _core.get_threads()

@@ -28,7 +28,8 @@ private struct MatmulForm: BilinearForm {
       forEach(stack, places, distinct: true, work: rows * n * k) { s, p, shared in
         gemm(
           type, false, transposeB, rows, n, k, at(a, s, aCount, size) + p.a * size,
-          at(b, s, bCount, size) + p.b * size, out + (s * outCount + p.out) * size, accumulate, shared: shared)
+          at(b, s, bCount, size) + p.b * size, out + (s * outCount + p.out) * size, accumulate, shared: shared
+        )
       }
     case .left:  // ga = g b' (or g b)
       if sharedB && a.stacked && !b.stacked {
@@ -69,7 +70,7 @@ private struct MatmulForm: BilinearForm {
     let count = stack * places.count
     let whole = distinct && count > 1 && work < 1 << 20 && count * work > 1 << 18
     let blocks = whole ? min(count, 64) : 1
-    let run = { (block: Int) in
+    func run(_ block: Int) {
       for index in (count * block / blocks)..<(count * (block + 1) / blocks) {
         body(index / places.count, places[index % places.count], !whole)
       }

@@ -158,9 +158,9 @@ void lrs_optimizer_abort(lrs_optimizer *optimizer);
 lrs_status lrs_optimizer_zero_grad(lrs_optimizer *optimizer);
 /* rates: one per parameter, in the order they were added. */
 lrs_status lrs_optimizer_rates(double *rates, size_t count, lrs_optimizer *optimizer);
-/* key: "step", "skipped_steps", "max_skipped", "steps_per_epoch", "scope" (0 all, 1 group, 2 tensor, 3 pooled),
- * "probes", "guard" (0 off, 1 detects, 2 rolls back), "explode", "guard_buffers" (how many), "rollbacks",
- * "rate_scale" (the guard's factor of all rates) */
+/* key: "step", "skipped_steps", "max_skipped", "steps_per_epoch", "scope" (0 all, 1 group, 2 tensor, 3
+ * pooled), "probes", "guard" (0 off, 1 detects, 2 rolls back), "explode", "guard_buffers" (how many),
+ * "rollbacks", "rate_scale" (the guard's factor of all rates) */
 lrs_status lrs_optimizer_get(double *out, lrs_optimizer *optimizer, const char *key);
 lrs_status lrs_optimizer_set(lrs_optimizer *optimizer, const char *key, double value);
 /* Safe steps: mode 0 off, 1 detects exploding losses and values that are not finite (LRS_DIVERGED), 2 undoes
