@@ -2,10 +2,11 @@
 
     python benchmarks/gemm.py [--rounds 30] [--threads N]
 
-The peak is a loop of multiply-adds from registers, on all threads, measured in the same rounds. The floor of a
-product is its operations over that peak; for these shapes memory asks for less. A figure is the median over
-rounds of (rate of the product) / (rate of the peak), with the quartiles; a star marks a row during which other
-processes took more than a tenth of the processor.
+The peak is a loop of multiply-adds from registers, on all threads, measured in the same rounds. The floor of
+a product is its operations over that peak; for these shapes memory asks for less. A figure is the median
+over rounds of (rate of the product) / (rate of the peak), with the quartiles; a star marks a row during which
+other processes took more than a tenth of the processor. `--processor` counts processor time on one thread
+instead of wall time: all that can be compared on a crowded machine.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ try:
 except ImportError:
     torch = None
 
-# (name, m, n, k, transpose a, transpose b): squares; then a network 784-1000-1000-10's forward products, input
-# and weight gradients at batch 128 and 64; then the first layer of 784-32-10 at batch 32
+# (name, m, n, k, transpose a, transpose b): squares; then a network 784-1000-1000-10's forward products,
+# input and weight gradients at batch 128 and 64; then the first layer of 784-32-10 at batch 32
 SHAPES = [
     ("square 512", 512, 512, 512, 0, 0),
     ("square 1024", 1024, 1024, 1024, 0, 0),

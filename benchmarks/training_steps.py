@@ -2,10 +2,11 @@
 
     python benchmarks/training_steps.py [--rounds 30] [--threads N] [--only mlp-adam ...]
 
-Random data, float32, each batch gathered by index inside the step, as training does. lrswift replays a recorded
-program; PyTorch runs eagerly with its fused optimizer. All take turns; a figure is the median over rounds, the ratio
-is within a round, with its quartiles; a star marks a row during which other processes took more than a tenth of
-the processor. The floor is the step's multiply-adds over the peak that `gemm.py` measures.
+Random data, float32, each batch gathered by index inside the step, as training does. lrswift replays a
+recorded program; PyTorch runs eagerly with its fused optimizer. All take turns; a figure is the median over
+rounds, the ratio is within a round, with its quartiles; a star marks a row during which other processes took
+more than a tenth of the processor. The floor is the step's multiply-adds over the peak that `gemm.py`
+measures. `--processor` counts processor time on one thread instead of wall time.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Row:
     batch: int
     image: bool
     steps: int
-    operations: float  # forward products, and of them those of the first layer
+    operations: float
 
 
 def relu_layers(sizes: Sequence[int]) -> Any:
@@ -68,13 +69,21 @@ def torch_lenet() -> Any:
 
 
 def dense(sizes: Sequence[int]) -> float:
-    """Operations of a step per image: forward, weight gradient, and input gradient but for the first layer."""
+    """Operations of a step per image: forward, weight gradient, input gradient after the first layer."""
     products = [2.0 * a * b for a, b in zip(sizes, sizes[1:], strict=False)]
     return 3 * sum(products) - products[0]
 
 
 def convolutional(first: float, rest: float) -> float:
     return 2 * first + 3 * rest
+
+
+def wide() -> Any:
+    return lr.models.mlp(784)
+
+
+def wide_peer() -> Any:
+    return relu_layers(WIDE)
 
 
 WIDE, SMALL = (784, 1000, 1000, 10), (784, 32, 10)

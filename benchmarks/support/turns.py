@@ -1,7 +1,7 @@
 """Contestants in turns, on a machine that others use too.
 
-Import this before NumPy, lrswift or torch: variables that make OpenBLAS run as on another processor are
-dropped for everybody.
+Import this before lrswift and torch: variables that make OpenBLAS run as on another processor, or with blocks
+for another cache, are dropped for all contestants.
 """
 
 from __future__ import annotations
