@@ -23,7 +23,7 @@ protocol BilinearForm {
 }
 
 /// y = B(x, w), all passes by the product rule.
-final class BilinearOp: Op {
+class BilinearOp: Op {
   let form: any BilinearForm
 
   init(shape: [Int], dtype: DType, form: any BilinearForm) {
@@ -66,5 +66,50 @@ final class BilinearOp: Op {
   ) {
     let (out, accumulate) = buffer.receive(count * owner.byteCount)
     form.partial(target, dtype, a, b, out, count, accumulate)
+  }
+}
+
+/// y = B(x, w) + b with b along the last axis: the sum starts from the bias.
+final class BiasedBilinearOp: BilinearOp {
+  private let bias: WalkMap
+
+  override init(shape: [Int], dtype: DType, form: any BilinearForm) {
+    bias = WalkMap.broadcast([shape.last!], to: shape)
+    super.init(shape: shape, dtype: dtype, form: form)
+  }
+
+  override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
+    bias.apply(dtype, inputs[2].pointer, output.pointer, false)
+    let (x, w) = (inputs[0].pointer, inputs[1].pointer)
+    form.partial(
+      .output, dtype, Operand(pointer: x, stacked: false), Operand(pointer: w, stacked: false),
+      output.pointer, 1, true)
+  }
+
+  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {
+    super.push(inputs, output, count)
+    let b = inputs[2]
+    guard b.tangent.ready else { return }
+    let (out, accumulate) = output.tangent.receive(count * output.byteCount)
+    for k in 0..<count {
+      bias.apply(dtype, b.tangent.pointer + k * b.byteCount, out + k * output.byteCount, accumulate)
+    }
+  }
+
+  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {
+    guard index == 2 else { return super.pull(inputs, output, index) }
+    let (out, accumulate) = inputs[2].gradient.receive(inputs[2].byteCount)
+    bias.adjoint(dtype, output.gradient.pointer, out, accumulate)
+  }
+
+  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {
+    guard index == 2 else { return super.pullTangent(inputs, output, index, count) }
+    guard output.gradientTangent.ready else { return }
+    let b = inputs[2]
+    let (out, accumulate) = b.gradientTangent.receive(count * b.byteCount)
+    for k in 0..<count {
+      bias.adjoint(
+        dtype, output.gradientTangent.pointer + k * output.byteCount, out + k * b.byteCount, accumulate)
+    }
   }
 }

@@ -55,6 +55,17 @@ public func stridedCopy<T: Scalar>(
   let src = src.assumingMemoryBound(to: T.self) + walk.sourceOffset
   let dst = dst.assumingMemoryBound(to: T.self) + walk.destinationOffset
   let rank = walk.extents.count
+  if rank == 2, walk.extents[0] > 1, walk.extents[1] > 1 {
+    let n = walk.extents[1]
+    if walk.destination == [0, 1], walk.source == [n, 1] {
+      let sums = channelSums(T.self, walk.extents[0], n, src, mask: nil, nil, shift: []).sum
+      for i in 0..<n { dst[i] += T(alpha * sums[i]) }
+      return
+    }
+    if walk.source == [0, 1], walk.destination == [n, 1], n < 8 * T.Vector.width {
+      return repeatRow(src, n, T(alpha), dst, walk.extents[0], accumulate)
+    }
+  }
   let outer = rank == 1 ? 1 : walk.extents[0]
   let perOuter = walk.count / outer
   if rank > 1, walk.count >= 2 * blockLength, walk.destination[0] != 0 {
@@ -66,6 +77,28 @@ public func stridedCopy<T: Scalar>(
     }
   } else {
     stridedInner(walk, 0, src, dst, alpha, accumulate)
+  }
+}
+
+/// Every one of `rows` rows (+)= factor times one short row: as many copies of it as vectors have elements are whole
+/// vectors.
+@inline(__always)
+private func repeatRow<T: Scalar>(
+  _ row: UnsafePointer<T>, _ n: Int, _ factor: T, _ dst: UnsafeMutablePointer<T>, _ rows: Int,
+  _ accumulate: Bool
+) {
+  let copies = T.Vector.width
+  withUnsafeTemporaryAllocation(of: T.self, capacity: copies * n) { pattern in
+    let pattern = pattern.baseAddress!
+    for copy in 0..<copies { for i in 0..<n { pattern[copy * n + i] = row[i] * factor } }
+    let bands = (rows + copies - 1) / copies
+    parallelRanges(bands, length: max(1, blockLength / (copies * n))) { low, high in
+      for band in low..<high {
+        let to = dst + band * copies * n
+        let count = min(copies, rows - band * copies) * n
+        stridedRow(UnsafePointer(pattern), 1, to, 1, count, 1, accumulate)
+      }
+    }
   }
 }
 

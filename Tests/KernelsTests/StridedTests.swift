@@ -114,7 +114,10 @@ final class StridedTests: XCTestCase {
 
   /// Large enough to be shared among threads: a transposition, sums along either axis, a broadcast row.
   func testLargeWalks() {
-    let (rows, columns) = (300, 257)
+    for (rows, columns) in [(300, 257), (4001, 20)] { checkLargeWalks(rows, columns) }
+  }
+
+  private func checkLargeWalks(_ rows: Int, _ columns: Int) {
     var numbers = Numbers(seed: 6)
     let x = numbers.array(rows * columns)
     func plain(_ source: [Int], _ destination: [Int], _ count: Int) -> Plain {

@@ -112,3 +112,29 @@ def test_a_layer_with_groups_and_dilation():
     np.testing.assert_allclose(layer(x).numpy(), wanted + layer.bias.numpy(), rtol=1e-5, atol=1e-5)
     with pytest.raises(lr.ArgumentError, match="groups"):
         lr.nn.Conv2d(4, 6, 3, groups=4)
+
+
+def test_a_bias_is_added_and_differentiated_with_the_sum():
+    rng = np.random.default_rng(8)
+    x, w, b = (lr.tensor(rng.normal(size=s), dtype="float64") for s in ((2, 5, 4, 3), (2, 3, 3, 6), (6,)))
+    tangents = [lr.tensor(rng.normal(size=(3, *t.shape)), dtype="float64") for t in (x, w, b)]
+
+    def inside(x, w, b):
+        return F.conv2d(x, w, b, padding=1).square().sum()
+
+    def outside(x, w, b):
+        return (F.conv2d(x, w, padding=1) + b).square().sum()
+
+    def products(f):
+        leaves = [lr.tensor(t, requires_grad=True) for t in (x, w, b)]
+        return lr.hvp(lambda: f(*leaves), leaves, tangents)
+
+    for got, wanted in (
+        (lr.grad(inside)(x, w, b), lr.grad(outside)(x, w, b)),
+        (lr.jvp(inside, [x, w, b], tangents), lr.jvp(outside, [x, w, b], tangents)),
+        (products(inside), products(outside)),
+    ):
+        for a, c in zip(got, wanted, strict=True):
+            np.testing.assert_allclose(a.numpy(), c.numpy(), rtol=1e-10, atol=1e-10)
+    with pytest.raises(lr.ShapeError, match="bias"):
+        F.conv2d(x, w, lr.zeros(5, dtype="float64"))

@@ -342,10 +342,9 @@ def test_batch_norm_refuses_a_residual_of_another_shape():
 
 
 def test_depths_and_widths_that_do_not_exist():
-    for make in (
-        lambda: lr.models.resnet(20),
-        lambda: lr.models.wide_resnet(17),
-        lambda: lr.models.wide_resnet(16, 0),
-    ):
-        with pytest.raises(lr.ArgumentError):
-            make()
+    with pytest.raises(lr.ArgumentError, match="depth"):
+        lr.models.resnet(20)
+    with pytest.raises(lr.ArgumentError, match="depth"):
+        lr.models.wide_resnet(17)
+    with pytest.raises(lr.ArgumentError, match="width"):
+        lr.models.wide_resnet(16, 0)

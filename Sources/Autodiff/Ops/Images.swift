@@ -87,11 +87,12 @@ private struct ConvolutionForm: BilinearForm {
 }
 
 let conv2dOperation = Operation(
-  "conv2d", .bilinear, inputs: 2...2, arguments: ["stride", "padding", "dilation", "groups"],
+  "conv2d", .bilinear, inputs: 2...3, arguments: ["stride", "padding", "dilation", "groups"],
   examples: [
     .init([[2, 5, 6, 3], [3, 2, 3, 4]]),
     .init([[1, 5, 5, 2], [3, 3, 2, 3]], ["stride": .numbers([2, 1]), "padding": .numbers([1, 2])]),
-    .init([[0, 4, 4, 1], [2, 2, 1, 2]]), .init([[1, 1, 1, 1], [1, 1, 1, 1]]),
+    .init([[2, 4, 3, 2], [2, 2, 2, 3], [3]]), .init([[0, 4, 4, 1], [2, 2, 1, 2]]),
+    .init([[1, 1, 1, 1], [1, 1, 1, 1]]),
     .init([[11, 4, 3, 1], [2, 2, 1, 2]], ["padding": .numbers([1])]),
     .init([[2, 6, 7, 4], [2, 3, 2, 6]], ["dilation": .numbers([2, 1]), "groups": .numbers([2])]),
     .init(
@@ -118,9 +119,14 @@ let conv2dOperation = Operation(
     padding: pair(attributes, "padding", default: (0, 0)),
     dilation: pair(attributes, "dilation", default: (1, 1)), groups: groups)
   let form = ConvolutionForm(geometry: g, images: x.shape[0], outputs: w.shape[3])
-  return try BilinearOp(
-    shape: [x.shape[0], g.outputHeight, g.outputWidth, w.shape[3]], dtype: x.dtype, form: form
-  ).apply(inputs)
+  let shape = [x.shape[0], g.outputHeight, g.outputWidth, w.shape[3]]
+  guard inputs.count == 3 else {
+    return try BilinearOp(shape: shape, dtype: x.dtype, form: form).apply(inputs)
+  }
+  guard inputs[2].shape == [w.shape[3]] else {
+    throw Failure.shape("conv2d: the bias must be (\(w.shape[3]),), got \(describe(inputs[2].shape))")
+  }
+  return try BiasedBilinearOp(shape: shape, dtype: x.dtype, form: form).apply(inputs)
 }
 
 private func pooling(

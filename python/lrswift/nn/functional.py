@@ -79,8 +79,8 @@ def conv2d(
         "dilation": pair(dilation, "conv2d: dilation", 1),
         "groups": groups,
     }
-    out: Tensor = _core.apply("conv2d", (as_float(x, "conv2d", weight), weight), attributes)  # type: ignore[assignment]
-    return out if bias is None else out + bias
+    inputs = (as_float(x, "conv2d", weight), weight)
+    return _core.apply("conv2d", inputs if bias is None else (*inputs, bias), attributes)  # type: ignore[return-value]
 
 
 def _pool(operation: str, x: Operand, size: Pair, stride: Pair | None, padding: Pair) -> Tensor:
