@@ -53,8 +53,8 @@ class Sensitivity:
         return median(float(run.history.losses[0]) for run in self.runs if len(run.history.losses))
 
     def failed(self, run: Run) -> bool:
-        """Whether a run diverged, or ended above the loss it began with."""
-        return run.diverged or not run.train_loss <= self.untrained()
+        """Whether a run diverged, or ended clearly above (1.05 times) the loss before training."""
+        return run.diverged or not run.train_loss <= 1.05 * self.untrained()
 
     def loss(self, method: str, initial: float | None) -> float:
         """Mean training loss of the last epoch, median over the seeds; inf when most of them failed."""

@@ -16,8 +16,8 @@ from .report import settings_table
 if TYPE_CHECKING:
     from .sensitivity import Sensitivity
 
-WIDTH, HEIGHT = 920.0, 460.0
-LEFT, RIGHT, TOP, BOTTOM = 62.0, 230.0, 26.0, 46.0
+WIDTH, HEIGHT = 980.0, 460.0
+LEFT, RIGHT, TOP, BOTTOM = 62.0, 286.0, 26.0, 46.0
 # Okabe and Ito's colors, distinct for the color-blind; the second round is dashed
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7a5195", "#e69f00", "#56b4e9", "#444b57")
 
@@ -51,10 +51,8 @@ def picture(study: Sensitivity) -> str:
             shapes.append(
                 f'<path d="{level}" fill="none" stroke="{color}" stroke-width="2.2" stroke-dasharray="2 5"/>'
             )
-        # methods that fail at the same rate stand beside each other there
-        aside = 5.0 * (place - (len(study.names()) - 1) / 2)
-        for px, py, loss in zip(across, at, losses, strict=True):
-            shapes.append(_mark(px if math.isfinite(loss) else px + aside, py, math.isfinite(loss), color))
+        for rate, px, py, loss in zip(rates, across, at, losses, strict=True):
+            shapes.append(_mark(px + _aside(study, name, rate), py, math.isfinite(loss), color))
         for rate, px in zip(rates, across, strict=True):
             for run in study.of(name, rate):
                 if not study.failed(run):
@@ -78,6 +76,12 @@ def picture(study: Sensitivity) -> str:
     )
 
 
+def _aside(study: Sensitivity, name: str, rate: float | None) -> float:
+    """Methods that fail at the same rate stand beside each other there."""
+    failing = [n for n in study.names() if study.of(n, rate) and not math.isfinite(study.loss(n, rate))]
+    return 13.0 * (failing.index(name) - (len(failing) - 1) / 2) if name in failing else 0.0
+
+
 def _mark(x: float, y: float, fine: bool, color: str) -> str:
     if fine:
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{color}"/>'
@@ -89,7 +93,10 @@ def _axes(study: Sensitivity, x: Scale, y: Scale) -> str:
     parts = []
     right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
     text = 'font-family="system-ui, sans-serif" font-size="12" fill="#5d6675"'
-    for tick in y.ticks():
+    decades = range(math.floor(math.log10(y.low)), math.ceil(math.log10(y.high)) + 1)
+    multiples = (1, 2, 5) if len(decades) < 5 else (1,)
+    every = [m * 10.0**d for d in decades for m in multiples]
+    for tick in (t for t in every if y.low <= t <= y.high):
         at = float(y(np.array(tick)))
         parts.append(f'<path d="M{LEFT},{at:.1f}H{right}" stroke="#e3e6ea"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end" {text}>{label(tick)}</text>')
@@ -105,7 +112,7 @@ def _axes(study: Sensitivity, x: Scale, y: Scale) -> str:
     parts.append(
         f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle" {text}>initial learning rate</text>'
     )
-    heading = "final training loss; crosses: diverged, or worse than untrained"
+    heading = "final training loss; crosses: diverged, or above the start"
     parts.append(f'<text x="{LEFT - 54}" y="{TOP - 12}" {text}>{heading}</text>')
     return "".join(parts)
 
