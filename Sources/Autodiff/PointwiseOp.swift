@@ -27,7 +27,7 @@ final class PointwiseOp: Op {
   override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {
     let (x, y) = (inputs[0], output)
     if y.gradientTangent.ready { scaleByFirst(x, y, y.gradientTangent.pointer, &x.gradientTangent, count) }
-    guard x.tangent.ready else { return }
+    guard kernels.bends, x.tangent.ready else { return }
     let (out, accumulate) = x.gradientTangent.receive(count * x.byteCount)
     if !accumulate { fill(dtype.scalar, out, count * x.count, 0) }
     for k in 0..<count {

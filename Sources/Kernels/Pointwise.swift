@@ -4,6 +4,12 @@ public protocol PointwiseFunction {
   static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L
   static func first<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L
   static func second<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L
+  /// False: the second derivative is zero wherever there is one.
+  static var bends: Bool { get }
+}
+
+extension PointwiseFunction {
+  static var bends: Bool { true }
 }
 
 /// The constants of a parametric function: scale and shift of an affine one, the exponent of a power.
@@ -32,9 +38,11 @@ public struct PointwiseKernels: Sendable {
   public let second:
     @Sendable (_ x: Raw, _ y: Raw, _ u: Raw, _ v: Raw, _ out: RawOut, _ n: Int, _ p: PointwiseParameters) ->
       Void
+  public let bends: Bool
 
   @inline(__always)
   init<F: PointwiseFunction, T: Scalar>(_: F.Type, _: T.Type) {
+    bends = F.bends
     value = { x, y, n, p in
       let x = x.assumingMemoryBound(to: T.self)
       let y = y.assumingMemoryBound(to: T.self)
@@ -101,12 +109,16 @@ func pointwiseSecond<F: PointwiseFunction, T: Scalar>(
 ) {
   let width = T.Vector.width
   var i = low
-  while i < high {
-    let n = min(width, high &- i)
-    let x = T.Vector.load(x + i, count: n)
-    let y = T.Vector.load(y + i, count: n)
-    let uv = T.Vector.load(u + i, count: n) * T.Vector.load(v + i, count: n)
-    (T.Vector.load(UnsafePointer(out + i), count: n) + F.second(x, y, p) * uv).store(out + i, count: n)
+  while i &+ width <= high {
+    let uv = T.Vector.load(u + i) * T.Vector.load(v + i)
+    let bend = F.second(T.Vector.load(x + i), T.Vector.load(y + i), p)
+    (T.Vector.load(UnsafePointer(out + i)) + bend * uv).store(out + i)
     i &+= width
+  }
+  if i < high {
+    let n = high - i
+    let uv = T.Vector.load(u + i, count: n) * T.Vector.load(v + i, count: n)
+    let bend = F.second(T.Vector.load(x + i, count: n), T.Vector.load(y + i, count: n), p)
+    (T.Vector.load(UnsafePointer(out + i), count: n) + bend * uv).store(out + i, count: n)
   }
 }
