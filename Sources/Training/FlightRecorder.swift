@@ -92,8 +92,7 @@ public func replay(_ rate: String, _ arguments: Attributes, _ history: [Double],
       "replay: \(type.card.title) needs the model itself; allowed: methods that neither evaluate it nor change the "
         + "direction")
   }
-  let optimizer = try Optimizer(direction: "sgd", Attributes("sgd"), rate: rate, arguments)
-  var replayed = try optimizer.makeMachine()
+  var replayed = try RateChoice(rate, arguments).makeMachine()
   var before = replayed
   let width = FlightRecorder.fields.count
   let place = Dictionary(uniqueKeysWithValues: FlightRecorder.fields.enumerated().map { ($1, $0) })

@@ -75,17 +75,6 @@ extension Optimizer {
     }
   }
 
-  /// Steps per window: a number of steps, or a fraction of an epoch.
-  func windowLength() throws -> Int {
-    if window.steps >= 1 { return Int(window.steps) }
-    guard stepsPerEpoch >= 1 else {
-      throw Failure.value(
-        "\(machineType.card.title): window=\(window.fraction) is a fraction of an epoch of unknown length; pass "
-          + "steps_per_epoch, an integer window in steps, or use fit")
-    }
-    return max(1, Int(window.fraction * stepsPerEpoch))
-  }
-
   /// Gives the machines the inner products of the window that ends here, if one does.
   func closeWindows(_ active: [ParameterSlot], _ views: inout [StepView], _ length: Int) {
     for slot in active {

@@ -3,15 +3,6 @@ import Autodiff
 import Kernels
 import Optimization
 
-/// Which parameters share a rate.
-public enum Scope: Int {
-  case all = 0
-  case group = 1
-  case tensor = 2
-  /// A rate for each tensor, shrunk towards a rate of all.
-  case pooled = 3
-}
-
 /// A direction and a rate over groups of parameters.
 ///
 /// A step is a short conversation: `begin` with the loss, then an `answer` for every evaluation asked for. Until it is
@@ -19,12 +10,10 @@ public enum Scope: Int {
 public final class Optimizer: @unchecked Sendable {
   let directionType: any Direction.Type
   let directionArguments: Attributes
-  let machineType: any RateMachine.Type
-  private let machineSettings: Settings
-  let limits: RateLimits
-  let scope: Scope
-  /// Multiplies every rate, group by group where a group has its own.
-  private let schedule: (any Schedule)?
+  let choice: RateChoice
+  var machineType: any RateMachine.Type { choice.type }
+  var limits: RateLimits { choice.limits }
+  var scope: Scope { choice.scope }
 
   private(set) var groups: [Group] = []
   private(set) var slots: [ParameterSlot] = []
@@ -37,7 +26,6 @@ public final class Optimizer: @unchecked Sendable {
   public var maxSkipped = 20
   /// What `fit` knows and a window given as a fraction of an epoch needs.
   public var stepsPerEpoch: Double
-  let window: (fraction: Double, steps: Double)
   /// Limits of gradient clipping, infinite when off: of each entry, and of the norm over all parameters.
   let clipValue, clipNorm: Double
   private(set) var pending: PendingStep?
@@ -76,13 +64,11 @@ public final class Optimizer: @unchecked Sendable {
   }
 
   private static let clipArguments = ["clip_value", "clip_norm"]
-  private static let commonRateArguments = ["min_lr", "max_lr", "scope", "steps_per_epoch"]
 
   public init(direction: String, _ directionArguments: Attributes, rate: String, _ rateArguments: Attributes)
     throws
   {
     directionType = try DirectionCatalogue.find(direction)
-    machineType = try RateCatalogue.find(rate)
     clipValue = try Optimizer.clipLimit(directionArguments, "clip_value")
     clipNorm = try Optimizer.clipLimit(directionArguments, "clip_norm")
     self.directionArguments = Attributes(
@@ -101,20 +87,12 @@ public final class Optimizer: @unchecked Sendable {
     guard let scope = Scope(rawValue: try rateArguments.integer("scope", default: 0)) else {
       throw Failure.value("\(card.title): per must be 'all', 'group', 'tensor' or 'pooled'")
     }
+    _ = try directionType.init(directionType.card.read(self.directionArguments))
+    choice = try RateChoice(rate, rateArguments)
+    stepsPerEpoch = choice.stepsPerEpoch
     if let whole = machineType as? any WholeMachine.Type {
       try Optimizer.checkPair(whole, directionType, self.directionArguments, scope)
     }
-    if scope != .all && machineType.probes {
-      throw Failure.value(
-        "\(card.title) evaluates the loss along one step for all parameters: per must be 'all'")
-    }
-    self.scope = scope
-    stepsPerEpoch = try rateArguments.number("steps_per_epoch", default: 0)
-    guard Bounds.countOrZero.contains(stepsPerEpoch) else {
-      throw Failure.value("\(card.title): steps_per_epoch must be \(Bounds.count), got \(stepsPerEpoch)")
-    }
-    window = (machineSettings.values["window"] ?? 0, machineSettings.values["window_steps"] ?? 0)
-    _ = try makeMachine()
   }
 
   private static func clipLimit(_ arguments: Attributes, _ name: String) throws -> Double {
@@ -124,8 +102,6 @@ public final class Optimizer: @unchecked Sendable {
     }
     return limit
   }
-
-  func makeMachine() throws -> any RateMachine { try machineType.init(machineSettings, limits: limits) }
 
   public func addGroup(_ tensors: [Tensor], names: [String], _ overrides: Attributes) throws {
     guard !tensors.isEmpty else { throw Failure.value("parameters: a group must not be empty") }
@@ -163,7 +139,7 @@ public final class Optimizer: @unchecked Sendable {
         throw Failure.value("lr must be \(Bounds.notNegative), got \(rate)")
       }
     }
-    let schedule = rate == nil ? self.schedule : try ScheduleCatalogue.read(overrides)
+    let schedule = rate == nil ? choice.schedule : try ScheduleCatalogue.read(overrides)
     let first = try schedule?.finiteValue(stepCount) ?? 1
     let index = groups.count
     let added = zip(tensors, names).enumerated().map { i, entry in
@@ -178,7 +154,7 @@ public final class Optimizer: @unchecked Sendable {
       }
     if scope == .pooled { pooled += added.map { _ in PooledTensor() } }
     while machines.count < machineCount {
-      machines.append(try machineType.init(machineSettings, limits: limits))
+      machines.append(try choice.makeMachine())
     }
     groups.append(Group(direction: direction, rate: rate, schedule: schedule))
     slots += added
@@ -187,8 +163,7 @@ public final class Optimizer: @unchecked Sendable {
   }
 
   private var initialRate: Double {
-    (machines.first as? any WholeMachine)?.rate ?? machineSettings.values["rate"] ?? machineSettings.values[
-      "initial"] ?? 0
+    (machines.first as? any WholeMachine)?.rate ?? choice.initialRate
   }
 
   public var rates: [Double] { slots.map(\.rate) }
@@ -208,7 +183,7 @@ public final class Optimizer: @unchecked Sendable {
     guard !active.isEmpty else {
       throw Failure.value("no parameter has a gradient: call loss.backward() before step()")
     }
-    if machineType.usesWindow { _ = try windowLength() }
+    if machineType.usesWindow { _ = try choice.windowLength(stepsPerEpoch: stepsPerEpoch) }
     try checkTrainingPoint()
     var norms = active.map(\.gradientNorm2)
     let finite = loss.isFinite && norms.allSatisfy(\.isFinite)
@@ -290,7 +265,9 @@ public final class Optimizer: @unchecked Sendable {
     if active.contains(where: { $0.tensor.dtype == .float32 }) { view.precision = Double(Float.ulpOfOne) }
     var views = [StepView](repeating: view, count: machines.count)
     for (slot, norm2) in zip(active, norms) { views[machineIndex(slot)].gradientNorm2 += norm2 }
-    if machineType.usesWindow { closeWindows(active, &views, try windowLength()) }
+    if machineType.usesWindow {
+      closeWindows(active, &views, try choice.windowLength(stepsPerEpoch: stepsPerEpoch))
+    }
     if machineType.usesPrevious { comparePrevious(active, &views) }
     if machineType.usesStart { measureTravel(active, &views) }
     if machineType.usesEpochAverage { followEpoch(active, &views) }

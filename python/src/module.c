@@ -152,6 +152,7 @@ static int module_exec(PyObject *module) {
   if (add_type(module, &core->finder_type, &finder_spec) < 0) return -1;
   if (add_type(module, &core->episode_type, &episode_spec) < 0) return -1;
   if (add_type(module, &core->learner_type, &learner_spec) < 0) return -1;
+  if (add_type(module, &core->machine_type, &machine_spec) < 0) return -1;
   PyObject *set = set_tensor_class(module, (PyObject *)core->tensor_type);
   Py_XDECREF(set);
   return set == NULL ? -1 : 0;
@@ -171,6 +172,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg) {
   Py_VISIT(core->finder_type);
   Py_VISIT(core->episode_type);
   Py_VISIT(core->learner_type);
+  Py_VISIT(core->machine_type);
   return 0;
 }
 
@@ -190,6 +192,7 @@ static void module_free(void *module) {
   Py_CLEAR(core->finder_type);
   Py_CLEAR(core->episode_type);
   Py_CLEAR(core->learner_type);
+  Py_CLEAR(core->machine_type);
 }
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};

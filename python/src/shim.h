@@ -29,6 +29,7 @@ typedef struct {
   PyTypeObject *finder_type;
   PyTypeObject *episode_type;
   PyTypeObject *learner_type;
+  PyTypeObject *machine_type;
 } Core;
 
 typedef struct {
@@ -147,10 +148,12 @@ PyObject *rows_make(size_t steps, size_t width);
 PyObject *rows_keep(PyObject *bytes, size_t steps, size_t width);
 
 /* optimizer.c, finder.c, episode.c, learner.c */
+/* optimizer.c, finder.c, episode.c, machine.c */
 extern PyType_Spec optimizer_spec;
 extern PyType_Spec search_spec;
 extern PyType_Spec finder_spec;
 extern PyType_Spec episode_spec;
 extern PyType_Spec learner_spec;
+extern PyType_Spec machine_spec;
 
 #endif

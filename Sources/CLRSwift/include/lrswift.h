@@ -29,6 +29,7 @@ typedef struct lrs_finder lrs_finder;
 typedef struct lrs_search lrs_search;
 typedef struct lrs_episode lrs_episode;
 typedef struct lrs_learner lrs_learner;
+typedef struct lrs_machine lrs_machine;
 
 typedef int32_t lrs_status;
 enum {
@@ -72,6 +73,14 @@ typedef struct {
   double rate;      /* mean rate taken */
   double low, high; /* smallest and largest rate taken */
 } lrs_request;
+
+/* What a rate machine wants next, or what it decided. */
+typedef struct {
+  /* 0 take the step at `value`, 1 stay, 2 the loss at theta - value d, 3 the same with <gradient there, d>,
+   * 4 the curvature d'Hd at theta */
+  int32_t kind;
+  double value;
+} lrs_decision;
 
 /* ---- library ---- */
 const char *lrs_last_error(void);
@@ -179,6 +188,33 @@ lrs_status lrs_replay(lrs_tensor **out, const char *rate, const lrs_attribute *a
 lrs_status lrs_optimizer_state(lrs_tensor **out, const char **name, lrs_optimizer *optimizer, size_t index);
 lrs_status lrs_optimizer_load(lrs_optimizer *optimizer, const char *const *names, lrs_tensor *const *values,
                               size_t count);
+
+/* ---- rates alone, for loops whose vectors live elsewhere ---- */
+lrs_status lrs_machine_create(lrs_machine **out, const char *rate, const lrs_attribute *attributes,
+                              size_t count);
+void lrs_machine_destroy(lrs_machine *machine);
+/* Another machine in the same state; a step in progress is not copied. */
+lrs_status lrs_machine_clone(lrs_machine **out, const lrs_machine *machine);
+/* LRS_OK if a step with this loss may be taken at all; nothing changes. */
+lrs_status lrs_machine_check(const lrs_machine *machine, double loss);
+/* A step: begin with its numbers, then answer until kind is 0 or 1. numbers, by name: loss (finite),
+ * precision, slope, smoothed_slope, gradient_norm2 (finite), steps_per_epoch; where it uses them
+ * window_dot, window_norm2 (at the end of a window), previous_dot, previous_gradient_norm2,
+ * previous_direction_norm2, change_dot, change_norm2, previous_rate (from the second step on),
+ * travelled2, start_dot, start2. answers: loss, slope (kind 3) or curvature (kind 4). */
+lrs_status lrs_machine_begin(lrs_decision *out, lrs_machine *machine, const lrs_attribute *numbers,
+                             size_t count);
+lrs_status lrs_machine_answer(lrs_decision *out, lrs_machine *machine, const lrs_attribute *numbers,
+                              size_t count);
+void lrs_machine_abort(lrs_machine *machine); /* forgets a step in progress */
+/* key: "probes", "needs_loss", "uses_window", "uses_previous", "uses_previous_gradient", "uses_start",
+ * "uses_epoch", "scope", "initial_rate", "window" (in steps) */
+lrs_status lrs_machine_get(double *out, const lrs_machine *machine, const char *key);
+/* What its schedule multiplies rates by after `step` steps; 1 without one. */
+lrs_status lrs_machine_factor(double *out, const lrs_machine *machine, double step);
+/* The state, number by number; *name is NULL past the end. */
+lrs_status lrs_machine_state(double *out, const char **name, const lrs_machine *machine, size_t index);
+lrs_status lrs_machine_load(lrs_machine *machine, const lrs_attribute *state, size_t count);
 
 /* ---- finding an initial rate (ALRS) ---- */
 lrs_status lrs_search_create(lrs_search **out, const lrs_attribute *attributes, size_t count);

@@ -1,0 +1,112 @@
+import Adaptation
+import CLRSwift
+import Kernels
+
+private func machine(_ handle: OpaquePointer?) throws -> ScalarMachine {
+  try object(handle, ScalarMachine.self, "machine")
+}
+
+private func write(_ decision: Decision, to out: UnsafeMutablePointer<lrs_decision>) {
+  out.pointee =
+    switch decision {
+    case .take(let rate): lrs_decision(kind: 0, value: rate)
+    case .stay: lrs_decision(kind: 1, value: 0)
+    case .probe(let length): lrs_decision(kind: 2, value: length)
+    case .probeGradient(let length): lrs_decision(kind: 3, value: length)
+    case .measureCurvature: lrs_decision(kind: 4, value: 0)
+    }
+}
+
+@c @implementation
+public func lrs_machine_create(
+  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ rate: UnsafePointer<CChar>!,
+  _ list: UnsafePointer<lrs_attribute>!, _ count: Int
+) -> lrs_status {
+  succeeds {
+    let out = try place(out, "out")
+    let name = try text(rate, "rate")
+    out.pointee = retain(try ScalarMachine(name, try attributes(name, list, count)))
+  }
+}
+
+@c @implementation
+public func lrs_machine_destroy(_ machine: OpaquePointer!) { release(machine, ScalarMachine.self) }
+
+@c @implementation
+public func lrs_machine_clone(
+  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ handle: OpaquePointer!
+) -> lrs_status {
+  succeeds { try place(out, "out").pointee = retain(try machine(handle).clone()) }
+}
+
+@c @implementation
+public func lrs_machine_check(_ handle: OpaquePointer!, _ loss: Double) -> lrs_status {
+  succeeds { try machine(handle).check(loss: loss) }
+}
+
+@c @implementation
+public func lrs_machine_begin(
+  _ out: UnsafeMutablePointer<lrs_decision>!, _ handle: OpaquePointer!,
+  _ list: UnsafePointer<lrs_attribute>!, _ count: Int
+) -> lrs_status {
+  succeeds {
+    let out = try place(out, "out")
+    write(try machine(handle).begin(try attributes("begin", list, count)), to: out)
+  }
+}
+
+@c @implementation
+public func lrs_machine_answer(
+  _ out: UnsafeMutablePointer<lrs_decision>!, _ handle: OpaquePointer!,
+  _ list: UnsafePointer<lrs_attribute>!, _ count: Int
+) -> lrs_status {
+  succeeds {
+    let out = try place(out, "out")
+    write(try machine(handle).answer(try attributes("answer", list, count)), to: out)
+  }
+}
+
+@c @implementation
+public func lrs_machine_abort(_ handle: OpaquePointer!) { try? machine(handle).abort() }
+
+@c @implementation
+public func lrs_machine_get(
+  _ out: UnsafeMutablePointer<Double>!, _ handle: OpaquePointer!, _ key: UnsafePointer<CChar>!
+) -> lrs_status {
+  succeeds { try place(out, "out").pointee = try machine(handle).property(try text(key, "key")) }
+}
+
+@c @implementation
+public func lrs_machine_factor(
+  _ out: UnsafeMutablePointer<Double>!, _ handle: OpaquePointer!, _ step: Double
+) -> lrs_status {
+  succeeds {
+    guard let whole = wholeNumber(step), whole >= 0 else {
+      throw Failure.value("step must be \(Bounds.countOrZero), got \(step)")
+    }
+    try place(out, "out").pointee = try machine(handle).factor(step: whole)
+  }
+}
+
+@c @implementation
+public func lrs_machine_state(
+  _ out: UnsafeMutablePointer<Double>!, _ name: UnsafeMutablePointer<UnsafePointer<CChar>?>!,
+  _ handle: OpaquePointer!, _ index: Int
+) -> lrs_status {
+  succeeds {
+    let (out, name) = (try place(out, "out"), try place(name, "name"))
+    let entries = try machine(handle).state
+    (out.pointee, name.pointee) = (0, nil)
+    guard entries.indices.contains(index) else { return }
+    texts.set(entries[index].name)
+    name.pointee = texts.get()
+    out.pointee = entries[index].value
+  }
+}
+
+@c @implementation
+public func lrs_machine_load(
+  _ handle: OpaquePointer!, _ list: UnsafePointer<lrs_attribute>!, _ count: Int
+) -> lrs_status {
+  succeeds { try machine(handle).load(try attributes("load", list, count)) }
+}

@@ -1,0 +1,35 @@
+import Kernels
+import XCTest
+
+@testable import Adaptation
+
+final class RateChoiceTests: XCTestCase {
+  private func choice(_ name: String, _ numbers: [String: Double] = [:]) throws -> RateChoice {
+    try RateChoice(name, Attributes(name, numbers: numbers))
+  }
+
+  func testCommonArgumentsAreReadBesideTheMethodsOwn() throws {
+    let tlr = try choice(
+      "tlr", ["initial": 0.5, "scope": 2, "min_lr": 0.1, "max_lr": 0.3, "steps_per_epoch": 30])
+    XCTAssertEqual(tlr.scope, .tensor)
+    XCTAssertEqual(tlr.stepsPerEpoch, 30)
+    XCTAssertEqual(tlr.limits.clamp(tlr.initialRate), 0.3)
+    XCTAssertEqual(try tlr.windowLength(stepsPerEpoch: tlr.stepsPerEpoch), 10)
+    XCTAssertEqual(try choice("hd").limits.low, -.infinity)
+  }
+
+  func testAWindowNeedsALength() throws {
+    XCTAssertThrowsError(try choice("tlr").windowLength(stepsPerEpoch: 0))
+    XCTAssertEqual(try choice("tlr", ["window_steps": 7]).windowLength(stepsPerEpoch: 0), 7)
+    XCTAssertEqual(try choice("tlr", ["window": 0.001]).windowLength(stepsPerEpoch: 30), 1)
+  }
+
+  func testRefusals() {
+    XCTAssertThrowsError(try choice("nothing"))
+    XCTAssertThrowsError(try choice("l4", ["apha": 0.1]))
+    XCTAssertThrowsError(try choice("l4", ["scope": 3]))
+    XCTAssertThrowsError(try choice("l4", ["steps_per_epoch": 0.5]))
+    XCTAssertThrowsError(try choice("l4", ["min_lr": 2, "max_lr": 1]))
+    XCTAssertThrowsError(try choice("qlabgrad", ["scope": 2]), "one step for all")
+  }
+}

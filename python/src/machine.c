@@ -1,0 +1,157 @@
+/* Machine: a learning-rate method as numbers in, decisions out; the vectors are someone else's. */
+#include "shim.h"
+
+typedef struct {
+  PyObject_HEAD
+  lrs_machine *handle;
+  Core *core;
+} Machine;
+
+static PyObject *machine_wrap(PyTypeObject *type, Core *core, lrs_machine *handle) {
+  Machine *made = object_make(type);
+  if (made == NULL) {
+    lrs_machine_destroy(handle);
+    return NULL;
+  }
+  made->handle = handle;
+  made->core = core;
+  return (PyObject *)made;
+}
+
+static PyObject *machine_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords) {
+  Core *core = core_of(type);
+  PyObject *rate, *dict;
+  Attributes attributes;
+  lrs_machine *handle = NULL;
+  static char *names[] = {"", "", NULL};
+  if (core == NULL) return NULL;
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OO:Machine", names, &rate, &dict)) return NULL;
+  const char *name = text_of(core, rate, "Machine", "rate");
+  if (name == NULL) return NULL;
+  if (attributes_take(core, &attributes, dict, name, "attributes") < 0) return NULL;
+  int status = check(core, lrs_machine_create(&handle, name, attributes.items, attributes.count));
+  attributes_release(&attributes);
+  return status < 0 ? NULL : machine_wrap(type, core, handle);
+}
+
+static void machine_dealloc(PyObject *object) {
+  lrs_machine_destroy(((Machine *)object)->handle);
+  object_free(object);
+}
+
+static PyObject *machine_clone(PyObject *object, PyObject *Py_UNUSED(ignored)) {
+  Machine *self = (Machine *)object;
+  lrs_machine *handle = NULL;
+  if (check(self->core, lrs_machine_clone(&handle, self->handle)) < 0) return NULL;
+  return machine_wrap(Py_TYPE(object), self->core, handle);
+}
+
+static PyObject *machine_check(PyObject *object, PyObject *value) {
+  Machine *self = (Machine *)object;
+  double loss;
+  if (number_of(self->core, &loss, value, "check", "loss") < 0) return NULL;
+  if (check(self->core, lrs_machine_check(self->handle, loss)) < 0) return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyObject *machine_begin(PyObject *object, PyObject *numbers) {
+  Machine *self = (Machine *)object;
+  Attributes attributes;
+  lrs_decision decision;
+  if (attributes_take(self->core, &attributes, numbers, "begin", "numbers") < 0) return NULL;
+  int status =
+      check(self->core, lrs_machine_begin(&decision, self->handle, attributes.items, attributes.count));
+  attributes_release(&attributes);
+  return status < 0 ? NULL : Py_BuildValue("(id)", (int)decision.kind, decision.value);
+}
+
+static PyObject *machine_answer(PyObject *object, PyObject *numbers) {
+  Machine *self = (Machine *)object;
+  Attributes attributes;
+  lrs_decision decision;
+  if (attributes_take(self->core, &attributes, numbers, "answer", "numbers") < 0) return NULL;
+  int status =
+      check(self->core, lrs_machine_answer(&decision, self->handle, attributes.items, attributes.count));
+  attributes_release(&attributes);
+  return status < 0 ? NULL : Py_BuildValue("(id)", (int)decision.kind, decision.value);
+}
+
+static PyObject *machine_abort(PyObject *object, PyObject *Py_UNUSED(ignored)) {
+  lrs_machine_abort(((Machine *)object)->handle);
+  Py_RETURN_NONE;
+}
+
+static PyObject *machine_get(PyObject *object, PyObject *value) {
+  Machine *self = (Machine *)object;
+  double found;
+  const char *key = text_of(self->core, value, "get", "key");
+  if (key == NULL) return NULL;
+  if (check(self->core, lrs_machine_get(&found, self->handle, key)) < 0) return NULL;
+  return PyFloat_FromDouble(found);
+}
+
+static PyObject *machine_factor(PyObject *object, PyObject *value) {
+  Machine *self = (Machine *)object;
+  double step, factor;
+  if (number_of(self->core, &step, value, "factor", "step") < 0) return NULL;
+  if (check(self->core, lrs_machine_factor(&factor, self->handle, step)) < 0) return NULL;
+  return PyFloat_FromDouble(factor);
+}
+
+static PyObject *machine_state(PyObject *object, PyObject *Py_UNUSED(ignored)) {
+  Machine *self = (Machine *)object;
+  PyObject *state = PyDict_New();
+  for (size_t i = 0; state != NULL; i++) {
+    double number;
+    const char *name = NULL;
+    if (check(self->core, lrs_machine_state(&number, &name, self->handle, i)) == 0) {
+      if (name == NULL) return state;
+      PyObject *value = PyFloat_FromDouble(number);
+      int status = value == NULL ? -1 : PyDict_SetItemString(state, name, value);
+      Py_XDECREF(value);
+      if (status == 0) continue;
+    }
+    Py_CLEAR(state);
+  }
+  return NULL;
+}
+
+static PyObject *machine_load(PyObject *object, PyObject *state) {
+  Machine *self = (Machine *)object;
+  Attributes attributes;
+  if (attributes_take(self->core, &attributes, state, "load", "state") < 0) return NULL;
+  int status = check(self->core, lrs_machine_load(self->handle, attributes.items, attributes.count));
+  attributes_release(&attributes);
+  if (status < 0) return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyMethodDef machine_methods[] = {
+    {"clone", machine_clone, METH_NOARGS, "clone($self, /)\n--\n\nAnother machine in the same state."},
+    {"check", machine_check, METH_O, "check($self, loss, /)\n--\n\nRaises if no step may have this loss."},
+    {"begin", machine_begin, METH_O,
+     "begin($self, numbers, /)\n--\n\n"
+     "(kind, value): 0 take, 1 stay, 2 probe, 3 probe with gradient, 4 curvature."},
+    {"answer", machine_answer, METH_O, "answer($self, numbers, /)\n--\n\nWhat was asked for; as begin."},
+    {"abort", machine_abort, METH_NOARGS, "abort($self, /)\n--\n\nForgets a step in progress."},
+    {"get", machine_get, METH_O, "get($self, key, /)\n--\n\nWhat the method needs, and its settings."},
+    {"factor", machine_factor, METH_O, "factor($self, step, /)\n--\n\nThe schedule's factor."},
+    {"state", machine_state, METH_NOARGS, "state($self, /)\n--\n\nAll state, by name."},
+    {"load", machine_load, METH_O, "load($self, state, /)\n--\n\nPuts back what state() returned."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot machine_slots[] = {
+    {Py_tp_doc, "Machine(rate, attributes, /)\n--\n\nA learning-rate method: numbers in, decisions out."},
+    {Py_tp_new, machine_new},
+    {Py_tp_dealloc, machine_dealloc},
+    {Py_tp_methods, machine_methods},
+    {0, NULL},
+};
+
+PyType_Spec machine_spec = {
+    .name = "lrswift._core.Machine",
+    .basicsize = sizeof(Machine),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = machine_slots,
+};
