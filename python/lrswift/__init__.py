@@ -77,6 +77,11 @@ if TYPE_CHECKING:
     from .hypergradients import hypergradient
     from .learned import LearnedSchedule
     from .learning import learn_schedule
+    from . import data, numpy, optax, torch
+    from .comparison import compare
+    from .finder import find_lr
+    from .fitting import fit
+    from .minimization import minimize
     from .range_test import lr_range_test
     from .sharing import best_window, sharing_bound, sharing_noise
 
@@ -99,6 +104,10 @@ _LAZY = {
     "sharing_bound": ("sharing", "sharing_bound"),
     "best_window": ("sharing", "best_window"),
     "sharing_noise": ("sharing", "sharing_noise"),
+    "torch": ("torch", None),
+    "numpy": ("numpy", None),
+    "optax": ("optax", None),
+    "minimize": ("minimization", "minimize"),
 }
 
 __all__ = [

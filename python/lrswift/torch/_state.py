@@ -1,0 +1,125 @@
+"""Checkpoints of adapted optimizers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ..errors import ArgumentError
+from ._rate import Rate
+
+if TYPE_CHECKING:
+    from ._adapted import Adapted
+
+VERSION = 1
+
+
+def parameters(base: torch.optim.Optimizer) -> list[Tensor]:
+    return [p for group in base.param_groups for p in group["params"]]
+
+
+def names(base: torch.optim.Optimizer) -> list[str]:
+    """Of the parameters, in order: as given to the base, else "param.<i>"."""
+    found: list[str] = []
+    for group in base.param_groups:
+        given = group.get("param_names")
+        start = len(found)
+        found += given or [f"param.{start + i}" for i in range(len(group["params"]))]
+    return found
+
+
+def read(adapted: Adapted) -> dict[str, Any]:
+    """The base's state_dict, with plain numbers for rates, and "lrswift" beside it."""
+    groups = adapted.param_groups
+    held = parameters(adapted.base)
+    state = adapted.base.state_dict()
+    for group in state["param_groups"]:
+        for key, value in group.items():
+            if isinstance(value, Rate):
+                group[key] = float(value) if key == "lr" else value.multiplier
+    place = {p: i for i, p in enumerate(held)}
+    vectors = {
+        name: {place[p]: value.clone() for p, value in kept.items()}
+        for name, kept in adapted._memory.vectors.items()
+        if kept
+    }
+    if adapted._memory.uses["previous"]:
+        last = {place[p]: adapted._directions.last(p) for p in held}
+        vectors["previous_update"] = {i: u.clone() for i, u in last.items() if u is not None}
+    name, arguments = adapted._card
+    return {
+        **state,
+        "lrswift": {
+            "version": VERSION,
+            "adapter": name,
+            "arguments": dict(arguments),
+            "machines": [machine.state() for machine in adapted._machines],
+            "multipliers": [group["lr"].multiplier for group in groups],
+            "plain": list(adapted._plain),
+            "shapes": [list(p.shape) for p in held],
+            "rates": [adapted._rates.get(p) for p in held],
+            "steps": [adapted._directions.count(p) for p in held],
+            "step": adapted.step_count,
+            "skipped_steps": adapted.skipped_steps,
+            "vectors": vectors,
+        },
+    }
+
+
+def write(adapted: Adapted, given: dict[str, Any]) -> None:
+    """Checks everything, then changes everything."""
+    held = parameters(adapted.base)
+    own = _checked(adapted, given, held)
+    machines = [machine.clone() for machine in adapted._machines]
+    for machine, state in zip(machines, own["machines"], strict=True):
+        machine.load(state)
+    adapted.base.load_state_dict({key: given[key] for key in ("state", "param_groups")})
+    adapted._machines = machines
+    adapted._plain = list(own["plain"])
+    adapted._shown = [
+        Rate(plain * factor, factor) for plain, factor in zip(own["plain"], own["multipliers"], strict=True)
+    ]
+    for group, shown in zip(adapted.base.param_groups, adapted._shown, strict=True):
+        group["lr"] = shown
+        if "initial_lr" in group:
+            group["initial_lr"] = Rate(group["initial_lr"], group["initial_lr"])
+    adapted._rates = {p: rate for p, rate in zip(held, own["rates"], strict=True) if rate is not None}
+    adapted._directions.steps = dict(zip(held, own["steps"], strict=True))
+    adapted.step_count, adapted.skipped_steps = own["step"], own["skipped_steps"]
+    adapted._skipped_in_row = 0
+    vectors = {name: _placed(values, held) for name, values in own["vectors"].items()}
+    adapted._directions.set_last(vectors.pop("previous_update", {}))
+    adapted._memory.vectors = {name: vectors.get(name, {}) for name in adapted._memory.names}
+
+
+def _placed(values: dict[int, Tensor], held: list[Tensor]) -> dict[Tensor, Tensor]:
+    return {held[i]: value.to(held[i]).clone() for i, value in values.items()}
+
+
+def _checked(adapted: Adapted, given: dict[str, Any], held: list[Tensor]) -> dict[str, Any]:
+    own = given.get("lrswift") if isinstance(given, dict) else None
+    if not isinstance(own, dict) or not {"state", "param_groups"} <= given.keys():
+        raise ArgumentError("load_state_dict: got no state of an Adapted; allowed: what state_dict() returned")
+    if own.get("version") != VERSION:
+        raise ArgumentError(
+            f"load_state_dict: version: got {own.get('version')!r}; allowed: {VERSION}, of this release"
+        )
+    if own["adapter"] != adapted._card[0]:
+        raise ArgumentError(
+            f"load_state_dict: state of the adapter {own['adapter']!r}; allowed: {adapted._card[0]!r}, this one's"
+        )
+    sizes = [len(group["params"]) for group in given["param_groups"]]
+    mine = [len(group["params"]) for group in adapted.base.param_groups]
+    if sizes != mine:
+        raise ArgumentError(f"load_state_dict: groups of {sizes} parameters; allowed: {mine}, as here")
+    shapes = [list(p.shape) for p in held]
+    for name, saved, shape in zip(names(adapted.base), own["shapes"], shapes, strict=True):
+        if saved != shape:
+            raise ArgumentError(f"load_state_dict: {name} of shape {saved}; allowed: {shape}, as here")
+    if len(own["machines"]) != len(adapted._machines):
+        raise ArgumentError(
+            f"load_state_dict: {len(own['machines'])} rates; allowed: {len(adapted._machines)}, as here"
+        )
+    return own
