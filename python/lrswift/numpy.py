@@ -1,0 +1,206 @@
+"""Optimizers for networks written by hand in NumPy: parameters and gradients as lists or dictionaries of arrays."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import optim
+from ._tensor import Tensor, from_array
+from .errors import ArgumentError, DTypeError, ShapeError
+from .optim._base import Optimizer
+
+Arrays = Mapping[str, np.ndarray] | Sequence[np.ndarray]
+
+_DIRECTIONS: dict[str, Callable[..., Optimizer]] = {
+    "sgd": optim.SGD,
+    "adam": optim.Adam,
+    "adamw": optim.AdamW,
+    "rmsprop": optim.RMSprop,
+    "adagrad": optim.Adagrad,
+    "adadelta": optim.Adadelta,
+}
+
+
+class Adapted:
+    """A direction and a rate over NumPy arrays, by the native optimizer.
+
+        optimizer = lr.numpy.Adapted(lr=lr.adapt.L4(), direction="adam")
+        optimizer.update(params, grads, loss)          # params change in place
+
+    lr: a number, a schedule, an adapter or its name, "l4" by default. direction: "sgd", "adam", "adamw",
+    "rmsprop", "adagrad", "adadelta", or "ema", L4Mom's average of the gradient. options: of the direction,
+    as in `lrswift.optim` (momentum=0.9, eps=1e-4, ...).
+    Arrays are float32 or float64, of any layout; each step copies them into native tensors and back.
+    """
+
+    def __init__(self, lr: Any = "l4", direction: str = "adam", **options: Any) -> None:
+        known = [*_DIRECTIONS, "ema"]
+        if direction not in known:
+            raise ArgumentError(f"direction: got {direction!r}; allowed: {', '.join(known)}")
+        self._lr, self._direction, self._options = lr, direction, options
+        self._names: list[str | int] = []
+        self._tensors: list[Tensor] = []
+        self._optimizer: Optimizer | None = None
+        # what is wrong with them shows now, not at the first step
+        self._make([from_array(np.zeros(1, np.float32), requires_grad=True)])
+
+    def update(
+        self,
+        params: Arrays,
+        grads: Arrays,
+        loss: float | None = None,
+        loss_fn: Callable[..., Any] | None = None,
+    ) -> float | dict[str, float]:
+        """One step on `params`, in place; returns the rate taken.
+
+        params, grads: lists or dictionaries of arrays, alike in names, shapes and dtypes from call to call.
+        loss: what the gradients belong to; adapters need it. loss_fn: for adapters that evaluate the loss at
+        trial points: loss_fn() or loss_fn(params) -> number, with params changed in place meanwhile; for
+        NaiveTLR -> (number, grads).
+        Raises ArgumentError, DTypeError or ShapeError naming the array, before anything is changed.
+        """
+        values, gradients = self._checked(params, grads)
+        if self._optimizer is None:
+            self._start(params, values)
+        optimizer = self._optimizer
+        assert optimizer is not None
+        if loss is None and isinstance(optimizer.rate, optim._base.Adapter):
+            name = type(optimizer.rate).__name__
+            raise DTypeError(f"update: loss: not given; {name} needs it: update(params, grads, loss)")
+        probes = bool(optimizer._core.get("probes"))
+        if probes and loss_fn is None:
+            name = type(optimizer.rate).__name__
+            raise DTypeError(
+                f"update: loss_fn: not given; {name} evaluates the loss at trial points: "
+                "update(params, grads, loss, loss_fn=f) with f(params) -> number"
+            )
+        for tensor, value, gradient in zip(self._tensors, values, gradients, strict=True):
+            tensor.assign(from_array(value))
+            tensor.grad = from_array(gradient)
+        before = [value.copy() for value in values] if probes else []
+        try:
+            request = optimizer._core.begin(0.0 if loss is None else float(loss), probes)
+            while request[0] != optim._base._DONE:
+                self._write(values)
+                request = optimizer._core.answer(self._evaluate(request[0], params, loss_fn))
+        except BaseException:
+            optimizer._core.abort()
+            for value, old in zip(values, before, strict=False):
+                value[...] = old
+            raise
+        self._write(values)
+        return self.lr
+
+    def _evaluate(self, kind: int, params: Arrays, loss_fn: Callable[..., Any] | None) -> float:
+        assert loss_fn is not None
+        if kind == optim._base._CURVATURE:
+            raise DTypeError("lr: Newton needs second derivatives; allowed: adapters that evaluate the loss")
+        found = loss_fn(params) if _takes_argument(loss_fn) else loss_fn()
+        if kind == optim._base._LOSS:
+            return float(found[0] if isinstance(found, tuple) else found)
+        if not isinstance(found, tuple) or len(found) != 2:
+            raise DTypeError(
+                f"loss_fn: got {type(found).__name__}; NaiveTLR needs the gradients there, too: (loss, grads)"
+            )
+        for tensor, gradient in zip(self._tensors, self._checked(params, found[1])[1], strict=True):
+            tensor.grad = from_array(gradient)
+        return float(found[0])
+
+    def _write(self, values: list[np.ndarray]) -> None:
+        for tensor, value in zip(self._tensors, values, strict=True):
+            value[...] = tensor.numpy()
+
+    def _make(self, tensors: Sequence[Any]) -> Optimizer:
+        if self._direction == "ema":
+            return _Average(tensors, self._lr, **self._options)
+        return _DIRECTIONS[self._direction](tensors, lr=self._lr, **self._options)
+
+    def _start(self, params: Arrays, values: list[np.ndarray]) -> None:
+        self._names = list(params) if isinstance(params, Mapping) else list(range(len(values)))
+        self._tensors = [from_array(value.copy(), requires_grad=True) for value in values]
+        named = [
+            (name if isinstance(name, str) else f"param.{name}", tensor)
+            for name, tensor in zip(self._names, self._tensors, strict=True)
+        ]
+        self._optimizer = self._make(named)
+
+    def _checked(self, params: Arrays, grads: Arrays) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        lists = isinstance(params, (list, tuple)) and isinstance(grads, (list, tuple))
+        if not lists and not (isinstance(params, Mapping) and isinstance(grads, Mapping)):
+            raise DTypeError(
+                f"params, grads: got {type(params).__name__} and {type(grads).__name__}; "
+                "allowed: two lists or two dictionaries of arrays"
+            )
+        names: list[Any] = list(params) if isinstance(params, Mapping) else list(range(len(params)))
+        if not names:
+            raise ArgumentError("params: empty; allowed: at least one array")
+        if self._names and names != self._names:
+            raise ArgumentError(f"params: got {names}; allowed: {self._names}, as at the first step")
+        given = list(grads) if isinstance(grads, Mapping) else list(range(len(grads)))
+        if set(given) != set(names) or len(given) != len(names):
+            raise ArgumentError(f"grads: got {given}; allowed: {names}, as params")
+        values, gradients = [], []
+        for i, name in enumerate(names):
+            value, gradient = params[name], np.asarray(grads[name])
+            where = f"params[{name!r}]"
+            if not isinstance(value, np.ndarray) or value.dtype not in (np.float32, np.float64):
+                got = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
+                raise DTypeError(f"{where}: got {got}; allowed: a NumPy array, float32 or float64")
+            if not value.flags.writeable:
+                raise ArgumentError(f"{where}: read-only; allowed: an array that can be changed in place")
+            if gradient.shape != value.shape:
+                raise ShapeError(f"grads[{name!r}]: got shape {gradient.shape}; allowed: {value.shape}")
+            if gradient.dtype.kind not in "fiu":
+                raise DTypeError(f"grads[{name!r}]: got {gradient.dtype}; allowed: real numbers")
+            if self._tensors and self._tensors[i].shape != value.shape:
+                raise ShapeError(f"{where}: got shape {value.shape}; allowed: {self._tensors[i].shape}")
+            if self._tensors and self._tensors[i].dtype_name != value.dtype.name:
+                raise DTypeError(f"{where}: got {value.dtype}; allowed: {self._tensors[i].dtype_name}")
+            values.append(value)
+            gradients.append(gradient.astype(value.dtype))
+        return values, gradients
+
+    @property
+    def lr(self) -> float | dict[str, float]:
+        """Rate of the last step, or {name: rate} where they differ; 0 before any step."""
+        return 0.0 if self._optimizer is None else self._optimizer.lr
+
+    @property
+    def skipped_steps(self) -> int:
+        """How many steps were skipped because the loss or a gradient was not finite."""
+        return 0 if self._optimizer is None else self._optimizer.skipped_steps
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """The whole state, flat: name -> array; empty before the first step."""
+        return {} if self._optimizer is None else self._optimizer.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any], params: Arrays | None = None) -> None:
+        """Puts back what `state_dict` returned. params: as given to `update`; needed before the first step."""
+        if self._optimizer is None:
+            if params is None:
+                raise DTypeError("load_state_dict: params: not given; needed before the first step")
+            values, _ = self._checked(params, params)
+            self._start(params, values)
+        assert self._optimizer is not None
+        self._optimizer.load_state_dict(state)
+
+
+class _Average(Optimizer):
+    """The bias-corrected average of the gradient, with any rate."""
+
+    def __init__(self, params: Any, lr: Any, beta: float = 0.9, weight_decay: float = 0.0) -> None:
+        super().__init__(params, "ema", lr, {"beta": beta, "weight_decay": weight_decay})
+
+
+def _takes_argument(function: Callable[..., Any]) -> bool:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    required = [p for p in parameters if p.kind in positional and p.default is p.empty]
+    return bool(required) or any(p.kind == inspect.Parameter.VAR_POSITIONAL for p in parameters)

@@ -1,0 +1,365 @@
+"""Rates of `lrswift.adapt` as optax transformations, in JAX alone, so that jit, vmap and scan take them.
+
+    tx = optax.chain(optax.scale_by_adam(eps=1e-4), lr.optax.scale_by_l4())
+    updates, state = tx.update(grads, state, params, value=loss, grad=grads)
+
+What comes in is the direction d that the transformations before it made of the gradient; what leaves is
+-rate d, the step (flip_sign=False: +rate d, for chains that have negated it already). Extra arguments:
+value, the loss; value_fn(params) -> loss, for `scale_by_qlabgrad`; grad, the gradient itself, where d is
+something else, taken to be d otherwise. A step whose loss or gradient is not finite gives zero updates and
+changes no state of these transformations. States are NamedTuples; `rate` in them is that of the last step.
+Each equals the native adapter of its name, step by step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from .errors import ArgumentError, DTypeError
+
+__all__ = ["scale_by_hd", "scale_by_l4", "scale_by_qlabgrad", "scale_by_sps", "scale_by_tlr"]
+
+Tree = Any
+_map = jax.tree_util.tree_map
+
+
+def _dot(a: Tree, b: Tree) -> jax.Array:
+    """<a, b> over all leaves, in float64 where JAX has it."""
+    wide = jax.dtypes.canonicalize_dtype(jnp.float64)
+    products = _map(lambda x, y: jnp.vdot(x.astype(wide), y.astype(wide)), a, b)
+    return sum(jax.tree_util.tree_leaves(products), jnp.zeros((), wide))
+
+
+def _scalar(value: float) -> jax.Array:
+    return jnp.asarray(value, jax.dtypes.canonicalize_dtype(jnp.float64))
+
+
+def _zeros(tree: Tree) -> Tree:
+    return _map(jnp.zeros_like, tree)
+
+
+def _where(condition: jax.Array, new: Tree, old: Tree) -> Tree:
+    return _map(lambda a, b: jnp.where(condition, a, b), new, old)
+
+
+def _scaled(rate: jax.Array, taken: jax.Array, direction: Tree) -> Tree:
+    """-rate d, and zero where no step is taken, whatever d is."""
+    return _map(lambda d: jnp.where(taken, -rate.astype(d.dtype) * d, jnp.zeros_like(d)), direction)
+
+
+def _positive(name: str, **given: float) -> None:
+    for key, value in given.items():
+        if not (value > 0 and math.isfinite(value)):
+            raise ArgumentError(f"{name}: {key}: got {value!r}; allowed: above 0")
+
+
+def _given(name: str, argument: str, value: Any) -> Any:
+    if value is None:
+        raise DTypeError(f"{name}: {argument}: not given; allowed: update(..., {argument}=...)")
+    return value
+
+
+def _transformation(
+    init: Callable[[Tree], Any],
+    decide: Callable[..., tuple[jax.Array, jax.Array, Any]],
+    flip_sign: bool,
+    loss_of: Callable[[dict[str, Any]], Any],
+) -> optax.GradientTransformationExtraArgs:
+    """decide(d, state, params, gradient, loss, extras) -> (rate, whether to take it, next state)."""
+
+    def update(updates: Tree, state: Any, params: Tree = None, **extras: Any) -> tuple[Tree, Any]:
+        direction = updates if flip_sign else _map(jnp.negative, updates)
+        gradient = extras.get("grad")
+        gradient = direction if gradient is None else gradient
+        loss = loss_of(extras)
+        loss = _scalar(0.0) if loss is None else jnp.asarray(loss).astype(_scalar(0.0).dtype)
+        finite = jnp.isfinite(loss) & jnp.isfinite(_dot(gradient, gradient))
+        rate, taken, after = decide(direction, state, params, gradient, loss, extras)
+        taken = taken & finite & jnp.isfinite(rate)
+        after = after._replace(rate=jnp.where(taken, rate, 0.0))
+        return _scaled(rate, taken, direction), _where(finite, after, state)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+class L4State(NamedTuple):
+    """rate: of the last step. lowest: the lowest loss, inflated; nan before any. average, count: of g."""
+
+    rate: jax.Array
+    lowest: jax.Array
+    average: Tree
+    count: jax.Array
+
+
+def scale_by_l4(
+    alpha: float = 0.15,
+    gamma: float = 0.9,
+    tau: float = 1000.0,
+    gamma0: float = 0.75,
+    eps: float = 1e-12,
+    lower_bound: float = 0.0,
+    average: float = 0.9,
+    min_lr: float = 0.0,
+    max_lr: float = math.inf,
+    flip_sign: bool = True,
+) -> optax.GradientTransformationExtraArgs:
+    """rate = alpha (L - gamma L_min) / (<g^, d> + eps); needs value=, and grad= where d is not g.
+
+    average: memory of g^, the bias-corrected average of the gradient, 0.9 as in momentum and Adam; 0: g itself.
+    L4Mom: chain(optax.ema(0.9), scale_by_l4()); L4Adam: chain(optax.scale_by_adam(eps=1e-4), scale_by_l4()).
+    A loss below lower_bound, which cannot raise under jit, is a step that stays.
+    Source: Rolinek and Martius, "L4" (arXiv 1802.05074), eq. 2-7.
+    """
+    _positive("scale_by_l4", alpha=alpha, gamma0=gamma0, tau=tau)
+    if not 0 <= average < 1:
+        raise ArgumentError(f"scale_by_l4: average: got {average!r}; allowed: at least 0 and below 1")
+
+    def init(params: Tree) -> L4State:
+        kept = _zeros(params) if average > 0 else ()
+        return L4State(_scalar(0.0), _scalar(math.nan), kept, jnp.zeros((), jnp.int32))
+
+    def decide(d: Tree, state: L4State, params: Tree, g: Tree, value: jax.Array, _: Any) -> Any:
+        loss = value - lower_bound
+        lowest = jnp.where(jnp.isnan(state.lowest), gamma0 * loss, jnp.minimum(state.lowest, loss))
+        count = state.count + 1
+        kept = state.average
+        if average > 0:
+            kept = _map(lambda m, x: average * m + (1 - average) * x, kept, g)
+            slope = _dot(kept, d) / (1 - jnp.power(_scalar(average), count))
+        else:
+            slope = _dot(g, d)
+        rate = jnp.clip(alpha * (loss - gamma * lowest) / (slope + eps), min_lr, max_lr)
+        after = L4State(rate, lowest * (1 + 1 / tau), kept, count)
+        return rate, (slope > 0) & (loss >= 0), _where(loss >= 0, after, state)
+
+    return _transformation(init, decide, flip_sign, lambda e: _given("scale_by_l4", "value", e.get("value")))
+
+
+class TLRState(NamedTuple):
+    """rate: of the last step. own: the rate that the rule changes. start, gradient: of the window."""
+
+    rate: jax.Array
+    own: jax.Array
+    start: Tree
+    gradient: Tree
+    count: jax.Array
+
+
+def scale_by_tlr(
+    initial: float = 0.01,
+    bound: float = 0.25,
+    window: int = 1,
+    min_lr: float = 0.0,
+    max_lr: float = math.inf,
+    flip_sign: bool = True,
+) -> optax.GradientTransformationExtraArgs:
+    """rate *= 1 + I / max(4 (n - I), I / bound) once in `window` steps, I and n from two windows' gradients.
+
+    window 1 uses grad= (d where it is not given); longer ones the parameters' displacements, which needs params,
+    and nothing after this one in the chain that changes the step.
+    Source: the TLR paper, eq. 9 and Algorithm 2.
+    """
+    _positive("scale_by_tlr", initial=initial, bound=bound)
+    if window != int(window) or window < 1:
+        raise ArgumentError(f"scale_by_tlr: window: got {window!r}; allowed: a whole number of at least 1")
+
+    def init(params: Tree) -> TLRState:
+        start = _zeros(params) if window > 1 else ()
+        own = jnp.clip(_scalar(initial), min_lr, max_lr)
+        return TLRState(own, own, start, _zeros(params), jnp.zeros((), jnp.int32))
+
+    def decide(d: Tree, state: TLRState, params: Tree, g: Tree, value: jax.Array, _: Any) -> Any:
+        if window == 1:
+            now, start = g, state.start
+            ends, opens = jnp.asarray(True), jnp.asarray(True)
+        else:
+            if params is None:
+                raise DTypeError("scale_by_tlr: params: not given; a window above 1 needs update(grads, state, params)")
+            opens = state.count % window == 0
+            # displacements by a rate of zero say nothing
+            ends = opens & (state.count > 0) & (state.rate != 0)
+            now = _map(lambda a, b: (a - b) / state.rate.astype(a.dtype), state.start, params)
+            start = _where(opens, params, state.start)
+        inner, norm2 = _dot(state.gradient, now), _dot(now, now)
+        largest = jnp.maximum(4 * (norm2 - inner), inner / bound)
+        factor = 1 + inner / largest
+        usable = ends & (largest != 0) & jnp.isfinite(factor)
+        own = jnp.where(usable, jnp.clip(state.own * factor, min_lr, max_lr), state.own)
+        after = TLRState(own, own, start, _where(ends, now, state.gradient), state.count + 1)
+        return own, jnp.asarray(True), after
+
+    return _transformation(init, decide, flip_sign, lambda e: e.get("value"))
+
+
+class HDState(NamedTuple):
+    """rate: of the last step. own: the rate that the rule changes. previous: the last direction."""
+
+    rate: jax.Array
+    own: jax.Array
+    previous: Tree
+    count: jax.Array
+
+
+def scale_by_hd(
+    initial: float = 0.01,
+    meta_lr: float = 1e-4,
+    multiplicative: bool = False,
+    min_lr: float = -math.inf,
+    max_lr: float = math.inf,
+    flip_sign: bool = True,
+) -> optax.GradientTransformationExtraArgs:
+    """rate += meta_lr <g, d'>, d' the direction before; multiplicative: rate *= 1 + meta_lr <g, d'> / (|g| |d'|).
+
+    Source: Baydin et al., "Online learning rate adaptation with hypergradient descent" (arXiv 1703.04782).
+    """
+
+    def init(params: Tree) -> HDState:
+        own = jnp.clip(_scalar(initial), min_lr, max_lr)
+        return HDState(own, own, _zeros(params), jnp.zeros((), jnp.int32))
+
+    def decide(d: Tree, state: HDState, params: Tree, g: Tree, value: jax.Array, _: Any) -> Any:
+        h = _dot(g, state.previous)
+        if multiplicative:
+            lengths = jnp.sqrt(_dot(g, g) * _dot(state.previous, state.previous))
+            changed = state.own * (1 + meta_lr * h / lengths)
+        else:
+            changed = state.own + meta_lr * h
+        usable = (state.count > 0) & jnp.isfinite(changed)
+        own = jnp.where(usable, jnp.clip(changed, min_lr, max_lr), state.own)
+        return own, jnp.asarray(True), HDState(own, own, d, state.count + 1)
+
+    return _transformation(init, decide, flip_sign, lambda e: e.get("value"))
+
+
+class SPSState(NamedTuple):
+    """rate: of the last step. own: what the next rate may grow from."""
+
+    rate: jax.Array
+    own: jax.Array
+
+
+def scale_by_sps(
+    c: float = 0.5,
+    f_star: float = 0.0,
+    mode: str = "smooth",
+    gamma: float = 2.0,
+    max_lr: float = 10.0,
+    min_lr: float = 0.0,
+    steps_per_epoch: int = 500,
+    flip_sign: bool = True,
+) -> optax.GradientTransformationExtraArgs:
+    """rate = (L - f_star) / (c <g, d>), at most max_lr ("max"), or growing by gamma^(1/N) ("smooth"); needs value=.
+
+    The smooth mode knows neither f_star nor max_lr, as `adapt.SPS`. N: steps_per_epoch.
+    Source: Loizou et al., "Stochastic Polyak step-size for SGD" (arXiv 2002.10542).
+    """
+    _positive("scale_by_sps", c=c, gamma=gamma, steps_per_epoch=steps_per_epoch)
+    if mode not in ("smooth", "max"):
+        raise ArgumentError(f"scale_by_sps: mode: got {mode!r}; allowed: smooth, max")
+    smooth = mode == "smooth"
+    bound, high = (0.0, math.inf) if smooth else (f_star, max_lr)
+
+    def init(params: Tree) -> SPSState:
+        return SPSState(_scalar(1.0), _scalar(1.0))
+
+    def decide(d: Tree, state: SPSState, params: Tree, g: Tree, loss: jax.Array, _: Any) -> Any:
+        slope = _dot(g, d)
+        own = (loss - bound) / (c * slope + 1e-8)
+        if smooth:
+            own = jnp.minimum(gamma ** (1 / steps_per_epoch) * state.own, own)
+        taken = (slope > 0) & (jnp.sqrt(slope) >= 1e-8) & (loss >= bound)
+        rate = jnp.clip(own, min_lr, high)
+        return rate, taken, SPSState(rate, jnp.where(taken, own, state.own))
+
+    return _transformation(init, decide, flip_sign, lambda e: _given("scale_by_sps", "value", e.get("value")))
+
+
+class QLABGradState(NamedTuple):
+    """rate: of the last step. trial: the trial rate. count: steps taken."""
+
+    rate: jax.Array
+    trial: jax.Array
+    count: jax.Array
+
+
+# the native machine's constants: see the deviations in its source
+_SEARCHES, _ROUNDING, _TRUSTED, _DECREASE = 64, 8.0, 2.5, 0.4
+
+
+def scale_by_qlabgrad(
+    trial: float = 0.1,
+    find_trial: bool = True,
+    refind_every: int = 100,
+    max_ratio: float = math.inf,
+    min_lr: float = 0.0,
+    max_lr: float = math.inf,
+    flip_sign: bool = True,
+) -> optax.GradientTransformationExtraArgs:
+    """The minimum of a parabola through the loss, its slope, and the loss at a trial rate.
+
+    Needs params, value= and value_fn=, a function of params in JAX; and grad= where d is not g. FindPLR at the
+    start and every `refind_every` steps; far rates are checked, as by `adapt.QLABGrad`.
+    Source: the QLABGrad paper, eq. 10 and FindPLR.
+    """
+    _positive("scale_by_qlabgrad", trial=trial, refind_every=refind_every)
+
+    def init(params: Tree) -> QLABGradState:
+        return QLABGradState(_scalar(0.0), _scalar(trial), jnp.zeros((), jnp.int32))
+
+    def decide(d: Tree, state: QLABGradState, params: Tree, g: Tree, loss: jax.Array, extras: Any) -> Any:
+        value_fn = _given("scale_by_qlabgrad", "value_fn", extras.get("value_fn"))
+        if params is None:
+            raise DTypeError("scale_by_qlabgrad: params: not given; allowed: update(grads, state, params, ...)")
+        slope = _dot(g, d)
+        narrow = any(x.dtype == jnp.float32 for x in jax.tree_util.tree_leaves(params))
+        precision = float(jnp.finfo(jnp.float32 if narrow else jnp.float64).eps)
+
+        def at(length: jax.Array) -> jax.Array:
+            found = value_fn(_map(lambda p, x: p - length.astype(p.dtype) * x, params, d))
+            found = jnp.asarray(found).astype(loss.dtype)
+            return jnp.where(jnp.isfinite(found), found, jnp.inf)
+
+        def bracket(length: jax.Array, ahead: jax.Array) -> jax.Array:
+            found = ahead - loss + length * slope
+            resolution = _ROUNDING * precision * jnp.maximum(jnp.abs(loss), jnp.abs(ahead))
+            sure = (found > resolution) | ~jnp.isfinite(ahead)
+            return jnp.where(sure, found, -jnp.maximum(jnp.abs(found), resolution))
+
+        def search(factor: float, goes_on: Callable[..., jax.Array], start: Any) -> Any:
+            def again(carry: Any) -> Any:
+                length, _, tries = carry
+                return length * factor, at(length * factor), tries + 1
+
+            carry = (*start, jnp.zeros((), jnp.int32))
+            going = lambda c: goes_on(c[0], c[1]) & (c[2] < _SEARCHES)  # noqa: E731
+            return jax.lax.while_loop(going, again, carry)[:2]
+
+        seeks = jnp.asarray(find_trial) & (state.count % refind_every == 0)
+        found = state.trial, at(state.trial)
+        found = search(2.0, lambda a, v: seeks & (bracket(a, v) < 0) & (slope > 0), found)
+        found = search(0.5, lambda a, v: seeks & (v > loss), found)
+        length, ahead = search(0.5, lambda a, v: ~jnp.isfinite(v), found)
+        gap = bracket(length, ahead)
+        best = slope * length * length / (2 * gap)
+        best = jnp.where((gap > 0) & jnp.isfinite(best), jnp.minimum(best, max_ratio * length), length)
+
+        def too_far(rate: jax.Array) -> jax.Array:
+            falls = at(rate) <= loss - _DECREASE * rate * slope
+            return ~falls
+
+        def keeps_halving(rate: jax.Array) -> jax.Array:
+            return jax.lax.cond(rate > _TRUSTED * length, too_far, lambda _: jnp.asarray(False), rate)
+
+        best = jax.lax.while_loop(keeps_halving, lambda rate: rate / 2, best)
+        taken = jnp.isfinite(ahead)
+        rate = jnp.clip(best, min_lr, max_lr)
+        return rate, taken, QLABGradState(rate, length, state.count + taken)
+
+    name = "scale_by_qlabgrad"
+    return _transformation(init, decide, flip_sign, lambda e: _given(name, "value", e.get("value")))
