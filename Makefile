@@ -35,7 +35,7 @@ build: system $(BIN)/python ## the wheel, into dist/
 # Tests see the installed wheel, as users do, never the source tree.
 install: build
 	wheel="$$(ls dist/*.whl)"; \
-	$(BIN)/pip install --quiet "$$wheel[demo,test]"; \
+	$(BIN)/pip install --quiet "$$wheel[bridges,demo,test]"; \
 	$(BIN)/pip install --quiet --force-reinstall --no-deps "$$wheel"
 
 swift-test: system ## XCTest

@@ -1,7 +1,7 @@
 """What `lrswift.torch.Adapted` adds to a training step of PyTorch, beside the bare optimizer in the same run.
 
-Two models: an MLP 784-1000-1000-10 at batch 128, and one of 60 tensors with 100 k parameters in all. The two loops take
-turns, step by step, so that whatever else the machine does hits both; a row is the median over the steps.
+Two models: an MLP 784-1000-1000-10 at batch 128, and one of 60 tensors with 100 k parameters in all. The
+two loops take turns, step by step, so that whatever else the machine does hits both; a row is the median.
 Needs torch: `python benchmarks/torch_overhead.py [--steps N] [--threads N]`.
 """
 
@@ -22,7 +22,11 @@ BASES: dict[str, Callable[[list[torch.Tensor]], torch.optim.Optimizer]] = {
     "Adam": lambda p: torch.optim.Adam(p, lr=1e-3),
     "AdamW foreach": lambda p: torch.optim.AdamW(p, lr=1e-3, foreach=True),
 }
-RATES = {"L4": lambda: lr.adapt.L4(), "TLR": lambda: lr.adapt.TLR(window=100), "HD": lambda: lr.adapt.HD()}
+RATES = {
+    "L4": lambda: lr.adapt.L4(),
+    "TLR": lambda: lr.adapt.TLR(1e-3, window=100),
+    "HD": lambda: lr.adapt.HD(1e-3, 1e-8),
+}
 
 
 def mlp() -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor]:
@@ -42,7 +46,7 @@ def labels() -> torch.Tensor:
     return torch.randint(0, 10, (128,))
 
 
-MODELS = {"MLP 784-1000-1000-10": mlp, "60 tensors, 100 k": deep}
+MODELS = {"mlp": mlp, "60-tensors": deep}
 
 
 def times(make: Callable, base: Callable, rate: Callable, steps: int) -> tuple[list[float], list[float]]:
@@ -73,17 +77,19 @@ def times(make: Callable, base: Callable, rate: Callable, steps: int) -> tuple[l
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(f"torch {torch.__version__}, {options.threads} threads, medians of {options.steps} steps, in ms")
-    print(f"{'model':24}{'base':16}{'rate':6}{'bare':>8}{'adapted':>9}{'extra':>8}{'':>8}")
-    for model, make in MODELS.items():
+    print(f"{'model':12}{'base':16}{'rate':6}{'bare':>8}{'adapted':>9}{'extra':>8}{'':>8}")
+    for model in options.models.split(","):
+        make = MODELS[model]
         for base, of in BASES.items():
             for rate, adapter in RATES.items():
                 bare, adapted = (1e3 * statistics.median(t) for t in times(make, of, adapter, options.steps))
                 extra = adapted - bare
-                print(f"{model:24}{base:16}{rate:6}{bare:8.2f}{adapted:9.2f}{extra:8.2f}{extra / bare:8.1%}")
+                print(f"{model:12}{base:16}{rate:6}{bare:8.2f}{adapted:9.2f}{extra:8.2f}{extra / bare:8.1%}")
 
 
 if __name__ == "__main__":

@@ -121,6 +121,10 @@ __all__ = [
     "reshape", "save", "schedule", "seed", "set_threads", "sharing_bound", "sharing_noise", "show_config",
     "sigmoid", "sklearn", "softplus", "sqrt", "square", "stack", "sum", "tanh", "tensor", "transpose", "uint8",
     "where", "zeros",
+    "int64", "jvp", "load", "log", "lr_range_test", "matmul", "max", "maximum", "mean", "min", "minimize",
+    "minimum", "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random", "relu", "reshape", "save",
+    "schedule", "seed", "set_threads", "show_config", "sigmoid", "sklearn", "softplus", "sqrt", "square",
+    "stack", "sum", "tanh", "tensor", "transpose", "uint8", "where", "zeros",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""`minimize`: the rates of `lrswift.adapt` on a function of a NumPy vector, as scipy.optimize.minimize is called."""
+"""`minimize`: the rates of `lrswift.adapt` on a function of a vector, called as SciPy's `minimize` is."""
 
 from __future__ import annotations
 

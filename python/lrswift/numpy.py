@@ -1,4 +1,4 @@
-"""Optimizers for networks written by hand in NumPy: parameters and gradients as lists or dictionaries of arrays."""
+"""Optimizers for networks written by hand in NumPy: lists or dictionaries of arrays, updated in place."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ class Adapted:
         return {} if self._optimizer is None else self._optimizer.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any], params: Arrays | None = None) -> None:
-        """Puts back what `state_dict` returned. params: as given to `update`; needed before the first step."""
+        """Puts back what `state_dict` returned. params: as in `update`; needed before the first step."""
         if self._optimizer is None:
             if params is None:
                 raise DTypeError("load_state_dict: params: not given; needed before the first step")

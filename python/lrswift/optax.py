@@ -111,8 +111,9 @@ def scale_by_l4(
 ) -> optax.GradientTransformationExtraArgs:
     """rate = alpha (L - gamma L_min) / (<g^, d> + eps); needs value=, and grad= where d is not g.
 
-    average: memory of g^, the bias-corrected average of the gradient, 0.9 as in momentum and Adam; 0: g itself.
-    L4Mom: chain(optax.ema(0.9), scale_by_l4()); L4Adam: chain(optax.scale_by_adam(eps=1e-4), scale_by_l4()).
+    average: memory of g^, the bias-corrected average of the gradient, 0.9 as in momentum and Adam; 0: g
+    itself. L4Mom: chain(optax.ema(0.9), scale_by_l4()); L4Adam: chain(optax.scale_by_adam(eps=1e-4),
+    scale_by_l4()).
     A loss below lower_bound, which cannot raise under jit, is a step that stays.
     Source: Rolinek and Martius, "L4" (arXiv 1802.05074), eq. 2-7.
     """
@@ -161,8 +162,8 @@ def scale_by_tlr(
 ) -> optax.GradientTransformationExtraArgs:
     """rate *= 1 + I / max(4 (n - I), I / bound) once in `window` steps, I and n from two windows' gradients.
 
-    window 1 uses grad= (d where it is not given); longer ones the parameters' displacements, which needs params,
-    and nothing after this one in the chain that changes the step.
+    window 1 uses grad= (d where it is not given); longer ones the parameters' displacements, which needs
+    params, and nothing after this one in the chain that changes the step.
     Source: the TLR paper, eq. 9 and Algorithm 2.
     """
     _positive("scale_by_tlr", initial=initial, bound=bound)
@@ -180,7 +181,9 @@ def scale_by_tlr(
             ends, opens = jnp.asarray(True), jnp.asarray(True)
         else:
             if params is None:
-                raise DTypeError("scale_by_tlr: params: not given; a window above 1 needs update(grads, state, params)")
+                raise DTypeError(
+                    "scale_by_tlr: params: not given; a window above 1 needs update(grads, state, params)"
+                )
             opens = state.count % window == 0
             # displacements by a rate of zero say nothing
             ends = opens & (state.count > 0) & (state.rate != 0)
@@ -214,7 +217,9 @@ def scale_by_hd(
     max_lr: float = math.inf,
     flip_sign: bool = True,
 ) -> optax.GradientTransformationExtraArgs:
-    """rate += meta_lr <g, d'>, d' the direction before; multiplicative: rate *= 1 + meta_lr <g, d'> / (|g| |d'|).
+    """rate += meta_lr <g, d'>, with d' the direction before.
+
+    multiplicative: rate *= 1 + meta_lr <g, d'> / (|g| |d'|).
 
     Source: Baydin et al., "Online learning rate adaptation with hypergradient descent" (arXiv 1703.04782).
     """
@@ -254,9 +259,9 @@ def scale_by_sps(
     steps_per_epoch: int = 500,
     flip_sign: bool = True,
 ) -> optax.GradientTransformationExtraArgs:
-    """rate = (L - f_star) / (c <g, d>), at most max_lr ("max"), or growing by gamma^(1/N) ("smooth"); needs value=.
+    """rate = (L - f_star) / (c <g, d>), at most max_lr ("max"), or growing by gamma^(1/N) ("smooth").
 
-    The smooth mode knows neither f_star nor max_lr, as `adapt.SPS`. N: steps_per_epoch.
+    Needs value=. The smooth mode knows neither f_star nor max_lr, as `adapt.SPS`. N: steps_per_epoch.
     Source: Loizou et al., "Stochastic Polyak step-size for SGD" (arXiv 2002.10542).
     """
     _positive("scale_by_sps", c=c, gamma=gamma, steps_per_epoch=steps_per_epoch)
@@ -303,8 +308,8 @@ def scale_by_qlabgrad(
 ) -> optax.GradientTransformationExtraArgs:
     """The minimum of a parabola through the loss, its slope, and the loss at a trial rate.
 
-    Needs params, value= and value_fn=, a function of params in JAX; and grad= where d is not g. FindPLR at the
-    start and every `refind_every` steps; far rates are checked, as by `adapt.QLABGrad`.
+    Needs params, value= and value_fn=, a function of params in JAX; and grad= where d is not g. FindPLR at
+    the start and every `refind_every` steps; far rates are checked, as by `adapt.QLABGrad`.
     Source: the QLABGrad paper, eq. 10 and FindPLR.
     """
     _positive("scale_by_qlabgrad", trial=trial, refind_every=refind_every)
@@ -315,7 +320,9 @@ def scale_by_qlabgrad(
     def decide(d: Tree, state: QLABGradState, params: Tree, g: Tree, loss: jax.Array, extras: Any) -> Any:
         value_fn = _given("scale_by_qlabgrad", "value_fn", extras.get("value_fn"))
         if params is None:
-            raise DTypeError("scale_by_qlabgrad: params: not given; allowed: update(grads, state, params, ...)")
+            raise DTypeError(
+                "scale_by_qlabgrad: params: not given; allowed: update(grads, state, params, ...)"
+            )
         slope = _dot(g, d)
         narrow = any(x.dtype == jnp.float32 for x in jax.tree_util.tree_leaves(params))
         precision = float(jnp.finfo(jnp.float32 if narrow else jnp.float64).eps)

@@ -23,7 +23,8 @@ def test_import_is_light():
 
 def test_heavy_modules_load_on_use():
     code = (
-        "import sys, lrswift; heavy = {'matplotlib', 'sklearn', 'scipy', 'tqdm', 'safetensors', 'torch'}; "
+        "import sys, lrswift; heavy = {'matplotlib', 'sklearn', 'scipy', 'tqdm', 'safetensors', 'torch', "
+        "'jax', 'optax'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

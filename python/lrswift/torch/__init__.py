@@ -5,5 +5,7 @@ optimizer = lr.torch.Adapted(torch.optim.Adam(model.parameters()), lr=lr.adapt.L
 
 from ._adapted import Adapted
 from .ema import EMA, l4_adam, l4_mom
+from .find import find_lr
+from .scheduling import schedule
 
-__all__ = ["EMA", "Adapted", "l4_adam", "l4_mom"]
+__all__ = ["EMA", "Adapted", "find_lr", "l4_adam", "l4_mom", "schedule"]

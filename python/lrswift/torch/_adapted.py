@@ -13,13 +13,13 @@ from ..adapt import named
 from ..errors import ArgumentError, Diverged, DTypeError
 from ..optim._base import _rate_card
 from . import _state
+from ._conversation import Conversation
 from ._direction import Directions, check_base
 from ._probing import Evaluation, checked, random_state
 from ._rate import Rate, multiplier_of
 from ._sums import Plan, Sums, finite
 from ._vectors import Memory
 
-_TAKE, _STAY, _PROBE, _PROBE_GRADIENT, _CURVATURE = range(5)
 _ALL, _GROUP, _TENSOR = range(3)
 
 
@@ -205,7 +205,13 @@ class Adapted(torch.optim.Optimizer):
                 self._directions.put_back(kept or [])
                 self._skip()
                 return
-            taken = self._decide(number, found, active, updates, backup, evaluation, group)
+            if self._memory.uses["previous"]:
+                for p, index in zip(active, indices, strict=True):
+                    if "previous_dot" in found[index]:
+                        found[index]["previous_rate"] = self._rates.get(p, 0.0)
+            talk = Conversation(active, updates, backup, evaluation, group)
+            taken = {i: talk.decide(self._machines[i], number, of) for i, of in found.items()}
+            talk.end()
         except BaseException:
             for machine in self._machines:
                 machine.abort()
@@ -240,62 +246,6 @@ class Adapted(torch.optim.Optimizer):
         if any(other != factor for other in factors):
             averages, factor = [a * f for a, f in zip(averages, factors, strict=True)], 1.0
         sums.add("smoothed_slope", sums.plan.pack(averages), moves, -factor)
-
-    def _decide(
-        self,
-        loss: float,
-        found: dict[int, Any],
-        active: list[Tensor],
-        updates: list[Tensor],
-        backup: list[Tensor] | None,
-        evaluation: Evaluation,
-        group: Any,
-    ) -> dict[int, float | None]:
-        """What each machine takes; None where it stays."""
-        precision = max(torch.finfo(p.dtype).eps for p in active)
-        taken: dict[int, float | None] = {}
-        for index, numbers in found.items():
-            machine = self._machines[index]
-            if self._memory.uses["previous"] and "previous_dot" in numbers:
-                numbers["previous_rate"] = self._previous_rate(active, index)
-            kind, value = machine.begin({"loss": loss, "precision": precision, **numbers})
-            while kind not in (_TAKE, _STAY):
-                answer = self._evaluate(kind, value, active, updates, backup, evaluation, group)
-                kind, value = machine.answer(answer)
-            taken[index] = value if kind == _TAKE else None
-        if backup is not None:
-            torch._foreach_copy_(active, backup)
-        return taken
-
-    def _previous_rate(self, active: list[Tensor], machine: int) -> float:
-        indices = self._active()[3]
-        rates = [self._rates[p] for p, i in zip(active, indices, strict=True) if i == machine and p in self._rates]
-        return rates[-1] if rates else 0.0
-
-    def _evaluate(
-        self,
-        kind: int,
-        length: float,
-        active: list[Tensor],
-        updates: list[Tensor],
-        backup: list[Tensor] | None,
-        evaluation: Evaluation,
-        group: Any,
-    ) -> dict[str, float]:
-        assert backup is not None
-        torch._foreach_copy_(active, backup)
-        if kind == _CURVATURE:
-            sums = Sums(Plan([], []))
-            return {"curvature": sums.read(evaluation.curvature(active, updates), group)[0]}
-        torch._foreach_add_(active, updates, alpha=length)
-        if kind == _PROBE:
-            return {"loss": Sums(Plan([], [])).read(evaluation.loss(), group)[0]}
-        loss, gradients = evaluation.gradients(active)
-        plan = Plan(active, [0] * len(active))
-        sums = Sums(plan)
-        sums.add("slope", plan.pack(gradients), plan.pack(updates), -1.0)
-        number, found = sums.read(loss, group)
-        return {"loss": number, "slope": found[0]["slope"]}
 
     def _move(
         self,
@@ -365,8 +315,10 @@ class Adapted(torch.optim.Optimizer):
                 place += 1
         if not found:
             raise ArgumentError("step: no parameter has a gradient: call loss.backward() before step()")
-        if self._plan is None or len(self._plan[0]) != len(found) or any(
-            a is not b for a, b in zip(self._plan[0], found, strict=True)
+        if (
+            self._plan is None
+            or len(self._plan[0]) != len(found)
+            or any(a is not b for a, b in zip(self._plan[0], found, strict=True))
         ):
             self._plan = found, Plan(found, machines), groups, machines
         return self._plan

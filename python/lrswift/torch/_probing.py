@@ -98,9 +98,7 @@ class Evaluation:
             with torch.enable_grad():
                 loss = checked(self.forward(), "loss_closure")
                 found = torch.autograd.grad(self._differentiable(loss), list(active), allow_unused=True)
-        return loss, [
-            torch.zeros_like(p) if g is None else g for p, g in zip(active, found, strict=True)
-        ]
+        return loss, [torch.zeros_like(p) if g is None else g for p, g in zip(active, found, strict=True)]
 
     def _closed(self, active: Sequence[Tensor]) -> tuple[Any, list[Tensor]]:
         """closure() with gradients of its own, not those of the step."""

@@ -1,4 +1,4 @@
-"""What `group["lr"]` of an adapted optimizer holds: a rate that remembers what schedulers multiplied it by."""
+"""What `group["lr"]` holds: a rate that remembers what schedulers multiplied it by."""
 
 from __future__ import annotations
 

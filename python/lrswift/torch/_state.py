@@ -101,14 +101,14 @@ def _placed(values: dict[int, Tensor], held: list[Tensor]) -> dict[Tensor, Tenso
 def _checked(adapted: Adapted, given: dict[str, Any], held: list[Tensor]) -> dict[str, Any]:
     own = given.get("lrswift") if isinstance(given, dict) else None
     if not isinstance(own, dict) or not {"state", "param_groups"} <= given.keys():
-        raise ArgumentError("load_state_dict: got no state of an Adapted; allowed: what state_dict() returned")
+        raise ArgumentError("load_state_dict: no state of an Adapted; allowed: what state_dict() returned")
     if own.get("version") != VERSION:
         raise ArgumentError(
             f"load_state_dict: version: got {own.get('version')!r}; allowed: {VERSION}, of this release"
         )
     if own["adapter"] != adapted._card[0]:
         raise ArgumentError(
-            f"load_state_dict: state of the adapter {own['adapter']!r}; allowed: {adapted._card[0]!r}, this one's"
+            f"load_state_dict: state of {own['adapter']!r}; allowed: of {adapted._card[0]!r}, as here"
         )
     sizes = [len(group["params"]) for group in given["param_groups"]]
     mine = [len(group["params"]) for group in adapted.base.param_groups]

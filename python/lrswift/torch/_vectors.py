@@ -102,9 +102,7 @@ class Memory:
         sums.add("start_dot", packed, way)
         sums.add("start2", start, start)
 
-    def _close(
-        self, sums: Sums, active: Sequence[Tensor], step: int, rates: dict[Tensor, float]
-    ) -> None:
+    def _close(self, sums: Sums, active: Sequence[Tensor], step: int, rates: dict[Tensor, float]) -> None:
         """A window of gradients is the displacement over it, divided by the rate it was made with."""
         starts, before = self.vectors["window_start"], self.vectors["window_gradient"]
         if self.window > 1 and step % self.window != 0:

@@ -1,0 +1,212 @@
+"""`find_lr` for torch models: ALRS, with the model, its gradients and all random states left as they were."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import random
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..adapt import SBFSearch, check_number
+from ..errors import ArgumentError, DTypeError
+from ..finder import Found, _signals
+from ._direction import Directions, check_base
+from ._probing import random_state, set_random_state
+
+# the value may move so far before the optimizer's state starts anew, as in the native finder
+_RESTART = 2.0
+
+
+def find_lr(
+    model: torch.nn.Module,
+    loss: Callable[..., Tensor],
+    data: Any,
+    optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
+    batch_size: int = 64,
+    start: float = 1.0,
+    fraction: float = 0.1,
+    search: SBFSearch | None = None,
+    max_epochs: int = 5,
+    seed: int = 0,
+) -> Found:
+    """Finds a learning rate for `optimizer` on `model` and leaves both as they were; see `lrswift.find_lr`.
+
+    loss: a function of (model(x), y). data: (x, y) tensors, or an iterable of such batches, a DataLoader for
+    one. optimizer: a callable (params, lr=). The receipt holds sha256 digests before and after.
+    Source: the ALRS paper, with displacements of single steps ("reading B").
+    """
+    check_number(fraction, "fraction")
+    if isinstance(data, Iterator):
+        raise ArgumentError("data: got an iterator, which cannot start anew; allowed: (x, y) or a DataLoader")
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if not parameters:
+        raise ArgumentError("model: has no parameters that require a gradient")
+    chosen = search if search is not None else SBFSearch(check_number(start, "start"))
+    base = optimizer(parameters, lr=1.0)
+    check_base(base)
+    with _untouched(model) as receipt:
+        torch.manual_seed(seed)
+        hunt = _Hunt(model, loss, parameters, base, chosen)
+        model.train()
+        for _ in range(max_epochs):
+            batches = _batches(data, batch_size)
+            hunt.epoch(batches, max(1, len(batches) // 50) if hasattr(batches, "__len__") else 1)
+            if chosen.done:
+                break
+    return Found(
+        lr=fraction * chosen.value,
+        value=chosen.value,
+        done=chosen.done,
+        steps=len(hunt.values),
+        signals=_signals(np.array(hunt.values), chosen.value),
+        gradients=np.array(hunt.gradients),
+        values=np.array(hunt.values),
+        receipt=receipt,
+    )
+
+
+def _batches(data: Any, size: int) -> Any:
+    if not (isinstance(data, (tuple, list)) and len(data) == 2 and isinstance(data[0], Tensor)):
+        if not isinstance(data, Iterable):
+            raise DTypeError(f"data: got {type(data).__name__}; allowed: (x, y) or an iterable of batches")
+        return data
+    x, y = data
+    order = torch.randperm(len(x))
+    # a smaller last batch would only add noise
+    whole = max(1, len(x) // size)
+    return [(x[i], y[i]) for i in (order[k * size : (k + 1) * size] for k in range(whole))]
+
+
+class _Hunt:
+    """Gradients by the rate at displaced parameters, and what they tell the search."""
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        loss: Callable[..., Tensor],
+        parameters: list[Tensor],
+        base: torch.optim.Optimizer,
+        search: SBFSearch,
+    ) -> None:
+        self.model, self.loss, self.parameters, self.search = model, loss, parameters, search
+        self.base, self.directions = base, Directions(base)
+        self.origins = [p.detach().clone() for p in parameters]
+        self.displacement: list[Tensor] | None = None
+        self.window: list[float] = []
+        self.restarted = search.value
+        self.gradients: list[float] = []
+        self.values: list[float] = []
+
+    def epoch(self, batches: Iterable[Any], window: int) -> None:
+        for x, y in batches:
+            self._observe(x, y)
+            if len(self.window) >= window:
+                self._conclude()
+            if self.search.done:
+                return
+
+    def _observe(self, x: Tensor, y: Tensor) -> None:
+        if self.displacement is not None:
+            with torch.no_grad():
+                torch._foreach_add_(self.parameters, self.displacement)
+        loss = self.loss(self.model(x), y)
+        found = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        with torch.no_grad():
+            torch._foreach_copy_(self.parameters, self.origins)
+            for p, g in zip(self.parameters, found, strict=True):
+                p.grad = torch.zeros_like(p) if g is None else g
+            terms = [loss.detach().double()]
+            if self.displacement is not None:
+                pairs = zip(self.parameters, self.displacement, strict=True)
+                terms.append(sum((torch.sum(p.grad * a) for p, a in pairs), torch.zeros(())).double())
+            had = self.displacement is not None
+            by_place = {p: group for group in self.base.param_groups for p in group["params"]}
+            updates = self.directions.form(self.parameters, [by_place[p] for p in self.parameters])
+            self.displacement = [u * self.search.value for u in updates]
+            terms += [torch.linalg.vector_norm(a).double() for a in self.displacement]
+            numbers = torch.stack([term.to(terms[0].device) for term in terms]).tolist()
+        finite = bool(np.isfinite(numbers).all())
+        self.values.append(self.search.value)
+        self.gradients.append(numbers[1] if finite and had else np.nan if finite else np.inf)
+        if had or not finite:
+            self.window.append(numbers[1] if finite else np.inf)
+        if not finite:
+            self._forget()
+
+    def _conclude(self) -> None:
+        negative = sum(g < 0 for g in self.window)
+        if negative >= 0.9 * len(self.window) and sum(self.window) < 0:
+            self.search.increase()
+        else:
+            self.search.decrease()
+        self.window = []
+        moved = self.search.value / self.restarted
+        if not 1 / _RESTART < moved < _RESTART:
+            self._forget()
+            self.restarted = self.search.value
+
+    def _forget(self) -> None:
+        self.displacement = None
+        self.base.state.clear()
+        self.directions = Directions(self.base)
+
+
+@contextmanager
+def _untouched(model: torch.nn.Module) -> Iterator[dict[str, Any]]:
+    """Puts parameters, gradients, buffers, modes and random states back; the receipt is filled in then."""
+    before = _digests(model)
+    values = [(t, t.detach().clone()) for t in [*model.parameters(), *model.buffers()]]
+    gradients = [(p, p.grad) for p in model.parameters()]
+    modes = [(m, m.training) for m in model.modules()]
+    states = random_state(), np.random.get_state(), random.getstate()
+    receipt: dict[str, Any] = {}
+    try:
+        yield receipt
+    finally:
+        with torch.no_grad():
+            for tensor, value in values:
+                tensor.copy_(value)
+        for p, gradient in gradients:
+            p.grad = gradient
+        for module, mode in modes:
+            module.training = mode
+        set_random_state(states[0])
+        np.random.set_state(states[1])
+        random.setstate(states[2])
+    after = _digests(model)
+    receipt.update(before=before, after=after, untouched=before == after)
+
+
+def _digests(model: torch.nn.Module) -> dict[str, str]:
+    """sha256 of what training depends on."""
+    return {
+        "parameters": _digest(model.parameters()),
+        "gradients": _digest(p.grad for p in model.parameters()),
+        "buffers": _digest(model.buffers()),
+        "modes": _bytes(repr([m.training for m in model.modules()]).encode()),
+        "random": _bytes(torch.get_rng_state().numpy().tobytes()),
+        "numpy_random": _bytes(repr(copy.deepcopy(np.random.get_state())).encode()),
+        "python_random": _bytes(repr(random.getstate()).encode()),
+    }
+
+
+def _digest(tensors: Iterable[Tensor | None]) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        if tensor is None:
+            digest.update(b"none")
+            continue
+        digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+        whole = tensor.detach().cpu().contiguous().reshape(-1)
+        digest.update(whole.view(torch.uint8).numpy().tobytes() if whole.numel() else b"")
+    return digest.hexdigest()
+
+
+def _bytes(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

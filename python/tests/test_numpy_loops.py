@@ -1,0 +1,168 @@
+"""`lrswift.numpy.Adapted` and `lrswift.minimize`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.optimize
+from reference import directions, l4, problems, tlr
+
+import lrswift as lr
+
+CURVATURE = np.array([1.0, 4.0, 10.0])
+
+
+def quadratic(x: np.ndarray) -> tuple[float, np.ndarray]:
+    return 0.5 * float(x @ (CURVATURE * x)), CURVATURE * x
+
+
+@pytest.mark.parametrize(
+    ("make", "reference"),
+    [
+        (lambda: lr.numpy.Adapted("l4", "adam", eps=1e-4), l4.l4_adam),
+        (lambda: lr.numpy.Adapted("l4", "ema"), l4.l4_mom),
+        (lambda: lr.numpy.Adapted(lr.adapt.TLR(window=1), "sgd"), lambda: tlr.TLR(directions.SGD())),
+    ],
+    ids=["l4adam", "l4mom", "tlr"],
+)
+@pytest.mark.parametrize("kind", ["list", "dict"])
+def test_equal_to_the_reference_in_place(make, reference, kind: str) -> None:
+    problem = problems.TanhNetwork()
+    ours, theirs = problem.initial(), problem.initial()
+    held = list(ours)
+    optimizer, expected = make(), reference()
+    for t in range(60):
+        evaluate = problem.at(t)
+        _, rate = expected.step(theirs, evaluate)
+        loss, gradients = evaluate(ours)
+        if kind == "dict":
+            names = dict(zip(problem.names, ours, strict=True))
+            found = optimizer.update(names, dict(zip(problem.names, gradients, strict=True)), loss)
+        else:
+            found = optimizer.update(ours, gradients, loss)
+        assert found == pytest.approx(rate, rel=1e-10)
+    assert all(a is b for a, b in zip(ours, held, strict=True))
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10)
+
+
+def test_layouts_and_views_are_written_through() -> None:
+    whole = np.asfortranarray(np.ones((4, 6), np.float32))
+    view = whole[::2, 1:]
+    lr.numpy.Adapted(0.5, "sgd").update([view], [np.ones((2, 5))])
+    np.testing.assert_array_equal(view, np.full((2, 5), 0.5))
+    assert whole[1].sum() == 6 and whole[0, 0] == 1
+
+
+def test_a_checkpoint_resumes_to_the_bit() -> None:
+    problem = problems.TanhNetwork()
+    one, two = problem.initial(), problem.initial()
+    first = lr.numpy.Adapted("l4", "adam")
+    for t in range(5):
+        loss, gradients = problem.at(t)(one)
+        first.update(one, gradients, loss)
+    for a, b in zip(two, one, strict=True):
+        a[...] = b
+    second = lr.numpy.Adapted("l4", "adam")
+    second.load_state_dict(first.state_dict(), two)
+    for t in range(5, 9):
+        for optimizer, p in ((first, one), (second, two)):
+            loss, gradients = problem.at(t)(p)
+            optimizer.update(p, gradients, loss)
+        assert first.lr == second.lr
+
+
+def test_a_probe_that_fails_puts_the_arrays_back() -> None:
+    x = np.array([1.0, 2.0, 3.0])
+    optimizer = lr.numpy.Adapted("qlabgrad", "sgd")
+
+    def fails(params: list) -> float:
+        assert not np.array_equal(params[0], [1.0, 2.0, 3.0])
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        optimizer.update([x], [quadratic(x)[1]], quadratic(x)[0], loss_fn=fails)
+    np.testing.assert_array_equal(x, [1.0, 2.0, 3.0])
+    assert optimizer.update([x], [quadratic(x)[1]], quadratic(x)[0], lambda: quadratic(x)[0]) > 0
+
+
+def test_bad_input_is_refused_before_anything_changes() -> None:
+    x, g = np.ones(3), np.ones(3)
+    optimizer = lr.numpy.Adapted("l4", "sgd")
+    frozen = np.ones(3)
+    frozen.flags.writeable = False
+    for params, grads, kind, what in [
+        ([x], {"a": g}, lr.DTypeError, "params, grads"),
+        ([], [], lr.ArgumentError, "empty"),
+        ([x], [g, g], lr.ArgumentError, "grads"),
+        ([x], [np.ones(2)], lr.ShapeError, r"grads\[0\]"),
+        ([x], [g * 1j], lr.DTypeError, r"grads\[0\]"),
+        ([np.ones(3, int)], [g], lr.DTypeError, r"params\[0\]"),
+        ([frozen], [g], lr.ArgumentError, "read-only"),
+        ({"a": x}, {"b": g}, lr.ArgumentError, "grads"),
+    ]:
+        with pytest.raises(kind, match=what):
+            optimizer.update(params, grads, 1.0)
+    with pytest.raises(lr.DTypeError, match="L4 needs it"):
+        optimizer.update([x], [g])
+    with pytest.raises(lr.DTypeError, match="QLABGrad.*loss_fn"):
+        lr.numpy.Adapted("qlabgrad").update([x], [g], 1.0)
+    with pytest.raises(lr.ArgumentError, match="direction"):
+        lr.numpy.Adapted("l4", "down")
+    np.testing.assert_array_equal(x, np.ones(3))
+    optimizer.update([x], [g], 1.0)
+    with pytest.raises(lr.ShapeError):
+        optimizer.update([np.ones(2)], [np.ones(2)], 1.0)
+    with pytest.raises(lr.ArgumentError, match="as at the first step"):
+        optimizer.update([x, x], [g, g], 1.0)
+    optimizer.update([x], [g * np.nan], 1.0)
+    assert optimizer.skipped_steps == 1
+
+
+METHODS = ["l4", "hd", "sls", "lqa", "barzilai_borwein", "qlabgrad", lr.adapt.TLR(window=1), 0.05]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=str)
+def test_minimize_reaches_the_minimum(method) -> None:
+    found = lr.minimize(quadratic, [1.0, -2.0, 0.5], method=method, maxiter=3000, gtol=1e-3)
+    assert found.success and found.fun < 1e-6 and isinstance(found, scipy.optimize.OptimizeResult)
+    assert np.abs(found.jac).max() <= 1e-3 and found.nit == len(found.history["lr"])
+    assert found.history["fun"][0] == pytest.approx(9.75)
+
+
+def test_minimize_as_a_method_of_scipy() -> None:
+    start, rosen, derivative = [-1.2, 1.0], scipy.optimize.rosen, scipy.optimize.rosen_der
+    seen: list[np.ndarray] = []
+    options = {"rate": "l4", "direction": "ema", "maxiter": 4000, "gtol": 1e-4}
+    found = scipy.optimize.minimize(
+        rosen, start, jac=derivative, method=lr.minimize, options=options, callback=lambda x: seen.append(x)
+    )
+    best = scipy.optimize.minimize(rosen, start, jac=derivative, method="BFGS")
+    np.testing.assert_allclose(found.x, best.x, atol=1e-3)
+    assert found.success and len(seen) == found.nit
+
+
+def test_minimize_counts_stops_and_refuses() -> None:
+    calls = []
+
+    def counted(x: np.ndarray) -> tuple[float, np.ndarray]:
+        calls.append(x)
+        return quadratic(x)
+
+    found = lr.minimize(counted, [1.0, -2.0, 0.5], method="qlabgrad", maxiter=5)
+    assert not found.success and found.nit == 5 and found.nfev == len(calls)
+
+    def stop(x: np.ndarray) -> None:
+        raise StopIteration
+
+    assert lr.minimize(quadratic, [1.0, -2.0, 0.5], callback=stop).nit == 1
+    assert lr.minimize(quadratic, [1.0, 1, 1], method=lr.adapt.NaiveTLR(meta_lr=1e-3), maxiter=3).nit == 3
+    blown = lr.minimize(quadratic, [1.0, 1.0, 1.0], method=1e200, maxiter=50)
+    assert blown.status == 2 and blown.fun == quadratic(np.ones(3))[0]
+    for arguments, what in [
+        ({"jac": None}, "jac"), ({"maxiter": -1}, "maxiter"), ({"colour": 1}, "colour"), ({"x0": []}, "x0"),
+    ]:  # fmt: skip
+        with pytest.raises(lr.Error, match=what):
+            lr.minimize(quadratic, **{"x0": [1.0, 2.0, 3.0], **arguments})
+    with pytest.raises(lr.Error, match="fun"):
+        lr.minimize(lambda x: 1.0, [1.0])
