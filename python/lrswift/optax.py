@@ -89,12 +89,12 @@ def _transformation(
 
 
 class L4State(NamedTuple):
-    """rate: of the last step. lowest: the lowest loss, inflated; nan before any. average, count: of g."""
+    """rate: of the last step. lowest: the lowest loss, inflated; nan before any. average: of g."""
 
     rate: jax.Array
     lowest: jax.Array
     average: Tree
-    count: jax.Array
+    steps: jax.Array
 
 
 def scale_by_l4(
@@ -128,7 +128,7 @@ def scale_by_l4(
     def decide(d: Tree, state: L4State, params: Tree, g: Tree, value: jax.Array, _: Any) -> Any:
         loss = value - lower_bound
         lowest = jnp.where(jnp.isnan(state.lowest), gamma0 * loss, jnp.minimum(state.lowest, loss))
-        count = state.count + 1
+        count = state.steps + 1
         kept = state.average
         if average > 0:
             kept = _map(lambda m, x: average * m + (1 - average) * x, kept, g)
@@ -149,7 +149,7 @@ class TLRState(NamedTuple):
     own: jax.Array
     start: Tree
     gradient: Tree
-    count: jax.Array
+    steps: jax.Array
 
 
 def scale_by_tlr(
@@ -184,9 +184,9 @@ def scale_by_tlr(
                 raise DTypeError(
                     "scale_by_tlr: params: not given; a window above 1 needs update(grads, state, params)"
                 )
-            opens = state.count % window == 0
+            opens = state.steps % window == 0
             # displacements by a rate of zero say nothing
-            ends = opens & (state.count > 0) & (state.rate != 0)
+            ends = opens & (state.steps > 0) & (state.rate != 0)
             now = _map(lambda a, b: (a - b) / state.rate.astype(a.dtype), state.start, params)
             start = _where(opens, params, state.start)
         inner, norm2 = _dot(state.gradient, now), _dot(now, now)
@@ -194,7 +194,7 @@ def scale_by_tlr(
         factor = 1 + inner / largest
         usable = ends & (largest != 0) & jnp.isfinite(factor)
         own = jnp.where(usable, jnp.clip(state.own * factor, min_lr, max_lr), state.own)
-        after = TLRState(own, own, start, _where(ends, now, state.gradient), state.count + 1)
+        after = TLRState(own, own, start, _where(ends, now, state.gradient), state.steps + 1)
         return own, jnp.asarray(True), after
 
     return _transformation(init, decide, flip_sign, lambda e: e.get("value"))
@@ -206,7 +206,7 @@ class HDState(NamedTuple):
     rate: jax.Array
     own: jax.Array
     previous: Tree
-    count: jax.Array
+    steps: jax.Array
 
 
 def scale_by_hd(
@@ -235,9 +235,9 @@ def scale_by_hd(
             changed = state.own * (1 + meta_lr * h / lengths)
         else:
             changed = state.own + meta_lr * h
-        usable = (state.count > 0) & jnp.isfinite(changed)
+        usable = (state.steps > 0) & jnp.isfinite(changed)
         own = jnp.where(usable, jnp.clip(changed, min_lr, max_lr), state.own)
-        return own, jnp.asarray(True), HDState(own, own, d, state.count + 1)
+        return own, jnp.asarray(True), HDState(own, own, d, state.steps + 1)
 
     return _transformation(init, decide, flip_sign, lambda e: e.get("value"))
 
@@ -290,7 +290,7 @@ class QLABGradState(NamedTuple):
 
     rate: jax.Array
     trial: jax.Array
-    count: jax.Array
+    steps: jax.Array
 
 
 # the native machine's constants: see the deviations in its source
@@ -347,7 +347,7 @@ def scale_by_qlabgrad(
             going = lambda c: goes_on(c[0], c[1]) & (c[2] < _SEARCHES)  # noqa: E731
             return jax.lax.while_loop(going, again, carry)[:2]
 
-        seeks = jnp.asarray(find_trial) & (state.count % refind_every == 0)
+        seeks = jnp.asarray(find_trial) & (state.steps % refind_every == 0)
         found = state.trial, at(state.trial)
         found = search(2.0, lambda a, v: seeks & (bracket(a, v) < 0) & (slope > 0), found)
         found = search(0.5, lambda a, v: seeks & (v > loss), found)
@@ -366,7 +366,7 @@ def scale_by_qlabgrad(
         best = jax.lax.while_loop(keeps_halving, lambda rate: rate / 2, best)
         taken = jnp.isfinite(ahead)
         rate = jnp.clip(best, min_lr, max_lr)
-        return rate, taken, QLABGradState(rate, length, state.count + taken)
+        return rate, taken, QLABGradState(rate, length, state.steps + taken)
 
     name = "scale_by_qlabgrad"
     return _transformation(init, decide, flip_sign, lambda e: _given(name, "value", e.get("value")))

@@ -238,7 +238,7 @@ class Adapted(torch.optim.Optimizer):
         if averages is None:
             decays = [self._directions.decay(group) for group in groups]
             if any(decays):
-                values = [p.grad + d * p.data for p, d in zip(active, decays, strict=True)]
+                values = [d * p.data + p.grad for p, d in zip(active, decays, strict=True)]
                 packed = sums.plan.pack(values)
             sums.add("smoothed_slope", packed, moves, -1.0)
             return

@@ -86,8 +86,8 @@ class Memory:
         sums.add("previous_direction_norm2", was, was)
         if self.uses["previous_gradient"]:
             kept = self.vectors["previous_gradient"]
-            old = [kept.get(p, p.grad) for p in active]
-            change = sums.plan.pack([p.grad - g for p, g in zip(active, old, strict=True)])
+            now: list[Tensor] = [p.grad for p in active]  # type: ignore[misc]
+            change = sums.plan.pack([g - kept.get(p, g) for p, g in zip(active, now, strict=True)])
             sums.add("change_dot", change, was, -1.0)
             sums.add("change_norm2", change, change)
 

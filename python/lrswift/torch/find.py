@@ -44,7 +44,7 @@ def find_lr(
     check_number(fraction, "fraction")
     if isinstance(data, Iterator):
         raise ArgumentError("data: got an iterator, which cannot start anew; allowed: (x, y) or a DataLoader")
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
     if not parameters:
         raise ArgumentError("model: has no parameters that require a gradient")
     chosen = search if search is not None else SBFSearch(check_number(start, "start"))
@@ -119,12 +119,14 @@ class _Hunt:
         found = torch.autograd.grad(loss, self.parameters, allow_unused=True)
         with torch.no_grad():
             torch._foreach_copy_(self.parameters, self.origins)
-            for p, g in zip(self.parameters, found, strict=True):
-                p.grad = torch.zeros_like(p) if g is None else g
+            pairs_found = zip(self.parameters, found, strict=True)
+            gradients = [torch.zeros_like(p) if g is None else g for p, g in pairs_found]
+            for p, g in zip(self.parameters, gradients, strict=True):
+                p.grad = g
             terms = [loss.detach().double()]
             if self.displacement is not None:
-                pairs = zip(self.parameters, self.displacement, strict=True)
-                terms.append(sum((torch.sum(p.grad * a) for p, a in pairs), torch.zeros(())).double())
+                pairs = zip(gradients, self.displacement, strict=True)
+                terms.append(sum((torch.sum(g * a) for g, a in pairs), torch.zeros(())).double())
             had = self.displacement is not None
             by_place = {p: group for group in self.base.param_groups for p in group["params"]}
             updates = self.directions.form(self.parameters, [by_place[p] for p in self.parameters])
