@@ -72,8 +72,9 @@ def sources(folder: str) -> str:
 
 
 @pytest.mark.parametrize("block", [b for b in PYTHON if b.page not in HOW_TO], ids=str)
-def test_python_snippets_run(block: Block) -> None:
-    done = subprocess.run([sys.executable, "-c", block.text], capture_output=True, text=True, timeout=120)
+def test_python_snippets_run(block: Block, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", block.text]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
     assert done.returncode == 0, f"{block}:\n{done.stderr}"
 
 

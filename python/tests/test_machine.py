@@ -29,7 +29,12 @@ def make(name: str) -> _core.Machine:
     return _core.Machine(name, {a["name"]: 0.1 for a in card["arguments"] if a["default"] is None})
 
 
-@pytest.mark.parametrize("name", [card["name"] for card in CARDS])
+# these keep vectors of their own
+NATIVE = {"sgd_bb", "d_adaptation", "prodigy", "schedule_free", "yellowfin"}
+NATIVE &= {card["name"] for card in CARDS}
+
+
+@pytest.mark.parametrize("name", [card["name"] for card in CARDS if card["name"] not in NATIVE])
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_no_number_traps(name: str, data: st.DataObject) -> None:
@@ -77,6 +82,12 @@ def test_decides_as_the_optimizer_did(rate: lr.adapt.Adapter) -> None:
         twin = machine.clone()
         assert twin.begin(numbers) == machine.begin(numbers) == (0, expected)
         assert twin.state() == machine.state()
+
+
+@pytest.mark.parametrize("name", sorted(NATIVE))
+def test_methods_with_vectors_are_refused(name: str) -> None:
+    with pytest.raises(lr.DTypeError, match="vectors of its own"):
+        make(name)
 
 
 def test_wrong_arguments_are_errors() -> None:
