@@ -75,19 +75,6 @@ public final class Optimizer: @unchecked Sendable {
       directionArguments.owner,
       directionArguments.values.filter { !Optimizer.clipArguments.contains($0.key) })
     _ = try DirectionCatalogue.make(directionType, self.directionArguments)
-    let card = machineType.card
-    schedule = try ScheduleCatalogue.read(rateArguments)
-    let rateArguments = ScheduleCatalogue.remaining(rateArguments)
-    try rateArguments.allow(card.arguments.map(\.name) + Optimizer.commonRateArguments)
-    let own = rateArguments.values.filter { !Optimizer.commonRateArguments.contains($0.key) }
-    machineSettings = try card.read(Attributes(card.title, own))
-    limits = try RateLimits(
-      low: rateArguments.number("min_lr", default: machineType.lowestRate),
-      high: rateArguments.number("max_lr", default: .infinity))
-    guard let scope = Scope(rawValue: try rateArguments.integer("scope", default: 0)) else {
-      throw Failure.value("\(card.title): per must be 'all', 'group', 'tensor' or 'pooled'")
-    }
-    _ = try directionType.init(directionType.card.read(self.directionArguments))
     choice = try RateChoice(rate, rateArguments)
     stepsPerEpoch = choice.stepsPerEpoch
     if let whole = machineType as? any WholeMachine.Type {

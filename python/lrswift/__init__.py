@@ -77,10 +77,6 @@ if TYPE_CHECKING:
     from .hypergradients import hypergradient
     from .learned import LearnedSchedule
     from .learning import learn_schedule
-    from . import data, numpy, optax, torch
-    from .comparison import compare
-    from .finder import find_lr
-    from .fitting import fit
     from .minimization import minimize
     from .range_test import lr_range_test
     from .sharing import best_window, sharing_bound, sharing_noise
@@ -117,14 +113,10 @@ __all__ = [
     "check_hypergradient", "compare", "config", "data", "enable_grad", "exp", "eye", "find_lr", "fit",
     "float32", "float64", "from_dlpack", "full", "gelu", "get_threads", "grad", "hvp", "hypergradient",
     "int64", "jvp", "learn_schedule", "load", "log", "lr_range_test", "matmul", "max", "maximum", "mean",
-    "min", "minimum", "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random", "relu",
-    "reshape", "save", "schedule", "seed", "set_threads", "sharing_bound", "sharing_noise", "show_config",
-    "sigmoid", "sklearn", "softplus", "sqrt", "square", "stack", "sum", "tanh", "tensor", "transpose", "uint8",
-    "where", "zeros",
-    "int64", "jvp", "load", "log", "lr_range_test", "matmul", "max", "maximum", "mean", "min", "minimize",
-    "minimum", "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random", "relu", "reshape", "save",
-    "schedule", "seed", "set_threads", "show_config", "sigmoid", "sklearn", "softplus", "sqrt", "square",
-    "stack", "sum", "tanh", "tensor", "transpose", "uint8", "where", "zeros",
+    "min", "minimize", "minimum", "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random",
+    "relu", "reshape", "save", "schedule", "seed", "set_threads", "sharing_bound", "sharing_noise",
+    "show_config", "sigmoid", "sklearn", "softplus", "sqrt", "square", "stack", "sum", "tanh", "tensor",
+    "transpose", "uint8", "where", "zeros",
 ]  # fmt: skip
 
 

@@ -147,8 +147,7 @@ void batches_release(Batches *batches);
 PyObject *rows_make(size_t steps, size_t width);
 PyObject *rows_keep(PyObject *bytes, size_t steps, size_t width);
 
-/* optimizer.c, finder.c, episode.c, learner.c */
-/* optimizer.c, finder.c, episode.c, machine.c */
+/* optimizer.c, finder.c, episode.c, learner.c, machine.c */
 extern PyType_Spec optimizer_spec;
 extern PyType_Spec search_spec;
 extern PyType_Spec finder_spec;

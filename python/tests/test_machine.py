@@ -30,7 +30,7 @@ def make(name: str) -> _core.Machine:
 
 
 # these keep vectors of their own
-NATIVE = {"sgd_bb", "d_adaptation", "prodigy", "schedule_free", "yellowfin"}
+NATIVE = {"sgd_bb", "momo", "d_adaptation", "prodigy", "schedule_free", "yellowfin"}
 NATIVE &= {card["name"] for card in CARDS}
 
 
