@@ -92,9 +92,10 @@ def outer(seed: int, data: Any, args: argparse.Namespace) -> dict[str, Any]:
 def describe(row: dict[str, Any]) -> str:
     accuracies = " ".join(f"{100 * a:.2f}" for a in row["accuracies"])
     rates = " ".join(f"{r:.3f}" for r in row["learning_rates"])
+    best, loss = row["best"], row["valid_losses"][row["best"]]
     return (
-        f"| {row['seed']} | {row['best'] + 1} of {row['outer_steps']} | {row['valid_losses'][row['best']]:.3f} "
-        f"| {rates} | {row['momentum']:.2f} | {accuracies} | {100 * fmean(row['accuracies']):.2f} |"
+        f"| {row['seed']} | {best + 1} of {row['outer_steps']} | {loss:.3f} | {rates} "
+        f"| {row['momentum']:.2f} | {accuracies} | {100 * fmean(row['accuracies']):.2f} |"
     )
 
 
