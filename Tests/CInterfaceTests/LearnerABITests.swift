@@ -65,6 +65,7 @@ final class LearnerABITests: XCTestCase {
     }
     var out: Handle?
     expect(LRS_VALUE_ERROR, "'value'") { lrs_learner_get(&out, learner, "value") }
-    XCTAssertEqual(get(learner, "state"), before)
+    // as texts: the first loss is not a number before there is one
+    XCTAssertEqual("\(get(learner, "state"))", "\(before)")
   }
 }
