@@ -1,4 +1,4 @@
-"""The command line: `lrswift info | train | find-lr | compare`."""
+"""The command line: `lrswift info | train | find-lr | learn-schedule | compare`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from typing import Any
 
 from . import comparison, optim, random
 from ._cards import describe_methods
+from ._learning_input import UPDATES
 from .config import show_config
 from .data import DATASETS, Splits, load
 from .errors import Error
 from .finder import find_lr
 from .fitting import fit
+from .learning import learn_schedule
 from .methods import KINDS, METHODS
 from .nn import Module
 from .nn.functional import cross_entropy
@@ -71,6 +73,19 @@ def parser() -> argparse.ArgumentParser:
     find.add_argument("--start", type=float, default=1.0, help="first rate tried (default: 1)")
     _common(find, "folder for found.json and, with matplotlib, found.png")
     find.set_defaults(run=_find)
+
+    learn = commands.add_parser(
+        "learn-schedule", help="learn rates, momentum and weight decay from hypergradients (FDS)"
+    )
+    _problem(learn)
+    learn.add_argument("--steps", type=_positive, default=250, help="length of a training run (default: 250)")
+    learn.add_argument("--rates", type=_positive, default=5, help="learning rates in a run (default: 5)")
+    learn.add_argument("--outer-steps", type=_positive, default=10, help="schedules to try (default: 10)")
+    learn.add_argument("--update", choices=UPDATES, default="gated", help="outer step (default: gated)")
+    learn.add_argument("--seeds", type=_positive, default=2, help="networks per outer step (default: 2)")
+    learn.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    _common(learn, "folder for checkpoint, schedule and picture (default: schedule)", "schedule")
+    learn.set_defaults(run=_learn)
 
     compare = commands.add_parser(
         "compare", help="train one network with many methods and seeds, and report",
@@ -206,6 +221,27 @@ def _find(args: argparse.Namespace) -> None:
             found.plot().savefig(folder / "found.png", dpi=150)
         except ImportError:
             print("found.png: not drawn, matplotlib is not installed")
+
+
+def _learn(args: argparse.Namespace) -> None:
+    splits = load(args.data, args.root).scaled()
+    folder = _folder(args) or Path()
+    learned = learn_schedule(
+        lambda seed: comparison.MODELS[args.model](splits.train, len(splits.classes)),
+        cross_entropy, splits.train, None, args.steps, args.batch_size, args.rates,
+        outer_steps=args.outer_steps, update=args.update, seeds=args.seeds, seed=args.seed,
+        checkpoint=folder / "checkpoint.safetensors", resume=args.resume, progress=not args.quiet,
+    )  # fmt: skip
+    names = [f"rate {k}" for k in range(args.rates)] + ["momentum", "decay"]
+    print("outer      loss" + "".join(f"{name:>10}" for name in names))
+    for outer, (loss, values) in enumerate(zip(learned.valid_losses, learned.values, strict=True)):
+        mark = "  best" if outer == learned.best else ""
+        print(f"{outer + 1:>5}{loss:>10.4f}" + "".join(f"{value:>10.4f}" for value in values) + mark)
+    learned.save(folder / "schedule.safetensors")
+    try:
+        learned.plot().savefig(folder / "schedule.png", dpi=150)
+    except ImportError:
+        print("schedule.png: not drawn, matplotlib is not installed")
 
 
 def _compare(args: argparse.Namespace) -> None:

@@ -6,12 +6,13 @@ import sys
 
 import pytest
 
+import lrswift as lr
 from lrswift import _core
 from lrswift.cli import main
 
 
 def test_help(capsys):
-    for command in ([], ["info"], ["train"], ["find-lr"], ["compare"]):
+    for command in ([], ["info"], ["train"], ["find-lr"], ["learn-schedule"], ["compare"]):
         with pytest.raises(SystemExit) as caught:
             main([*command, "--help"])
         assert caught.value.code == 0
@@ -48,6 +49,19 @@ def test_find_lr(capsys, tmp_path):
     facts = json.loads((tmp_path / "found.json").read_text())
     assert facts["receipt"]["untouched"] is True
     assert facts["lr"] > 0
+
+
+def test_learn_schedule(capsys, tmp_path):
+    given = ["learn-schedule", "--steps", "8", "--rates", "2", "--quiet", "--out", str(tmp_path)]
+    assert main([*given, "--outer-steps", "2"]) == 0
+    first = capsys.readouterr().out.splitlines()
+    assert first[0].split() == ["outer", "loss", "rate", "0", "rate", "1", "momentum", "decay"]
+    assert len(first) == 3 and first[1].split()[2:6] == ["0.0000"] * 4
+    assert main([*given, "--outer-steps", "3", "--resume"]) == 0
+    again = capsys.readouterr().out.splitlines()
+    assert len(again) == 4 and [line.split()[1] for line in again[:3]] == [line.split()[1] for line in first]
+    assert len(lr.LearnedSchedule.load(tmp_path / "schedule.safetensors").values) == 3
+    assert (tmp_path / "schedule.png").stat().st_size > 10_000
 
 
 def test_compare(capsys, tmp_path):
