@@ -27,7 +27,7 @@ final class RateChoiceTests: XCTestCase {
   func testRefusals() {
     XCTAssertThrowsError(try choice("nothing"))
     XCTAssertThrowsError(try choice("l4", ["apha": 0.1]))
-    XCTAssertThrowsError(try choice("l4", ["scope": 3]))
+    XCTAssertThrowsError(try choice("l4", ["scope": 4]))
     XCTAssertThrowsError(try choice("l4", ["steps_per_epoch": 0.5]))
     XCTAssertThrowsError(try choice("l4", ["min_lr": 2, "max_lr": 1]))
     XCTAssertThrowsError(try choice("qlabgrad", ["scope": 2]), "one step for all")

@@ -58,7 +58,7 @@ CASES = {
     "TLR": over_sgd(A.TLR(1.0, window=WINDOW), lambda: lr.optax.scale_by_tlr(1.0, window=WINDOW)),
     "QLABGrad": over_sgd(A.QLABGrad(trial=2.0), lambda: lr.optax.scale_by_qlabgrad(trial=2.0)),
     "HD": over_sgd(A.HD(), lr.optax.scale_by_hd),
-    "SPS": over_sgd(A.SPS(c=2.0, steps_per_epoch=5), lambda: lr.optax.scale_by_sps(c=2.0, steps_per_epoch=5)),
+    "SPS": over_sgd(A.SPS(c=4.0, steps_per_epoch=5), lambda: lr.optax.scale_by_sps(c=4.0, steps_per_epoch=5)),
 }
 
 
