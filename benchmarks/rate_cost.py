@@ -5,25 +5,22 @@
 All methods take turns, a block of steps each, on the MNIST CNN (batch 64) and the MLP 784-1000-1000-10
 (batch 128), on MNIST: how often a method evaluates the loss depends on the data. A figure is the median
 over rounds of (time of the method's block) / (time of the plain direction's block in the same round), with
-the quartiles; rounds in which other processes took more than a tenth of the processor are left out of the
-median and counted. `--readme` writes the table between its markers in that file.
+the quartiles. `--processor` takes processor time on one thread, which is what is left to compare on a crowded
+machine. `--readme` writes the table between its markers in that file.
 """
 
 from __future__ import annotations
 
-import os
-
-os.environ.pop("OPENBLAS_CORETYPE", None)
-
 import argparse
+import functools
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from support.turns import Clock, take_turns
 
 import lrswift as lr
 from lrswift import _core
@@ -102,11 +99,14 @@ class Contestant:
         )
         rows = rows.reshape(steps, self.batch)
         self.next += steps * self.batch
-        start = time.perf_counter()
+        start = Clock.now()
         done = 0
         while done < steps:
             done += self.program.run(self.optimizer._core, self.data, rows[done:], 1e9)[0]
-        return time.perf_counter() - start
+        return Clock.now() - start
+
+    def per_step(self, steps: int) -> float:
+        return self.take(steps) / steps
 
     def probes(self) -> float:
         """Mean number of evaluations beyond the step's own."""
@@ -114,45 +114,29 @@ class Contestant:
         return float(np.mean(probes)) if len(probes) else 0.0
 
 
-def busy() -> tuple[float, float]:
-    """(processor seconds of everybody, of this process) since boot."""
-    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
-    ticks = [float(f) for f in fields]
-    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK"), time.process_time()
-
-
 def measure(
     make_model: Callable[[], Any], data: Arrays, batch: int, steps: int, rounds: int
 ) -> list[dict[str, Any]]:
     contestants = {entry.name: Contestant(entry, make_model, data, batch) for entry in ENTRIES}
-    times: dict[str, list[float]] = {name: [] for name in contestants}
-    disturbed = []
-    for _ in range(rounds):
-        (all0, own0), wall0 = busy(), time.perf_counter()
-        for name, contestant in contestants.items():
-            times[name].append(contestant.take(steps) / steps)
-        (all1, own1), wall = busy(), time.perf_counter() - wall0
-        disturbed.append((all1 - all0) - (own1 - own0) > 0.1 * wall * (os.cpu_count() or 1))
-    quiet = [i for i, d in enumerate(disturbed) if not d] or list(range(rounds))
+    outcomes = take_turns(
+        {name: functools.partial(c.per_step, steps) for name, c in contestants.items()}, rounds
+    )
     rows = []
     for entry in ENTRIES:
-        own = np.array(times[entry.name])[quiet]
-        plain = np.array(times[entry.plain or entry.name])[quiet]
-        low, middle, high = np.percentile(own / plain, [25, 50, 75])
+        own = outcomes[entry.name]
+        low, ratio, high = own.over(outcomes[entry.plain or entry.name])
         rows.append(
             {
-                "name": entry.name, "plain": entry.plain, "ms": 1e3 * float(np.median(own)),
-                "ratio": middle, "low": low, "high": high, "probes": contestants[entry.name].probes(),
-                "rounds": rounds, "disturbed": sum(disturbed),
+                "name": entry.name, "plain": entry.plain, "ms": 1e3 * own.middle, "mark": own.mark,
+                "ratio": ratio, "low": low, "high": high, "probes": contestants[entry.name].probes(),
             }
         )  # fmt: skip
         row = rows[-1]
         print(
-            f"{entry.name:26s} {row['ms']:8.2f} ms   {middle:5.2f} ({low:.2f}-{high:.2f}) x "
+            f"{entry.name:26s} {row['ms']:8.2f} ms{own.mark}  {ratio:5.2f} ({low:.2f}-{high:.2f}) x "
             f"{entry.plain or 'itself':14s} probes {row['probes']:.2f}",
             flush=True,
         )
-    print(f"disturbed rounds: {sum(disturbed)} of {rounds}", flush=True)
     return rows
 
 
@@ -176,9 +160,13 @@ def main() -> None:
     parser.add_argument("--data", help="folder of datasets; default: $LRSWIFT_DATA")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--steps", type=int, default=10, help="steps per block")
+    parser.add_argument("--processor", action="store_true", help="processor time on one thread")
     parser.add_argument("--readme", type=Path, help="write the table between its markers in this file")
     parser.add_argument("--json", type=Path, help="write all figures there")
     arguments = parser.parse_args()
+    Clock.processor = arguments.processor
+    if arguments.processor:
+        lr.set_threads(1)
     lr.show_config()
     train = lr.data.load("mnist", arguments.data).train
     data = (train.x[:20_000].astype(np.float32) / 255, train.y[:20_000])
