@@ -147,7 +147,7 @@ def test_failure_restores_too():
         np.testing.assert_array_equal(value, before[name])
 
 
-def test_interrupt_restores_too():
+def test_interrupt_restores_too(interruptible):
     model = network()
     before = model.state_dict()
     timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])

@@ -214,7 +214,7 @@ def test_diverging_stops_with_the_history():
     assert hasattr(caught.value, "history")
 
 
-def test_interrupt_within_a_second():
+def test_interrupt_within_a_second(interruptible):
     model = lr.models.mlp(6, [256, 256], 3)
     optimizer = lr.optim.SGD(model.parameters(), lr=1e-3)
     sent = []
