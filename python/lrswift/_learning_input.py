@@ -39,6 +39,7 @@ class Settings:
     mode: str
     budgets: tuple[int, ...]
     blocks: int
+    finalists: int
 
     def budget(self, outer: int) -> int:
         """Inner steps of an outer step."""
@@ -49,6 +50,10 @@ class Settings:
         words = np.random.SeedSequence((self.seed, outer, replica)).generate_state(1, np.uint32)
         return int(words[0])
 
+    def final_seed(self, replica: int) -> int:
+        """Of networks that no outer step has trained."""
+        return int(np.random.SeedSequence((self.seed, replica)).generate_state(1, np.uint32)[0])
+
     def options(self) -> dict[str, Any]:
         """What goes to `hypergradient` as it is."""
         names = ("clip_gradient", "clip_hvp", "optimizer", "horizon", "mode")
@@ -56,7 +61,7 @@ class Settings:
 
     def identity(self) -> dict[str, Any]:
         """What must not change between a checkpoint and its continuation."""
-        return {name: value for name, value in vars(self).items() if name != "blocks"}
+        return {name: value for name, value in vars(self).items() if name not in ("blocks", "finalists")}
 
     def columns(self) -> list[tuple[int, ...] | None]:
         """The values that each block differentiates by, dealt out in turn: later ones are cheaper."""
@@ -96,6 +101,7 @@ def check(outer_steps: int, **given: Any) -> Settings:
     if given["horizon"] is not None and _whole(given["horizon"], "horizon", 1) > steps:
         raise ArgumentError(f"horizon: got {given['horizon']}; allowed: None, or 1 to {steps}")
     given["blocks"] = _whole(given["blocks"], "blocks", 1)
+    given["finalists"] = _whole(given["finalists"], "finalists", 1)
     if given["blocks"] > sum(given["counts"]):
         raise ArgumentError(
             f"blocks: got {given['blocks']}; allowed: at most {sum(given['counts'])}, the values"

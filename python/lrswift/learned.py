@@ -15,7 +15,9 @@ from .optim import SGD
 from .schedule import Piecewise
 
 _FAMILIES = ("learning_rates", "momentums", "weight_decays")
-_ARRAYS = ("values", "seed_losses", "hypergradients", "signals", "retreated")
+_ARRAYS = (
+    "values", "seed_losses", "hypergradients", "signals", "retreated", "finalists", "final_losses",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +31,9 @@ class LearnedSchedule:
     and valid_losses [O], its validation losses and their means (inf where a run diverged); hypergradients
     [O, S, N], sums over windows; signals [O, N], |mean over seeds| / standard error, the health of each
     hypergradient: about 1 and below is noise (0 with one seed); retreated [O], where the gated update fell
-    back. converged: every step became small beside its value. suggested_window: steps that should share a
+    back. finalists [F], final_losses [F, 3 S]: outer steps validated once more on fresh networks, the best
+    of which was taken; empty where fewer than two were validated. converged: every step became small beside
+    its value. suggested_window: steps that should share a
     rate by Theorem 4.1 with the noise seen, None when unknown.
     """
 
@@ -46,6 +50,8 @@ class LearnedSchedule:
     converged: bool = False
     suggested_window: float | None = None
     nesterov: bool = False
+    finalists: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
+    final_losses: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
 
     @property
     def valid_losses(self) -> np.ndarray:

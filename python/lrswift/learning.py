@@ -51,12 +51,15 @@ def learn_schedule(
     mode: str = "forward",
     budgets: Sequence[int] | None = None,
     blocks: int = 1,
+    finalists: int = 3,
     progress: bool = True,
 ) -> LearnedSchedule:
     """Learns a schedule for training runs of `steps` steps, by differentiating whole runs.
 
     Each outer step trains `seeds` fresh networks, make_model(seed) -> Module, with the present schedule and
-    moves every value against its hypergradient. The best validated schedule of all outer steps is returned.
+    moves every value against its hypergradient. The best validated schedules of all outer steps, `finalists`
+    of them, are validated once more, on 3 `seeds` fresh networks each (training alone), and the best of those
+    is returned: the lowest of many noisy losses is often luck. finalists=1 takes it all the same.
 
     train: (x, y) arrays, a Dataset, or an iterable of batches, which are joined. valid: the same, or the
     fraction of `train` to hold out (None: 0.1), drawn once from `seed`. loss: as in `fit`.
@@ -73,7 +76,7 @@ def learn_schedule(
     die; a task is a seed, or one of its `blocks` disjoint sets of values to differentiate by (each repeats
     the training); the numbers are the same as here. checkpoint: a file written atomically after
     each outer step; resume: goes on from it, if it is there, bit by bit as if never interrupted; only
-    `outer_steps`, `blocks` and `executor` may differ. progress: a bar with the time left.
+    `outer_steps`, `blocks`, `executor` and `finalists` may differ. progress: a bar with the time left.
 
     A run that diverges counts as a loss of inf, with a warning that names the step. When half of the rates'
     hypergradients are below their standard error, a warning says so and proposes a sharing window.
@@ -85,7 +88,7 @@ def learn_schedule(
         steps=steps, batch_size=batch_size, counts=(learning_rates, momentums, weight_decays),
         outer_steps=outer_steps, step_size=step_size, step_decay=step_decay, initial=initial, update=update,
         seeds=seeds, seed=seed, clip_gradient=clip_gradient, clip_hvp=clip_hvp, optimizer=optimizer,
-        horizon=horizon, mode=mode, budgets=budgets, blocks=blocks,
+        horizon=horizon, mode=mode, budgets=budgets, blocks=blocks, finalists=finalists,
     )  # fmt: skip
     data = arrays_of(train, valid, settings)
     learning = _Learning(make_model, loss, *data, settings)
@@ -126,6 +129,8 @@ class _Learning:
         }
         self.shapes: dict[str, tuple[int, ...]] | None = None
         self.warned = False
+        self.finalists = np.zeros(0, np.int64)
+        self.final_losses = np.zeros((0, 3 * settings.seeds))
 
     @property
     def done(self) -> int:
@@ -153,27 +158,49 @@ class _Learning:
                 signal = float(np.median(self.record["signals"][-1, : settings.counts[0]]))
                 bar.note({"outer": self.done, "best": best, "signal": signal})
                 self.judge(outcomes)
+            self.compare_finalists(farm, bar)
         return self.schedule()
 
     def jobs(self, budget: int) -> list[Job]:
-        values = np.split(self.get("values"), np.cumsum(self.settings.counts)[:-1])
-        rates, momenta, decays = (tuple(map(float, v)) for v in values)
         return [
-            Job(
-                self.make_model,
-                self.loss,
-                self.train,
-                self.valid,
-                budget,
-                self.settings.batch_size,
-                (rates, momenta, decays),
-                self.settings.replica_seed(self.done, replica),
-                columns,
-                self.settings.options(),
-            )  # fmt: skip
+            self.job(self.get("values"), budget, self.settings.replica_seed(self.done, replica), columns)
             for replica in range(self.settings.seeds)
             for columns in self.settings.columns()
         ]
+
+    def job(self, row: np.ndarray, budget: int, seed: int, columns: tuple[int, ...] | None) -> Job:
+        rates, momenta, decays = (tuple(map(float, v)) for v in self.parted(row))
+        return Job(
+            self.make_model, self.loss, self.train, self.valid, budget, self.settings.batch_size,
+            (rates, momenta, decays), seed, columns, self.settings.options(),
+        )  # fmt: skip
+
+    def parted(self, row: np.ndarray) -> list[np.ndarray]:
+        """Rates, momenta, decays."""
+        return np.split(row, np.cumsum(self.settings.counts)[:-1])
+
+    def compare_finalists(self, farm: Farm, bar: Progress) -> None:
+        """Validates the best outer steps once more, on networks that had no say in their choice."""
+        losses = self.mean_losses()
+        order = np.argsort(losses, kind="stable")
+        chosen = [int(o) for o in order[: self.settings.finalists] if np.isfinite(losses[o])]
+        if len(chosen) < 2:
+            return
+        # the same networks for all: what differs is the schedule
+        seeds = [self.settings.final_seed(i) for i in range(3 * self.settings.seeds)]
+        jobs = [
+            self.job(self.record["values"][o], self.settings.steps, seed, ())
+            for o in chosen
+            for seed in seeds
+        ]
+        outcomes = farm.map(run, jobs, functools.partial(_advance, bar, 0))
+        self.finalists = np.array(chosen)
+        self.final_losses = np.array([o.valid_loss for o in outcomes]).reshape(len(chosen), -1)
+
+    def mean_losses(self) -> np.ndarray:
+        """By outer step, inf where it was not validated at full length."""
+        losses = self.record["seed_losses"].mean(1)
+        return np.where(np.isnan(losses), np.inf, losses)
 
     def learn(self, outcomes: Sequence[Outcome], whole: bool) -> None:
         for replica, outcome in enumerate(outcomes):
@@ -241,15 +268,19 @@ class _Learning:
         return min(best_window(noise.mse1, noise.epsilon, noise.correlation), float(self.settings.steps))
 
     def schedule(self) -> LearnedSchedule:
-        losses = self.record["seed_losses"].mean(1)
-        finite = np.where(np.isnan(losses), np.inf, losses)
-        best = int(finite.argmin()) if len(finite) and np.isfinite(finite).any() else -1
-        rates, momenta, decays = np.split(self.get("best_values"), np.cumsum(self.settings.counts)[:-1])
+        losses = self.mean_losses()
+        best = int(losses.argmin()) if np.isfinite(losses).any() else -1
+        if len(self.finalists) and np.isfinite(self.final_losses.mean(1)).any():
+            best = int(self.finalists[self.final_losses.mean(1).argmin()])
+        rates, momenta, decays = self.parted(
+            self.record["values"][best] if best >= 0 else self.get("best_values")
+        )
         return LearnedSchedule(
             rates, momenta, decays, self.settings.steps, best,
             values=self.record["values"], seed_losses=self.record["seed_losses"],
             hypergradients=self.record["hypergradients"], signals=self.record["signals"],
-            retreated=self.record["retreated"], converged=bool(self.get("converged")[0]),
+            retreated=self.record["retreated"], finalists=self.finalists, final_losses=self.final_losses,
+            converged=bool(self.get("converged")[0]),
             suggested_window=self.suggested_window(), nesterov=self.settings.optimizer == "nesterov",
         )  # fmt: skip
 

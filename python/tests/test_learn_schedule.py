@@ -157,11 +157,28 @@ def test_finds_the_best_constant_rate(update):
     assert found.valid_losses[found.best] < 0.05 * found.valid_losses[0]
 
 
-def test_it_returns_its_best():
-    found = learn(outer_steps=8, step_size=(0.5, 0.5, 0.01), update="sign")
-    assert found.best == int(np.argmin(found.valid_losses))
+@pytest.mark.parametrize("finalists", [1, 3])
+def test_it_returns_its_best(finalists):
+    found = learn(outer_steps=8, step_size=(0.5, 0.5, 0.01), update="sign", finalists=finalists)
+    if finalists == 1:
+        assert found.best == int(np.argmin(found.valid_losses)) and not len(found.finalists)
+    else:
+        np.testing.assert_array_equal(found.finalists, np.argsort(found.valid_losses)[:3])
+        assert found.best == found.finalists[found.final_losses.mean(1).argmin()]
     tried = np.concatenate([found.learning_rates, found.momentums, found.weight_decays])
     np.testing.assert_array_equal(tried, found.values[found.best])
+
+
+def test_finalists_meet_on_the_same_fresh_networks():
+    """Their losses, as NumPy trains them."""
+    found = learn(outer_steps=4, train=bowls(), valid=bowls(), learning_rates=1, momentums=0, weight_decays=0)
+    assert found.final_losses.shape == (3, 6)
+    seeds = [int(np.random.SeedSequence((0, i)).generate_state(1, np.uint32)[0]) for i in range(6)]
+    starts = np.stack([Bowl(seed).theta.numpy() for seed in seeds])
+    for outer, losses in zip(found.finalists, found.final_losses, strict=True):
+        rate = found.values[outer, 0]
+        ends = starts * (1 - rate * CURVATURES) ** found.steps
+        np.testing.assert_allclose(losses, 0.5 * (CURVATURES * ends**2).sum(1), rtol=1e-9)
 
 
 def test_the_hypergradients_are_those_of_the_schedule_that_was_tried():

@@ -238,7 +238,8 @@ class Adapted(torch.optim.Optimizer):
         if averages is None:
             decays = [self._directions.decay(group) for group in groups]
             if any(decays):
-                values = [d * p.data + p.grad for p, d in zip(active, decays, strict=True)]
+                gradients = [p.grad for p in active if p.grad is not None]
+                values = [d * p.data + g for p, g, d in zip(active, gradients, decays, strict=True)]
                 packed = sums.plan.pack(values)
             sums.add("smoothed_slope", packed, moves, -1.0)
             return
