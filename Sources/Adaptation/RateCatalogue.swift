@@ -22,6 +22,7 @@ public enum RateCatalogue {
     Prodigy.self,
     ScheduleFree.self,
     MoMo.self,
+    MARTHE.self,
   ]
 
   public static func find(_ name: String) throws -> any RateMachine.Type {

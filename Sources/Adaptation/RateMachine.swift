@@ -30,6 +30,9 @@ public struct StepView {
   public var pairing = Pairing()
   /// What the first pass of a whole method summed.
   public var sums = PassSums()
+  /// For online machines, from the second step on: the derivative of the validation loss by the rate, where the step
+  /// before has led. Not finite where that loss was not.
+  public var hypergradient: Double?
   /// d'Hd, once it was asked for.
   public var curvature: Double?
   /// The answer to the last probe of this step.

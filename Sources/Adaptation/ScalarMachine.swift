@@ -27,7 +27,7 @@ public final class ScalarMachine {
 
   public init(_ name: String, _ arguments: Attributes) throws {
     choice = try RateChoice(name, arguments)
-    guard !(choice.type is any WholeMachine.Type), !choice.type.usesEpochAverage, choice.scope != .pooled
+    guard !(choice.type is any PairedMachine.Type), !choice.type.usesEpochAverage, choice.scope != .pooled
     else {
       throw Failure.type(
         "\(choice.type.card.title) keeps vectors of its own, so it runs in the native optimizer only: allowed: rates that "

@@ -5,9 +5,7 @@ import Kernels
 /// The scalar half, as ever, sees numbers alone. Each step: `prepare` gives the numbers of the first pass over the
 /// vectors, `decide` sees what that pass has summed (over all tensors) and gives the rate, `second` the numbers of the
 /// second pass. The passes are the `MethodRule`s of the `Optimization` module.
-public protocol WholeMachine: RateMachine {
-  /// Names of the directions it goes with.
-  static var directions: [String] { get }
+public protocol WholeMachine: PairedMachine {
   /// Goes on with SGD's momentum; otherwise the method has its own and SGD's must be 0.
   static var keepsMomentum: Bool { get }
   /// Evaluates at another point than it trains at, so that `train` and `eval` switch.

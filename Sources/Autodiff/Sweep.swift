@@ -144,10 +144,24 @@ public enum Derivatives {
     return results
   }
 
-  /// d'Hd of a scalar output, along one vector per leaf. Sweep buffers that a program has planned are put back.
+  /// d'Hd of a scalar output, along one vector per leaf.
   public static func curvature(
     _ output: Tensor, along directions: [(leaf: Tensor, vector: Storage)]
   ) throws -> Double {
+    var total = 0.0
+    try product(output, along: directions) { i, product in
+      let (leaf, vector) = directions[i]
+      total += innerProduct(leaf.dtype.scalar, product, vector.pointer, leaf.count)
+    }
+    return total
+  }
+
+  /// H times one vector per leaf, for a scalar output: shows every leaf's part, by its place, where there is one. Sweep
+  /// buffers that a program has planned are put back.
+  public static func product(
+    _ output: Tensor, along directions: [(leaf: Tensor, vector: Storage)],
+    _ show: (Int, UnsafeMutableRawPointer) -> Void
+  ) throws {
     let graph = try checkedGraph("curvature", output, nil)
     let planned = graph.nodes.map(\.gradient)
     for node in graph.nodes { node.gradient.clear() }
@@ -162,11 +176,9 @@ public enum Derivatives {
     }
     graph.push(1)
     graph.pullTangents(1)
-    var total = 0.0
-    for (leaf, vector) in directions where leaf.gradientTangent.ready {
-      total += innerProduct(leaf.dtype.scalar, leaf.gradientTangent.pointer, vector.pointer, leaf.count)
+    for (i, (leaf, _)) in directions.enumerated() where leaf.gradientTangent.ready {
+      show(i, leaf.gradientTangent.pointer)
     }
-    return total
   }
 
   /// An input that the output does not depend on is outside the graph, and was given tangents all the same.

@@ -24,7 +24,7 @@ func catalogueJSON(_ kind: String) throws -> String {
           fields(machine.card) + [
             ("probes", "\(machine.probes)"), ("needs_loss", "\(machine.needsLoss)"),
             ("uses_window", "\(machine.usesWindow)"),
-            ("directions", array(((machine as? any WholeMachine.Type)?.directions ?? []).map(quoted))),
+            ("directions", array(((machine as? any PairedMachine.Type)?.directions ?? []).map(quoted))),
           ])
       })
   case "schedules":

@@ -78,6 +78,9 @@ public struct Bounds: Sendable, CustomStringConvertible {
   public static func above(_ low: Double, to high: Double) -> Bounds {
     Bounds(low, high, openLow: true, openHigh: high == .infinity)
   }
+  public static func within(_ low: Double, _ high: Double) -> Bounds {
+    Bounds(low, high, openLow: false, openHigh: false)
+  }
   public static func between(_ low: Double, _ high: Double) -> Bounds {
     Bounds(low, high, openLow: true, openHigh: true)
   }

@@ -9,10 +9,13 @@ public protocol ConfiguredDirection: Sendable {
   func kernels(_ dtype: DType) -> RuleKernels
   /// The constants of step t, counted from 1.
   func hyper(_ t: Int) -> HyperValues
+  /// The step on dual numbers; nil where it is not offered.
+  func tangentKernels(_ dtype: DType) -> TangentKernels?
 }
 
 extension ConfiguredDirection {
   public var initialState: [Double] { slots.map { _ in 0 } }
+  public func tangentKernels(_ dtype: DType) -> TangentKernels? { nil }
 }
 
 /// A kind of direction, and the arguments it takes.

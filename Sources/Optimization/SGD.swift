@@ -57,6 +57,12 @@ public struct SGD: Direction {
     return nesterov ? .pair(NesterovRule.self, dtype, slots: 1) : .pair(MomentumRule.self, dtype, slots: 1)
   }
 
+  public func tangentKernels(_ dtype: DType) -> TangentKernels? {
+    if dampening != 0 { return nil }
+    if momentum == 0 { return .pair(.sgd, GradientRule.self, dtype, slots: 0) }
+    return (nesterov ? TrainingRule.nesterov : .sgd).tangentKernels(dtype)
+  }
+
   public func hyper(_ t: Int) -> HyperValues {
     var h = HyperValues()
     h.decay = decay

@@ -47,13 +47,16 @@ public struct TangentKernels: Sendable {
     @Sendable (_ v: StepVectors, _ columns: UnsafeBufferPointer<TangentColumn>, _ t: Int) -> Void
 
   @inline(__always)
-  static func pair<R: UpdateRule>(_ rule: TrainingRule, _: R.Type, _ dtype: DType) -> TangentKernels {
-    dtype == .float64
-      ? TangentKernels(rule, R.self, Double.self) : TangentKernels(rule, R.self, Float.self)
+  static func pair<R: UpdateRule>(
+    _ rule: TrainingRule, _: R.Type, _ dtype: DType, slots: Int? = nil
+  ) -> TangentKernels {
+    let slots = slots ?? rule.stateCount
+    return dtype == .float64
+      ? TangentKernels(rule, R.self, Double.self, slots) : TangentKernels(rule, R.self, Float.self, slots)
   }
 
   @inline(__always)
-  init<R: UpdateRule, T: Scalar>(_ rule: TrainingRule, _: R.Type, _: T.Type) {
+  init<R: UpdateRule, T: Scalar>(_ rule: TrainingRule, _: R.Type, _: T.Type, _ slots: Int) {
     advance = { v, columns, t in
       let blocks = (v.count + tangentBlock - 1) / tangentBlock
       ThreadPool.shared.run(blocks) { block in
@@ -62,7 +65,7 @@ public struct TangentKernels: Sendable {
           let h = rule.hyper(column.constants, t)
           advanceRange(
             R.self, T.self, v, column, Hyper(broadcasting: h), Dual(broadcasting: column.constants.rate),
-            rule.stateCount, low, high)
+            slots, low, high)
         }
       }
     }

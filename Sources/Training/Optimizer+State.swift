@@ -20,6 +20,7 @@ extension Optimizer {
     for (i, machine) in machines.enumerated() {
       for (name, value) in machine.state { entries.append(("rate.\(i).\(name)", number(value))) }
     }
+    if validates { entries.append(("rate.hypergradient", number(hypergradient))) }
     for (i, tensor) in pooled.enumerated() {
       for (name, value) in tensor.state { entries.append(("rate.\(i + 1).\(name)", number(value))) }
     }
@@ -38,6 +39,12 @@ extension Optimizer {
       if let start = slot.start { entries.append(("\(slot.name).start", vector(slot, start))) }
       if let point = slot.trainingPoint {
         entries.append(("\(slot.name).training_point", vector(slot, point)))
+      }
+      if let tangents = slot.tangents {
+        entries.append(("\(slot.name).rate_tangent", vector(slot, tangents.parameter)))
+        if let state = tangents.state {
+          entries.append(("\(slot.name).momentum_tangent", vector(slot, state)))
+        }
       }
       for (name, storage) in slot.epoch?.named ?? [] {
         entries.append(("\(slot.name).\(name)", vector(slot, storage)))
@@ -103,6 +110,7 @@ extension Optimizer {
     stepCount = wholeNumber(entries["step"]!.scalarValue)!
     skippedSteps = wholeNumber(entries["skipped_steps"]!.scalarValue)!
     consecutiveSkips = 0
+    hypergradient = entries["rate.hypergradient"]?.scalarValue ?? .nan
     isEvaluating = (entries["evaluating"]?.scalarValue ?? 0) != 0
     for i in machines.indices {
       let prefix = "rate.\(i)."
@@ -124,6 +132,11 @@ extension Optimizer {
       slot.previousGradient = kept("previous_gradient")
       slot.start = kept("start")
       slot.trainingPoint = kept("training_point")
+      slot.tangents = kept("rate_tangent").map { z in
+        // a state without the second vector is as good as one at its beginning
+        RateTangents(
+          z, state: slot.state.isEmpty ? nil : kept("momentum_tangent") ?? RateTangents(slot).state)
+      }
       slot.epoch = EpochVectors(slot.tensor, kept)
       slot.window = nil
       let start = entries["\(slot.name).window_start"]
@@ -140,6 +153,7 @@ extension Optimizer {
   private static let optionalVectors =
     [
       "window_start", "window_gradient", "previous_direction", "previous_gradient", "start", "training_point",
+      "rate_tangent", "momentum_tangent",
     ] + EpochVectors.names
 
   private func isCount(_ name: String) -> Bool {
@@ -177,6 +191,7 @@ extension Optimizer {
     case "guard": return Double(safeguard?.mode.rawValue ?? 0)
     case "explode": return safeguard?.explode ?? .infinity
     case "guard_buffers": return Double(safeguard?.buffers.count ?? 0)
+    case "validates": return validates ? 1 : 0
     case "probes": return machineType.probes ? 1 : 0
     case "evaluating": return isEvaluating ? 1 : 0
     default: throw Failure.value("an optimizer has no '\(key)'")

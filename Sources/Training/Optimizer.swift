@@ -33,6 +33,8 @@ public final class Optimizer: @unchecked Sendable {
   var safeguard: Guard?
   /// The parameters stand at the average of all points, not where training goes on.
   var isEvaluating = false
+  /// Of the validation loss by the rate, after the last step; NaN before the first.
+  var hypergradient = Double.nan
 
   struct Group {
     let direction: any ConfiguredDirection
@@ -49,6 +51,7 @@ public final class Optimizer: @unchecked Sendable {
     let factors: [Double]
     var probeLength = 0.0
     var probes = 0
+    var online: OnlineStep?
   }
 
   public struct Request {
@@ -57,6 +60,8 @@ public final class Optimizer: @unchecked Sendable {
       case loss = 1
       case gradient = 2
       case curvature = 3
+      /// Of validation data, with its gradient.
+      case validation = 4
     }
     public var kind = Kind.done
     public var skipped = false
@@ -74,11 +79,15 @@ public final class Optimizer: @unchecked Sendable {
     self.directionArguments = Attributes(
       directionArguments.owner,
       directionArguments.values.filter { !Optimizer.clipArguments.contains($0.key) })
-    _ = try DirectionCatalogue.make(directionType, self.directionArguments)
+    let configured = try DirectionCatalogue.make(directionType, self.directionArguments)
     choice = try RateChoice(rate, rateArguments)
     stepsPerEpoch = choice.stepsPerEpoch
     if let whole = machineType as? any WholeMachine.Type {
       try Optimizer.checkPair(whole, directionType, self.directionArguments, scope)
+    }
+    if let online = machineType as? any OnlineMachine.Type {
+      try Optimizer.checkOnline(online, direction, configured)
+      try checkClipping()
     }
   }
 
@@ -116,6 +125,9 @@ public final class Optimizer: @unchecked Sendable {
     let own = Attributes(directionArguments.owner, arguments)
     try checkGroup(own)
     let direction = try DirectionCatalogue.make(directionType, own)
+    if let online = machineType as? any OnlineMachine.Type {
+      try Optimizer.checkOnline(online, directionType.card.name, direction)
+    }
     let rate = overrides.has("lr") ? try overrides.number("lr") : nil
     if let rate {
       guard machineType == ConstantRate.self else {
@@ -190,6 +202,7 @@ public final class Optimizer: @unchecked Sendable {
   /// The answer to a request: the loss at the displaced parameters, which hold the gradient there if it was asked for.
   public func answer(loss: Double) throws -> Request {
     guard var step = pending else { throw Failure.value("no step is in progress") }
+    if let online = step.online { return try finishOnline(step, online, loss) }
     let slope = step.active.reduce(0.0) { sum, slot in
       guard let grad = slot.tensor.grad else { return sum }
       return sum + innerProduct(slot.scalar, grad.pointer, slot.directionPointer, slot.tensor.count)
@@ -199,9 +212,10 @@ public final class Optimizer: @unchecked Sendable {
     return try advance(step)
   }
 
-  /// The answer to a request for the curvature: d'Hd of the loss that the step began with.
+  /// The answer to a request for the curvature, d'Hd or H z: the loss that the step began with.
   public func answer(curvatureOf loss: Tensor) throws -> Request {
     guard var step = pending else { throw Failure.value("no step is in progress") }
+    if let online = step.online { return try differentiate(step, online, loss) }
     let directions = step.active.map { (leaf: $0.tensor, vector: $0.direction!) }
     step.views[0].curvature = try Derivatives.curvature(loss, along: directions)
     return try advance(step)
@@ -248,6 +262,7 @@ public final class Optimizer: @unchecked Sendable {
     _ active: [ParameterSlot], _ norms: [Double], _ loss: Double, _ factors: [Double]
   ) throws -> Request {
     var view = StepView(loss: loss)
+    if validates, !hypergradient.isNaN { view.hypergradient = hypergradient }
     if stepsPerEpoch >= 1 { view.stepsPerEpoch = stepsPerEpoch }
     if active.contains(where: { $0.tensor.dtype == .float32 }) { view.precision = Double(Float.ulpOfOne) }
     var views = [StepView](repeating: view, count: machines.count)
@@ -280,10 +295,25 @@ public final class Optimizer: @unchecked Sendable {
       case .probe(let length): return probe(&step, length, .loss)
       case .probeGradient(let length): return probe(&step, length, .gradient)
       case .measureCurvature:
-        pending = step
-        return Request(kind: .curvature)
+        return suspend(step, .curvature)
       }
     }
+    if validates, let rate = taken[0] {
+      step.online = OnlineStep(rate: rate)
+      return suspend(step, .curvature)
+    }
+    return try commit(step, taken)
+  }
+
+  func suspend(_ step: PendingStep, _ kind: Request.Kind) -> Request {
+    pending = step
+    return Request(kind: kind)
+  }
+
+  /// Ends a step at the rates that the machines have taken, by machine.
+  func commit(_ step: PendingStep, _ taken: [Int: Double]) throws -> Request {
+    var present = Set(step.active.map(machineIndex))
+    if scope == .pooled { present.insert(0) }
     if machineType.usesPreviousGradient { keepGradients(step.active) }
     let rates = scope == .pooled ? pool(step.active, step.views, taken) : taken
     for slot in step.active {
@@ -300,8 +330,7 @@ public final class Optimizer: @unchecked Sendable {
   private func probe(_ step: inout PendingStep, _ length: Double, _ kind: Request.Kind) -> Request {
     step.probeLength = length
     for slot in step.active { slot.displace(by: length) }
-    pending = step
-    return Request(kind: kind)
+    return suspend(step, kind)
   }
 
   func finished(_ active: [ParameterSlot], _ loss: Double) throws -> Request {

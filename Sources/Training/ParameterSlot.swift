@@ -27,6 +27,7 @@ final class ParameterSlot {
   var start: Storage?
   var window: WindowVectors?
   var epoch: EpochVectors?
+  var tangents: RateTangents?
   /// The point of training, while the parameter stands at another to be evaluated.
   var trainingPoint: Storage?
   var rate = 0.0

@@ -38,6 +38,11 @@ extension Program {
     _ optimizer: Optimizer?, _ batches: Batches, done: inout Int, losses: UnsafeMutablePointer<Double>,
     rates: UnsafeMutablePointer<Double>
   ) throws {
+    if let optimizer, optimizer.validates {
+      throw Failure.type(
+        "\(optimizer.machineType.card.title) evaluates a validation loss after every step, which a recorded program cannot: "
+          + "use minimize(closure, valid=...)")
+    }
     try batches.run(self, done: &done) { i in
       losses[i] = try forward()
       guard let optimizer else { return true }

@@ -55,6 +55,7 @@ struct StepInput: Sendable {
     StepInput("epoch_change", { $0.epoch?.displacementChange ?? .nan }) {
       $0.epoch = ($0.epoch?.displacement2 ?? 0, $1)
     },
+    StepInput("hypergradient", { $0.hypergradient ?? .nan }) { $0.hypergradient = $1 },
     always("travelled2", \.travelled2),
     always("start_dot", \.startDot),
     always("start2", \.start2),

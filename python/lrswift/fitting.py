@@ -55,7 +55,9 @@ def fit(
     values is run anew for every batch, after one warning.
     epochs 1, batch_size 64 (the last batch may be smaller); shuffle: a new order every epoch, from (seed,
     epoch) alone. metrics: "accuracy" (for integer labels) or functions (outputs, labels) -> float of arrays,
-    on `valid` after each epoch. progress: a bar. log: a CSV file or a function of the row, after each
+    on `valid` after each epoch. A rate that descends on a validation loss (MARTHE) also gets a batch of
+    `valid` at every step, of `batch_size` rows, in turn and in its own order; such a run is not recorded, so
+    Python runs every step, and validation batches from an iterable are all kept. progress: a bar. log: a CSV file or a function of the row, after each
     epoch. checkpoint: a file written atomically after each epoch; resume: go on from it if it is there.
     callbacks: called with the history after each epoch; one that returns True ends the training.
 
@@ -91,6 +93,7 @@ class Steps:
 
     def __init__(self, recorder: Recorder, optimizer: Optimizer) -> None:
         self.recorder = recorder
+        self.valid: list[tuple[Batch, np.ndarray]] = []
         self.optimizer = optimizer
         self.history = History()
 
@@ -111,9 +114,16 @@ class Steps:
     def _eagerly(self, tensors: Batch, indices: np.ndarray, bar: Progress) -> None:
         for numbers in indices:
             batch = rows(tensors, numbers)
-            loss = self.optimizer.minimize(functools.partial(self.recorder, *batch))
+            loss = self.optimizer.minimize(functools.partial(self.recorder, *batch), self._validation())
             rates = np.array(self.optimizer._core.rates())
             self._add(np.array([loss]), np.array([[rates.mean(), rates.min(), rates.max()]]), bar)
+
+    def _validation(self) -> Callable[[], Tensor] | None:
+        """Of the batch whose turn it is, by the number of steps taken: a resumed run goes on with the same."""
+        if not self.valid:
+            return None
+        tensors, numbers = self.valid[int(self.optimizer._core.get("step")) % len(self.valid)]
+        return functools.partial(self.recorder, *rows(tensors, numbers))
 
     def _add(self, losses: np.ndarray, rates: np.ndarray, bar: Progress) -> None:
         self.history.add(losses, rates)
@@ -157,6 +167,13 @@ class _Run:
         floating = optimizer.param_groups[0]["params"][0].dtype
         self.train: Feed = feed(train, "train", floating, batch_size, shuffle, seed)
         self.valid: Feed | None = None if valid is None else feed(valid, "valid", floating, VALIDATION_BATCH)
+        if optimizer._core.get("validates"):
+            if valid is None:
+                raise DTypeError(
+                    f"fit: valid: not given; {type(optimizer.rate).__name__} needs validation data at every step"
+                )
+            source = feed(valid, "valid", floating, batch_size)
+            self.steps.valid = [(b, numbers) for b, indices in source.epoch(0) for numbers in indices]
         if isinstance(self.train, ArrayFeed):
             takes_model(loss, len(self.train.tensors))
         steps = self.train.steps()
@@ -174,7 +191,8 @@ class _Run:
         if hasattr(self.model, "train"):
             self.model.train()
         for tensors, indices in self.train.epoch(epoch):
-            program = self.recorder.program(tensors, indices.shape[1])
+            # a program knows no validation loss
+            program = None if self.steps.valid else self.recorder.program(tensors, indices.shape[1])
             self.steps.take(program, tensors, indices, bar)
         seconds = time.perf_counter() - start
         validation = {}

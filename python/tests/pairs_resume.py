@@ -23,7 +23,10 @@ def problem(dtype: str = "float32", width: int = 16) -> tuple[lr.nn.Module, lr.T
 
 def step(optimizer: lr.optim.Optimizer, model: lr.nn.Module, x: lr.Tensor, y: lr.Tensor) -> float:
     # a constant keeps the losses away from 0, where some rates have nothing left to say
-    return optimizer.minimize(lambda: lr.mean((model(x) - y) ** 2) + 0.1)
+    def loss() -> lr.Tensor:
+        return lr.mean((model(x) - y) ** 2) + 0.1
+
+    return optimizer.minimize(loss, valid=loss)
 
 
 def main(folder: Path, steps: int) -> None:

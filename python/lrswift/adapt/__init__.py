@@ -15,6 +15,7 @@ from .distance import DAdaptation, DoG, DoWG, Prodigy
 from .hypergradient import HD
 from .l4 import L4
 from .line_search import SLS
+from .online import MARTHE
 from .polyak import SPS, MoMo
 from .quadratic import LQA, Newton, QLABGrad, find_trial_rate
 from .search import SBFSearch
@@ -35,6 +36,7 @@ __all__ = [
     "HD",
     "L4",
     "LQA",
+    "MARTHE",
     "SLS",
     "SPS",
     "TLR",

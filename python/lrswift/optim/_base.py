@@ -20,7 +20,7 @@ from . import _recorder
 
 Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 Rate = float | Schedule | Adapter | str
-_DONE, _LOSS, _GRADIENTS, _CURVATURE = 0, 1, 2, 3  # what the core asks for: lrs_request.kind
+_DONE, _LOSS, _GRADIENTS, _CURVATURE, _VALIDATION = range(5)  # what the core asks for: lrs_request.kind
 
 
 class Optimizer:
@@ -134,7 +134,7 @@ class Optimizer:
         self._core.zero_grad()
 
     # ---- steps -----------------------------------------------------------------------------------------
-    def minimize(self, closure: Callable[[], Tensor]) -> float:
+    def minimize(self, closure: Callable[[], Tensor], valid: Callable[[], Tensor] | None = None) -> float:
         """One step on `closure() -> scalar Tensor`; returns the loss before the update.
 
         Zeroes gradients, evaluates, differentiates, evaluates again if the adapter probes, updates.
@@ -142,9 +142,16 @@ class Optimizer:
         so closure must be deterministic given those. An exception in closure leaves parameters and
         state as they were. Afterwards parameters hold the gradients of the last differentiated
         evaluation: with NaiveTLR, which differentiates twice, those of its probe.
+        valid: the loss of validation data, likewise, for rates that descend on it (MARTHE); TypeError if they
+        are not given it, and not called for others. It never advances batch-norm statistics.
         Raises DTypeError or ShapeError when closure returns no scalar Tensor, Diverged after
         `max_skipped` skipped steps in a row.
         """
+        if valid is None and self._core.get("validates"):
+            raise DTypeError(
+                f"minimize: valid: not given; {type(self.rate).__name__} needs a function that returns the loss of "
+                "validation data"
+            )
         before = random.get_state()
         loss, value = self._evaluate(closure, differentiate=True)
         after = random.get_state()
@@ -156,7 +163,10 @@ class Optimizer:
                     continue
                 random.set_state(before)
                 with frozen_statistics():
-                    _, probe = self._evaluate(closure, differentiate=request[0] == _GRADIENTS)
+                    if request[0] == _VALIDATION and valid is not None:
+                        _, probe = self._evaluate(valid, differentiate=True)
+                    else:
+                        _, probe = self._evaluate(closure, differentiate=request[0] == _GRADIENTS)
                 request = self._core.answer(probe)
         except BaseException:
             self._core.abort()
@@ -300,7 +310,7 @@ class Optimizer:
         step (from 0), machine (which rate), loss, slope <g, d>, smoothed_slope, gradient_norm2,
         steps_per_epoch; of the step before: previous_dot <g, d'>, previous_gradient_norm2,
         previous_direction_norm2, change_dot <g - g', d'>, change_norm2, previous_rate; window_dot and
-        window_norm2; epoch_displacement2 and epoch_change; travelled2 |theta - theta_0|^2, start_dot
+        window_norm2; epoch_displacement2 and epoch_change; hypergradient Delta of the validation loss; travelled2 |theta - theta_0|^2, start_dot
         <g, theta_0 - theta>, start2; probes and the last one's length and loss, curvature, rate, bound (-1 at
         min_lr, 1 at max_lr), fallback (1: the formula gave no rate), limit of the loss and scale of the rate
         (the guard's), outcome (0 taken, 1 stayed, 2 skipped, 3 undone: its loss is the one the step led to);

@@ -104,6 +104,14 @@ def _hypergradient(now: dict[str, float]) -> str:
     return f"<g, d'> {now['previous_dot']:.6g}: the step before should have been {longer}"
 
 
+def _online(now: dict[str, float]) -> str:
+    delta = now["hypergradient"]
+    if np.isnan(delta):
+        return "no validation loss yet to judge by"
+    way = "larger" if delta < 0 else "smaller"
+    return f"Delta {delta:.6g}: the validation loss asks for a {way} rate"
+
+
 def _whole(now: dict[str, float]) -> str:
     return f"|g|^2 {now['gradient_norm2']:.6g}: the method's own recursion and state moved it"
 
@@ -129,6 +137,7 @@ _REASONS = {
     "tlr": _window,
     "ntlr": _window,
     "hd": _hypergradient,
+    "marthe": _online,
     "newton": _curvature,
     **dict.fromkeys(("d_adaptation", "prodigy", "schedule_free", "yellowfin", "momo"), _whole),
     **dict.fromkeys(("qlabgrad", "lqa", "sls", "naive_tlr"), _probe),

@@ -1,0 +1,71 @@
+import Kernels
+
+/// RTHO and MARTHE: descent on the rate along the validation loss's derivative by it, in forward mode. With z = d theta /
+/// d rate, carried along as z <- mu A z + B by every step,
+///
+///     Delta = <validation gradient after the step, z>,  rate <- max(rate - meta_lr Delta, 0)
+///
+/// mu = 1 is real-time hyperparameter optimization (Franceschi et al. 2017), mu = 0 hypergradient descent with the
+/// validation gradient, and between them distant steps count less.
+///
+/// Deviations from the authors' code: A has the rate in force and the weight decay in it, z begins with the first step,
+/// and meta_lr, if `meta_meta_lr` moves it, follows the derivative: the last update has subtracted meta_lr Delta', so
+/// that the loss falls with meta_lr as Delta Delta', which is added.
+///
+/// A Delta that is not finite leaves the rate, and is counted.
+public struct MARTHE: OnlineMachine {
+  public static let card = Card(
+    "marthe", title: "MARTHE", paper: "Donini et al. 2020, arXiv 1910.08525; Franceschi et al. 2017",
+    cost: "one Hessian-vector product, one validation forward and backward pass, two vectors",
+    arguments: [
+      .init("initial", 0.01, .notNegative, "the first rate"),
+      .init("meta_lr", 1e-8, .notNegative, "the learning rate of the learning rate"),
+      .init("mu", 0.99999, .within(0, 1), "discount of the derivatives per step; 1: RTHO"),
+      .init("meta_meta_lr", 0, .notNegative, "the learning rate of meta_lr"),
+    ])
+  public static let probes = true
+  public static let directions = ["sgd"]
+
+  private let limits: RateLimits
+  private let metaMeta: Double
+  private var rate: Double
+  private var meta: Double
+  /// NaN before the first.
+  private var last = Double.nan
+  private var failures = 0.0
+  public let discount: Double
+  public private(set) var fellBack = false
+
+  public init(_ settings: Settings, limits: RateLimits) throws {
+    rate = limits.clamp(settings["initial"])
+    meta = settings["meta_lr"]
+    discount = settings["mu"]
+    metaMeta = settings["meta_meta_lr"]
+    self.limits = limits
+  }
+
+  public mutating func decide(_ step: StepView) -> Decision {
+    fellBack = false
+    guard let delta = step.hypergradient else { return .take(rate) }
+    let grown = metaMeta > 0 && !last.isNaN ? max(meta + metaMeta * delta * last, 0) : meta
+    let changed = rate - grown * delta
+    fellBack = !(delta.isFinite && grown.isFinite && changed.isFinite)
+    if fellBack {
+      failures += 1
+    } else {
+      rate = limits.clamp(changed)
+      (meta, last) = (grown, delta)
+    }
+    return .take(rate)
+  }
+
+  public var state: [(name: String, value: Double)] {
+    [("rate", rate), ("meta_lr", meta), ("last_hypergradient", last), ("failures", failures)]
+  }
+  public mutating func restore(_ state: [String: Double]) {
+    rate = state["rate"] ?? rate
+    meta = state["meta_lr"] ?? meta
+    last = state["last_hypergradient"] ?? last
+    failures = state["failures"] ?? failures
+  }
+}

@@ -1,0 +1,128 @@
+import Adaptation
+import Autodiff
+import Kernels
+import Optimization
+
+/// The derivatives of one parameter and of its momentum by the rate, the same at every step.
+final class RateTangents {
+  let parameter: Storage
+  /// nil where the rule keeps no state.
+  let state: Storage?
+
+  init(_ slot: ParameterSlot) {
+    parameter = Storage(zeroed: slot.tensor.byteCount)
+    state = slot.state.isEmpty ? nil : Storage(zeroed: slot.tensor.byteCount)
+  }
+
+  init(_ parameter: Storage, state: Storage?) { (self.parameter, self.state) = (parameter, state) }
+
+  func scaled(_ slot: ParameterSlot, by factor: Double) -> RateTangents {
+    func times(_ source: Storage) -> Storage {
+      let made = Storage(byteCount: source.byteCount)
+      scale(slot.scalar, source.pointer, factor, made.pointer, slot.tensor.count, false)
+      return made
+    }
+    return RateTangents(times(parameter), state: state.map(times))
+  }
+}
+
+/// A step that is differentiated by its rate: the graph of the training loss is asked for, then the validation loss and
+/// its gradient at the new point. Parameters and vectors change for good only when both are there.
+struct OnlineStep {
+  let rate: Double
+  /// By active parameter, once the step has been differentiated.
+  var tangents: [RateTangents] = []
+}
+
+extension Optimizer {
+  var validates: Bool { machineType is any OnlineMachine.Type }
+
+  /// Directions whose step on duals exists.
+  static func checkOnline(_ machine: any OnlineMachine.Type, _ name: String, _ direction: any ConfiguredDirection)
+    throws
+  {
+    guard machine.directions.contains(name), direction.tangentKernels(.float64) != nil else {
+      let allowed = try machine.directions.map { try DirectionCatalogue.find($0).card.title }
+      throw Failure.type(
+        "\(machine.card.title) goes with \(allowed.joined(separator: ", ")) with arguments that stay, and dampening 0; got "
+          + "\(try DirectionCatalogue.find(name).card.title) whose step it cannot differentiate")
+    }
+  }
+
+  func checkClipping() throws {
+    guard clipValue == .infinity, clipNorm == .infinity else {
+      throw Failure.type(
+        "\(machineType.card.title) differentiates the step, which clipping would change: clip_value and clip_norm must be "
+          + "left out")
+    }
+  }
+
+  /// H z of the training loss, the step on duals, and the parameters at the new point.
+  func differentiate(_ step: PendingStep, _ online: OnlineStep, _ loss: Tensor) throws -> Request {
+    guard online.tangents.isEmpty else { throw Failure.value("the step has asked for the validation loss") }
+    var (step, online) = (step, online)
+    let discount = (machines[0] as? any OnlineMachine)?.discount ?? 1
+    guard step.active.allSatisfy({ $0.tensor.grad != nil }) else {
+      throw Failure.value("a parameter has lost its gradient during the step")
+    }
+    let next = step.active.map { slot in
+      slot.tangents?.scaled(slot, by: discount) ?? RateTangents(slot)
+    }
+    let products = step.active.map { Storage(zeroed: $0.tensor.byteCount) }
+    if discount > 0, step.active.contains(where: { $0.tangents != nil }) {
+      let along = zip(step.active, next).map { (leaf: $0.tensor, vector: $1.parameter) }
+      try Derivatives.product(loss, along: along) { i, product in
+        products[i].pointer.copyMemory(from: product, byteCount: products[i].byteCount)
+      }
+    }
+    for (slot, (tangents, product)) in zip(step.active, zip(next, products)) {
+      slot.differentiate(
+        hyper(slot), groups[slot.group].direction, rate: online.rate, factor: step.factors[slot.group], tangents,
+        product)
+    }
+    online.tangents = next
+    for slot in step.active { slot.displace(by: online.rate * step.factors[slot.group]) }
+    step.probes += 1
+    step.online = online
+    return suspend(step, .validation)
+  }
+
+  /// The loss and gradient of validation data at the new point end the step. A loss that is not finite makes no Delta.
+  func finishOnline(_ step: PendingStep, _ online: OnlineStep, _ loss: Double) throws -> Request {
+    guard !online.tangents.isEmpty else { throw Failure.value("the step has asked for the loss tensor") }
+    for (slot, tangents) in zip(step.active, online.tangents) { slot.tangents = tangents }
+    hypergradient =
+      loss.isFinite
+      ? slots.reduce(0.0) { sum, slot in
+        guard let tangents = slot.tangents, let grad = slot.tensor.grad else { return sum }
+        return sum + innerProduct(slot.scalar, grad.pointer, tangents.parameter.pointer, slot.tensor.count)
+      } : .infinity
+    return try commit(step, [0: online.rate])
+  }
+}
+
+extension ParameterSlot {
+  /// One step on duals; the vectors of the step before are only read.
+  func differentiate(
+    _ hyper: HyperValues, _ direction: any ConfiguredDirection, rate: Double, factor: Double,
+    _ tangents: RateTangents, _ product: Storage
+  ) {
+    var constants = StepConstants<Dual<Double>>()
+    constants.rate = Dual(rate * factor, tangent: factor)
+    constants.momentum = Dual(hyper.momentum, tangent: 0)
+    constants.decay = Dual(hyper.decay, tangent: 0)
+    let none = tensor.pointer
+    let vectors = StepVectors(
+      parameter: tensor.pointer, gradient: tensor.grad!.pointer, state0: state.first?.pointer ?? none,
+      state1: state.first?.pointer ?? none, count: tensor.count, clipGradient: .infinity, clipProduct: .infinity)
+    // a rule without state touches none
+    let moved = tangents.state?.pointer ?? tangents.parameter.pointer
+    var column = TangentColumn(
+      parameter: tangents.parameter.pointer, state0: moved, state1: moved, product: product.pointer,
+      constants: constants)
+    withUnsafePointer(to: &column) { column in
+      direction.tangentKernels(tensor.dtype)?
+        .advance(vectors, UnsafeBufferPointer(start: column, count: 1), steps + 1)
+    }
+  }
+}
