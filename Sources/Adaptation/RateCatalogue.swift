@@ -23,6 +23,7 @@ public enum RateCatalogue {
     ScheduleFree.self,
     MoMo.self,
     MARTHE.self,
+    PeriodicALRS.self,
   ]
 
   public static func find(_ name: String) throws -> any RateMachine.Type {

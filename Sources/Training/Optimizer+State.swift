@@ -194,6 +194,7 @@ extension Optimizer {
     case "validates": return validates ? 1 : 0
     case "probes": return machineType.probes ? 1 : 0
     case "evaluating": return isEvaluating ? 1 : 0
+    case "found": return (machines.first as? PeriodicALRS)?.found ?? .nan
     default: throw Failure.value("an optimizer has no '\(key)'")
     }
   }
@@ -211,7 +212,25 @@ extension Optimizer {
       }
       stepsPerEpoch = value
     case "evaluating": setEvaluating(value != 0)
+    case "found": try setFound(value)
     default: throw Failure.value("'\(key)' of an optimizer cannot be set")
+    }
+  }
+
+  /// The end of a search for the rate.
+  private func setFound(_ value: Double) throws {
+    guard pending == nil else { throw Failure.value("found: a step is in progress") }
+    for (i, machine) in machines.enumerated() {
+      guard var periodic = machine as? PeriodicALRS else {
+        throw Failure.type("found: \(machineType.card.title) searches for no rate")
+      }
+      try periodic.set(found: value)
+      machines[i] = periodic
+    }
+    // what `rates` gives before the first step
+    guard stepCount == 0, let periodic = machines.first as? PeriodicALRS else { return }
+    for slot in slots {
+      slot.rate = periodic.currentRate * (try groups[slot.group].schedule?.finiteValue(0) ?? 1)
     }
   }
 }

@@ -194,7 +194,9 @@ public final class Optimizer: @unchecked Sendable {
       clipGradients(active, norm: norms.reduce(0, +).squareRoot())
       norms = active.map(\.gradientNorm2)
     }
-    if machineType == ConstantRate.self { return try stepAtConstantRates(active, loss, factors) }
+    if machineType == ConstantRate.self || machineType == PeriodicALRS.self {
+      return try stepAtConstantRates(active, loss, factors)
+    }
     if machineType is any WholeMachine.Type { return try stepWhole(active, norms, loss, factors[0]) }
     return try beginAdaptive(active, norms, loss, factors)
   }
@@ -255,6 +257,8 @@ public final class Optimizer: @unchecked Sendable {
       let rate = group.rate.map(limits.clamp) ?? common
       slot.step(hyper(slot), rate: rate * factors[slot.group])
     }
+    // a number that the user gave needs no record
+    if machineType == PeriodicALRS.self { record(0, StepView(loss: loss), probes: 0, rate: common) }
     return try finished(active, loss)
   }
 

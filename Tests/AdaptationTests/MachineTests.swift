@@ -74,6 +74,8 @@ final class MachineTests: XCTestCase {
     for argument in type.card.arguments where argument.default == nil && given[argument.name] == nil {
       given[argument.name] = known[argument.name] ?? 1
     }
+    // has no rate before a search otherwise
+    if type == PeriodicALRS.self { given["initial"] = given["initial"] ?? 0.05 }
     return try type.init(
       type.card.read(Attributes(type.card.title, numbers: given)), limits: limits ?? RateLimits())
   }

@@ -122,6 +122,8 @@ final class OptimizerStateTests: XCTestCase {
     expectFailure(.value, ["steps_per_epoch"]) { try optimizer.setProperty("steps_per_epoch", .infinity) }
     expectFailure(.value, ["'colour'"]) { try optimizer.property("colour") }
     expectFailure(.value, ["'step'"]) { try optimizer.setProperty("step", 1) }
+    expectFailure(.type, ["TLR", "found"]) { try optimizer.setProperty("found", 1) }
+    XCTAssertTrue(try optimizer.property("found").isNaN)
     XCTAssertEqual(try makeOptimizer(rate: "qlabgrad").property("probes"), 1)
   }
 }

@@ -81,9 +81,12 @@ final class Quadratic {
 /// Arguments that a method cannot do without.
 func required(_ card: Card) -> [String: Double] {
   let known = ["rate": 0.05, "meta_lr": 1e-4]
-  return card.arguments.reduce(into: [:]) { values, argument in
+  var values: [String: Double] = card.arguments.reduce(into: [:]) { values, argument in
     if argument.default == nil { values[argument.name] = known[argument.name] ?? 1 }
   }
+  // has no rate before a search otherwise
+  if card.name == PeriodicALRS.card.name { values["initial"] = 0.05 }
+  return values
 }
 
 func makeOptimizer(

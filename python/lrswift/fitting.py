@@ -16,6 +16,7 @@ from ._feeding import ArrayFeed, Batch, Feed, feed
 from ._progress import Progress
 from ._recording import Modes, Recorder, rows, takes_model
 from ._tensor import Tensor
+from .adapt.periodic import periodic
 from .autograd import no_grad
 from .errors import ArgumentError, DTypeError
 from .history import History
@@ -63,6 +64,7 @@ def fit(
 
     Ctrl-C stops within a second: the model then stands after the last whole step, and the exception's
     `history` holds what was done. Modules come back in the modes they had.
+    With `adapt.PeriodicALRS`, rows have "found_lr": the rate that a search before the epoch found, or None.
     Raises ArgumentError, ShapeError, DTypeError (arguments), Diverged (20 steps in a row not finite).
     """
     run = _Run(model, optimizer, loss, train, valid, epochs, batch_size, shuffle, seed, metrics)
@@ -159,6 +161,7 @@ class _Run:
         self.model = model
         self.optimizer = optimizer
         self.recorder = Recorder(model, loss)
+        self.data, self.batch_size, self.seed = train, batch_size, seed
         self.metrics = metrics
         self.steps = Steps(self.recorder, optimizer)
         self.history = self.steps.history
@@ -188,6 +191,7 @@ class _Run:
     def epoch(self, epoch: int, bar: Progress) -> dict[str, Any]:
         """One pass over the training data and the validation after it."""
         start, since = time.perf_counter(), len(self.history.losses)
+        found = self.search(epoch, bar)
         if hasattr(self.model, "train"):
             self.model.train()
         for tensors, indices in self.train.epoch(epoch):
@@ -200,7 +204,22 @@ class _Run:
             with self.optimizer._point(evaluating=True):
                 validation = evaluate(self.recorder, self.valid, self.metrics)
         bar.note(validation)
-        return self.history.summarize(since, epoch + 1, seconds, validation)
+        row = self.history.summarize(since, epoch + 1, seconds, validation)
+        return row if periodic(self.optimizer.rate) is None else self.history.annotate(found_lr=found)
+
+    def search(self, epoch: int, bar: Progress) -> float | None:
+        """The rate found before this epoch, where the rate is a repeated search and one is due."""
+        rate = periodic(self.optimizer.rate)
+        if rate is None or epoch % rate.every:
+            return None
+        found = rate.search(
+            self.optimizer, self.model, self.recorder.loss, self.data, self.batch_size, self.seed + epoch
+        )
+        # a search that failed has set nothing
+        if self.optimizer._core.get("found") != found.value:
+            return None
+        bar.note({"found_lr": found.lr})
+        return found.lr
 
 
 def evaluate(recorder: Recorder, data: Feed, metrics: Sequence[Metric]) -> dict[str, float]:

@@ -51,6 +51,11 @@ class History:
         self.rows.append(row)
         return row
 
+    def annotate(self, **facts: Any) -> dict[str, Any]:
+        """Adds to the last row and returns it."""
+        self.rows[-1].update(facts)
+        return self.rows[-1]
+
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Writes the rows, one per epoch, with a header."""
         names = list(dict.fromkeys([*COLUMNS, *(key for row in self.rows for key in row)]))

@@ -59,6 +59,11 @@ METHODS: dict[str, Method] = {
         "QLABGrad", "adapts", "from a parabola through a trial step", _(optim.SGD, lr=adapt.QLABGrad()),
         lambda initial: _(optim.SGD, lr=adapt.QLABGrad(trial=initial)),
     ),
+    "alrs-periodic": Method(
+        "ALRS every 5 epochs, momentum", "adapts", "by the gradient of the rate, during training",
+        _(optim.SGD, lr=adapt.PeriodicALRS(every=5), momentum=0.9),
+        lambda initial: _(optim.SGD, lr=adapt.PeriodicALRS(every=5, start=initial), momentum=0.9),
+    ),
     "alrs": Method(
         "ALRS, then momentum", "found", "by the gradient of the rate", _(optim.SGD, momentum=0.9),
         lambda initial: _(optim.SGD, momentum=0.9),

@@ -16,6 +16,7 @@ from .hypergradient import HD
 from .l4 import L4
 from .line_search import SLS
 from .online import MARTHE
+from .periodic import PeriodicALRS
 from .polyak import SPS, MoMo
 from .quadratic import LQA, Newton, QLABGrad, find_trial_rate
 from .search import SBFSearch
@@ -48,6 +49,7 @@ __all__ = [
     "MoMo",
     "NaiveTLR",
     "Newton",
+    "PeriodicALRS",
     "Prodigy",
     "QLABGrad",
     "SBFSearch",

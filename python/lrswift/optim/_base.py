@@ -52,6 +52,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self._names: list[str] = []
         self._held: set[int] = set()
+        self._direction, self._clips = direction, clips
         self._core = _core.Optimizer(direction, _spelled(self._defaults) | clips, name, attributes)
         if isinstance(params, Tensor):
             raise DTypeError(
@@ -330,6 +331,11 @@ class Optimizer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Puts back what `state_dict` returned, to an optimizer of the same kind and parameters."""
         self._core.load({name: from_array(np.asarray(value)) for name, value in state.items()})
+
+    def _anew(self, lr: float) -> Optimizer:
+        """The same direction and groups at another rate, with nothing remembered."""
+        groups = [{k: v for k, v in group.items() if k != "lr"} for group in self.param_groups]
+        return Optimizer(groups, self._direction, lr, self._defaults, **self._clips)
 
     def _know_epoch(self, steps: int) -> None:
         """The epoch's length, for adapters that count in epochs, unless they were given one."""

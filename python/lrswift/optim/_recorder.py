@@ -97,6 +97,10 @@ def _window(now: dict[str, float]) -> str:
     return f"the window's gradient {agree} the one before: inner product {dot:.6g}, squared norm {norm2:.6g}"
 
 
+def _searched(now: dict[str, float]) -> str:
+    return "set by the last search, or the initial one before any"
+
+
 def _hypergradient(now: dict[str, float]) -> str:
     if np.isnan(now["previous_dot"]):
         return "no step before to judge by"
@@ -139,6 +143,7 @@ _REASONS = {
     "hd": _hypergradient,
     "marthe": _online,
     "newton": _curvature,
+    "periodic_alrs": _searched,
     **dict.fromkeys(("d_adaptation", "prodigy", "schedule_free", "yellowfin", "momo"), _whole),
     **dict.fromkeys(("qlabgrad", "lqa", "sls", "naive_tlr"), _probe),
 }

@@ -1,0 +1,58 @@
+import Kernels
+
+/// A rate that searches set, constant in between: ALRS repeated during training. Searches need the model and its data
+/// and are made outside, where `every`, `start` and `maxEpochs` are read; the machine keeps what they found.
+public struct PeriodicALRS: RateMachine {
+  public static let card = Card(
+    "periodic_alrs", title: "PeriodicALRS", paper: "ALRS, repeated during training",
+    cost:
+      "nothing; a search: a forward and a backward pass per batch, about 40 signals of a window (a 50th of an "
+      + "epoch) each, and two copies of the parameters beside the direction's own vectors",
+    arguments: [
+      .init("every", 1, .count, "epochs from one search to the next"),
+      .init("fraction", 0.1, .positive, "of the value found: the rate"),
+      .init("start", 0, .notNegative, "first value of each search; 0: the one found before, at first 1"),
+      .init("initial", 0, .notNegative, "rate before the first search; 0: none, and no step before it"),
+      .init("max_epochs", 5, .count, "passes over the data that a search may take"),
+    ])
+
+  private let fraction: Double
+  private let limits: RateLimits
+  /// NaN while there is none.
+  private var rate: Double
+  /// Where the last search ended; NaN before any.
+  public private(set) var found = Double.nan
+
+  public init(_ settings: Settings, limits: RateLimits) throws {
+    fraction = settings["fraction"]
+    self.limits = limits
+    let initial = settings["initial"]
+    rate = initial > 0 ? limits.clamp(initial) : .nan
+  }
+
+  /// The end of a search.
+  public mutating func set(found value: Double) throws {
+    guard Bounds.positive.contains(value) else {
+      throw Failure.value("\(Self.card.title): found must be \(Bounds.positive), got \(value)")
+    }
+    found = value
+    rate = limits.clamp(fraction * value)
+  }
+
+  public func check(loss: Double) throws {
+    guard rate.isNaN else { return }
+    throw Failure.type(
+      "\(Self.card.title): no rate was found yet: train with fit, which searches for it, or call "
+        + "rate.search(optimizer, model, loss, data) before the first step, or give it an initial rate")
+  }
+
+  public mutating func decide(_ step: StepView) -> Decision { rate.isNaN ? .stay : .take(rate) }
+
+  public var currentRate: Double { rate.isNaN ? 0 : rate }
+
+  public var state: [(name: String, value: Double)] { [("rate", rate), ("found", found)] }
+  public mutating func restore(_ state: [String: Double]) {
+    rate = state["rate"] ?? rate
+    found = state["found"] ?? found
+  }
+}
