@@ -49,6 +49,8 @@ COVERED = {
     "Sources/Adaptation/DoG.swift": "Tests/AdaptationTests/MachineTests.swift",
     "Sources/Adaptation/HD.swift": "Tests/AdaptationTests/MachineTests.swift",
     "Sources/Adaptation/LQA.swift": "Tests/AdaptationTests/MachineTests.swift",
+    "Sources/Adaptation/OnlineMachine.swift": "Tests/TrainingTests/Optimizer+OnlineTests.swift",
+    "Sources/Adaptation/MARTHE.swift": "Tests/TrainingTests/Optimizer+OnlineTests.swift",
     "Sources/Adaptation/NTLR.swift": "Tests/AdaptationTests/MachineTests.swift",
     "Sources/Adaptation/NaiveTLR.swift": "Tests/AdaptationTests/MachineTests.swift",
     "Sources/Adaptation/Newton.swift": "Tests/AdaptationTests/MachineTests.swift",

@@ -87,7 +87,9 @@ public func replay(_ rate: String, _ arguments: Attributes, _ history: [Double],
   -> [Double]
 {
   let type = try RateCatalogue.find(rate)
-  guard !type.probes || type is any OnlineMachine.Type, type != ConstantRate.self, !(type is any WholeMachine.Type) else {
+  guard !type.probes || type is any OnlineMachine.Type, type != ConstantRate.self,
+    !(type is any WholeMachine.Type)
+  else {
     throw Failure.value(
       "replay: \(type.card.title) needs the model itself; allowed: methods that neither evaluate it nor change the "
         + "direction")

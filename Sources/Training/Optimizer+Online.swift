@@ -38,7 +38,9 @@ extension Optimizer {
   var validates: Bool { machineType is any OnlineMachine.Type }
 
   /// Directions whose step on duals exists.
-  static func checkOnline(_ machine: any OnlineMachine.Type, _ name: String, _ direction: any ConfiguredDirection)
+  static func checkOnline(
+    _ machine: any OnlineMachine.Type, _ name: String, _ direction: any ConfiguredDirection
+  )
     throws
   {
     guard machine.directions.contains(name), direction.tangentKernels(.float64) != nil else {
@@ -77,7 +79,8 @@ extension Optimizer {
     }
     for (slot, (tangents, product)) in zip(step.active, zip(next, products)) {
       slot.differentiate(
-        hyper(slot), groups[slot.group].direction, rate: online.rate, factor: step.factors[slot.group], tangents,
+        hyper(slot), groups[slot.group].direction, rate: online.rate, factor: step.factors[slot.group],
+        tangents,
         product)
     }
     online.tangents = next
@@ -114,7 +117,8 @@ extension ParameterSlot {
     let none = tensor.pointer
     let vectors = StepVectors(
       parameter: tensor.pointer, gradient: tensor.grad!.pointer, state0: state.first?.pointer ?? none,
-      state1: state.first?.pointer ?? none, count: tensor.count, clipGradient: .infinity, clipProduct: .infinity)
+      state1: state.first?.pointer ?? none, count: tensor.count, clipGradient: .infinity,
+      clipProduct: .infinity)
     // a rule without state touches none
     let moved = tangents.state?.pointer ?? tangents.parameter.pointer
     var column = TangentColumn(

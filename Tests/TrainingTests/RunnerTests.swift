@@ -73,8 +73,17 @@ final class RunnerTests: XCTestCase {
     return outcome
   }
 
+  func testAnOnlineRateIsRefused() throws {
+    let problem = try Regression(.float64, rows: rows, batch: batch)
+    let optimizer = try makeOptimizer(rate: "marthe")
+    try optimizer.addGroup([problem.w, problem.b], names: ["w", "b"], Attributes("group"))
+    let outcome = run(problem, optimizer, indices(1))
+    XCTAssertEqual((outcome.failure as? Failure)?.kind, .type)
+    XCTAssertEqual(outcome.done, 0)
+  }
+
   func testEveryMethodReducesTheLoss() throws {
-    for type in machines(for: "sgd") {
+    for type in machines(for: "sgd") where !(type is any OnlineMachine.Type) {
       for dtype in [DType.float32, .float64] {
         let problem = try Regression(dtype, rows: rows, batch: batch)
         var arguments = ["steps_per_epoch": 3, "max_lr": 0.3]

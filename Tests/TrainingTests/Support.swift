@@ -71,7 +71,7 @@ final class Quadratic {
         request = try optimizer.answer(curvatureOf: lossTensor())
         continue
       }
-      if request.kind == .gradient { fillGradients() }
+      if request.kind != .loss { fillGradients() }
       request = try optimizer.answer(loss: loss)
     }
     return request
@@ -112,7 +112,7 @@ func makeOptimizer(
 /// The methods that go with a direction.
 func machines(for direction: String) -> [any RateMachine.Type] {
   RateCatalogue.machines.filter { type in
-    (type as? any WholeMachine.Type)?.directions.contains(direction) ?? true
+    (type as? any PairedMachine.Type)?.directions.contains(direction) ?? true
   }
 }
 

@@ -58,9 +58,10 @@ def fit(
     epoch) alone. metrics: "accuracy" (for integer labels) or functions (outputs, labels) -> float of arrays,
     on `valid` after each epoch. A rate that descends on a validation loss (MARTHE) also gets a batch of
     `valid` at every step, of `batch_size` rows, in turn and in its own order; such a run is not recorded, so
-    Python runs every step, and validation batches from an iterable are all kept. progress: a bar. log: a CSV file or a function of the row, after each
-    epoch. checkpoint: a file written atomically after each epoch; resume: go on from it if it is there.
-    callbacks: called with the history after each epoch; one that returns True ends the training.
+    Python runs every step, and validation batches from an iterable are all kept. progress: a bar. log: a
+    CSV file or a function of the row, after each epoch. checkpoint: a file written atomically after each
+    epoch; resume: go on from it if it is there. callbacks: called with the
+    history after each epoch; one that returns True ends the training.
 
     Ctrl-C stops within a second: the model then stands after the last whole step, and the exception's
     `history` holds what was done. Modules come back in the modes they had.
@@ -121,7 +122,7 @@ class Steps:
             self._add(np.array([loss]), np.array([[rates.mean(), rates.min(), rates.max()]]), bar)
 
     def _validation(self) -> Callable[[], Tensor] | None:
-        """Of the batch whose turn it is, by the number of steps taken: a resumed run goes on with the same."""
+        """Of the batch whose turn it is by the number of steps, so that a resumed run goes on with it."""
         if not self.valid:
             return None
         tensors, numbers = self.valid[int(self.optimizer._core.get("step")) % len(self.valid)]
@@ -173,7 +174,7 @@ class _Run:
         if optimizer._core.get("validates"):
             if valid is None:
                 raise DTypeError(
-                    f"fit: valid: not given; {type(optimizer.rate).__name__} needs validation data at every step"
+                    f"fit: valid: not given; {type(optimizer.rate).__name__} needs data to validate on"
                 )
             source = feed(valid, "valid", floating, batch_size)
             self.steps.valid = [(b, numbers) for b, indices in source.epoch(0) for numbers in indices]

@@ -25,7 +25,7 @@ class Bowl:
         return 0.5 * lr.sum(self.h * self.theta * self.theta) + 1.0
 
     def step(self) -> float:
-        return self.optimizer.minimize(self.loss)
+        return self.optimizer.minimize(self.loss, valid=self.loss)
 
     def throw(self, value: float) -> None:
         self.theta.assign(lr.tensor(np.full(3, value), dtype=self.theta.dtype_name))

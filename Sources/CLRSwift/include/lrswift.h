@@ -67,7 +67,8 @@ typedef struct {
 /* What an optimizer wants next, or what it did. */
 typedef struct {
   /* 0 done, 1 evaluate the loss, 2 evaluate the loss and its gradients, 3 give the loss tensor
-   * that the step began with to lrs_optimizer_answer_curvature */
+   * that the step began with to lrs_optimizer_answer_curvature, 4 evaluate the loss of validation
+   * data and its gradients */
   int32_t kind;
   bool skipped;     /* no step was taken: loss or gradient not finite, or the step before undone */
   double rate;      /* mean rate taken */

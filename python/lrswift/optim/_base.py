@@ -150,8 +150,8 @@ class Optimizer:
         """
         if valid is None and self._core.get("validates"):
             raise DTypeError(
-                f"minimize: valid: not given; {type(self.rate).__name__} needs a function that returns the loss of "
-                "validation data"
+                f"minimize: valid: not given; {type(self.rate).__name__} needs a function that "
+                "returns the loss of validation data"
             )
         before = random.get_state()
         loss, value = self._evaluate(closure, differentiate=True)
@@ -311,8 +311,9 @@ class Optimizer:
         step (from 0), machine (which rate), loss, slope <g, d>, smoothed_slope, gradient_norm2,
         steps_per_epoch; of the step before: previous_dot <g, d'>, previous_gradient_norm2,
         previous_direction_norm2, change_dot <g - g', d'>, change_norm2, previous_rate; window_dot and
-        window_norm2; epoch_displacement2 and epoch_change; hypergradient Delta of the validation loss; travelled2 |theta - theta_0|^2, start_dot
-        <g, theta_0 - theta>, start2; probes and the last one's length and loss, curvature, rate, bound (-1 at
+        window_norm2; epoch_displacement2 and epoch_change; hypergradient, Delta of MARTHE; travelled2
+        |theta - theta_0|^2, start_dot <g, theta_0 - theta>, start2; probes and the
+        last one's length and loss, curvature, rate, bound (-1 at
         min_lr, 1 at max_lr), fallback (1: the formula gave no rate), limit of the loss and scale of the rate
         (the guard's), outcome (0 taken, 1 stayed, 2 skipped, 3 undone: its loss is the one the step led to);
         nan where a method does not ask.
