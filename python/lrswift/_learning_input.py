@@ -17,6 +17,15 @@ from .errors import ArgumentError, DTypeError, ShapeError
 FAMILIES = ("learning_rates", "momentums", "weight_decays")
 UPDATES = ("gated", "sign", "gradient")
 HELD_OUT = 0.1
+RANGES = ((-1.0, 1.0), (-1.5, 1.5), (-4e-3, 4e-3))
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How many starting points are tried, and between which bounds, for each family."""
+
+    trials: int
+    ranges: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -108,6 +117,26 @@ def check(outer_steps: int, **given: Any) -> Settings:
         )
     given["budgets"] = _budgets(given["budgets"], max(given["counts"]), steps)
     return Settings(**given)
+
+
+def check_search(start: Any, trials: Any, ranges: Any, settings: Settings) -> SearchSettings | None:
+    """None without a search. ArgumentError naming what is off, ImportError without Optuna."""
+    if start not in (None, "optuna"):
+        raise ArgumentError(f"start: got {start!r}; allowed: None, optuna")
+    if start is None:
+        return None
+    count = _whole(trials, "trials", 1)
+    pairs = _families(ranges, "ranges", (2, 2, 2))
+    for family, (low, high), values in zip(FAMILIES, pairs, settings.initial, strict=True):
+        if not low < high:
+            raise ArgumentError(f"ranges: {family}: got {low}, {high}; allowed: low < high")
+        if not all(low <= value <= high for value in values):
+            raise ArgumentError(f"initial: {family}: got {values}; allowed: within ranges, {low} to {high}")
+    try:
+        import optuna  # noqa: F401
+    except ImportError:
+        raise ImportError('start="optuna" needs Optuna: pip install optuna') from None
+    return SearchSettings(count, tuple((low, high) for low, high in pairs))
 
 
 def starting_values(settings: Settings) -> tuple[list[float], list[float], list[float]]:

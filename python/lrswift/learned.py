@@ -33,8 +33,12 @@ class LearnedSchedule:
     hypergradient: about 1 and below is noise (0 with one seed); retreated [O], where the gated update fell
     back. finalists [F], final_losses [F, 3 S]: outer steps validated once more on fresh networks, the best
     of which was taken; empty where fewer than two were validated. converged: every step became small beside
-    its value. suggested_window: steps that should share a
-    rate by Theorem 4.1 with the noise seen, None when unknown.
+    its value. suggested_window: steps that should share a rate by Theorem 4.1 with the noise seen, None when
+    unknown. cost: training steps over all seeds, (plain, differentiated).
+
+    With start="optuna" a row is a starting point, which has no hypergradients and no signals (NaN), or an
+    outer step; trials [O]: number of the starting point that a row is, or was refined from. study: Optuna's,
+    with the refined points; it is not saved.
     """
 
     learning_rates: np.ndarray
@@ -52,6 +56,9 @@ class LearnedSchedule:
     nesterov: bool = False
     finalists: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
     final_losses: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
+    cost: tuple[int, int] = (0, 0)
+    trials: np.ndarray | None = field(default=None, repr=False)
+    study: Any = field(default=None, repr=False)
 
     @property
     def valid_losses(self) -> np.ndarray:
@@ -77,9 +84,12 @@ class LearnedSchedule:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a safetensors file, atomically."""
         arrays = {name: getattr(self, name) for name in (*_FAMILIES, *_ARRAYS)}
+        if self.trials is not None:
+            arrays["trials"] = self.trials
         facts = {
             "steps": self.steps, "best": self.best, "converged": self.converged,
             "suggested_window": self.suggested_window, "nesterov": self.nesterov,
+            "cost": self.cost,
         }  # fmt: skip
         _safetensors.write(path, arrays, {"lrswift.schedule": json.dumps(facts)})
 
@@ -92,4 +102,5 @@ class LearnedSchedule:
             raise ArgumentError(f"load: {path}: no learned schedule; allowed: a file that `save` wrote")
         facts: dict[str, Any] = json.loads(metadata["lrswift.schedule"])
         facts.update((name, arrays[name]) for name in (*_FAMILIES, *_ARRAYS))
-        return cls(**facts)
+        facts["cost"] = tuple(facts.get("cost", (0, 0)))
+        return cls(**facts, trials=arrays.get("trials"))

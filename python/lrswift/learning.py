@@ -14,7 +14,7 @@ import numpy as np
 
 from . import _core, _safetensors
 from ._farm import Farm
-from ._learning_input import Settings, arrays_of, check, starting_values
+from ._learning_input import RANGES, Settings, arrays_of, check, check_search, starting_values
 from ._progress import Progress
 from ._replica import Job, Outcome, joined, run, step_of
 from ._tensor import Tensor
@@ -52,6 +52,9 @@ def learn_schedule(
     budgets: Sequence[int] | None = None,
     blocks: int = 1,
     finalists: int = 3,
+    start: str | None = None,
+    trials: int = 16,
+    ranges: Sequence[Sequence[float]] = RANGES,
     progress: bool = True,
 ) -> LearnedSchedule:
     """Learns a schedule for training runs of `steps` steps, by differentiating whole runs.
@@ -78,6 +81,16 @@ def learn_schedule(
     each outer step; resume: goes on from it, if it is there, bit by bit as if never interrupted; only
     `outer_steps`, `blocks`, `executor` and `finalists` may differ. progress: a bar with the time left.
 
+    start: "optuna" begins from `trials` starting points instead of `initial` alone: `initial` itself, then
+    what Optuna's TPE sampler, seeded by `seed`, proposes within `ranges`, (low, high) for rates, momenta and
+    decays. Each is trained with `seeds` networks, without derivatives. The best validated point is refined
+    for three outer steps at a time, a refined one from where it stood; every refined point within `ranges`
+    goes back into the study, and the next proposals follow. Cost: trials * seeds * steps plain
+    training steps, those of the finalists, and at most outer_steps * seeds * steps differentiated ones
+    (`budgets` apart), each of about 1 + 2 K plain ones with K values in use; `cost` of the result counts
+    both. `study` is Optuna's. To resume, outer_steps and trials must be the same as well. ImportError
+    without optuna.
+
     A run that diverges counts as a loss of inf, with a warning that names the step. When half of the rates'
     hypergradients are below their standard error, a warning says so and proposes a sharing window.
     Raises ArgumentError, ShapeError, DTypeError (arguments), and Diverged, whose `schedule` holds what was
@@ -90,8 +103,13 @@ def learn_schedule(
         seeds=seeds, seed=seed, clip_gradient=clip_gradient, clip_hvp=clip_hvp, optimizer=optimizer,
         horizon=horizon, mode=mode, budgets=budgets, blocks=blocks, finalists=finalists,
     )  # fmt: skip
+    search = check_search(start, trials, ranges, settings)
     data = arrays_of(train, valid, settings)
-    learning = _Learning(make_model, loss, *data, settings)
+    learning: Any = Learning(make_model, loss, *data, settings)
+    if search is not None:
+        from ._starting import Starting
+
+        learning = Starting(learning, search, outer_steps)
     if checkpoint is not None and resume and Path(checkpoint).exists():
         learning.read(checkpoint)
     farm = Farm(executor)
@@ -101,7 +119,7 @@ def learn_schedule(
         farm.close()
 
 
-class _Learning:
+class Learning:
     """One call of `learn_schedule`: the learner, and the record of the outer steps done."""
 
     def __init__(
@@ -148,9 +166,7 @@ class _Learning:
         with Progress(total, "learn_schedule", progress, "inner step") as bar:
             while self.done < outer_steps and not self.get("converged")[0]:
                 budget = settings.budget(self.done)
-                jobs = self.jobs(budget)
-                parts = farm.map(run, jobs, functools.partial(_advance, bar, budget))
-                outcomes = joined(parts, settings.blocks)
+                outcomes = trained(farm, self.jobs(budget), settings.blocks, bar)
                 self.learn(outcomes, budget == settings.steps)
                 if checkpoint is not None:
                     self.write(checkpoint)
@@ -161,11 +177,12 @@ class _Learning:
             self.compare_finalists(farm, bar)
         return self.schedule()
 
-    def jobs(self, budget: int) -> list[Job]:
+    def jobs(self, budget: int, differentiated: bool = True) -> list[Job]:
+        """A task for each seed, or for each block of its values."""
         return [
             self.job(self.get("values"), budget, self.settings.replica_seed(self.done, replica), columns)
             for replica in range(self.settings.seeds)
-            for columns in self.settings.columns()
+            for columns in (self.settings.columns() if differentiated else [()])
         ]
 
     def job(self, row: np.ndarray, budget: int, seed: int, columns: tuple[int, ...] | None) -> Job:
@@ -282,6 +299,10 @@ class _Learning:
             retreated=self.record["retreated"], finalists=self.finalists, final_losses=self.final_losses,
             converged=bool(self.get("converged")[0]),
             suggested_window=self.suggested_window(), nesterov=self.settings.optimizer == "nesterov",
+            cost=(
+                self.final_losses.size * self.settings.steps,
+                self.settings.seeds * sum(map(self.settings.budget, range(self.done))),
+            ),
         )  # fmt: skip
 
     # ---- checkpoints -----------------------------------------------------------------------------------
@@ -308,6 +329,11 @@ class _Learning:
         self.record = arrays
         self.warned = facts["warned"]
         self.shapes = {name: tuple(shape) for name, shape in facts["shapes"].items()}
+
+
+def trained(farm: Farm, jobs: Sequence[Job], blocks: int, bar: Progress) -> list[Outcome]:
+    """The outcomes of whole seeds, of which each is `blocks` jobs."""
+    return joined(farm.map(run, jobs, functools.partial(_advance, bar, jobs[0].steps)), blocks)
 
 
 def _advance(bar: Progress, steps: int, _: Outcome) -> None:
