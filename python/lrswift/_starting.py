@@ -184,11 +184,11 @@ class Starting:
         first = self.first
         first.record = {name: np.array(values) for name, values in rows.items()}
         first.compare_finalists(farm, bar)
-        found = first.schedule()
-        line = self.order[max(found.best, 0)][0]
+        learned = first.schedule()
+        chosen = self.order[max(learned.best, 0)][0]
         return replace(
-            found,
-            converged=bool(line.learning.get("converged")[0]),
+            learned,
+            converged=bool(chosen.learning.get("converged")[0]),
             cost=(self.cost[0] + first.final_losses.size * settings.steps, self.cost[1]),
             trials=np.array([line.number for line, _ in self.order]),
             study=self.study,
