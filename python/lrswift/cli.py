@@ -83,6 +83,9 @@ def parser() -> argparse.ArgumentParser:
     learn.add_argument("--outer-steps", type=_positive, default=10, help="schedules to try (default: 10)")
     learn.add_argument("--update", choices=UPDATES, default="gated", help="outer step (default: gated)")
     learn.add_argument("--seeds", type=_positive, default=2, help="networks per outer step (default: 2)")
+    learn.add_argument(
+        "--trials", type=_positive, help="starting points from Optuna, refined (default: zeros alone)"
+    )
     learn.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     _common(learn, "folder for checkpoint, schedule and picture (default: schedule)", "schedule")
     learn.set_defaults(run=_learn)
@@ -230,6 +233,7 @@ def _learn(args: argparse.Namespace) -> None:
         lambda seed: comparison.MODELS[args.model](splits.train, len(splits.classes)),
         cross_entropy, splits.train, None, args.steps, args.batch_size, args.rates,
         outer_steps=args.outer_steps, update=args.update, seeds=args.seeds, seed=args.seed,
+        start=None if args.trials is None else "optuna", trials=args.trials or 1,
         checkpoint=folder / "checkpoint.safetensors", resume=args.resume, progress=not args.quiet,
     )  # fmt: skip
     names = [f"rate {k}" for k in range(args.rates)] + ["momentum", "decay"]
@@ -271,7 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("lrswift: interrupted", file=sys.stderr)
         return 130
-    except (Error, OSError) as error:
+    except (Error, OSError, ImportError) as error:
         print(f"lrswift: {error}", file=sys.stderr)
         return 1
     return 0

@@ -64,6 +64,14 @@ def test_learn_schedule(capsys, tmp_path):
     assert (tmp_path / "schedule.png").stat().st_size > 10_000
 
 
+def test_learn_schedule_from_starting_points(capsys, tmp_path):
+    pytest.importorskip("optuna")
+    given = ["learn-schedule", "--steps", "4", "--rates", "2", "--seeds", "1", "--quiet", "--trials", "2"]
+    assert main([*given, "--outer-steps", "1", "--out", str(tmp_path)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert len(lr.LearnedSchedule.load(tmp_path / "schedule.safetensors").trials) == 3
+
+
 def test_compare(capsys, tmp_path):
     arguments = ["compare", "--methods", "adam,l4adam", "--seeds", "2", "--epochs", "2", "--quiet"]
     assert main([*arguments, "--out", str(tmp_path / "r")]) == 0
