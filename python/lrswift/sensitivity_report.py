@@ -150,10 +150,11 @@ def _table(study: Sensitivity) -> str:
         if study.has_initial(name):
             cells = "".join(_cell(study.loss(name, rate)) for rate in study.initial)
         else:
-            cells = _cell(study.loss(name, None), len(study.initial))
+            cells = _cell(study.loss(name, None), len(study.initial), "whatever the rate: ")
+        how = "set by hand, as each column says" if method.kind == "hand" else method.how
         rows.append(
             f'<tr><th scope="row" class="{method.kind}">{escape(method.label)}'
-            f"<small>{escape(method.how)}</small></th>{cells}</tr>"
+            f"<small>{escape(how)}</small></th>{cells}</tr>"
         )
     return (
         '<div class="wide"><table><thead><tr><th scope="col">Method</th>'
@@ -161,9 +162,9 @@ def _table(study: Sensitivity) -> str:
     )
 
 
-def _cell(loss: float, span: int = 1) -> str:
+def _cell(loss: float, span: int = 1, before: str = "") -> str:
     text = f"{loss:.4g}" if math.isfinite(loss) else '<span class="bad">failed</span>'
-    return f'<td class="number" colspan="{span}">{text}</td>'
+    return f'<td class="number" colspan="{span}">{before}{text}</td>'
 
 
 def render(study: Sensitivity) -> str:
@@ -171,6 +172,7 @@ def render(study: Sensitivity) -> str:
     style = resources.files(__package__).joinpath("report.css").read_text()
     s = study.settings
     title = "How much the initial learning rate matters"
+    epochs = f"{s['epochs']} epoch{'s' if s['epochs'] > 1 else ''}"
     seeds = "a dot per seed, the line through their medians" if s["seeds"] > 1 else "one seed"
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -184,7 +186,7 @@ def render(study: Sensitivity) -> str:
 <header>
 <h1>{title}</h1>
 <p class="lead">The same network ({escape(s["model"])}, {s["parameters"]:,} parameters) trained on
-{escape(s["data"])} for {s["epochs"]} epochs from {len(study.initial)} initial rates. The flatter and
+{escape(s["data"])} for {epochs} from {len(study.initial)} initial rates. The flatter and
 the lower a line, the less there is to tune.</p>
 </header>
 <main>
