@@ -1,4 +1,4 @@
-"""The command line: `lrswift info | train | find-lr | learn-schedule | compare`."""
+"""The command line: `lrswift info | train | find-lr | learn-schedule | compare | reproduce`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from .learning import learn_schedule
 from .methods import KINDS, METHODS
 from .nn import Module
 from .nn.functional import cross_entropy
+from .reproduce import FIGURES, SCALES, reproduce
 from .saving import save
 from .sensitivity import Sensitivity, sensitivity
 
@@ -107,6 +108,18 @@ def parser() -> argparse.ArgumentParser:
     )
     _common(compare, "folder for results.csv, results.json and report.html (default: report)", "report")
     compare.set_defaults(run=_compare)
+
+    again = commands.add_parser("reproduce", help="figures of papers in small: tables and pictures")
+    again.add_argument("figure", choices=FIGURES, metavar="FIGURE", help=", ".join(FIGURES))
+    again.add_argument("--scale", choices=SCALES, default="small", help="how large (default: small)")
+    again.add_argument(
+        "--quick", dest="scale", action="store_const", const="quick", help="short for --scale quick: seconds"
+    )
+    again.add_argument(
+        "--data", metavar="DIR", help="where data sets are (default: $LRSWIFT_DATA, then ./data)"
+    )
+    _common(again, "folder for tables and pictures (default: figures)", "figures")
+    again.set_defaults(run=_reproduce)
     return top
 
 
@@ -259,6 +272,10 @@ def _compare(args: argparse.Namespace) -> None:
         result = sensitivity(args.data, args.model, methods, args.initial, *common, **told)
     print(result.table())
     print(f"\n{result.write(args.out)}")
+
+
+def _reproduce(args: argparse.Namespace) -> None:
+    print(reproduce(args.figure, args.scale, args.data, args.out, args.seed, not args.quiet))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from .learned import LearnedSchedule
     from .range_test import Ranged
 
-BLUE, ORANGE, GRAY = "#0072b2", "#d55e00", "#8a8f98"  # Okabe and Ito's: distinct for the color-blind
+# Okabe and Ito's: distinct for the color-blind
+BLUE, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#009e73", "#8a8f98"
 
 
-def _axes(count: int) -> tuple[Any, list[Any]]:
+def panels(count: int) -> tuple[Any, list[Any]]:
+    """A figure of `count` axes in a row, in the style of all pictures here."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, count, figsize=(4.2 * count, 3.2), layout="constrained")
@@ -41,7 +43,7 @@ def smoothed(values: np.ndarray, width: int) -> np.ndarray:
 def plot_history(history: History) -> Any:
     """Loss, accuracy where it is known, and learning rate of a History, side by side."""
     known = [row for row in history.rows if row["accuracy"] is not None]
-    figure, axes = _axes(3 if known else 2)
+    figure, axes = panels(3 if known else 2)
     losses, rates = history.losses, history.rates
     steps = np.arange(1, len(losses) + 1)
     axes[0].plot(steps, losses, color=BLUE, alpha=0.2, linewidth=0.7)
@@ -72,7 +74,7 @@ def plot_history(history: History) -> Any:
 
 def plot_found(found: Found) -> Any:
     """The rate tried and the sign of its gradient at every batch of a learning-rate search."""
-    figure, axes = _axes(2)
+    figure, axes = panels(2)
     batches = np.arange(1, len(found.values) + 1)
     axes[0].step(batches, found.values, where="post", color=BLUE)
     title = f"Rate tried: ends at {found.value:.3g}, train with {found.lr:.3g}"
@@ -91,7 +93,7 @@ def plot_found(found: Found) -> Any:
 
 def plot_ranged(ranged: Ranged) -> Any:
     """The loss over the rate of a range test, with its suggestion."""
-    figure, (axes,) = _axes(1)
+    figure, (axes,) = panels(1)
     axes.plot(ranged.rates, ranged.losses, color=BLUE, alpha=0.25, linewidth=0.7)
     axes.plot(ranged.rates, ranged.smoothed, color=BLUE)
     title = "No rate suggested"
@@ -113,7 +115,7 @@ def plot_learned(learned: LearnedSchedule) -> Any:
     families += [("Weight decay", learned.weight_decays)]
     ends = np.cumsum([0, *(len(values) for _, values in families)])
     shown = [(t, v, e) for (t, v), e in zip(families, ends, strict=False) if len(v)]
-    figure, axes = _axes(len(shown) + 1)
+    figure, axes = panels(len(shown) + 1)
     outer = len(learned.values)
     shades = mpl.colormaps["Blues"](np.linspace(0.2, 0.95, max(outer, 2)))
     for ax, (title, best, first) in zip(axes, shown, strict=False):

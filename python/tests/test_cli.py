@@ -12,7 +12,7 @@ from lrswift.cli import main
 
 
 def test_help(capsys):
-    for command in ([], ["info"], ["train"], ["find-lr"], ["learn-schedule"], ["compare"]):
+    for command in ([], ["info"], ["train"], ["find-lr"], ["learn-schedule"], ["compare"], ["reproduce"]):
         with pytest.raises(SystemExit) as caught:
             main([*command, "--help"])
         assert caught.value.code == 0

@@ -1,0 +1,135 @@
+"""Figures of papers at the smallest scale, on images made up here; the numbers again by plain NumPy."""
+
+import csv
+import json
+import struct
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from lrswift.cli import main
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A folder with a Fashion-MNIST of 600 and 200 images: a bright row that says the class, and noise."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "fashion-mnist").mkdir()
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 600), ("t10k", 200)):
+        labels = rng.integers(0, 10, count).astype("u1")
+        images = rng.integers(0, 100, (count, 28, 28)).astype("u1")
+        images[np.arange(count), 2 * labels + 4] += 120
+        for name, array in (("images-idx3", images), ("labels-idx1", labels)):
+            header = struct.pack(f">{1 + array.ndim}I", 0x0800 + array.ndim, *array.shape)
+            (folder / "fashion-mnist" / f"{part}-{name}-ubyte").write_bytes(header + array.tobytes())
+    return folder
+
+
+def run(figure, root, out, *more):
+    return main(["reproduce", figure, "--quick", "--data", str(root), "--out", str(out), "--quiet", *more])
+
+
+def read(out, figure):
+    with open(out / f"{figure}.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return rows, json.loads((out / f"{figure}.json").read_text())
+
+
+def test_figure_2(root, tmp_path, capsys):
+    assert run("fds-figure2", root, tmp_path) == 0
+    assert "best window" in capsys.readouterr().out
+    rows, facts = read(tmp_path, "fds-figure2")
+    g = load_file(tmp_path / "fds-figure2.safetensors")["hypergradients"]
+    assert g.shape == (4, 12) and np.isfinite(g).all() and len(np.unique(g[:, 0])) == 4
+    assert [int(row["window"]) for row in rows] == [1, 2, 3, 4, 6, 12]
+    noise = facts["noise"]
+    for row in rows:
+        window = int(row["window"])
+        variances, biases = [], []
+        for t in range(12):
+            low = t // window * window
+            average = [sum(seed[low : low + window]) / window for seed in g]
+            off = [a - seed[t] for a, seed in zip(average, g, strict=True)]
+            variances.append(np.var(average, ddof=1))
+            biases.append(np.mean(off) ** 2 - np.var(off, ddof=1) / 4)
+        assert float(row["variance"]) == pytest.approx(np.mean(variances), rel=1e-9)
+        assert float(row["bias2"]) == pytest.approx(np.mean(biases), rel=1e-9, abs=1e-15)
+        assert float(row["mse"]) == pytest.approx(np.mean(variances) + np.mean(biases), rel=1e-9)
+        shared = (1 + noise["correlation"] * (window - 1)) / window * noise["mse1"]
+        bound = shared + noise["epsilon"] ** 2 * (window**2 - 1) / 12
+        assert float(row["bound"]) == pytest.approx(bound, rel=1e-12)
+    assert facts["best_window"] == int(min(rows, key=lambda row: float(row["mse"]))["window"])
+    assert (tmp_path / "fds-figure2.png").stat().st_size > 10_000
+
+
+def test_the_error_of_a_window_is_unbiased():
+    """Against the error that is known when the true mean is."""
+    from lrswift.reproduce.fds_figure2 import errors_of
+
+    rng = np.random.default_rng(1)
+    mean = np.linspace(0, 3, 12)
+    draws = [errors_of(mean + 0.3 * rng.standard_normal((5, 12)), 4) for _ in range(4000)]
+    found = np.mean(draws, axis=0)
+    # four steps in a line, 3/11 apart, are off by 1.5, 0.5, 0.5 and 1.5 of these
+    assert found == pytest.approx([0.09 / 4, 1.25 * (3 / 11) ** 2], rel=0.03)
+
+
+def test_figure_2_goes_on_where_it_stopped(root, tmp_path, monkeypatch):
+    from lrswift.reproduce import fds_figure2
+
+    assert run("fds-figure2", root, tmp_path / "whole") == 0
+    whole = load_file(tmp_path / "whole" / "fds-figure2.safetensors")["hypergradients"]
+    true, calls = fds_figure2.one_seed, []
+
+    def failing(*given):
+        calls.append(given)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return true(*given)
+
+    monkeypatch.setattr(fds_figure2, "one_seed", failing)
+    assert run("fds-figure2", root, tmp_path / "cut") == 130
+    kept = load_file(tmp_path / "cut" / "fds-figure2.safetensors")["hypergradients"]
+    assert kept.shape == (2, 12)
+    assert run("fds-figure2", root, tmp_path / "cut") == 0
+    assert len(calls) == 5
+    again = load_file(tmp_path / "cut" / "fds-figure2.safetensors")["hypergradients"]
+    assert (again == whole).all()
+
+
+def test_figure_2_of_other_settings_is_refused(root, tmp_path, capsys):
+    assert run("fds-figure2", root, tmp_path) == 0
+    assert run("fds-figure2", root, tmp_path, "--seed", "1") == 1
+    assert "out: " in capsys.readouterr().err
+
+
+def test_figure_3(root, tmp_path):
+    assert run("fds-figure3", root, tmp_path) == 0
+    rows, facts = read(tmp_path, "fds-figure3")
+    arrays = load_file(tmp_path / "fds-figure3.safetensors")
+    assert [row["schedule"] for row in rows] == ["greedy", "unshared", "shared", "cosine"]
+    for row in rows:
+        rates, tested = arrays[f"rates.{row['schedule']}"], arrays[f"outcomes.{row['schedule']}"]
+        assert rates.shape == (8,) and tested.shape == (2, 2)
+        assert float(row["mean_rate"]) == pytest.approx(rates.sum() / 8)
+        assert float(row["test_loss"]) == pytest.approx(tested[:, 0].sum() / 2)
+        assert float(row["accuracy"]) == pytest.approx(tested[:, 1].sum() / 2)
+        assert (row["signal"] == "") == (row["schedule"] == "cosine")
+    initial = facts["cosine_initial_rate"]
+    assert initial in facts["settings"]["initial_rates"]
+    assert arrays["rates.cosine"] == pytest.approx(initial * np.cos(np.pi * np.arange(8) / 16) ** 2)
+    # four steps share a rate
+    assert len(np.unique(arrays["rates.shared"][:4])) == len(np.unique(arrays["rates.shared"][4:])) == 1
+    assert (tmp_path / "fds-figure3.png").stat().st_size > 10_000
+
+
+def test_unknown_names(tmp_path):
+    import lrswift as lr
+    from lrswift.reproduce import reproduce
+
+    with pytest.raises(lr.Error, match="^figure: got 'x'; allowed: fds-figure2"):
+        reproduce("x", out=tmp_path)
+    with pytest.raises(lr.Error, match="^scale: got 'x'; allowed: quick"):
+        reproduce("fds-figure2", "x", out=tmp_path)
