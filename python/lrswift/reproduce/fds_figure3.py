@@ -182,10 +182,10 @@ def _picture(
     )
     left.axhline(0, color=GRAY, linewidth=0.8)
     left.set(title="Learning rate", xlabel="step")
-    left.legend(frameon=False, fontsize="small")
+    figure.legend(frameon=False, loc="outside lower center", ncols=5)
     for form, found in learned.items():
         losses = np.where(np.isfinite(found.valid_losses), found.valid_losses, np.nan)
-        middle.plot(np.arange(1, len(losses) + 1), losses, ".-", color=colors[form], label=form)
+        middle.plot(np.arange(1, len(losses) + 1), losses, ".-", color=colors[form])
     middle.set(title="Validation loss while learning", xlabel="outer step", yscale="log")
     for place, (name, value) in enumerate(outcomes.items()):
         right.plot(np.full(len(value), place), value[:, 0], ".", color=colors[name], alpha=0.6)
