@@ -89,8 +89,18 @@ def where(mask: Operand, a: Operand, b: Operand) -> Tensor:
     wide = np.promote_types(x.dtype, y.dtype) if x.is_floating == y.is_floating else None
     if wide is None:
         wide = x.dtype if x.is_floating else y.dtype
-    inputs = (chosen.astype(np.bool_), x.astype(wide), y.astype(wide))
-    return run("where", inputs)
+    try:
+        shape = np.broadcast_shapes(chosen.shape, x.shape, y.shape)
+    except ValueError:
+        raise ShapeError(
+            f"where: mask {chosen.shape}, a {x.shape}, b {y.shape}; allowed: shapes that broadcast"
+        ) from None
+    # the core takes a mask of the result's shape
+    if chosen.shape != shape:
+        chosen = broadcast_to(chosen.astype(wide), shape)
+    if np.broadcast_shapes(x.shape, y.shape) != shape:
+        x = broadcast_to(x, shape)
+    return run("where", (chosen.astype(np.bool_), x.astype(wide), y.astype(wide)))
 
 
 def _all(tensors: Sequence[Operand], operation: str) -> list[Tensor]:

@@ -124,6 +124,27 @@ def test_integers():
     assert "abcd"[lr.tensor(2)] == "c"
 
 
+@pytest.mark.parametrize(
+    "mask, a, b", [((3,), (2, 3), ()), ((2, 1), (3,), (2, 3)), ((2, 3), (), ()), ((), (3,), (2, 1))]
+)
+def test_where_broadcasts_as_numpy(mask, a, b):
+    rng = np.random.default_rng(5)
+    m, x, y = rng.random(mask) < 0.5, rng.random(a), rng.random(b)
+    theta = lr.tensor(x, dtype="float64", requires_grad=True)
+    chosen = lr.where(m, theta, lr.tensor(y, dtype="float64"))
+    np.testing.assert_array_equal(chosen.numpy(), np.where(m, x, y))
+    lr.sum(chosen).backward()
+    taken = np.broadcast_to(m, chosen.shape).astype(float)
+    for axis, size in enumerate((1,) * (taken.ndim - x.ndim) + x.shape):
+        taken = taken.sum(axis, keepdims=True) if size == 1 else taken
+    np.testing.assert_array_equal(theta.grad.numpy(), taken.reshape(x.shape))
+
+
+def test_where_refuses_shapes_that_do_not_broadcast():
+    with pytest.raises(lr.ShapeError, match="mask"):
+        lr.where(np.ones(4, bool), np.ones((2, 3)), 0.0)
+
+
 def test_comparisons_and_where():
     t = double(A)
     np.testing.assert_array_equal((t > 1).numpy(), A > 1)
