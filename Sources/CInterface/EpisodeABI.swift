@@ -57,10 +57,6 @@ public func lrs_episode_hypergradients(
 ) -> lrs_status {
   succeeds {
     let values = try object(episode, Episode.self, "episode").hypergradients
-    guard values.count == count else {
-      throw Failure.value("the run has \(values.count) hypergradients, room was given for \(count)")
-    }
-    let out = try place(out, "out")
-    for (i, value) in values.enumerated() { out[i] = value }
+    try write(values, to: out, "out", count: count, owner: "run", things: "hypergradients")
   }
 }

@@ -60,6 +60,18 @@ func place<T>(_ pointer: UnsafeMutablePointer<T>?, _ name: String) throws -> Uns
   return pointer
 }
 
+/// Writes `values`, of which `owner` has as many as there are `things`, where the caller made room for `count`.
+func write(
+  _ values: [Double], to out: UnsafeMutablePointer<Double>?, _ name: String, count: Int, owner: String,
+  things: String
+) throws {
+  guard values.count == count else {
+    throw Failure.value("the \(owner) has \(values.count) \(things), room was given for \(count)")
+  }
+  let out = try place(out, name)
+  for (i, value) in values.enumerated() { out[i] = value }
+}
+
 func text(_ pointer: UnsafePointer<CChar>?, _ name: String) throws -> String {
   guard let pointer else { throw Failure.value("\(name) must not be NULL") }
   return String(cString: pointer)

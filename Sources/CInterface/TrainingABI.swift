@@ -148,11 +148,7 @@ public func lrs_optimizer_rates(
 ) -> lrs_status {
   succeeds {
     let values = try object(optimizer, Optimizer.self, "optimizer").rates
-    guard values.count == count else {
-      throw Failure.value("the optimizer has \(values.count) parameters, room was given for \(count)")
-    }
-    let rates = try place(rates, "rates")
-    for (i, value) in values.enumerated() { rates[i] = value }
+    try write(values, to: rates, "rates", count: count, owner: "optimizer", things: "parameters")
   }
 }
 

@@ -131,7 +131,12 @@ def _positive(text: str) -> int:
 
 
 def _rates(text: str) -> list[float]:
-    return [float(part) for part in text.split(",") if part]
+    try:
+        return [float(part) for part in text.split(",") if part]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"got {text}; allowed: positive numbers with commas between them, such as 1e-3,1e-2"
+        ) from None
 
 
 def _problem(command: argparse.ArgumentParser) -> None:

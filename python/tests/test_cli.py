@@ -109,3 +109,6 @@ def test_info_describes_every_method(capsys):
             assert f"{card['name']}: {card['title']}" in printed
             assert all(argument["name"] in printed for argument in card["arguments"])
     assert "default inf" in printed
+    with pytest.raises(SystemExit):
+        main(["compare", "--initial", "1e-4,abc"])
+    assert "argument --initial: got 1e-4,abc; allowed: positive numbers" in capsys.readouterr().err
