@@ -76,8 +76,13 @@ public func lrs_measure(
         transposeB: given.flag("transpose_b", default: false), m: given.integer("m"), n: given.integer("n"),
         k: given.integer("k"), accumulate: given.flag("accumulate", default: false),
         repeats: given.integer("repeats", default: 1), processor: given.flag("processor", default: false))
+    case "stream":
+      try given.allow(["kind", "count", "repeats", "processor"])
+      result = try Measure.stream(
+        given.text("kind"), count: given.integer("count"), repeats: given.integer("repeats", default: 1),
+        processor: given.flag("processor", default: false))
     case let other:
-      throw Failure.value("measure: there is no '\(other)'; known: multiply_adds, gemm")
+      throw Failure.value("measure: there is no '\(other)'; known: multiply_adds, gemm, stream")
     }
     (seconds.pointee, operations.pointee) = (result.seconds, result.operations)
   }

@@ -4,6 +4,7 @@ import CVector
 public enum Measure {
   public struct Result {
     public let seconds: Double
+    /// Additions and multiplications, or bytes.
     public let operations: Double
   }
 
@@ -22,6 +23,25 @@ public enum Measure {
       if index == 0 { operations = own }
     }
     return Result(seconds: now() - start, operations: Double(operations * threads))
+  }
+
+  /// What memory gives: a <- a + s b ("update", three vectors of `count` float32), or c <- a + s b ("triad", three as STREAM
+  /// counts them, though the processor reads c, too). `operations` are bytes.
+  public static func stream(_ what: String, count: Int, repeats: Int, processor: Bool = false) throws
+    -> Result
+  {
+    guard ["update", "triad"].contains(what) else {
+      throw Failure.value("measure: stream must be one of update, triad, got '\(what)'")
+    }
+    guard (1...1 << 28).contains(count), repeats >= 1 else {
+      throw Failure.value("measure: count must lie between 1 and \(1 << 28), and repeats be at least 1")
+    }
+    let (a, b) = (Storage(zeroed: 4 * count), Storage(zeroed: 4 * count))
+    let c = what == "update" ? a : Storage(zeroed: 4 * count)
+    let now = processor ? cv_processor_seconds : cv_seconds
+    let start = now()
+    for _ in 0..<repeats { addScaled(Float.self, a.pointer, b.pointer, 0.5, c.pointer, count) }
+    return Result(seconds: now() - start, operations: 12 * Double(count) * Double(repeats))
   }
 
   /// `repeats` float32 products by the kernels of this name.

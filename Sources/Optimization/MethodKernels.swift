@@ -22,40 +22,25 @@ public struct MethodVectors {
   }
 }
 
-/// The loops of one whole method for one element type.
+/// The loops of one whole method for one element type, over a range of the elements.
 public struct MethodKernels: Sendable {
   public let names: [String]
   public let copiedFrom: Int
-  public let first: @Sendable (_ v: MethodVectors, _ h: HyperValues, _ m: PassScalars) -> PassSums
+  let first:
+    @Sendable (_ v: MethodVectors, _ h: HyperValues, _ m: PassScalars, _ low: Int, _ high: Int) -> PassSums
   /// nil: the first pass has made the step.
-  public let second: (@Sendable (_ v: MethodVectors, _ h: HyperValues, _ m: PassScalars) -> Void)?
+  let second:
+    (@Sendable (_ v: MethodVectors, _ h: HyperValues, _ m: PassScalars, _ low: Int, _ high: Int) -> Void)?
 
   @inline(__always)
   init<R: MethodRule, T: Scalar>(_: R.Type, _: T.Type) {
     names = R.names
     copiedFrom = R.copiedFrom
-    first = { v, h, m in
-      let blocks = max(1, (v.count + methodBlock - 1) / methodBlock)
-      return withUnsafeTemporaryAllocation(of: PassSums.self, capacity: blocks) { partial in
-        let partials = partial.baseAddress!
-        ThreadPool.shared.run(blocks) { block in
-          partials[block] = firstPass(
-            R.self, T.self, v, h, m, block * methodBlock, min(v.count, (block + 1) * methodBlock))
-        }
-        var total = PassSums()
-        for block in 0..<blocks { total += partials[block] }
-        return total
-      }
-    }
+    first = { v, h, m, low, high in firstPass(R.self, T.self, v, h, m, low, high) }
     if R.second == nil {
       second = nil
     } else {
-      second = { v, h, m in
-        let blocks = (v.count + methodBlock - 1) / methodBlock
-        ThreadPool.shared.run(blocks) { block in
-          secondPass(R.self, T.self, v, h, m, block * methodBlock, min(v.count, (block + 1) * methodBlock))
-        }
-      }
+      second = { v, h, m, low, high in secondPass(R.self, T.self, v, h, m, low, high) }
     }
   }
 
@@ -65,7 +50,35 @@ public struct MethodKernels: Sendable {
   }
 }
 
-private let methodBlock = 1 << 15
+/// The part of one parameter tensor in the step of all.
+public struct MethodPart {
+  public let kernels: MethodKernels
+  public let vectors: MethodVectors
+  public let hyper: HyperValues
+
+  public init(_ kernels: MethodKernels, _ vectors: MethodVectors, _ hyper: HyperValues) {
+    self.kernels = kernels
+    self.vectors = vectors
+    self.hyper = hyper
+  }
+}
+
+/// The first pass over the vectors of all tensors; the sums are over all of them.
+public func firstPasses(_ parts: [MethodPart], _ m: PassScalars) -> PassSums {
+  let sums = SharedBlocks(parts.map { $0.vectors.count }).sums(PassSums(), add: { $0 += $1 }) {
+    i, low, high in
+    parts[i].kernels.first(parts[i].vectors, parts[i].hyper, m, low, high)
+  }
+  return sums.reduce(into: PassSums()) { $0 += $1 }
+}
+
+/// The second pass, where the method has one.
+public func secondPasses(_ parts: [MethodPart], _ m: PassScalars) {
+  guard parts.contains(where: { $0.kernels.second != nil }) else { return }
+  SharedBlocks(parts.map { $0.vectors.count }).run { i, low, high in
+    parts[i].kernels.second?(parts[i].vectors, parts[i].hyper, m, low, high)
+  }
+}
 
 /// Typed pointers of a pass, and how it reads and writes a place: whole vectors, or the rest at the end.
 private struct Pointers<T: Scalar> {

@@ -25,35 +25,19 @@ public struct RuleVectors {
   }
 }
 
-/// The loops of one update rule for one element type.
+/// The loops of one update rule for one element type, over a range of the elements.
 public struct RuleKernels: Sendable {
   /// theta -= rate d, in one pass, state in place.
-  public let step: @Sendable (_ v: RuleVectors, _ h: HyperValues, _ rate: Double) -> Void
+  let step: @Sendable (_ v: RuleVectors, _ h: HyperValues, _ rate: Double, _ low: Int, _ high: Int) -> Void
   /// Writes d and the new state, and sums inner products on the way; theta is only read.
-  public let direction:
-    @Sendable (_ v: RuleVectors, _ h: HyperValues, _ d: UnsafeMutableRawPointer) -> DirectionSums
+  let direction:
+    @Sendable (_ v: RuleVectors, _ h: HyperValues, _ d: UnsafeMutableRawPointer, _ low: Int, _ high: Int) ->
+      DirectionSums
 
   @inline(__always)
   init<R: UpdateRule, T: Scalar>(_: R.Type, _: T.Type, slots: Int) {
-    step = { v, h, rate in
-      sharedRanges(v.count) { low, high in ruleStep(R.self, T.self, v, h, rate, slots, low, high) }
-    }
-    direction = { v, h, d in
-      let blocks = max(1, (v.count + ruleBlock - 1) / ruleBlock)
-      return withUnsafeTemporaryAllocation(of: DirectionSums.self, capacity: blocks) { partial in
-        let partials = partial.baseAddress!
-        ThreadPool.shared.run(blocks) { block in
-          partials[block] = ruleDirection(
-            R.self, T.self, v, h, d, slots, block * ruleBlock, min(v.count, (block + 1) * ruleBlock))
-        }
-        var total = DirectionSums()
-        for block in 0..<blocks {
-          total.slope += partials[block].slope
-          total.smoothedSlope += partials[block].smoothedSlope
-        }
-        return total
-      }
-    }
+    step = { v, h, rate, low, high in ruleStep(R.self, T.self, v, h, rate, slots, low, high) }
+    direction = { v, h, d, low, high in ruleDirection(R.self, T.self, v, h, d, slots, low, high) }
   }
 
   @inline(__always)
@@ -63,12 +47,32 @@ public struct RuleKernels: Sendable {
   }
 }
 
-private let ruleBlock = 1 << 15
+/// The part of one parameter tensor in the step of all: its vectors, the loops and the constants.
+public struct RulePart {
+  public let kernels: RuleKernels
+  public let vectors: RuleVectors
+  public let hyper: HyperValues
 
-@inline(__always)
-private func sharedRanges(_ count: Int, _ body: (Int, Int) -> Void) {
-  let blocks = (count + ruleBlock - 1) / ruleBlock
-  ThreadPool.shared.run(blocks) { block in body(block * ruleBlock, min(count, (block + 1) * ruleBlock)) }
+  public init(_ kernels: RuleKernels, _ vectors: RuleVectors, _ hyper: HyperValues) {
+    self.kernels = kernels
+    self.vectors = vectors
+    self.hyper = hyper
+  }
+}
+
+/// theta -= rate d in one pass over the vectors of all tensors.
+public func takeSteps(_ parts: [RulePart], rates: [Double]) {
+  SharedBlocks(parts.map { $0.vectors.count }).run { i, low, high in
+    parts[i].kernels.step(parts[i].vectors, parts[i].hyper, rates[i], low, high)
+  }
+}
+
+/// The directions of all tensors and the sums over each, in one pass.
+public func findDirections(_ parts: [RulePart], into directions: [UnsafeMutableRawPointer]) -> [DirectionSums]
+{
+  SharedBlocks(parts.map { $0.vectors.count }).sums(DirectionSums(), add: { $0 += $1 }) { i, low, high in
+    parts[i].kernels.direction(parts[i].vectors, parts[i].hyper, directions[i], low, high)
+  }
 }
 
 @inline(__always)

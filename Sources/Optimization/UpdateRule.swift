@@ -61,4 +61,9 @@ public struct DirectionSums {
   public var slope = 0.0
   /// <smoothed, d>
   public var smoothedSlope = 0.0
+
+  static func += (a: inout Self, b: Self) {
+    a.slope += b.slope
+    a.smoothedSlope += b.smoothedSlope
+  }
 }

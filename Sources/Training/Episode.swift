@@ -136,6 +136,7 @@ public final class Episode {
   func take(_ placement: Placement) {
     let c = constants(step)
     let h = rule.values(c, step + 1)
+    var parts: [RulePart] = []
     for case let (leaf, index?) in zip(placement.program.leaves, placement.parameter) {
       guard let gradient = leaf.grad else { continue }
       if clipGradient.isFinite {
@@ -143,12 +144,14 @@ public final class Episode {
       }
       let state = state[index]
       let (s0, s1) = (state[0].pointer, state[state.count - 1].pointer)
-      kernels.step(
-        RuleVectors(
-          parameter: leaf.pointer, gradient: gradient.pointer, state0: s0, state1: s1, newState0: s0,
-          newState1: s1,
-          count: leaf.count), h, c.rate)
+      parts.append(
+        RulePart(
+          kernels,
+          RuleVectors(
+            parameter: leaf.pointer, gradient: gradient.pointer, state0: s0, state1: s1, newState0: s0,
+            newState1: s1, count: leaf.count), h))
     }
+    takeSteps(parts, rates: parts.map { _ in c.rate })
   }
 
   /// The values before the step, of the i-th parameter.

@@ -1,6 +1,7 @@
 import Adaptation
 import Autodiff
 import Kernels
+import Optimization
 
 /// Finds an initial rate from the sign of the learning-rate gradient (ALRS).
 ///
@@ -89,9 +90,10 @@ public final class Finder: @unchecked Sendable {
   /// A = -value d for the gradients at hand; false where that is not finite.
   private func updateDirections() -> Bool {
     let rate = search.value
+    let active = optimizer.slots.filter { $0.tensor.grad != nil }
+    _ = findDirections(
+      active.map { $0.prepare(optimizer.hyper($0), revocable: false) }, into: active.map(\.directionPointer))
     for (slot, update) in zip(optimizer.slots, updates) where slot.tensor.grad != nil {
-      let direction = optimizer.groups[slot.group].direction
-      _ = slot.prepare(direction.hyper(slot.steps + 1), revocable: false)
       slot.steps += 1
       scale(slot.scalar, slot.directionPointer, -rate, update.pointer, slot.tensor.count, accumulate)
       let norm2 = innerProduct(slot.scalar, update.pointer, update.pointer, slot.tensor.count)

@@ -60,10 +60,11 @@ extension Optimizer {
     for slot in active where slot.steps == 0 { slot.startMethod() }
     var taken: Double?
     if let pass = machine.prepare(view) {
-      for slot in active { view.sums += slot.method!.first(slot.methodVectors, hyper(slot), pass) }
+      let parts = active.map { MethodPart($0.method!, $0.methodVectors, hyper($0)) }
+      view.sums = firstPasses(parts, pass)
       if case .take(let rate) = machine.decide(view), rate.isFinite {
         taken = rate
-        for slot in active { slot.method!.second?(slot.methodVectors, hyper(slot), machine.second) }
+        secondPasses(parts, machine.second)
       }
     }
     machines[0] = machine

@@ -184,7 +184,7 @@ public final class Optimizer: @unchecked Sendable {
     }
     if machineType.usesWindow { _ = try choice.windowLength(stepsPerEpoch: stepsPerEpoch) }
     try checkTrainingPoint()
-    var norms = active.map(\.gradientNorm2)
+    var norms = gradientNorms(active)
     let finite = loss.isFinite && norms.allSatisfy(\.isFinite)
     if finite { for machine in machines { try machine.check(loss: loss) } }
     if let request = try judge(loss: loss, finite: finite) { return request }
@@ -192,7 +192,7 @@ public final class Optimizer: @unchecked Sendable {
     let factors = try groups.map { try ($0.schedule?.finiteValue(stepCount) ?? 1) * rateScale }
     if clipValue < .infinity || clipNorm < .infinity {
       clipGradients(active, norm: norms.reduce(0, +).squareRoot())
-      norms = active.map(\.gradientNorm2)
+      norms = gradientNorms(active)
     }
     if machineType == ConstantRate.self || machineType == PeriodicALRS.self {
       return try stepAtConstantRates(active, loss, factors)
@@ -252,10 +252,13 @@ public final class Optimizer: @unchecked Sendable {
     _ active: [ParameterSlot], _ loss: Double, _ factors: [Double]
   ) throws -> Request {
     guard case .take(let common) = machines[0].decide(StepView(loss: loss)) else { return report(active) }
-    for slot in active {
-      let group = groups[slot.group]
-      let rate = group.rate.map(limits.clamp) ?? common
-      slot.step(hyper(slot), rate: rate * factors[slot.group])
+    let rates = active.map { slot in
+      (groups[slot.group].rate.map(limits.clamp) ?? common) * factors[slot.group]
+    }
+    takeSteps(active.map { $0.part(hyper($0)) }, rates: rates)
+    for (slot, rate) in zip(active, rates) {
+      slot.steps += 1
+      slot.rate = rate
     }
     // a number that the user gave needs no record
     if machineType == PeriodicALRS.self { record(0, StepView(loss: loss), probes: 0, rate: common) }
@@ -277,8 +280,8 @@ public final class Optimizer: @unchecked Sendable {
     if machineType.usesPrevious { comparePrevious(active, &views) }
     if machineType.usesStart { measureTravel(active, &views) }
     if machineType.usesEpochAverage { followEpoch(active, &views) }
-    for slot in active {
-      let sums = slot.prepare(hyper(slot), revocable: machineType.probes)
+    let parts = active.map { $0.prepare(hyper($0), revocable: machineType.probes) }
+    for (slot, sums) in zip(active, findDirections(parts, into: active.map(\.directionPointer))) {
       let index = machineIndex(slot)
       views[index].slope += sums.slope
       views[index].smoothedSlope += sums.smoothedSlope
@@ -349,6 +352,10 @@ public final class Optimizer: @unchecked Sendable {
     // The mean of equal rates must be that rate to the last bit.
     let (low, high) = (rates.min() ?? 0, rates.max() ?? 0)
     return Request(rate: low == high ? low : mean, low: low, high: high)
+  }
+
+  private func gradientNorms(_ active: [ParameterSlot]) -> [Double] {
+    squaredNorms(active.map { ($0.tensor.dtype, UnsafeRawPointer($0.tensor.grad!.pointer), $0.tensor.count) })
   }
 
   func hyper(_ slot: ParameterSlot) -> HyperValues {

@@ -49,9 +49,6 @@ final class ParameterSlot {
   }
 
   var scalar: any Scalar.Type { tensor.dtype.scalar }
-  var gradientNorm2: Double {
-    innerProduct(scalar, tensor.grad!.pointer, tensor.grad!.pointer, tensor.count)
-  }
   var directionPointer: UnsafeMutableRawPointer { direction!.pointer }
 
   private func vectors(into target: [Storage]) -> RuleVectors {
@@ -63,18 +60,14 @@ final class ParameterSlot {
       count: tensor.count)
   }
 
-  /// The whole step in one pass.
-  func step(_ hyper: HyperValues, rate: Double) {
-    kernels.step(vectors(into: state), hyper, rate)
-    steps += 1
-    self.rate = rate
-  }
+  /// Its part in a step in one pass, state in place.
+  func part(_ hyper: HyperValues) -> RulePart { RulePart(kernels, vectors(into: state), hyper) }
 
-  /// Writes the direction; the new state goes in place, or aside if the step may be called off.
-  func prepare(_ hyper: HyperValues, revocable: Bool) -> DirectionSums {
+  /// Its part in finding the direction; the new state goes in place, or aside if the step may be called off.
+  func prepare(_ hyper: HyperValues, revocable: Bool) -> RulePart {
     if direction == nil { direction = Storage(byteCount: tensor.byteCount) }
     if revocable && spare.count != state.count { spare = state.map { Storage(byteCount: $0.byteCount) } }
-    return kernels.direction(vectors(into: revocable ? spare : state), hyper, directionPointer)
+    return RulePart(kernels, vectors(into: revocable ? spare : state), hyper)
   }
 
   /// theta = start - length d, where start is what it was before the first call of this step.

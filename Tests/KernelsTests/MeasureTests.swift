@@ -15,7 +15,18 @@ final class MeasureTests: XCTestCase {
       adds.operations, Double(10 * 2 * 12 * GemmKernels.all.last!.width * ThreadPool.shared.threads))
   }
 
+  func testBytesAreCounted() throws {
+    for kind in ["update", "triad"] {
+      let result = try Measure.stream(kind, count: 1000, repeats: 3)
+      XCTAssertEqual(result.operations, 36_000)
+      XCTAssertGreaterThan(result.seconds, 0)
+    }
+  }
+
   func testArgumentsAreChecked() {
+    for (kind, count, repeats) in [("copy", 1, 1), ("triad", 0, 1), ("triad", 1, 0), ("update", 1 << 29, 1)] {
+      XCTAssertThrowsError(try Measure.stream(kind, count: count, repeats: repeats))
+    }
     for (name, m, repeats) in [
       ("mkl", 1, 1), ("openblas", 0, 1), ("openblas", 1, 0), ("openblas", 1 << 17, 1),
     ] {

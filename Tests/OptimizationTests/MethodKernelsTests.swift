@@ -59,8 +59,8 @@ final class MethodKernelsTests: XCTestCase {
     let vectors = MethodVectors(
       parameter: buffers[0].pointer, gradient: gradient.pointer, state: buffers.dropFirst().map(\.pointer),
       count: count)
-    let found = kernels.first(vectors, h, m)
-    kernels.second?(vectors, h, m)
+    let found = firstPasses([MethodPart(kernels, vectors, h)], m)
+    secondPasses([MethodPart(kernels, vectors, h)], m)
     let accuracy = T.dtype == .float64 ? 1e-13 : 1e-5
     for (buffer, wanted) in zip(buffers, expected) {
       for (a, b) in zip(buffer.values, wanted) { XCTAssertEqual(a, b, accuracy: accuracy, "\(pair)") }
@@ -97,8 +97,8 @@ final class MethodKernelsTests: XCTestCase {
         let vectors = MethodVectors(
           parameter: buffers[0].pointer, gradient: gradient.pointer,
           state: buffers.dropFirst().map(\.pointer), count: count)
-        let sums = kernels.first(vectors, h, m)
-        kernels.second?(vectors, h, m)
+        let sums = firstPasses([MethodPart(kernels, vectors, h)], m)
+        secondPasses([MethodPart(kernels, vectors, h)], m)
         results.append([sums.first, sums.second, sums.third] + buffers.flatMap(\.values))
       }
       XCTAssertEqual(results[0], results[1], "\(pair)")

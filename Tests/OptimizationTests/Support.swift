@@ -77,7 +77,7 @@ final class Parameter<T: Scalar> {
   func step(_ gradient: [Double], rate: Double) {
     steps += 1
     let g = Buffer<T>(gradient)
-    kernels.step(vectors(g, state), direction.hyper(steps), rate)
+    takeSteps([RulePart(kernels, vectors(g, state), direction.hyper(steps))], rates: [rate])
   }
 
   /// The direction alone; the state moves on, into vectors of its own if `aside`.
@@ -86,7 +86,8 @@ final class Parameter<T: Scalar> {
     let (g, d) = (Buffer<T>(gradient), Buffer<T>(count: theta.count))
     let target = aside ? state.map { Buffer<T>(count: $0.count) } : state
     let before = state.map(\.values)
-    let sums = kernels.direction(vectors(g, target), direction.hyper(steps), d.pointer)
+    let part = RulePart(kernels, vectors(g, target), direction.hyper(steps))
+    let sums = findDirections([part], into: [d.pointer])[0]
     if aside { XCTAssertEqual(state.map(\.values), before) }
     state = target
     return (d, sums)

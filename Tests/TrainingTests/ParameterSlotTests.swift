@@ -16,12 +16,17 @@ final class ParameterSlotTests: XCTestCase {
     return (ParameterSlot(tensor, "w", 0, 0, made), made)
   }
 
+  private func direct(_ slot: ParameterSlot, _ h: HyperValues, revocable: Bool) -> DirectionSums {
+    let part = slot.prepare(h, revocable: revocable)
+    return findDirections([part], into: [slot.directionPointer])[0]
+  }
+
   /// Displacements start from where the parameter was, and leave no trace.
   func testDisplacements() throws {
     let x = [1.0, -2, 1.0 / 3]
     let (slot, direction) = try slot(x, "sgd")
     let bytes = slot.tensor.bytes
-    let sums = slot.prepare(direction.hyper(1), revocable: true)
+    let sums = direct(slot, direction.hyper(1), revocable: true)
     XCTAssertEqual(sums.slope, 4 * dot(x, x), accuracy: 1e-14)
     for length in [0.25, 1e6, -3] {
       slot.displace(by: length)
@@ -44,12 +49,12 @@ final class ParameterSlotTests: XCTestCase {
     func momentum() -> [Double] {
       (0..<2).map { slot.state[0].pointer.load(fromByteOffset: 8 * $0, as: Double.self) }
     }
-    _ = slot.prepare(direction.hyper(1), revocable: true)
+    _ = direct(slot, direction.hyper(1), revocable: true)
     XCTAssertEqual(momentum(), [0, 0])
     slot.commit(rate: nil, revocable: true)
     XCTAssertEqual(momentum(), [2, 4])
     XCTAssertEqual(slot.tensor.values, [1, 2])
-    _ = slot.prepare(direction.hyper(2), revocable: false)
+    _ = direct(slot, direction.hyper(2), revocable: false)
     XCTAssertEqual(momentum(), [3, 6])
     slot.commit(rate: 0.5, revocable: false)
     XCTAssertEqual(slot.tensor.values, [-0.5, -1])
@@ -62,10 +67,8 @@ final class ParameterSlotTests: XCTestCase {
   func testTheStepInOnePass() throws {
     for dtype in [DType.float32, .float64] {
       let (slot, direction) = try slot([1, -4, 0.5], "sgd", [:], dtype)
-      slot.step(direction.hyper(1), rate: 0.25)
+      takeSteps([slot.part(direction.hyper(1))], rates: [0.25])
       XCTAssertEqual(slot.tensor.values, [0.5, -2, 0.25])
-      XCTAssertEqual(slot.steps, 1)
-      XCTAssertEqual(slot.rate, 0.25)
     }
   }
 
