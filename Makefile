@@ -68,9 +68,12 @@ format: ## puts all sources into the shape that check wants
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
 
-bench: ## every benchmark
+BENCH ?= gemm convolution bandwidth training_steps
+BENCH_FLAGS ?=
+
+bench: ## steps and kernels beside NumPy, PyTorch and JAX where installed (pip install '.[bench]')
 	$(BIN)/python -c "import lrswift; lrswift.show_config()"
-	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+	for name in $(BENCH); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py $(BENCH_FLAGS); done
 
 system:
 	@scripts/system.sh "$(PYTHON)"

@@ -1,201 +1,171 @@
-"""Whole training steps beside PyTorch's, when it is importable: the time of a step and the ratio of the two.
+"""Training steps, and update rules alone, beside NumPy by hand, PyTorch and JAX where they are installed.
 
-    python benchmarks/training_steps.py [--rounds 30] [--threads N] [--only mlp-adam ...]
+    python benchmarks/training_steps.py [--rows mlp-adam ...] [--threads 2] [--seconds 15] [--processor]
 
-Random data, float32, each batch gathered by index inside the step, as training does. lrswift replays a
-recorded program; PyTorch runs eagerly with its fused optimizer. All take turns; a figure is the median over
-rounds, the ratio is within a round, with its quartiles; a star marks a row during which other processes took
-more than a tenth of the processor. The floor is the step's multiply-adds over the peak that `gemm.py`
-measures. `--processor` counts processor time on one thread instead of wall time.
+Random data, float32; a batch is gathered by index inside the step, as training does. Each contestant has a
+process of its own and takes its turns when the others rest; a time is the median over rounds, a ratio is
+within a round, with its quartiles; a star marks a row during which other processes took more than a tenth
+of the processor. MB are the peak of memory above what the process held when its library was loaded.
+The floor of a training step is its multiply-adds over what a loop from registers reaches in the same rounds;
+that of an update rule the bytes that it must move over what a <- a + s b moves.
+`--processor` counts processor time on one thread instead of wall time, for a machine with other work.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+import os
+import sys
+import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
 import support.turns as turns
-
-import lrswift as lr
-from lrswift import _core
-from lrswift._recording import Recorder
-
-try:
-    import torch
-    from torch import nn
-except ImportError:
-    torch = None
-
-IMAGES = 2048
+from support import networks, remote
+from support.work import Training, Updates
 
 
 @dataclass(frozen=True)
 class Row:
-    """One network, how it is trained, and the operations of a step per image, forward."""
+    """What is done, by whom, its floor in operations or bytes, and the ratio to the best peer aimed at."""
 
     name: str
-    model: Callable[[], Any]
-    peer: Callable[[], Any]
-    optimizer: str
-    batch: int
-    image: bool
-    steps: int
-    operations: float
+    work: Training | Updates
+    peers: tuple[str, ...]
+    floor: float
+    goal: float
 
 
-def relu_layers(sizes: Sequence[int]) -> Any:
-    layers: list[Any] = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
-        layers += [nn.Linear(a, b), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
-
-
-def torch_cnn() -> Any:
-    return nn.Sequential(
-        *(nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10)),
-    )
-
-
-def torch_lenet() -> Any:
-    return nn.Sequential(
-        *(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
-        *(nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)),
-    )
-
-
-def dense(sizes: Sequence[int]) -> float:
-    """Operations of a step per image: forward, weight gradient, input gradient after the first layer."""
-    products = [2.0 * a * b for a, b in zip(sizes, sizes[1:], strict=False)]
-    return 3 * sum(products) - products[0]
-
-
-def convolutional(first: float, rest: float) -> float:
-    return 2 * first + 3 * rest
-
-
-def wide() -> Any:
-    return lr.models.mlp(784)
-
-
-def wide_peer() -> Any:
-    return relu_layers(WIDE)
-
-
-WIDE, SMALL = (784, 1000, 1000, 10), (784, 32, 10)
-ROWS = [
-    Row(
-        "mlp-adam", lambda: lr.models.mlp(784), lambda: relu_layers(WIDE), "adam", 128, False, 10, dense(WIDE)
-    ),
-    Row("mlp-sgd", lambda: lr.models.mlp(784), lambda: relu_layers(WIDE), "sgd", 64, False, 10, dense(WIDE)),
-    Row(
-        *("mlp-small", lambda: lr.models.mlp(784, [32]), lambda: relu_layers(SMALL), "sgd", 32, False, 300),
-        dense(SMALL),
-    ),
-    Row(
-        *("mnist-cnn", lr.models.mnist_cnn, torch_cnn, "momentum", 64, True, 5),
-        convolutional(2.0 * 576 * 25 * 20, 2.0 * 64 * 500 * 50 + 2.0 * (800 * 500 + 500 * 10)),
-    ),
-    Row(
-        *("lenet", lr.models.lenet, torch_lenet, "momentum", 128, True, 5),
-        convolutional(2.0 * 784 * 25 * 6, 2.0 * 100 * 150 * 16 + 2.0 * (400 * 120 + 120 * 84 + 840)),
-    ),
+DENSE = ("numpy", "torch", "torch fused", "jax jit", "jax scan")
+IMAGES = ("torch", "torch fused", "torch channels-last", "torch compile", "jax jit")
+ADAM, PACKAGES = ("torch fused", "torch checked", "optax"), ("optax", "package")
+TRAINING = [
+    ("mlp-adam", "mlp", "adam", 128, (*DENSE, "torch compile"), 1.25),
+    ("mlp-sgd", "mlp", "sgd", 64, (*DENSE, "torch compile"), 1.25),
+    ("mlp-small", "mlp-small", "sgd", 32, DENSE, 2.5),
+    ("mnist-cnn", "mnist-cnn", "momentum", 64, IMAGES, 2.5),
+    ("lenet", "lenet", "momentum", 128, IMAGES, 3.0),
+    ("wrn-16-1", "wrn-16-1", "momentum", 128, IMAGES, 1.5),
+    ("wrn-16-4", "wrn-16-4", "momentum", 128, ("torch channels-last", "torch compile"), 1.1),
+    ("resnet-18", "resnet-18", "momentum", 128, ("torch channels-last", "torch compile"), 1.1),
 ]
+# with the vectors that a rule must read and write
+RULES = [
+    ("adam-10m", "adam", 10_000_000, ADAM, 7, 1.0),
+    ("adam-100k", "adam", 100_000, ADAM, 7, 5.0),
+    ("prodigy-10m", "prodigy", 10_000_000, PACKAGES, 13, 2.0),
+    ("d-adaptation-10m", "d-adaptation", 10_000_000, PACKAGES, 9, 2.0),
+    ("schedule-free-10m", "schedule-free", 10_000_000, PACKAGES, 7, 2.0),
+]
+PACKAGE = {"prodigy": "prodigyopt", "d-adaptation": "dadaptation", "schedule-free": "schedulefree"}
 
 
-class Ours:
-    def __init__(self, row: Row, x: np.ndarray, y: np.ndarray) -> None:
-        lr.seed(0)
-        self.row = row
-        model = row.model()
-        parameters = list(model.parameters())
-        self.optimizer = {
-            "adam": lambda: lr.optim.Adam(parameters, lr=1e-3),
-            "sgd": lambda: lr.optim.SGD(parameters, lr=0.01),
-            "momentum": lambda: lr.optim.SGD(parameters, lr=0.01, momentum=0.9),
-        }[row.optimizer]()
-        self.data = (lr.tensor(x), lr.tensor(y))
-        self.program = Recorder(model, lr.nn.functional.cross_entropy).program(self.data, row.batch)
-        self.model = model
-        self.rng = np.random.default_rng(1)
-
-    def __call__(self) -> float:
-        rows = self.rng.integers(0, IMAGES, (self.row.steps, self.row.batch), dtype=np.int64)
-        start = turns.Clock.now()
-        self.program.run(self.optimizer._core, self.data, rows, 1e9)
-        return (turns.Clock.now() - start) / self.row.steps
+def rows(threads: int) -> list[Row]:
+    found = []
+    for name, network, optimizer, batch, peers, goal in TRAINING:
+        work = Training(network, optimizer, batch, threads)
+        found.append(Row(name, work, peers, networks.step_operations(network) * batch, goal))
+    for name, rule, elements, peers, vectors, goal in RULES:
+        found.append(Row(name, Updates(rule, elements, 60, threads), peers, 4.0 * vectors * elements, goal))
+    return found
 
 
-class Torch:
-    def __init__(self, row: Row, x: np.ndarray, y: np.ndarray) -> None:
-        torch.manual_seed(0)
-        self.row = row
-        self.model = row.peer()
-        parameters = self.model.parameters()
-        self.optimizer = {
-            "adam": lambda: torch.optim.Adam(parameters, lr=1e-3, fused=True),
-            "sgd": lambda: torch.optim.SGD(parameters, lr=0.01, fused=True),
-            "momentum": lambda: torch.optim.SGD(parameters, lr=0.01, momentum=0.9, fused=True),
-        }[row.optimizer]()
-        self.x = torch.tensor(x[:, None] if row.image else x)
-        self.y = torch.tensor(y)
-        self.rng = np.random.default_rng(1)
-
-    def __call__(self) -> float:
-        rows = self.rng.integers(0, IMAGES, (self.row.steps, self.row.batch), dtype=np.int64)
-        start = turns.Clock.now()
-        for index in torch.from_numpy(rows):
-            loss = nn.functional.cross_entropy(self.model(self.x[index]), self.y[index])
-            self.optimizer.zero_grad(set_to_none=False)
-            loss.backward()
-            self.optimizer.step()
-        return (turns.Clock.now() - start) / self.row.steps
+NO_KIND = {"training": "plain", "updates": "package"}
 
 
-def peak() -> float:
-    start = turns.Clock.now()
-    _, operations = _core.measure("multiply_adds", {"rounds": 100_000})
-    return operations / (turns.Clock.now() - start)
+def library(peer: str, work: Training | Updates) -> str:
+    """What must be importable for this peer."""
+    if peer == "package":
+        return PACKAGE[work.rule] if isinstance(work, Updates) else ""
+    return peer.split()[0]
+
+
+def factories(row: Row) -> dict[str, tuple[Any, ...]]:
+    """How each contestant is made: its function and arguments."""
+    task = "training" if isinstance(row.work, Training) else "updates"
+    limit = "peak" if isinstance(row.work, Training) else "bandwidth"
+    found: dict[str, tuple[Any, ...]] = {
+        "floor": (f"support.by_lrswift:{limit}", row.work.threads),
+        "lrswift": (f"support.by_lrswift:{task}", row.work),
+    }
+    for peer in row.peers:
+        if find_spec(library(peer, row.work)) is None:
+            continue
+        kind = peer.partition(" ")[2]
+        if peer == "numpy":
+            found[peer] = ("support.by_numpy:training", row.work)
+        elif peer.startswith("jax"):
+            found[peer] = ("support.by_jax:training", row.work, kind)
+        elif peer == "optax":
+            found[peer] = ("support.by_jax:updates", row.work)
+        else:
+            found[peer] = (
+                f"support.by_torch:{task}",
+                row.work,
+                kind or NO_KIND[task],
+            )
+    return found
+
+
+def run(row: Row, rounds: int, seconds: float, patience: float) -> str:
+    """Prints the row, a line for each contestant, and returns its line in the summary."""
+    with remote.contestants(factories(row), patience) as (ready, missing):
+        if "lrswift" not in ready or "floor" not in ready:
+            raise SystemExit(f"{row.name}: lrswift: {missing}")
+        found = turns.take_turns(ready, rounds, seconds, remote.own_time)
+    limit, own = found.pop("floor"), found["lrswift"]
+    floor = row.floor / limit.middle
+    unit = "GF/s" if isinstance(row.work, Training) else "GB/s"
+    print(f"| {row.name}{own.mark} | floor | {1e3 * floor:.3f} | at {limit.middle / 1e9:.0f} {unit} | | |")
+    for name, outcome in found.items():
+        share = f"{100 * floor / outcome.middle:.0f} %"
+        ratio = ""
+        if name != "lrswift":
+            low, middle, high = outcome.over(own)
+            ratio = f"{middle:.2f} ({low:.2f}-{high:.2f})"
+        memory = f"{ready[name].peak:.0f}"
+        print(f"| | {name} | {1e3 * outcome.middle:.3f} | {share} | {ratio} | {memory} |")
+    for name, reason in missing.items():
+        print(f"| | {name} | left out: {reason} | | | |")
+    sys.stdout.flush()
+    peers = {name: outcome.over(own) for name, outcome in found.items() if name != "lrswift"}
+    if not peers:
+        return f"| {row.name}{own.mark} | {1e3 * own.middle:.3f} | none | | {row.goal:g} | |"
+    best = min(peers, key=lambda name: peers[name][1])
+    low, middle, high = peers[best]
+    met = "met" if middle >= row.goal else "missed"
+    ratio = f"{middle:.2f} ({low:.2f}-{high:.2f})"
+    return f"| {row.name}{own.mark} | {1e3 * own.middle:.3f} | {best} | {ratio} | {row.goal:g} | {met} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--threads", type=int, default=lr.get_threads())
-    parser.add_argument("--only", nargs="*", help="names of rows")
+    cores = len(os.sched_getaffinity(0))
+    parser.add_argument("--rows", nargs="*", help="names of rows, or their beginnings")
+    parser.add_argument("--rounds", type=int, default=25, help="at most, 25")
+    parser.add_argument(
+        "--seconds", type=float, default=15, help="for the rounds of a row, about; at least 3 rounds"
+    )
+    parser.add_argument(
+        "--patience", type=float, default=90, help="seconds for a row's contestants to get ready"
+    )
+    parser.add_argument("--threads", type=int, default=min(2, cores))
     parser.add_argument("--processor", action="store_true", help="processor time, on one thread")
     arguments = parser.parse_args()
     if arguments.processor:
         arguments.threads, turns.Clock.processor = 1, True
-    lr.set_threads(arguments.threads)
-    if torch is not None:
-        torch.set_num_threads(arguments.threads)
-    print(f"{arguments.threads} threads\n")
-    print("| step | floor | lrswift | of the peak | torch | torch / lrswift |\n|---|--:|--:|--:|--:|--:|")
-    rng = np.random.default_rng(0)
-    for row in ROWS:
-        if arguments.only and row.name not in arguments.only:
-            continue
-        x = rng.random((IMAGES, 28, 28) if row.image else (IMAGES, 784), dtype=np.float32)
-        y = rng.integers(0, 10, IMAGES)
-        contestants: dict[str, turns.Turn] = {"peak": peak, "lrswift": Ours(row, x, y)}
-        if torch is not None:
-            contestants["torch"] = Torch(row, x, y)
-        for warm in contestants.values():
-            warm()
-        found = turns.take_turns(contestants, arguments.rounds)
-        own, operations = found["lrswift"], row.operations * row.batch
-        floor = operations / found["peak"].middle
-        share = operations / own.middle / found["peak"].middle
-        cells = [f"{1e3 * floor:.3f} ms", f"{1e3 * own.middle:.3f} ms", f"{100 * share:.0f} %"]
-        if torch is not None:
-            low, middle, high = found["torch"].over(own)
-            cells += [f"{1e3 * found['torch'].middle:.3f} ms", f"{middle:.2f} ({low:.2f}-{high:.2f})"]
-        print(f"| {row.name}{own.mark} | " + " | ".join(cells) + " |", flush=True)
+    remote.prepare(arguments.threads)
+    start = time.perf_counter()
+    kind = "processor time" if arguments.processor else "wall time"
+    print(f"{arguments.threads} threads, {kind}; * others took more than a tenth of the processor\n")
+    print("| step | | ms | of the floor | over lrswift (quartiles) | peak MB |\n|---|---|--:|--:|--:|--:|")
+    chosen = [
+        r for r in rows(arguments.threads) if not arguments.rows or r.name.startswith(tuple(arguments.rows))
+    ]
+    summary = [run(row, arguments.rounds, arguments.seconds, arguments.patience) for row in chosen]
+    print("\n| step | lrswift ms | best peer | its time over ours | goal | |\n|---|--:|---|--:|--:|---|")
+    print("\n".join(summary) + f"\n\n{time.perf_counter() - start:.0f} s in all")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ for another cache, are dropped for all contestants.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -52,26 +53,34 @@ class Clock:
         return time.process_time() if cls.processor else time.perf_counter()
 
 
-def others() -> tuple[float, float]:
-    """Processor seconds of everybody since boot, and of this process."""
+def everybody() -> float:
+    """Processor seconds of all processes since boot."""
     fields = [float(f) for f in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
-    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK"), time.process_time()
+    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
 
 
-def take_turns(contestants: Mapping[str, Turn], rounds: int) -> dict[str, Outcome]:
+def take_turns(
+    contestants: Mapping[str, Turn],
+    rounds: int,
+    seconds: float = math.inf,
+    own: Callable[[], float] = time.process_time,
+) -> dict[str, Outcome]:
     """Calls every contestant once a round, each round beginning with the next; a turn returns its figure.
 
     Rounds in which others took more than a tenth of the processor are left out where three quiet ones
-    remain.
+    remain. seconds: after which no round begins, if there are three. own: the contestants' processor time.
     """
     names = list(contestants)
     values: list[dict[str, float]] = []
     disturbed: list[bool] = []
+    begun = time.perf_counter()
     for number in range(rounds):
-        (all0, own0), start = others(), time.perf_counter()
+        all0, own0, start = everybody(), own(), time.perf_counter()
+        if number >= 3 and start - begun > seconds:
+            break
         shift = number % len(names)
         values.append({name: contestants[name]() for name in names[shift:] + names[:shift]})
-        (all1, own1), wall = others(), time.perf_counter() - start
+        all1, own1, wall = everybody(), own(), time.perf_counter() - start
         disturbed.append((all1 - all0) - (own1 - own0) > 0.1 * wall * (os.cpu_count() or 1))
     quiet = [row for row, busy in zip(values, disturbed, strict=True) if not busy]
     if len(quiet) >= 3:

@@ -1,0 +1,75 @@
+"""lrswift as a contestant, and the floors that it measures."""
+
+from __future__ import annotations
+
+import lrswift as lr
+from lrswift import _core
+from lrswift._recording import Recorder
+
+from .turns import Clock, Turn
+from .work import Training, Updates
+
+MODELS = {
+    "mlp": lambda: lr.models.mlp(784),
+    "mlp-small": lambda: lr.models.mlp(784, [32]),
+    "mnist-cnn": lr.models.mnist_cnn,
+    "lenet": lr.models.lenet,
+    "wrn-16-1": lambda: lr.models.wide_resnet(16, 1),
+    "wrn-16-4": lambda: lr.models.wide_resnet(16, 4),
+    "resnet-18": lr.models.resnet,
+}
+OPTIMIZERS = {
+    "adam": lambda p: lr.optim.Adam(p, lr=1e-3),
+    "sgd": lambda p: lr.optim.SGD(p, lr=0.01),
+    "momentum": lambda p: lr.optim.SGD(p, lr=0.01, momentum=0.9),
+    "prodigy": lambda p: lr.optim.Adam(p, lr=lr.adapt.Prodigy()),
+    "d-adaptation": lambda p: lr.optim.Adam(p, lr=lr.adapt.DAdaptation()),
+    "schedule-free": lambda p: lr.optim.ScheduleFree(p, direction="adamw"),
+}
+
+
+def training(work: Training) -> Turn:
+    """Steps of a recorded program."""
+    lr.set_threads(work.threads)
+    lr.seed(0)
+    x, y = work.data()
+    model = MODELS[work.network]()
+    optimizer = OPTIMIZERS[work.optimizer](list(model.parameters()))
+    data = (lr.tensor(x), lr.tensor(y))
+    program = Recorder(model, lr.nn.functional.cross_entropy).program(data, work.batch)
+    return work.turn(lambda rows: program.run(optimizer._core, data, rows, 1e9))
+
+
+def updates(work: Updates) -> Turn:
+    """Steps on gradients that stay as they are."""
+    lr.set_threads(work.threads)
+    values, gradients = work.arrays()
+    parameters = [lr.tensor(value, requires_grad=True) for value in values]
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = lr.tensor(gradient)
+    optimizer = OPTIMIZERS[work.rule](parameters)
+    return work.turn(lambda: optimizer.step(1.0))
+
+
+def peak(threads: int) -> Turn:
+    """Multiply-adds a second from registers, on all threads."""
+    lr.set_threads(threads)
+    given = {"rounds": 400_000, "processor": Clock.processor}
+
+    def turn() -> float:
+        seconds, operations = _core.measure("multiply_adds", given)
+        return operations / seconds
+
+    return turn
+
+
+def bandwidth(threads: int, kind: str = "update") -> Turn:
+    """Bytes a second of a <- a + s b on vectors that no cache holds."""
+    lr.set_threads(threads)
+    given = {"kind": kind, "count": 10_000_000, "repeats": 8, "processor": Clock.processor}
+
+    def turn() -> float:
+        seconds, moved = _core.measure("stream", given)
+        return moved / seconds
+
+    return turn

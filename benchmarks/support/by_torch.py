@@ -1,0 +1,126 @@
+"""PyTorch as a contestant."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from . import networks
+from .turns import Turn
+from .work import Training, Updates
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions beside a shortcut; `first` normalizes before them, as WRN does."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, first: bool) -> None:
+        super().__init__()
+        self.first = first
+        self.norm1 = nn.BatchNorm2d(inputs if first else outputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.shortcut = None
+        if stride != 1 or inputs != outputs:
+            conv = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+            self.shortcut = conv if first else nn.Sequential(conv, nn.BatchNorm2d(outputs))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        relu = nn.functional.relu
+        if self.first:
+            hidden = relu(self.norm1(x))
+            residual = x if self.shortcut is None else self.shortcut(hidden)
+            return self.conv2(relu(self.norm2(self.conv1(hidden)))) + residual
+        residual = x if self.shortcut is None else self.shortcut(x)
+        return relu(self.norm2(self.conv2(relu(self.norm1(self.conv1(x))))) + residual)
+
+
+class Mean(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean((2, 3))
+
+
+LAYERS = {
+    "linear": nn.Linear,
+    "relu": nn.ReLU,
+    "pool": lambda: nn.MaxPool2d(2),
+    "flatten": nn.Flatten,
+    "mean": Mean,
+    "norm": nn.BatchNorm2d,
+    "conv": lambda k, i, o, stride, padding, bias: nn.Conv2d(i, o, k, stride, padding, bias=bias),
+    "preactivated": lambda i, o, stride: Block(i, o, stride, True),
+    "residual": lambda i, o, stride: Block(i, o, stride, False),
+}
+
+
+def network(name: str) -> nn.Module:
+    return nn.Sequential(*(LAYERS[kind](*numbers) for kind, *numbers in networks.NETWORKS[name]))
+
+
+def optimizer(name: str, parameters: list, fused: bool | None) -> torch.optim.Optimizer:
+    if name == "adam":
+        return torch.optim.Adam(parameters, lr=1e-3, fused=fused)
+    return torch.optim.SGD(parameters, lr=0.01, momentum=0.9 * (name == "momentum"), fused=fused)
+
+
+def training(work: Training, kind: str) -> Turn:
+    """kind: "plain" as PyTorch comes, "fused" optimizer, that with "channels-last" images, or "compile"."""
+    torch.set_num_threads(work.threads)
+    torch.manual_seed(0)
+    x, y = map(torch.from_numpy, work.data())
+    model = network(work.network)
+    if x.ndim > 2:
+        x = x[:, None] if x.ndim == 3 else x.permute(0, 3, 1, 2)
+        # a permuted view of channels-last data is what PyTorch calls channels-last
+        x = x.contiguous(
+            memory_format=torch.channels_last if kind == "channels-last" else torch.contiguous_format
+        )
+    if kind == "channels-last":
+        model = model.to(memory_format=torch.channels_last)
+    rule = optimizer(work.optimizer, list(model.parameters()), None if kind == "plain" else True)
+
+    def loss(inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return nn.functional.cross_entropy(model(inputs), labels)
+
+    if kind == "compile":
+        loss = torch.compile(loss)
+
+    def run(rows: np.ndarray) -> None:
+        for batch in torch.from_numpy(rows):
+            value = loss(x[batch], y[batch])
+            rule.zero_grad(set_to_none=False)
+            value.backward()
+            rule.step()
+
+    return work.turn(run)
+
+
+def updates(work: Updates, kind: str = "fused") -> Turn:
+    """kind: "fused"; "checked", which refuses gradients that are not finite; else the package of the rule."""
+    torch.set_num_threads(work.threads)
+    values, gradients = work.arrays()
+    parameters = [torch.from_numpy(value).requires_grad_() for value in values]
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = torch.from_numpy(gradient)
+    if kind in ("fused", "checked"):
+        rule: torch.optim.Optimizer = torch.optim.Adam(parameters, lr=1e-3, fused=True)
+    elif work.rule == "prodigy":
+        import prodigyopt
+
+        rule = prodigyopt.Prodigy(parameters)
+    elif work.rule == "d-adaptation":
+        import dadaptation
+
+        rule = dadaptation.DAdaptAdam(parameters)
+    else:
+        import schedulefree
+
+        rule = schedulefree.AdamWScheduleFree(parameters)
+        rule.train()
+
+    def checked() -> None:
+        if torch.isfinite(nn.utils.get_total_norm([p.grad for p in parameters])):
+            rule.step()
+
+    return work.turn(checked if kind == "checked" else rule.step)
