@@ -30,6 +30,9 @@ struct BlockedGemm {
 
   /// Columns of A in a block: the panel of B that belongs to it takes two thirds of a first-level cache of 48 KiB.
   static let deepest = 256
+  /// Blocks begin at multiples of the widest vector: a transposition moves whole vectors. The same for all vector widths,
+  /// since the blocks decide about the bits.
+  private static let packingUnit = 16
   /// A panel that is used so many times is packed.
   private static let worthPacking = 4
   /// Floats of A that are packed at a time.
@@ -52,7 +55,7 @@ struct BlockedGemm {
   /// Rows low..<high of C.
   private func runChunk(_ low: Int, _ high: Int, _ shared: Bool) {
     let rows = Split(high - low, divideUp(high - low, kernels.rows))
-    let depths = Split(k, divideUp(k, Self.deepest))
+    let depths = Split(k, divideUp(k, Self.deepest), unit: Self.packingUnit)
     let columnPanels = divideUp(n, panelWidth)
     let packsA = self.packsA
     // Blocks of A that fit the second-level cache; more of them, and groups of columns, for the threads.
@@ -195,7 +198,7 @@ struct BlockedGemm {
 }
 
 /// Copies or adds a tile that is narrower than its kernel.
-private func mergeEdge(
+func mergeEdge(
   _ tile: UnsafePointer<Float>, _ tileRow: Int, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ rows: Int,
   _ columns: Int, _ adds: Bool
 ) {
@@ -216,24 +219,30 @@ private func mergeEdge(
   }
 }
 
-/// 0..<count in `parts` ranges whose lengths differ by one at most, the longer first.
+/// 0..<count in `parts` ranges whose lengths differ by one at most, the longer first; or by one unit of `unit` numbers,
+/// and the last unit may be cut off.
 struct Split {
   let parts: Int
+  private let count: Int
+  private let unit: Int
   private let length: Int
   private let longer: Int
 
-  init(_ count: Int, _ parts: Int) {
+  init(_ count: Int, _ parts: Int, unit: Int = 1) {
     self.parts = parts
-    length = parts == 0 ? 0 : count / parts
-    longer = parts == 0 ? 0 : count % parts
+    self.count = count
+    self.unit = unit
+    let units = divideUp(count, unit)
+    length = parts == 0 ? 0 : units / parts * unit
+    longer = parts == 0 ? 0 : units % parts
   }
 
-  var longest: Int { length &+ (longer > 0 ? 1 : 0) }
+  var longest: Int { min(count, length &+ (longer > 0 ? unit : 0)) }
 
   @inline(__always)
   subscript(index: Int) -> Range<Int> {
-    let low = index &* length &+ min(index, longer)
-    return low..<(low &+ length &+ (index < longer ? 1 : 0))
+    let low = index &* length &+ min(index, longer) &* unit
+    return low..<min(count, low &+ length &+ (index < longer ? unit : 0))
   }
 }
 

@@ -21,6 +21,14 @@ func gemm(
   _ kernels: GemmKernels, _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int,
   _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ c: UnsafeMutableRawPointer, _ accumulate: Bool, shared: Bool
 ) {
+  if !transposeA, transposeB, DotGemm.takes(m, n, k) {
+    DotGemm(
+      kernels: kernels, m: m, n: n, k: k, a: a.assumingMemoryBound(to: Float.self),
+      b: b.assumingMemoryBound(to: Float.self), c: c.assumingMemoryBound(to: Float.self),
+      accumulate: accumulate
+    ).run(shared: shared)
+    return
+  }
   BlockedGemm(
     kernels: kernels, m: m, n: n, k: k,
     a: .init(

@@ -15,6 +15,10 @@ struct GemmKernels: @unchecked Sendable {
   /// Element r - 1 has r rows. Unsafe pointers, since an array's bounds are checked on every call.
   let narrow: UnsafePointer<MicroKernel>
   let wide: UnsafePointer<MicroKernel>
+  /// Dot products; element (r - 1) * dotColumns + c - 1 has r rows and c columns.
+  let dots: UnsafePointer<MicroKernel>
+  let dotRows: Int
+  let dotColumns: Int
   let packRows: Pack
   let packColumns: Pack
   let multiplyAddLoop: @convention(c) (_ rounds: Int, _ sum: UnsafeMutablePointer<Float>) -> Int
@@ -35,6 +39,7 @@ struct GemmKernels: @unchecked Sendable {
     return GemmKernels(
       name, MicroKernels.tallest, MicroKernels.vectorWidth, MicroKernels.narrowKernel,
       MicroKernels.wideKernel,
+      MicroKernels.dotRows, MicroKernels.dotColumns, MicroKernels.dotKernel,
       MicroKernels.packRows, MicroKernels.packColumns, MicroKernels.multiplyAddLoop)
   }()
 
@@ -45,6 +50,7 @@ struct GemmKernels: @unchecked Sendable {
       return GemmKernels(
         "swift-avx512", MicroKernelsV4.tallest, MicroKernelsV4.vectorWidth, MicroKernelsV4.narrowKernel,
         MicroKernelsV4.wideKernel,
+        MicroKernelsV4.dotRows, MicroKernelsV4.dotColumns, MicroKernelsV4.dotKernel,
         MicroKernelsV4.packRows, MicroKernelsV4.packColumns, MicroKernelsV4.multiplyAddLoop)
     #else
       return nil
@@ -55,20 +61,24 @@ struct GemmKernels: @unchecked Sendable {
 
   private init(
     _ name: String, _ rows: Int, _ width: Int, _ narrow: (Int) -> MicroKernel, _ wide: (Int) -> MicroKernel,
+    _ dotRows: Int, _ dotColumns: Int, _ dots: (Int, Int) -> MicroKernel,
     _ packRows: @escaping Pack,
     _ packColumns: @escaping Pack,
     _ multiplyAddLoop: @escaping @convention(c) (Int, UnsafeMutablePointer<Float>) -> Int
   ) {
-    func table(_ kernel: (Int) -> MicroKernel) -> UnsafePointer<MicroKernel> {
-      let table = UnsafeMutablePointer<MicroKernel>.allocate(capacity: rows)
-      for i in 0..<rows { (table + i).initialize(to: kernel(i + 1)) }
+    func table(_ count: Int, _ kernel: (Int) -> MicroKernel) -> UnsafePointer<MicroKernel> {
+      let table = UnsafeMutablePointer<MicroKernel>.allocate(capacity: count)
+      for i in 0..<count { (table + i).initialize(to: kernel(i)) }
       return UnsafePointer(table)
     }
     self.name = name
     self.rows = rows
     self.width = width
-    self.narrow = table(narrow)
-    self.wide = table(wide)
+    self.narrow = table(rows) { narrow($0 + 1) }
+    self.wide = table(rows) { wide($0 + 1) }
+    self.dotRows = dotRows
+    self.dotColumns = dotColumns
+    self.dots = table(dotRows * dotColumns) { dots($0 / dotColumns + 1, $0 % dotColumns + 1) }
     self.packRows = packRows
     self.packColumns = packColumns
     self.multiplyAddLoop = multiplyAddLoop

@@ -9,8 +9,16 @@ public let packRows:
     _ step: Int
   ) -> Void = { depth, rows, source, stride, target, step in
     let width = Vector.scalarCount
+    guard depth >= width else {
+      for p in 0..<depth {
+        for i in 0..<rows { target[p &* step &+ i] = source[i &* stride &+ p] }
+      }
+      return
+    }
     var p = 0
-    while p &+ width <= depth {
+    while p < depth {
+      // The last columns overlap those before them.
+      p = min(p, depth &- width)
       var i = 0
       while i < rows {
         #if WIDE_VECTORS
@@ -23,10 +31,6 @@ public let packRows:
         i &+= width
       }
       p &+= width
-    }
-    while p < depth {
-      for i in 0..<rows { target[p &* step &+ i] = source[i &* stride &+ p] }
-      p &+= 1
     }
   }
 

@@ -18,6 +18,18 @@ final class BlockedGemmTests: XCTestCase {
     XCTAssertEqual([divideUp(0, 3), divideUp(1, 3), divideUp(3, 3), divideUp(4, 3)], [0, 1, 1, 2])
   }
 
+  func testSplitByUnits() {
+    for (count, parts, lengths) in [
+      (784, 4, [208, 192, 192, 192]), (1000, 4, [256, 256, 256, 232]), (257, 2, [144, 113]), (5, 1, [5]),
+    ] {
+      let split = Split(count, parts, unit: 16)
+      let ranges = (0..<parts).map { split[$0] }
+      XCTAssertEqual(ranges.flatMap { Array($0) }, Array(0..<count))
+      XCTAssertEqual(ranges.map(\.count), lengths)
+      XCTAssertEqual(split.longest, lengths[0])
+    }
+  }
+
   /// A larger than what is packed at a time.
   func testManyRows() {
     let (m, n, k) = (5000, 100, 450)

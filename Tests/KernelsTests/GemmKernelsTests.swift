@@ -49,6 +49,31 @@ final class GemmKernelsTests: XCTestCase {
     }
   }
 
+  /// Each kernel of dot products by itself, with rows apart and a rest.
+  func testEveryTileOfDots() {
+    var numbers = Numbers(seed: 4)
+    let (depth, stride) = (37, 41)
+    for kernels in GemmKernels.all {
+      for rows in 1...kernels.dotRows {
+        for columns in 1...kernels.dotColumns {
+          let (a, b) = (numbers.array(rows * stride), numbers.array(columns * stride))
+          let (left, right, result) = (Buffer<Float>(a), Buffer<Float>(b), Buffer<Float>(count: 16))
+          var tile = cv_tile(
+            a: left.elements, b: right.elements, c: result.elements, a_row: stride, a_step: 1, b_step: stride,
+            c_row: 4, depth: depth, accumulate: false)
+          kernels.dots[(rows - 1) * kernels.dotColumns + columns - 1](&tile)
+          let wanted = (0..<rows * columns).map { place in
+            (0..<depth).reduce(0.0) {
+              $0 + a[place / columns * stride + $1] * b[place % columns * stride + $1]
+            }
+          }
+          let got = (0..<rows * columns).map { result.values[$0 / columns * 4 + $0 % columns] }
+          expectClose(Float.self, got, wanted, units: 8 + Double(depth), "\(kernels.name) \(rows) \(columns)")
+        }
+      }
+    }
+  }
+
   func testPacking() {
     for kernels in GemmKernels.all {
       for (depth, count) in [(1, 1), (40, 3), (17, 6), (33, 14), (16, 16), (20, 31), (35, 32), (3, 5)] {

@@ -82,6 +82,23 @@ CV_INLINE void cv_transpose_f32(const float *source, ptrdiff_t stride, ptrdiff_t
   for (int i = 0; i < 16; i++)
     __builtin_memcpy(target + i * step, &x[i], sizeof x[i]);
 }
+/* Group g of the result: sums of the four floats in group g of a, b, c and d. */
+CV_INLINE cv_f32 cv_fold_lanes_f32(cv_f32 a, cv_f32 b, cv_f32 c, cv_f32 d) {
+  cv_f32 ab = CV_ONES_LOW(a, b) + CV_ONES_HIGH(a, b);
+  cv_f32 cd = CV_ONES_LOW(c, d) + CV_ONES_HIGH(c, d);
+  return CV_TWOS_LOW(ab, cd) + CV_TWOS_HIGH(ab, cd);
+}
+/* The sum of the four groups of a, then that of b, c and d. */
+CV_INLINE cv_f32 cv_fold_groups_f32(cv_f32 a, cv_f32 b, cv_f32 c, cv_f32 d) {
+  cv_f32 ab = CV_GROUPS_EVEN(a, b) + CV_GROUPS_ODD(a, b);
+  cv_f32 cd = CV_GROUPS_EVEN(c, d) + CV_GROUPS_ODD(c, d);
+  return CV_GROUPS_EVEN(ab, cd) + CV_GROUPS_ODD(ab, cd);
+}
+/* x with zeros in all but its last `count` lanes. */
+CV_INLINE cv_f32 cv_last_f32(cv_f32 x, int32_t count) {
+  const cv_i32 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return (cv_f32)((cv_i32)x & (lane >= 16 - count));
+}
 CV_INLINE void cv_transpose_f32x8(const float *source, ptrdiff_t stride, ptrdiff_t rows, float *target,
                                   ptrdiff_t step) {
   cv_f32x8 x[8], y[8];

@@ -1,0 +1,69 @@
+import CVector
+import MicroKernels
+
+/// C (+)= A B^T by dot products along the contiguous rows of A and B, nothing packed: for products where packing costs
+/// about as much as it saves.
+///
+/// Whether a product comes here depends on its shape alone, and each element of C is one sum in one order, whatever the
+/// tile, the vector width and the number of threads: results have the same bits for all of them.
+struct DotGemm {
+  let kernels: GemmKernels
+  let m: Int, n: Int, k: Int
+  /// m rows and n rows of k floats.
+  let a: UnsafePointer<Float>
+  let b: UnsafePointer<Float>
+  let c: UnsafeMutablePointer<Float>
+  let accumulate: Bool
+
+  /// Products above which the result is shared out.
+  private static let sharing = 1 << 18
+
+  /// Where this was faster than packing, by measurement: long sums, since a tile of 16 costs 30 shuffles to fold; few
+  /// results for each packed number; and a shorter side that stays in the second-level cache.
+  static func takes(_ m: Int, _ n: Int, _ k: Int) -> Bool {
+    k >= 192 ? m * n <= 1 << 15 && min(m, n) * k <= 1 << 17 : k >= 96 && min(m, n) <= 12
+  }
+
+  func run(shared: Bool) {
+    let rows = Split(m, divideUp(m, kernels.dotRows))
+    let columns = Split(n, divideUp(n, kernels.dotColumns))
+    let wanted = shared ? min(16, m * n * k / Self.sharing) : 1
+    guard wanted > 1 else {
+      multiply(rows, columns, 0..<rows.parts, 0..<columns.parts)
+      return
+    }
+    let shares = Split(max(rows.parts, columns.parts), min(wanted, max(rows.parts, columns.parts)))
+    ThreadPool.shared.run(shares.parts) { index in
+      if rows.parts >= columns.parts {
+        multiply(rows, columns, shares[index], 0..<columns.parts)
+      } else {
+        multiply(rows, columns, 0..<rows.parts, shares[index])
+      }
+    }
+  }
+
+  /// The longer side in the outer loop: each of its rows comes from memory once, and all of the other side is near.
+  private func multiply(_ rows: Split, _ columns: Split, _ high: Range<Int>, _ wide: Range<Int>) {
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: 16) { buffer in
+      let sums = buffer.baseAddress!
+      var tile = cv_tile(
+        a: nil, b: nil, c: sums, a_row: k, a_step: 1, b_step: k, c_row: 4, depth: k, accumulate: false)
+      if rows.parts >= columns.parts {
+        for i in high { for j in wide { multiply(&tile, rows[i], columns[j], sums) } }
+      } else {
+        for j in wide { for i in high { multiply(&tile, rows[i], columns[j], sums) } }
+      }
+    }
+  }
+
+  @inline(__always)
+  private func multiply(
+    _ tile: inout cv_tile, _ rows: Range<Int>, _ columns: Range<Int>, _ sums: UnsafeMutablePointer<Float>
+  ) {
+    tile.a = a + rows.lowerBound &* k
+    tile.b = b + columns.lowerBound &* k
+    kernels.dots[(rows.count &- 1) &* kernels.dotColumns &+ columns.count &- 1](&tile)
+    mergeEdge(
+      sums, 4, c + rows.lowerBound &* n + columns.lowerBound, n, rows.count, columns.count, accumulate)
+  }
+}

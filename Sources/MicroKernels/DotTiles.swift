@@ -1,0 +1,214 @@
+import CVector
+
+/// Tiles of dot products along contiguous rows of both sides, for products that share too little to earn packing. Sums are
+/// kept in 16 lanes and folded in one order for every vector width, so that all instruction sets give the same bits.
+
+/// Rows and columns of the largest tile: its accumulators, and what feeds them, fill the registers.
+#if WIDE_VECTORS
+  public let dotRows = 4
+  public let dotColumns = 4
+#else
+  public let dotRows = 2
+  public let dotColumns = 3
+#endif
+
+private typealias Lanes = SIMD16<Float>
+
+/// A tile's element (i, j) goes to c[4 i + j]; row i of A is at a[i * a_row], column j of B at b[j * b_step]; depth is 16 or
+/// more.
+public func dotKernel(_ rows: Int, _ columns: Int) -> MicroKernel {
+  switch (rows, columns) {
+  case (1, 1): return { multiplyDots(Dots1<Sums1>.self, $0) }
+  case (1, 2): return { multiplyDots(Dots1<Sums2>.self, $0) }
+  case (1, 3): return { multiplyDots(Dots1<Sums3>.self, $0) }
+  case (2, 1): return { multiplyDots(Dots2<Sums1>.self, $0) }
+  case (2, 2): return { multiplyDots(Dots2<Sums2>.self, $0) }
+  #if WIDE_VECTORS
+    case (1, 4): return { multiplyDots(Dots1<Sums4>.self, $0) }
+    case (2, 4): return { multiplyDots(Dots2<Sums4>.self, $0) }
+    case (3, 1): return { multiplyDots(Dots3<Sums1>.self, $0) }
+    case (3, 2): return { multiplyDots(Dots3<Sums2>.self, $0) }
+    case (3, 3): return { multiplyDots(Dots3<Sums3>.self, $0) }
+    case (3, 4): return { multiplyDots(Dots3<Sums4>.self, $0) }
+    case (4, 1): return { multiplyDots(Dots4<Sums1>.self, $0) }
+    case (4, 2): return { multiplyDots(Dots4<Sums2>.self, $0) }
+    case (4, 3): return { multiplyDots(Dots4<Sums3>.self, $0) }
+    case (4, 4): return { multiplyDots(Dots4<Sums4>.self, $0) }
+  #endif
+  default: return { multiplyDots(Dots2<Sums3>.self, $0) }
+  }
+}
+
+@inline(__always)
+private func multiplyDots<T: DotTile>(_: T.Type, _ operands: UnsafePointer<cv_tile>) {
+  let given = operands.pointee
+  var tile = T()
+  var (a, b, left) = (given.a!, given.b!, given.depth)
+  while left >= 16 {
+    tile.add(a, given.a_row, T.Row(b, given.b_step, 16), 16)
+    a += 16
+    b += 16
+    left &-= 16
+  }
+  if left > 0 {
+    // The last 16 once more, without those that are counted already.
+    let back = 16 &- left
+    tile.add(a - back, given.a_row, T.Row(b - back, given.b_step, left), left)
+  }
+  let sums = cv_fold_groups_f32(tile.row(0), tile.row(1), tile.row(2), tile.row(3))
+  UnsafeMutableRawPointer(given.c!).storeBytes(of: sums, as: Lanes.self)
+}
+
+/// 16 floats, of which all but the last `count` are zeros.
+@inline(__always)
+private func lanes(_ p: UnsafePointer<Float>, _ count: Int) -> Lanes {
+  let all = UnsafeRawPointer(p).loadUnaligned(as: Lanes.self)
+  return count == 16 ? all : cv_last_f32(all, Int32(truncatingIfNeeded: count))
+}
+
+/// What one row of A has with one to four columns of B; or the lanes of these columns.
+private protocol DotSums {
+  init()
+  init(_ b: UnsafePointer<Float>, _ stride: Int, _ count: Int)
+  mutating func add(_ x: Lanes, _ b: Self)
+  /// Sums of each column's lanes within groups of four.
+  func folded() -> Lanes
+}
+
+private struct Sums1: DotSums {
+  private var v0 = Lanes(repeating: 0)
+
+  @inline(__always)
+  init() {}
+  @inline(__always)
+  init(_ b: UnsafePointer<Float>, _ stride: Int, _ count: Int) { v0 = lanes(b, count) }
+  @inline(__always)
+  mutating func add(_ x: Lanes, _ b: Self) { v0 = cv_fma_f32(x, b.v0, v0) }
+  @inline(__always)
+  func folded() -> Lanes {
+    let zero = Lanes(repeating: 0)
+    return cv_fold_lanes_f32(v0, zero, zero, zero)
+  }
+}
+
+private struct Sums2: DotSums {
+  private var v0 = Lanes(repeating: 0)
+  private var v1 = Lanes(repeating: 0)
+
+  @inline(__always)
+  init() {}
+  @inline(__always)
+  init(_ b: UnsafePointer<Float>, _ stride: Int, _ count: Int) {
+    v0 = lanes(b, count)
+    v1 = lanes(b + stride, count)
+  }
+  @inline(__always)
+  mutating func add(_ x: Lanes, _ b: Self) {
+    v0 = cv_fma_f32(x, b.v0, v0)
+    v1 = cv_fma_f32(x, b.v1, v1)
+  }
+  @inline(__always)
+  func folded() -> Lanes {
+    let zero = Lanes(repeating: 0)
+    return cv_fold_lanes_f32(v0, v1, zero, zero)
+  }
+}
+
+private struct Sums3: DotSums {
+  private var v0 = Lanes(repeating: 0)
+  private var v1 = Lanes(repeating: 0)
+  private var v2 = Lanes(repeating: 0)
+
+  @inline(__always)
+  init() {}
+  @inline(__always)
+  init(_ b: UnsafePointer<Float>, _ stride: Int, _ count: Int) {
+    v0 = lanes(b, count)
+    v1 = lanes(b + stride, count)
+    v2 = lanes(b + 2 &* stride, count)
+  }
+  @inline(__always)
+  mutating func add(_ x: Lanes, _ b: Self) {
+    v0 = cv_fma_f32(x, b.v0, v0)
+    v1 = cv_fma_f32(x, b.v1, v1)
+    v2 = cv_fma_f32(x, b.v2, v2)
+  }
+  @inline(__always)
+  func folded() -> Lanes { cv_fold_lanes_f32(v0, v1, v2, Lanes(repeating: 0)) }
+}
+
+#if WIDE_VECTORS
+  private struct Sums4: DotSums {
+    private var v0 = Lanes(repeating: 0)
+    private var v1 = Lanes(repeating: 0)
+    private var v2 = Lanes(repeating: 0)
+    private var v3 = Lanes(repeating: 0)
+
+    @inline(__always)
+    init() {}
+    @inline(__always)
+    init(_ b: UnsafePointer<Float>, _ stride: Int, _ count: Int) {
+      v0 = lanes(b, count)
+      v1 = lanes(b + stride, count)
+      v2 = lanes(b + 2 &* stride, count)
+      v3 = lanes(b + 3 &* stride, count)
+    }
+    @inline(__always)
+    mutating func add(_ x: Lanes, _ b: Self) {
+      v0 = cv_fma_f32(x, b.v0, v0)
+      v1 = cv_fma_f32(x, b.v1, v1)
+      v2 = cv_fma_f32(x, b.v2, v2)
+      v3 = cv_fma_f32(x, b.v3, v3)
+    }
+    @inline(__always)
+    func folded() -> Lanes { cv_fold_lanes_f32(v0, v1, v2, v3) }
+  }
+#endif
+
+/// Rows of A above each other.
+private protocol DotTile {
+  associatedtype Row: DotSums
+  static var rows: Int { get }
+  init()
+  mutating func add(_ a: UnsafePointer<Float>, _ stride: Int, _ b: Row, _ count: Int)
+  /// Row i folded, zeros behind the last.
+  func row(_ i: Int) -> Lanes
+}
+
+private struct Dots1<Row: DotSums>: DotTile {
+  private var sums = Row()
+
+  @inline(__always)
+  static var rows: Int { 1 }
+  @inline(__always)
+  init() {}
+  @inline(__always)
+  mutating func add(_ a: UnsafePointer<Float>, _ stride: Int, _ b: Row, _ count: Int) {
+    sums.add(lanes(a, count), b)
+  }
+  @inline(__always)
+  func row(_ i: Int) -> Lanes { i == 0 ? sums.folded() : Lanes(repeating: 0) }
+}
+
+private struct DotsStacked<Upper: DotTile, Lower: DotTile>: DotTile where Upper.Row == Lower.Row {
+  private var upper = Upper()
+  private var lower = Lower()
+
+  @inline(__always)
+  static var rows: Int { Upper.rows + Lower.rows }
+  @inline(__always)
+  init() {}
+  @inline(__always)
+  mutating func add(_ a: UnsafePointer<Float>, _ stride: Int, _ b: Upper.Row, _ count: Int) {
+    upper.add(a, stride, b, count)
+    lower.add(a + Upper.rows &* stride, stride, b, count)
+  }
+  @inline(__always)
+  func row(_ i: Int) -> Lanes { i < Upper.rows ? upper.row(i) : lower.row(i &- Upper.rows) }
+}
+
+private typealias Dots2<R: DotSums> = DotsStacked<Dots1<R>, Dots1<R>>
+#if WIDE_VECTORS
+  private typealias Dots3<R: DotSums> = DotsStacked<Dots2<R>, Dots1<R>>
+  private typealias Dots4<R: DotSums> = DotsStacked<Dots2<R>, Dots2<R>>
+#endif
