@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from .comparison import compare
     from .finder import find_lr
     from .fitting import fit
+    from .hpo import compare_hpo
     from .hypergradient_check import check_hypergradient
     from .hypergradients import hypergradient
     from .learned import LearnedSchedule
@@ -93,6 +94,7 @@ _LAZY = {
     "find_lr": ("finder", "find_lr"),
     "lr_range_test": ("range_test", "lr_range_test"),
     "compare": ("comparison", "compare"),
+    "compare_hpo": ("hpo", "compare_hpo"),
     "check_hypergradient": ("hypergradient_check", "check_hypergradient"),
     "hypergradient": ("hypergradients", "hypergradient"),
     "learn_schedule": ("learning", "learn_schedule"),
@@ -110,7 +112,8 @@ __all__ = [
     "ArgumentError", "DTypeError", "Diverged", "Error", "FormatError", "LearnedSchedule", "MissingFiles",
     "RecordingError", "ShapeError", "Tensor",
     "abs", "adapt", "arange", "argmax", "best_window", "bool_", "broadcast_to", "cat",
-    "check_hypergradient", "compare", "config", "data", "enable_grad", "exp", "eye", "find_lr", "fit",
+    "check_hypergradient", "compare", "compare_hpo", "config", "data", "enable_grad", "exp", "eye",
+    "find_lr", "fit",
     "float32", "float64", "from_dlpack", "full", "gelu", "get_threads", "grad", "hvp", "hypergradient",
     "int64", "jvp", "learn_schedule", "load", "log", "lr_range_test", "matmul", "max", "maximum", "mean",
     "min", "minimize", "minimum", "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random",

@@ -126,17 +126,30 @@ def check_search(start: Any, trials: Any, ranges: Any, settings: Settings) -> Se
     if start is None:
         return None
     count = _whole(trials, "trials", 1)
-    pairs = _families(ranges, "ranges", (2, 2, 2))
+    pairs = check_ranges(ranges)
     for family, (low, high), values in zip(FAMILIES, pairs, settings.initial, strict=True):
-        if not low < high:
-            raise ArgumentError(f"ranges: {family}: got {low}, {high}; allowed: low < high")
         if not all(low <= value <= high for value in values):
             raise ArgumentError(f"initial: {family}: got {values}; allowed: within ranges, {low} to {high}")
+    need_optuna('start="optuna"')
+    return SearchSettings(count, pairs)
+
+
+def check_ranges(ranges: Any) -> tuple[tuple[float, float], ...]:
+    """(low, high) of rates, momenta and decays. ArgumentError naming what is off."""
+    found = []
+    for family, (low, high) in zip(FAMILIES, _families(ranges, "ranges", (2, 2, 2)), strict=True):
+        if not low < high:
+            raise ArgumentError(f"ranges: {family}: got {low}, {high}; allowed: low < high")
+        found.append((low, high))
+    return tuple(found)
+
+
+def need_optuna(what: str) -> None:
+    """ImportError that says how to get it."""
     try:
         import optuna  # noqa: F401
     except ImportError:
-        raise ImportError('start="optuna" needs Optuna: pip install optuna') from None
-    return SearchSettings(count, tuple((low, high) for low, high in pairs))
+        raise ImportError(f"{what} needs Optuna: pip install optuna") from None
 
 
 def starting_values(settings: Settings) -> tuple[list[float], list[float], list[float]]:

@@ -48,15 +48,11 @@ class Starting:
     def __init__(self, learning: Learning, search: SearchSettings, outer_steps: int) -> None:
         self.first, self.search, self.outer_steps = learning, search, outer_steps
         settings = learning.settings
-        self.ranges = {
-            f"{family}[{k}]": optuna.distributions.FloatDistribution(low, high)
-            for family, count, (low, high) in zip(FAMILIES, settings.counts, search.ranges, strict=True)
-            for k in range(count)
-        }
+        self.ranges = distributions(settings.counts, search.ranges)
         sampler = optuna.samplers.TPESampler(
             seed=settings.seed % 2**32, n_startup_trials=min(RANDOM_STARTS, (search.trials + 1) // 2)
         )
-        with _quiet():
+        with quiet():
             self.study = optuna.create_study(sampler=sampler)
         initial = [value for family in settings.initial for value in family]
         self.study.enqueue_trial(dict(zip(self.ranges, initial, strict=True)))
@@ -71,7 +67,7 @@ class Starting:
         plain = trials * settings.seeds * settings.steps
         total = plain + outer_steps * settings.blocks * settings.seeds * settings.steps
         legs = -(-outer_steps // LEG)
-        with Progress(total, "learn_schedule", progress, "inner step") as bar, _quiet():
+        with Progress(total, "learn_schedule", progress, "inner step") as bar, quiet():
             for leg in range(legs):
                 # half of them first; the others profit from what was refined before
                 due = math.ceil(trials * (1 + (leg + 1) / legs) / 2)
@@ -234,6 +230,17 @@ class Starting:
         ]
 
 
+def distributions(
+    counts: Sequence[int], ranges: Sequence[Sequence[float]]
+) -> dict[str, optuna.distributions.FloatDistribution]:
+    """By name, in the order of the values: what each may be."""
+    return {
+        f"{family}[{k}]": optuna.distributions.FloatDistribution(low, high)
+        for family, count, (low, high) in zip(FAMILIES, counts, ranges, strict=True)
+        for k in range(count)
+    }
+
+
 def _loss(losses: np.ndarray) -> float:
     """Mean over seeds; inf where one diverged, or was not trained in full."""
     mean = float(np.mean(losses))
@@ -241,7 +248,7 @@ def _loss(losses: np.ndarray) -> float:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Optuna announces every study and trial."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)

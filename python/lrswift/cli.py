@@ -1,4 +1,4 @@
-"""The command line: `lrswift info | train | find-lr | learn-schedule | compare | reproduce`."""
+"""The command line: `lrswift info | train | find-lr | learn-schedule | compare | compare-hpo | reproduce`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from .data import DATASETS, Splits, load
 from .errors import Error
 from .finder import find_lr
 from .fitting import fit
+from .hpo import SEARCHES, compare_hpo
+from .hpo.comparison import DEFAULT_SEARCHES
 from .learning import learn_schedule
 from .methods import KINDS, METHODS
 from .nn import Module
@@ -108,6 +110,27 @@ def parser() -> argparse.ArgumentParser:
     )
     _common(compare, "folder for results.csv, results.json and report.html (default: report)", "report")
     compare.set_defaults(run=_compare)
+
+    search = commands.add_parser(
+        "compare-hpo", help="search for a schedule with Optuna and with hypergradients, at equal cost",
+        epilog="searches:\n" + "\n".join(f"  {name:<14} {s.how}" for name, s in SEARCHES.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    _problem(search)
+    names = ",".join(DEFAULT_SEARCHES)
+    search.add_argument("--searches", default=names, metavar="A,B,...", help=f"see below (default: {names})")
+    search.add_argument(
+        "--steps", type=_positive, default=100, help="length of a training run (default: 100)"
+    )
+    search.add_argument("--rates", type=_positive, default=5, help="learning rates in a run (default: 5)")
+    search.add_argument(
+        "--budget", type=float, default=200, metavar="RUNS",
+        help="what each search may cost, in whole training runs (default: 200)",
+    )  # fmt: skip
+    search.add_argument("--seeds", type=_positive, default=3, help="times each search is run (default: 3)")
+    search.add_argument("--resume", action="store_true", help="go on with the searches not in --out yet")
+    _common(search, "folder for results.csv, results.json and report.html (default: searches)", "searches")
+    search.set_defaults(run=_compare_hpo)
 
     again = commands.add_parser("reproduce", help="figures of papers in small: tables and pictures")
     again.add_argument("figure", choices=FIGURES, metavar="FIGURE", help=", ".join(FIGURES))
@@ -277,6 +300,22 @@ def _compare(args: argparse.Namespace) -> None:
         result = sensitivity(args.data, args.model, methods, args.initial, *common, **told)
     print(result.table())
     print(f"\n{result.write(args.out)}")
+
+
+def _compare_hpo(args: argparse.Namespace) -> None:
+    names = [name for name in args.searches.split(",") if name]
+    try:
+        result = compare_hpo(
+            args.data, args.model, names, args.steps, args.budget, args.seeds, args.batch_size, args.seed,
+            learning_rates=args.rates, root=args.root, out=args.out, resume=args.resume,
+            progress=not args.quiet, command=args.line,
+        )  # fmt: skip
+    except KeyboardInterrupt as stop:
+        if getattr(stop, "comparison", None) is not None and stop.comparison.runs:  # type: ignore[attr-defined]
+            print(f"{stop.comparison.table()}\n\nonly these are finished; --resume goes on")  # type: ignore[attr-defined]
+        raise
+    print(result.table())
+    print(f"\n{Path(args.out) / 'report.html'}")
 
 
 def _reproduce(args: argparse.Namespace) -> None:
