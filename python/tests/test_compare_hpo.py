@@ -156,7 +156,7 @@ def test_hyperband_stops_runs_early_and_spends_what_they_cost():
 def test_searches_with_derivatives_are_learn_schedule(start):
     (run,) = search("hypergradients" if start is None else "hybrid", seeds=1, budget=120).runs
     outer, start_cost = 2 * (11 * STEPS + 2), 2 * PLAIN
-    trials, outer_steps = int(60 * STEPS / start_cost), int(0.75 * 120 * STEPS / outer)
+    trials, outer_steps = int(60 * STEPS / start_cost), int(120 * STEPS / outer)
     learned = lr.learn_schedule(
         lambda _: linear(None, 0), squares, *split(), STEPS, BATCH, 3, finalists=1, ranges=RANGES,
         outer_steps=5 if start is None else outer_steps, start=start, trials=trials, progress=False,

@@ -37,6 +37,34 @@ def read(out, figure):
     return rows, json.loads((out / f"{figure}.json").read_text())
 
 
+def test_figure_1(root, tmp_path, capsys):
+    pytest.importorskip("optuna")
+    assert run("fds-figure1", root, tmp_path) == 0
+    assert "hypergradients" in capsys.readouterr().out
+    rows, facts = read(tmp_path, "fds-figure1")
+    assert {row["search"] for row in rows} == {"random", "tpe", "hyperband", "hypergradients", "hybrid"}
+    kept = json.loads((tmp_path / "fds-figure1" / "results.json").read_text())
+    assert kept["settings"]["ranges"] == [[-1, 1], [-1.5, 1.5], [-4e-3, 4e-3]]
+    assert kept["settings"]["clip_gradient"] == 3
+    losses = {}
+    for found in kept["runs"]:
+        whole = [(t["loss"], i) for i, t in enumerate(found["tried"]) if t["whole"] and t["loss"] is not None]
+        losses[found["search"]] = np.mean(found["tested"][str(min(whole)[1])])
+        assert found["tried"][-1]["cost"] <= 8 * facts["settings"]["budget"]
+    every = [np.mean(tested) for found in kept["runs"] for tested in found["tested"].values()]
+    assert facts["regret_is_above"] == pytest.approx(min(every))
+    for row in rows:
+        assert float(row["test_loss"]) == pytest.approx(losses[row["search"]])
+        assert float(row["regret"]) == pytest.approx(losses[row["search"]] - min(every), abs=1e-12)
+    assert [float(row["test_loss"]) for row in rows] == sorted(losses.values())
+    assert (tmp_path / "fds-figure1.png").stat().st_size > 10_000
+    before = (tmp_path / "fds-figure1.csv").read_text()
+    assert run("fds-figure1", root, tmp_path) == 0
+    assert (tmp_path / "fds-figure1.csv").read_text() == before
+    assert run("fds-figure1", root, tmp_path, "--seed", "1") == 1
+    assert "first_seed" in capsys.readouterr().err
+
+
 def test_figure_2(root, tmp_path, capsys):
     assert run("fds-figure2", root, tmp_path) == 0
     assert "best window" in capsys.readouterr().out
@@ -129,7 +157,7 @@ def test_unknown_names(tmp_path):
     import lrswift as lr
     from lrswift.reproduce import reproduce
 
-    with pytest.raises(lr.Error, match="^figure: got 'x'; allowed: fds-figure2"):
+    with pytest.raises(lr.Error, match="^figure: got 'x'; allowed: fds-figure1, fds-figure2"):
         reproduce("x", out=tmp_path)
     with pytest.raises(lr.Error, match="^scale: got 'x'; allowed: quick"):
         reproduce("fds-figure2", "x", out=tmp_path)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .results import HpoComparison
 
 # a regret of nothing has no place on a logarithmic axis
-LEAST = 1e-3
+LEAST = 1e-2
 AXES = {"cost": "Against cost, in whole training runs", "seconds": "Against time, in seconds"}
 
 

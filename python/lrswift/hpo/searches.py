@@ -69,7 +69,7 @@ def _through_optuna(sampler: Callable[[Any, int], Any], pruned: bool = False) ->
                 seeds = [network_seed(seed, trial.number, i) for i in range(problem.networks)]
                 trainings = [Training(problem.job(values, s)) for s in seeds]
                 for stop in stops:
-                    loss = _advanced(trainings, round(steps * stop / last), meter)
+                    loss = _advanced(trainings, -(-steps * stop // last), meter)
                     trial.report(loss, stop)
                     # asked in any case: Optuna's pruner keeps in mind what it was asked about
                     stopped = trial.should_prune() or not math.isfinite(loss)
@@ -106,7 +106,7 @@ def _hypergradients(problem: Problem, budget: float, seed: int, meter: Meter) ->
 def _hybrid(problem: Problem, budget: float, seed: int, meter: Meter) -> None:
     """Half of the budget for starting points; more for refinement, since those that diverge are cheap."""
     trials = max(1, int(budget / 2 / (REPLICAS * _plain(problem))))
-    _learn(problem, budget, seed, meter, max(1, int(0.75 * budget / _outer(problem))), trials)
+    _learn(problem, budget, seed, meter, int(budget / _outer(problem)), trials)
 
 
 def _learn(

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import ArgumentError
-from . import fds_figure2, fds_figure3
+from . import fds_figure1, fds_figure2, fds_figure3
 from .problem import SCALES
 
 # name -> make(scale, data folder, output folder, seed, progress), which returns lines to print
 FIGURES: dict[str, Callable[[str, str | os.PathLike[str] | None, Path, int, bool], str]] = {
+    "fds-figure1": fds_figure1.make,
     "fds-figure2": fds_figure2.make,
     "fds-figure3": fds_figure3.make,
 }
