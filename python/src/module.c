@@ -118,6 +118,13 @@ static PyMethodDef functions[] = {
     {"random_set", FAST(random_set), METH_FASTCALL,
      "random_set($module, seed, offset, /)\n--\n\nOf this thread."},
     {"random_get", random_get, METH_NOARGS, "random_get($module, /)\n--\n\n(seed, offset) of this thread."},
+    {"vectors_products", FAST(vectors_products), METH_FASTCALL,
+     "vectors_products($module, wide, pairs, /)\n--\n\n<a, b> of vectors given by address."},
+    {"vectors_direction", FAST(vectors_direction), METH_FASTCALL,
+     "vectors_direction($module, direction, attributes, step, wide, vectors, /)\n--\n\n"
+     "Writes directions; their slopes."},
+    {"vectors_move", FAST(vectors_move), METH_FASTCALL,
+     "vectors_move($module, wide, vectors, rate, /)\n--\n\nA step along directions."},
     {"record_begin", FAST(record_begin), METH_FASTCALL,
      "record_begin($module, inputs, /)\n--\n\nFrom now on operations on inputs are recorded."},
     {"record_end", FAST(record_end), METH_FASTCALL,

@@ -127,6 +127,11 @@ PyObject *core_hvp(PyObject *module, PyObject *const *arguments, Py_ssize_t coun
 PyObject *core_replay(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_measure(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
+/* vectors.c */
+PyObject *vectors_products(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *vectors_direction(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *vectors_move(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+
 /* program.c */
 extern PyType_Spec program_spec;
 PyObject *record_begin(PyObject *module, PyObject *const *arguments, Py_ssize_t count);

@@ -20,6 +20,7 @@ PAIRS = {
     "PyObject_GetBuffer": "PyBuffer_Release",
     "tensors_take": "tensors_release",
     "attributes_take": "attributes_release",
+    "addresses_take": "PyBuffer_Release",
     "batches_take": "batches_release",
     "names_take": "PyMem_Free",
     "directions_take": "tensors_release",

@@ -217,6 +217,30 @@ lrs_status lrs_machine_factor(double *out, const lrs_machine *machine, double st
 lrs_status lrs_machine_state(double *out, const char **name, const lrs_machine *machine, size_t index);
 lrs_status lrs_machine_load(lrs_machine *machine, const lrs_attribute *state, size_t count);
 
+/* ---- vectors that live elsewhere: float32 or float64, row-major, aligned to their elements ---- */
+/* dtype is that of all of them. They are the caller's, who vouches for their lengths. */
+typedef struct {
+  const void *a, *b;
+  int64_t count;
+} lrs_pair;
+/* One parameter; state NULL where the direction keeps fewer than two vectors. */
+typedef struct {
+  void *parameter;
+  const void *gradient;
+  void *state0, *state1;
+  void *direction;
+  int64_t count;
+} lrs_vectors;
+/* out[i] = <a, b> of pair i, summed in double precision. */
+lrs_status lrs_vectors_products(double *out, lrs_dtype dtype, const lrs_pair *pairs, size_t count);
+/* Writes the direction of step `step`, counted from 1, and the new state; the parameter is only read.
+ * sums[2 i] = <gradient, direction>, sums[2 i + 1] = <the direction's average of the gradient, direction>. */
+lrs_status lrs_vectors_direction(double *sums, const char *direction, const lrs_attribute *attributes,
+                                 size_t attribute_count, double step, lrs_dtype dtype,
+                                 const lrs_vectors *vectors, size_t count);
+/* parameter -= rate direction; state is not looked at. */
+lrs_status lrs_vectors_move(lrs_dtype dtype, const lrs_vectors *vectors, size_t count, double rate);
+
 /* ---- finding an initial rate (ALRS) ---- */
 lrs_status lrs_search_create(lrs_search **out, const lrs_attribute *attributes, size_t count);
 void lrs_search_destroy(lrs_search *search);

@@ -4,7 +4,8 @@ optimizer = lr.torch.Adapted(torch.optim.Adam(model.parameters()), lr=lr.adapt.L
 """
 
 from ._adapted import Adapted
-from .ema import EMA, l4_adam, l4_mom
+from ._average import EMA
+from .ema import l4_adam, l4_mom
 from .find import find_lr
 from .scheduling import schedule
 

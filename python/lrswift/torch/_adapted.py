@@ -13,14 +13,13 @@ from ..adapt import named
 from ..errors import ArgumentError, Diverged, DTypeError
 from ..optim._base import _rate_card
 from . import _state
+from ._active import ALL, TENSOR, Active, Finder, check_groups, check_parameters, names, parameters
 from ._conversation import Conversation
-from ._direction import Directions, check_base
+from ._direction import Directions, Formed, check_base
 from ._probing import Evaluation, checked, random_state
 from ._rate import Rate, multiplier_of
-from ._sums import Plan, Sums, finite
+from ._sums import Numbers, finite
 from ._vectors import Memory
-
-_ALL, _GROUP, _TENSOR = range(3)
 
 
 class Adapted(torch.optim.Optimizer):
@@ -67,14 +66,15 @@ class Adapted(torch.optim.Optimizer):
         self._directions = Directions(base)
         self._memory = Memory(first, self._directions)
         self._machines: list[_core.Machine] = []
-        self._rates: dict[Tensor, float] = {}
+        # by the place of the parameter
+        self._rates: dict[int, float] = {}
         # per group: the mean rate of the last step without and with what schedulers multiply it by
         self._plain: list[float] = []
         self._shown: list[Rate] = []
-        self._plan: tuple[list[Tensor], Plan, list[dict[str, Any]], list[int]] | None = None
+        self._finder = Finder(base, self._scope)
         self._observed: list[Tensor | float] = []
         self._before_forward: Any = None
-        self._check_groups(base.param_groups)
+        check_groups(base.param_groups, self._scope, self._title)
         self._add_machines()
         super().__setstate__({})  # hooks; the base class's own lists would be the base's twice
 
@@ -101,13 +101,16 @@ class Adapted(torch.optim.Optimizer):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """More parameters, as in torch; under one rate for all, a group has no "lr" of its own."""
-        if "lr" in param_group and self._scope == _ALL:
+        if "lr" in param_group and self._scope == ALL:
             raise ArgumentError(
                 f"param_group: lr: got {param_group['lr']!r}; {self._title} sets one rate for all groups; "
                 "allowed: no 'lr' in groups"
             )
-        self.base.add_param_group(param_group)
-        self._plan = None
+        given = param_group.get("params", ())
+        new = {"params": [given] if isinstance(given, Tensor) else list(given)}
+        check_parameters(parameters(self.base) + new["params"])
+        self.base.add_param_group({**param_group, **new})
+        self._finder.forget()
         self._add_machines()
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -119,10 +122,11 @@ class Adapted(torch.optim.Optimizer):
     @property
     def lr(self) -> float | dict[str, float]:
         """Effective rate of the last step: a float, or {parameter name: float} where rates differ."""
-        rates = [self._rates.get(p, 0.0) for g in self.base.param_groups for p in g["params"]]
-        if self._scope != _TENSOR and len(set(rates)) == 1:
+        held = names(self.base)
+        rates = [self._rates.get(i, 0.0) for i in range(len(held))]
+        if self._scope != TENSOR and len(set(rates)) == 1:
             return rates[0]
-        return dict(zip(_state.names(self.base), rates, strict=True))
+        return dict(zip(held, rates, strict=True))
 
     # ---- a step ----------------------------------------------------------------------------------------
     def observe(self, loss: Tensor | float) -> None:
@@ -150,6 +154,8 @@ class Adapted(torch.optim.Optimizer):
         Raises DTypeError when the adapter needs a loss or a loss_closure that is not given.
         """
         before = random_state() if self._probes and closure is not None else self._before_forward
+        if before is None and self._probes:
+            before = random_state()
         if closure is not None:
             if loss is not None or loss_closure is not None:
                 raise ArgumentError("step: closure: given beside loss or loss_closure; allowed: one of them")
@@ -166,113 +172,93 @@ class Adapted(torch.optim.Optimizer):
                 f"step: loss_closure: not given; {self._title} evaluates the loss at trial points: "
                 "step(loss=loss, loss_closure=f) with f forward only, or step(closure)"
             )
-        evaluation = Evaluation(loss_closure, closure, before or random_state())
+        evaluation = Evaluation(loss_closure, closure, before)
         self._before_forward = None
         self._take(value, evaluation)
         return loss
 
     def _take(self, value: Tensor | float | None, evaluation: Evaluation) -> None:
         multipliers = [shown.multiplier for _, shown in zip(self.param_groups, self._shown, strict=True)]
-        active, plan, groups, indices = self._active()
-        evaluation.parameters = [p for g in self.base.param_groups for p in g["params"]]
+        active = self._finder.find()
+        if self._probes:
+            evaluation.parameters = parameters(self.base)
         group = self._group()
-        sums = Sums(plan)
-        packed = plan.pack([p.grad for p in active])  # type: ignore[misc]
-        sums.add("gradient_norm2", packed, packed)
+        sums = active.sums()
+        sums.add("gradient_norm2", active.gradients, active.gradients)
         # on the CPU reading is free, and what is not finite is seen before the base moves
-        early = group is None and not active[0].is_cuda and active[0].device.type == "cpu"
-        known: dict[int, Any] = {}
+        early = group is None and active.on_cpu
+        found: Numbers = {}
         number = 0.0
         if early:
-            number, known = sums.read(value, None)
-            if not finite(number, known):
+            number, found = sums.read(value, None)
+            if not finite(number, found):
                 self._skip()
                 return
-            for index in known:
+            for index in found:
                 self._machines[index].check(number)
         kept = None if early and not self._probes else self._directions.keep(active)
-        backup = [p.detach().clone() for p in active] if self._probes else None
+        backup = [p.detach().clone() for p in active.tensors] if self._probes else None
         memory = self._memory
-        memory.before(sums, active, groups, packed, self.step_count, self._rates)
-        updates = self._directions.form(active, groups)
+        memory.before(sums, active, self.step_count, self._rates)
+        formed = self._directions.form(active, sums, keeps=memory.uses["previous"])
         try:
-            self._slopes(sums, active, groups, packed, updates)
-            late, found = sums.read(None if early else value, group)
+            late, more = sums.read(None if early else value, group)
             number = number if early else late
-            for index, numbers in found.items():
-                numbers.update(known.get(index, {}))
+            for index, numbers in more.items():
+                found.setdefault(index, {}).update(numbers)
             if not finite(number, found):
                 self._directions.put_back(kept or [])
                 self._skip()
                 return
-            if self._memory.uses["previous"]:
-                for p, index in zip(active, indices, strict=True):
+            if formed.is_gradient:
+                for numbers in found.values():
+                    numbers["slope"] = numbers["smoothed_slope"] = numbers["gradient_norm2"]
+            if memory.uses["previous"]:
+                for place, index in zip(active.places, active.machines, strict=True):
                     if "previous_dot" in found[index]:
-                        found[index]["previous_rate"] = self._rates.get(p, 0.0)
-            talk = Conversation(active, updates, backup, evaluation, group)
+                        found[index]["previous_rate"] = self._rates.get(place, 0.0)
+            talk = Conversation(active, formed.directions, backup, evaluation, group)
             taken = {i: talk.decide(self._machines[i], number, of) for i, of in found.items()}
             talk.end()
         except BaseException:
             for machine in self._machines:
                 machine.abort()
             if backup is not None:
-                torch._foreach_copy_(active, backup)
+                torch._foreach_copy_(active.tensors, backup)
             if kept is not None:
                 self._directions.put_back(kept)
             raise
-        memory.after(active, self.step_count)
-        self._move(active, indices, updates, taken, multipliers)
-
-    def _slopes(
-        self,
-        sums: Sums,
-        active: list[Tensor],
-        groups: list[dict[str, Any]],
-        packed: list[Tensor],
-        updates: list[Tensor],
-    ) -> None:
-        """<g, d> and <g^, d>, with g^ the base's average of the gradient, decay in it, or g itself."""
-        moves = sums.plan.pack(updates)
-        sums.add("slope", packed, moves, -1.0)
-        averages, factors = self._directions.averages(active, groups)
-        if averages is None:
-            decays = [self._directions.decay(group) for group in groups]
-            if any(decays):
-                gradients = [p.grad for p in active if p.grad is not None]
-                values = [d * p.data + g for p, g, d in zip(active, gradients, decays, strict=True)]
-                packed = sums.plan.pack(values)
-            sums.add("smoothed_slope", packed, moves, -1.0)
-            return
-        factor = factors[0]
-        if any(other != factor for other in factors):
-            averages, factor = [a * f for a, f in zip(averages, factors, strict=True)], 1.0
-        sums.add("smoothed_slope", sums.plan.pack(averages), moves, -factor)
+        memory.after(active)
+        self._move(active, formed, taken, multipliers)
 
     def _move(
         self,
-        active: list[Tensor],
-        indices: list[int],
-        updates: list[Tensor],
+        active: Active,
+        formed: Formed,
         taken: dict[int, float | None],
         multipliers: list[float],
     ) -> None:
         factor = self._machines[0].factor(self.step_count)
-        group_of = {p: i for i, g in enumerate(self.base.param_groups) for p in g["params"]}
-        moves: dict[float, tuple[list[Tensor], list[Tensor]]] = {}
-        plain: dict[Tensor, float] = {}
-        for p, index, update in zip(active, indices, updates, strict=True):
-            own = taken[index]
-            plain[p] = 0.0 if own is None else own * factor
-            rate = self._rates[p] = plain[p] * multipliers[group_of[p]]
-            if own is not None:
-                parameters, steps = moves.setdefault(rate, ([], []))
-                parameters.append(p)
-                steps.append(update)
-        for rate, (parameters, steps) in moves.items():
-            torch._foreach_add_(parameters, steps, alpha=rate)
+        plain = {index: 0.0 if own is None else own * factor for index, own in taken.items()}
+        of_group = {i: multipliers[i] for i in active.group_set}
+        if len(plain) == 1 and len(set(of_group.values())) == 1:
+            ((index, rate),) = plain.items()
+            rate *= next(iter(of_group.values()))
+            self._rates.update(dict.fromkeys(active.places, rate))
+            if taken[index] is not None:
+                formed.move(active, rate)
+        else:
+            together: dict[float, list[int]] = {}
+            every = zip(active.places, active.machines, active.group_numbers, strict=True)
+            for i, (place, index, number) in enumerate(every):
+                rate = self._rates[place] = plain[index] * of_group[number]
+                if taken[index] is not None:
+                    together.setdefault(rate, []).append(i)
+            for rate, members in together.items():
+                formed.move(active, rate, members)
         self.step_count += 1
         self._skipped_in_row = 0
-        self._show(plain)
+        self._show(active, plain)
 
     def _skip(self) -> None:
         self.skipped_steps += 1
@@ -297,47 +283,6 @@ class Adapted(torch.optim.Optimizer):
             return distributed.group.WORLD if distributed.is_initialized() else None
         return self.process_group
 
-    def _active(self) -> tuple[list[Tensor], Plan, list[dict[str, Any]], list[int]]:
-        """Parameters with a gradient, how their products are formed, their groups and machines."""
-        found, groups, machines = [], [], []
-        place = 0
-        for i, group in enumerate(self.base.param_groups):
-            for p in group["params"]:
-                if p.grad is not None:
-                    if p.grad.is_sparse or p.grad.is_complex():
-                        kind = "sparse" if p.grad.is_sparse else "complex"
-                        name = _state.names(self.base)[place]
-                        raise DTypeError(
-                            f"step: the gradient of {name} is {kind}; allowed: dense, real gradients"
-                        )
-                    found.append(p)
-                    groups.append(group)
-                    machines.append((0, i, place)[self._scope])
-                place += 1
-        if not found:
-            raise ArgumentError("step: no parameter has a gradient: call loss.backward() before step()")
-        if (
-            self._plan is None
-            or len(self._plan[0]) != len(found)
-            or any(a is not b for a, b in zip(self._plan[0], found, strict=True))
-        ):
-            self._plan = found, Plan(found, machines), groups, machines
-        return self._plan
-
-    def _check_groups(self, groups: list[dict[str, Any]]) -> None:
-        rates = {float(group["lr"]) for group in groups}
-        if self._scope == _ALL and len(rates) > 1:
-            raise ArgumentError(
-                f"base: groups have rates of their own, {sorted(rates)}, but {self._title} sets one for all; "
-                "allowed: groups without 'lr', or an adapter with per='group'"
-            )
-        parameters = [p for group in groups for p in group["params"]]
-        devices = {str(p.device) for p in parameters}
-        if len(devices) > 1:
-            raise ArgumentError(f"base: parameters on {', '.join(sorted(devices))}; allowed: one device")
-        if any(p.is_complex() for p in parameters):
-            raise DTypeError("base: complex parameters; allowed: real ones")
-
     def _add_machines(self) -> None:
         groups = self.base.param_groups
         count = (1, len(groups), sum(len(group["params"]) for group in groups))[self._scope]
@@ -349,14 +294,13 @@ class Adapted(torch.optim.Optimizer):
             self._shown.append(Rate(first))
             group["lr"] = self._shown[-1]
 
-    def _show(self, own: dict[Tensor, float]) -> None:
+    def _show(self, active: Active, plain: dict[int, float]) -> None:
         """The effective rates, for whoever looks at group["lr"]."""
-        for i, group in enumerate(self.base.param_groups):
-            rates = [own[p] for p in group["params"] if p in own]
-            if rates:
-                self._plain[i] = rates[0] if len(set(rates)) == 1 else sum(rates) / len(rates)
-                factor = self._shown[i].multiplier
-                self._shown[i] = group["lr"] = Rate(self._plain[i] * factor, factor)
+        for i in active.group_set:
+            own = [plain[m] for m, n in zip(active.machines, active.group_numbers, strict=True) if n == i]
+            self._plain[i] = own[0] if len(set(own)) == 1 else sum(own) / len(own)
+            factor = self._shown[i].multiplier
+            self._shown[i] = self.base.param_groups[i]["lr"] = Rate(self._plain[i] * factor, factor)
 
     # ---- state -----------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .. import _core
+from ._active import Active
 from ._probing import Evaluation
 from ._sums import Plan, Sums
 
@@ -16,26 +17,25 @@ _TAKE, _STAY, _PROBE, _PROBE_GRADIENT, _CURVATURE = range(5)
 
 
 class Conversation:
-    """active, updates: the parameters and -d. backup: their values, for machines that probe.
+    """directions: d of each tensor. backup: the tensors' values, for machines that probe.
 
     group: the processes over which losses are averaged.
     """
 
     def __init__(
         self,
-        active: Sequence[Tensor],
-        updates: Sequence[Tensor],
+        active: Active,
+        directions: Sequence[Tensor],
         backup: Sequence[Tensor] | None,
         evaluation: Evaluation,
         group: Any,
     ) -> None:
-        self.active, self.updates, self.backup = list(active), list(updates), backup
+        self.active, self.directions, self.backup = active, list(directions), backup
         self.evaluation, self.group = evaluation, group
-        self.precision = max(torch.finfo(p.dtype).eps for p in active)
 
     def decide(self, machine: _core.Machine, loss: float, numbers: dict[str, float]) -> float | None:
         """The rate that the machine takes; None where it stays."""
-        kind, value = machine.begin({"loss": loss, "precision": self.precision, **numbers})
+        kind, value = machine.begin({"loss": loss, "precision": self.active.precision, **numbers})
         while kind not in (_TAKE, _STAY):
             kind, value = machine.answer(self._evaluated(kind, value))
         return value if kind == _TAKE else None
@@ -43,19 +43,19 @@ class Conversation:
     def end(self) -> None:
         """The parameters where they were, to the bit."""
         if self.backup is not None:
-            torch._foreach_copy_(self.active, list(self.backup))
+            torch._foreach_copy_(self.active.tensors, list(self.backup))
 
     def _evaluated(self, kind: int, length: float) -> dict[str, float]:
         self.end()
+        tensors = self.active.tensors
         if kind == _CURVATURE:
-            return {"curvature": self._read(self.evaluation.curvature(self.active, self.updates))}
-        torch._foreach_add_(self.active, self.updates, alpha=length)
+            return {"curvature": self._read(self.evaluation.curvature(tensors, self.directions))}
+        torch._foreach_add_(tensors, self.directions, alpha=-length)
         if kind == _PROBE:
             return {"loss": self._read(self.evaluation.loss())}
-        loss, gradients = self.evaluation.gradients(self.active)
-        plan = Plan(self.active, [0] * len(self.active))
-        sums = Sums(plan)
-        sums.add("slope", plan.pack(gradients), plan.pack(self.updates), -1.0)
+        loss, gradients = self.evaluation.gradients(tensors)
+        sums = Sums(Plan(tensors, [0] * len(tensors)))
+        sums.add("slope", gradients, self.directions)
         number, found = sums.read(loss, self.group)
         return {"loss": number, "slope": found[0]["slope"]}
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import ArgumentError, DTypeError
+from ._active import Active
+from ._native import Local, NativeRule, rows
+from ._sums import Sums
 
 # torch's own optimizers by what weight decay does in them; at zero parameters their update is the direction
 _COUPLED = {"SGD", "Adam", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam", "EMA"}
@@ -40,113 +45,178 @@ def check_base(base: Any) -> None:
                 raise ArgumentError(f"base: param_groups[{i}]: {option}=True; allowed: False")
 
 
-class Directions:
-    """Runs one step of `base` and reads the update at a rate of 1 off it, -d, without moving a parameter.
+@dataclass(frozen=True)
+class Formed:
+    """d of each active tensor. is_gradient: d are the gradients themselves.
 
-    torch's own optimizers step on zeros that stand in for the parameters, which loses no digit of small
-    updates; weight decay, which those would lose, is added to the gradient before or to the update after.
-    Any other optimizer steps on the parameters, which are put back; its update must be proportional to lr.
+    table: addresses, where the native library may take the step.
+    """
+
+    directions: list[Tensor]
+    table: array[int] | None = None
+    is_gradient: bool = False
+
+    def move(self, active: Active, rate: float, members: Sequence[int] | None = None) -> None:
+        """p -= rate d; members: of these among the active tensors only."""
+        tensors, directions = active.tensors, self.directions
+        if members is not None:
+            tensors, directions = [tensors[i] for i in members], [directions[i] for i in members]
+        if self.table is None or active.local is None:
+            torch._foreach_add_(tensors, directions, alpha=-rate)
+        else:
+            active.local.move(self.table if members is None else rows(self.table, members), tensors, rate)
+
+
+class Directions:
+    """Runs one step of `base` and reads its direction off it, without moving a parameter.
+
+    Plain tensors on the CPU under a rule that the native library has: by that, see `NativeRule`.
+    torch's other optimizers step on zeros that stand in for the parameters, at a rate of -1, which loses no
+    digit of small updates; weight decay, which those would lose, is added to the gradient before or to the
+    direction after. Any other optimizer steps on the parameters, which are put back; its update must be
+    proportional to lr.
     """
 
     def __init__(self, base: torch.optim.Optimizer) -> None:
         self.base = base
-        self._updates: dict[Tensor, Tensor] = {}
+        self.native: NativeRule | None = NativeRule(base)
+        # by place: d of the last step that a parameter took part in
+        self.last: dict[int, Tensor] = {}
         name = type(base).__name__
         known = type(base).__module__.startswith(("torch.optim", "lrswift.")) and name in (
             _COUPLED | _DECOUPLED
         )
         self._stands_in = known
         self._decoupled = name in _DECOUPLED
-        # steps behind each parameter, for bias corrections; a base that has moved before knows its own
-        self.steps: dict[Tensor, int] = {}
+        # by place: steps behind each parameter, for bias corrections; a base that has moved knows its own
+        self.steps: dict[int, int] = {}
 
     def decay(self, group: dict[str, Any]) -> float:
         """Coupled weight decay of a group; 0 where it is decoupled or not known."""
         decoupled = self._decoupled or group.get("decoupled_weight_decay", False)
         return float(group.get("weight_decay", 0.0)) if self._stands_in and not decoupled else 0.0
 
-    def count(self, p: Tensor) -> int:
+    def count(self, place: int, p: Tensor) -> int:
         """Steps that `p` has taken in the base."""
-        if p not in self.steps:
+        if place not in self.steps:
             state = self.base.state.get(p, {})
             taken = state.get("step", 10**9 if state.get("momentum_buffer") is not None else 0)
-            self.steps[p] = int(taken)
-        return self.steps[p]
+            self.steps[place] = int(taken)
+        return self.steps[place]
 
-    def last(self, p: Tensor) -> Tensor | None:
-        """-d of the last step that `p` took part in."""
-        return self._updates.get(p)
+    def form(self, active: Active, sums: Sums, keeps: bool) -> Formed:
+        """d of each active tensor; the state of the base advances. Adds <g, d> and <g^, d> to sums.
 
-    def set_last(self, updates: dict[Tensor, Tensor]) -> None:
-        self._updates = updates
+        keeps: whether `last` is asked for at later steps; else d may be the gradients themselves.
+        """
+        steps = [self.count(place, p) for place, p in zip(active.places, active.tensors, strict=True)]
+        native = self.native
+        if native is not None and active.local is not None and native.applies():
+            found = self._natively(native, active, active.local, sums, steps, keeps)
+        else:
+            found = Formed(self._by_torch(active))
+        self.steps.update((place, step + 1) for place, step in zip(active.places, steps, strict=True))
+        if found.table is None:
+            self._slopes(active, sums, found.directions)
+        return found
 
-    def form(self, active: Sequence[Tensor], groups: Sequence[dict[str, Any]]) -> list[Tensor]:
-        """-d of each tensor of `active`, which lie in `groups`; the state of the base advances."""
-        for p in active:
-            self.count(p)
+    def _natively(
+        self, rule: NativeRule, active: Active, local: Local, sums: Sums, steps: list[int], keeps: bool
+    ) -> Formed:
+        tensors, groups, gradients = active.tensors, active.groups, active.gradients
+        if not keeps and rule.is_gradient(groups):
+            return Formed(gradients, local.table(tensors, gradients, gradients), is_gradient=True)
+        states = rule.states(tensors, groups, steps)
+        if states is None:
+            return Formed(self._by_torch(active))
+        directions = self._kept(active) if keeps or not rule.is_state(groups) else [v for (v,) in states]
+        table = local.table(tensors, gradients, directions)
+        slopes, smoothed = rule.form(local, table, states, groups, steps)
+        rule.count_on(tensors)
+        sums.put("slope", slopes)
+        sums.put("smoothed_slope", smoothed)
+        return Formed(directions, table)
+
+    def _kept(self, active: Active) -> list[Tensor]:
+        """A vector of each tensor to write d into, as `last`."""
+        for place, p in zip(active.places, active.tensors, strict=True):
+            if place not in self.last:
+                self.last[place] = torch.zeros_like(p, requires_grad=False)
+        return [self.last[place] for place in active.places]
+
+    def _by_torch(self, active: Active) -> list[Tensor]:
         # a schedule that looks at the base's own count would see none of these steps
         rates = [(group, group["lr"]) for group in self.base.param_groups]
         for group, _ in rates:
-            group["lr"] = 1.0
+            group["lr"] = -1.0
         try:
-            updates = self._on_zeros(active, groups) if self._stands_in else self._in_place(active)
+            directions = self._on_zeros(active) if self._stands_in else self._in_place(active.tensors)
         finally:
             for group, rate in rates:
                 group["lr"] = rate
-        for p, update in zip(active, updates, strict=True):
-            self._updates[p] = update
-            self.steps[p] += 1
-        return updates
+        self.last.update(zip(active.places, directions, strict=True))
+        return directions
 
-    def _in_place(self, active: Sequence[Tensor]) -> list[Tensor]:
-        before = [p.detach().clone() for p in active]
+    def _slopes(self, active: Active, sums: Sums, directions: list[Tensor]) -> None:
+        """<g, d> and <g^, d>, with g^ the base's average of the gradient, decay in it, or g itself."""
+        sums.add("slope", active.gradients, directions)
+        averages, factors = self._averages(active)
+        if averages is None:
+            decays = [self.decay(group) for group in active.groups]
+            decayed = active.gradients
+            if any(decays):
+                every = zip(active.tensors, active.gradients, decays, strict=True)
+                decayed = [torch.add(g, p.data, alpha=d) for p, g, d in every]
+            sums.add("smoothed_slope", decayed, directions)
+            return
+        factor = factors[0]
+        if any(other != factor for other in factors):
+            averages, factor = [a * f for a, f in zip(averages, factors, strict=True)], 1.0
+        sums.add("smoothed_slope", averages, directions, factor)
+
+    def _in_place(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        before = [p.detach().clone() for p in tensors]
         try:
             self.base.step()
-            return [p.detach() - old for p, old in zip(active, before, strict=True)]
+            return [p.detach() - old for p, old in zip(tensors, before, strict=True)]
         finally:
-            torch._foreach_copy_(list(active), before)
+            torch._foreach_copy_(list(tensors), before)
 
-    def _on_zeros(self, active: Sequence[Tensor], groups: Sequence[dict[str, Any]]) -> list[Tensor]:
-        values = [p.data for p in active]
-        gradients = [p.grad for p in active]
+    def _on_zeros(self, active: Active) -> list[Tensor]:
+        tensors, gradients = active.tensors, active.gradients
+        values = [p.data for p in tensors]
         decays = [(group, group["weight_decay"]) for group in self.base.param_groups]
-        updates = [self._zeros(p) for p in active]
-        torch._foreach_zero_(updates)
-        coupled = [self.decay(group) for group in groups]
+        directions = self._kept(active)
+        torch._foreach_zero_(directions)
+        coupled = [self.decay(group) for group in active.groups]
         try:
             for group, _ in decays:
                 group["weight_decay"] = 0.0
-            for p, update, decay in zip(active, updates, coupled, strict=True):
+            for p, g, d, decay in zip(tensors, gradients, directions, coupled, strict=True):
                 if decay != 0:
-                    p.grad = torch.add(p.grad, p.data, alpha=decay)  # type: ignore[arg-type]
-                p.data = update
+                    p.grad = torch.add(g, p.data, alpha=decay)
+                p.data = d
             self.base.step()
         finally:
-            for p, value, gradient in zip(active, values, gradients, strict=True):
+            for p, value, gradient in zip(tensors, values, gradients, strict=True):
                 p.data = value
                 if p.grad is not gradient:
                     p.grad = gradient
             for group, decay in decays:
                 group["weight_decay"] = decay
-        for p, update, group, decay in zip(active, updates, groups, coupled, strict=True):
+        for p, d, group, decay in zip(tensors, directions, active.groups, coupled, strict=True):
             if decay == 0 and group["weight_decay"] != 0:
-                update.add_(p.data, alpha=-float(group["weight_decay"]))
-        return updates
+                d.add_(p.data, alpha=float(group["weight_decay"]))
+        return directions
 
-    def _zeros(self, p: Tensor) -> Tensor:
-        found = self._updates.get(p)
-        return found if found is not None else torch.zeros_like(p, requires_grad=False)
-
-    def averages(
-        self, active: Sequence[Tensor], groups: Sequence[dict[str, Any]]
-    ) -> tuple[list[Tensor] | None, list[float]]:
+    def _averages(self, active: Active) -> tuple[list[Tensor] | None, list[float]]:
         """The base's averages of the gradient and what they are multiplied by to be without bias.
 
-        None: the base keeps none. After `form`.
+        None: the base keeps none. After its step.
         """
         found, factors = [], []
-        for p, group in zip(active, groups, strict=True):
-            state, t = self.base.state.get(p, {}), self.steps[p]
+        for place, p, group in zip(active.places, active.tensors, active.groups, strict=True):
+            state, t = self.base.state.get(p, {}), self.steps[place]
             if "exp_avg" in state and "betas" in group:
                 found.append(state["exp_avg"])
                 factors.append(1 / (1 - group["betas"][0] ** t))
@@ -160,18 +230,18 @@ class Directions:
                 return None, []
         return found, factors
 
-    def keep(self, active: Sequence[Tensor]) -> list[tuple[Tensor, dict[str, Any] | None, int]]:
+    def keep(self, active: Active) -> list[tuple[int, Tensor, dict[str, Any] | None, int]]:
         """Copies of the base's state, for `put_back`."""
         kept = []
-        for p in active:
+        for place, p in zip(active.places, active.tensors, strict=True):
             state = self.base.state.get(p) if p in self.base.state else None
             copied = None if state is None else {k: _copy(v) for k, v in state.items()}
-            kept.append((p, copied, self.count(p)))
+            kept.append((place, p, copied, self.count(place, p)))
         return kept
 
-    def put_back(self, kept: list[tuple[Tensor, dict[str, Any] | None, int]]) -> None:
-        for p, state, steps in kept:
-            self.steps[p] = steps
+    def put_back(self, kept: list[tuple[int, Tensor, dict[str, Any] | None, int]]) -> None:
+        for place, p, state, steps in kept:
+            self.steps[place] = steps
             if state is None:
                 self.base.state.pop(p, None)
             else:

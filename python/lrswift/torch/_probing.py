@@ -119,8 +119,8 @@ class Evaluation:
     #: all parameters, whose gradients a closure would overwrite
     parameters: Sequence[Tensor] = ()
 
-    def curvature(self, active: Sequence[Tensor], updates: Sequence[Tensor]) -> Tensor:
-        """u'Hu along the updates u."""
+    def curvature(self, active: Sequence[Tensor], directions: Sequence[Tensor]) -> Tensor:
+        """d'Hd along the directions d."""
         if self.forward is None:
             raise DTypeError(
                 "step: loss_closure: not given, and a closure that calls backward() has no second "
@@ -129,11 +129,11 @@ class Evaluation:
         with self._same_randomness(), torch.enable_grad():
             loss = self._differentiable(checked(self.forward(), "loss_closure"))
             first = torch.autograd.grad(loss, list(active), create_graph=True, allow_unused=True)
-            slope = sum((g * u).sum() for g, u in zip(first, updates, strict=True) if g is not None)
+            slope = sum((g * d).sum() for g, d in zip(first, directions, strict=True) if g is not None)
             if not isinstance(slope, Tensor) or not slope.requires_grad:
                 return torch.zeros(())
             second = torch.autograd.grad(slope, list(active), allow_unused=True)
-        terms = [(h.detach() * u).sum() for h, u in zip(second, updates, strict=True) if h is not None]
+        terms = [(h.detach() * d).sum() for h, d in zip(second, directions, strict=True) if h is not None]
         return torch.stack(terms).sum() if terms else torch.zeros(())
 
     def _differentiable(self, loss: Tensor | float) -> Tensor:

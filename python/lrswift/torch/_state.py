@@ -8,26 +8,13 @@ import torch
 from torch import Tensor
 
 from ..errors import ArgumentError
+from ._active import names, parameters
 from ._rate import Rate
 
 if TYPE_CHECKING:
     from ._adapted import Adapted
 
-VERSION = 1
-
-
-def parameters(base: torch.optim.Optimizer) -> list[Tensor]:
-    return [p for group in base.param_groups for p in group["params"]]
-
-
-def names(base: torch.optim.Optimizer) -> list[str]:
-    """Of the parameters, in order: as given to the base, else "param.<i>"."""
-    found: list[str] = []
-    for group in base.param_groups:
-        given = group.get("param_names")
-        start = len(found)
-        found += given or [f"param.{start + i}" for i in range(len(group["params"]))]
-    return found
+VERSION = 2
 
 
 def read(adapted: Adapted) -> dict[str, Any]:
@@ -39,15 +26,14 @@ def read(adapted: Adapted) -> dict[str, Any]:
         for key, value in group.items():
             if isinstance(value, Rate):
                 group[key] = float(value) if key == "lr" else value.multiplier
-    place = {p: i for i, p in enumerate(held)}
     vectors = {
-        name: {place[p]: value.clone() for p, value in kept.items()}
+        name: {place: value.clone() for place, value in kept.items()}
         for name, kept in adapted._memory.vectors.items()
         if kept
     }
     if adapted._memory.uses["previous"]:
-        last = {place[p]: adapted._directions.last(p) for p in held}
-        vectors["previous_update"] = {i: u.clone() for i, u in last.items() if u is not None}
+        last = adapted._directions.last
+        vectors["previous_direction"] = {place: d.clone() for place, d in last.items()}
     name, arguments = adapted._card
     return {
         **state,
@@ -59,8 +45,8 @@ def read(adapted: Adapted) -> dict[str, Any]:
             "multipliers": [group["lr"].multiplier for group in groups],
             "plain": list(adapted._plain),
             "shapes": [list(p.shape) for p in held],
-            "rates": [adapted._rates.get(p) for p in held],
-            "steps": [adapted._directions.count(p) for p in held],
+            "rates": [adapted._rates.get(i) for i in range(len(held))],
+            "steps": [adapted._directions.count(i, p) for i, p in enumerate(held)],
             "step": adapted.step_count,
             "skipped_steps": adapted.skipped_steps,
             "vectors": vectors,
@@ -85,17 +71,18 @@ def write(adapted: Adapted, given: dict[str, Any]) -> None:
         group["lr"] = shown
         if "initial_lr" in group:
             group["initial_lr"] = Rate(group["initial_lr"], group["initial_lr"])
-    adapted._rates = {p: rate for p, rate in zip(held, own["rates"], strict=True) if rate is not None}
-    adapted._directions.steps = dict(zip(held, own["steps"], strict=True))
+    adapted._rates = {i: rate for i, rate in enumerate(own["rates"]) if rate is not None}
+    adapted._directions.steps = dict(enumerate(own["steps"]))
     adapted.step_count, adapted.skipped_steps = own["step"], own["skipped_steps"]
     adapted._skipped_in_row = 0
     vectors = {name: _placed(values, held) for name, values in own["vectors"].items()}
-    adapted._directions.set_last(vectors.pop("previous_update", {}))
+    adapted._directions.last = vectors.pop("previous_direction", {})
     adapted._memory.vectors = {name: vectors.get(name, {}) for name in adapted._memory.names}
 
 
-def _placed(values: dict[int, Tensor], held: list[Tensor]) -> dict[Tensor, Tensor]:
-    return {held[i]: value.to(held[i]).clone() for i, value in values.items()}
+def _placed(values: dict[int, Tensor], held: list[Tensor]) -> dict[int, Tensor]:
+    """Copies that lie in memory as the parameters do."""
+    return {i: torch.zeros_like(held[i], requires_grad=False).copy_(v) for i, v in values.items()}
 
 
 def _checked(adapted: Adapted, given: dict[str, Any], held: list[Tensor]) -> dict[str, Any]:

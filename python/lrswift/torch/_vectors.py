@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from .. import _core
+from ._active import Active
 from ._direction import Directions
 from ._sums import Sums
 
@@ -28,98 +28,81 @@ class Memory:
         }
         self.window = int(machine.get("window")) if self.uses["window"] else 0
         self.directions = directions
-        self.vectors: dict[str, dict[Tensor, Tensor]] = {name: {} for name in self.names}
+        # by name and by the place of the parameter
+        self.vectors: dict[str, dict[int, Tensor]] = {name: {} for name in self.names}
 
-    def before(
-        self,
-        sums: Sums,
-        active: Sequence[Tensor],
-        groups: Sequence[dict[str, Any]],
-        packed: list[Tensor],
-        step: int,
-        rates: dict[Tensor, float],
-    ) -> None:
-        """Adds the products that a step needs before its direction is formed. packed: the gradients."""
+    def before(self, sums: Sums, active: Active, step: int, rates: dict[int, float]) -> None:
+        """Adds the products that a step needs before its direction is formed."""
         if self.uses["previous"]:
-            self._compare(sums, active, groups, packed)
+            self._compare(sums, active)
         if self.uses["start"]:
-            self._travel(sums, active, packed)
+            self._travel(sums, active)
         if self.uses["window"]:
             self._close(sums, active, step, rates)
 
-    def after(self, active: Sequence[Tensor], step: int) -> None:
+    def after(self, active: Active) -> None:
         """Keeps what the next steps will compare with, once this one is sure to be taken."""
         if self.uses["previous_gradient"]:
-            self._keep("previous_gradient", active, [p.grad for p in active])  # type: ignore[misc]
+            self._keep("previous_gradient", active.places, active.gradients)
 
-    def _keep(self, name: str, active: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    def _keep(self, name: str, places: Sequence[int], values: Sequence[Tensor]) -> None:
         kept = self.vectors[name]
-        for p, value in zip(active, values, strict=True):
-            if p in kept:
-                kept[p].copy_(value)
-            else:
-                kept[p] = value.detach().clone()
+        old = [(kept[i], value) for i, value in zip(places, values, strict=True) if i in kept]
+        if old:
+            torch._foreach_copy_([a for a, _ in old], [b.detach() for _, b in old])
+        for i, value in zip(places, values, strict=True):
+            if i not in kept:
+                kept[i] = value.detach().clone()
 
-    def _compare(
-        self,
-        sums: Sums,
-        active: Sequence[Tensor],
-        groups: Sequence[dict[str, Any]],
-        packed: list[Tensor],
-    ) -> None:
-        updates = [self.directions.last(p) for p in active]
-        if all(u is None for u in updates):
+    def _compare(self, sums: Sums, active: Active) -> None:
+        last = [self.directions.last.get(i) for i in active.places]
+        if all(d is None for d in last):
             return
+        tensors, gradients = active.tensors, active.gradients
         # a parameter that is new takes part with zeros, as it has not moved
-        before = [torch.zeros_like(p) if u is None else u for p, u in zip(active, updates, strict=True)]
-        was = sums.plan.pack(before)
-        decays = [self.directions.decay(group) for group in groups]
-        decayed = packed
+        was = [torch.zeros_like(p) if d is None else d for p, d in zip(tensors, last, strict=True)]
+        decays = [self.directions.decay(group) for group in active.groups]
+        decayed = gradients
         if any(decays):
-            values = [
-                torch.add(p.grad, p.data, alpha=d)  # type: ignore[arg-type]
-                for p, d in zip(active, decays, strict=True)
-            ]
-            decayed = sums.plan.pack(values)
-        sums.add("previous_dot", decayed, was, -1.0)
+            every = zip(tensors, gradients, decays, strict=True)
+            decayed = [torch.add(g, p.data, alpha=d) for p, g, d in every]
+        sums.add("previous_dot", decayed, was)
         sums.add("previous_gradient_norm2", decayed, decayed)
         sums.add("previous_direction_norm2", was, was)
         if self.uses["previous_gradient"]:
             kept = self.vectors["previous_gradient"]
-            now: list[Tensor] = [p.grad for p in active]  # type: ignore[misc]
-            change = sums.plan.pack([g - kept.get(p, g) for p, g in zip(active, now, strict=True)])
-            sums.add("change_dot", change, was, -1.0)
+            every_two = zip(active.places, gradients, strict=True)
+            change = [g - kept.get(i, g) for i, g in every_two]
+            sums.add("change_dot", change, was)
             sums.add("change_norm2", change, change)
 
-    def _travel(self, sums: Sums, active: Sequence[Tensor], packed: list[Tensor]) -> None:
+    def _travel(self, sums: Sums, active: Active) -> None:
         starts = self.vectors["start"]
-        for p in active:
-            if p not in starts:
-                starts[p] = p.detach().clone()
-        start = sums.plan.pack([starts[p] for p in active])
-        way = sums.plan.pack([starts[p] - p.data for p in active])
+        for i, p in zip(active.places, active.tensors, strict=True):
+            if i not in starts:
+                starts[i] = p.detach().clone()
+        start = [starts[i] for i in active.places]
+        way = torch._foreach_sub(start, active.values)
         sums.add("travelled2", way, way)
-        sums.add("start_dot", packed, way)
+        sums.add("start_dot", active.gradients, way)
         sums.add("start2", start, start)
 
-    def _close(self, sums: Sums, active: Sequence[Tensor], step: int, rates: dict[Tensor, float]) -> None:
+    def _close(self, sums: Sums, active: Active, step: int, rates: dict[int, float]) -> None:
         """A window of gradients is the displacement over it, divided by the rate it was made with."""
         starts, before = self.vectors["window_start"], self.vectors["window_gradient"]
         if self.window > 1 and step % self.window != 0:
             return
         if self.window == 1:
-            ended, now = list(active), [p.grad for p in active]
+            now = dict(zip(active.places, active.gradients, strict=True))
         else:
-            ended = [p for p in active if p in starts and rates.get(p, 0.0) != 0]
-            now = [(starts[p] - p.data) * (1 / rates[p]) for p in ended]
-            self._keep("window_start", active, [p.data for p in active])
-        if not ended:
+            every = zip(active.places, active.values, strict=True)
+            now = {i: (starts[i] - p) / rates[i] for i, p in every if i in starts and rates.get(i, 0.0) != 0}
+            self._keep("window_start", active.places, active.values)
+        if not now:
             return
-        at = {p: i for i, p in enumerate(ended)}
-        zero = [torch.zeros_like(p) for p in active] if len(ended) < len(active) else []
-        full = [now[at[p]] if p in at else zero[i] for i, p in enumerate(active)]
-        old = [before[p] if p in before else torch.zeros_like(p) for p in active]
-        packed = sums.plan.pack(full)  # type: ignore[arg-type]
-        sums.add("window_dot", sums.plan.pack(old), packed)
-        sums.add("window_norm2", packed, packed)
-        self._keep("window_gradient", ended, now)  # type: ignore[arg-type]
+        held = list(zip(active.places, active.tensors, strict=True))
+        full = [now[i] if i in now else torch.zeros_like(p) for i, p in held]
+        old = [before[i] if i in before else torch.zeros_like(p) for i, p in held]
+        sums.add("window_dot", old, full)
+        sums.add("window_norm2", full, full)
+        self._keep("window_gradient", list(now), list(now.values()))

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..adapt import SBFSearch, check_number
 from ..errors import ArgumentError, DTypeError
 from ..finder import Found, _signals
+from ._active import ALL, Finder, parameters
 from ._direction import Directions, check_base
 from ._probing import random_state, set_random_state
 
@@ -44,15 +45,15 @@ def find_lr(
     check_number(fraction, "fraction")
     if isinstance(data, Iterator):
         raise ArgumentError("data: got an iterator, which cannot start anew; allowed: (x, y) or a DataLoader")
-    parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
-    if not parameters:
+    trained = [p for p in model.parameters() if p.requires_grad]
+    if not trained:
         raise ArgumentError("model: has no parameters that require a gradient")
     chosen = search if search is not None else SBFSearch(check_number(start, "start"))
-    base = optimizer(parameters, lr=1.0)
+    base = optimizer(trained, lr=1.0)
     check_base(base)
     with _untouched(model) as receipt:
         torch.manual_seed(seed)
-        hunt = _Hunt(model, loss, parameters, base, chosen)
+        hunt = _Hunt(model, loss, base, chosen)
         model.train()
         for _ in range(max_epochs):
             batches = _batches(data, batch_size)
@@ -90,13 +91,14 @@ class _Hunt:
         self,
         model: torch.nn.Module,
         loss: Callable[..., Tensor],
-        parameters: list[Tensor],
         base: torch.optim.Optimizer,
         search: SBFSearch,
     ) -> None:
-        self.model, self.loss, self.parameters, self.search = model, loss, parameters, search
-        self.base, self.directions = base, Directions(base)
-        self.origins = [p.detach().clone() for p in parameters]
+        self.model, self.loss, self.search = model, loss, search
+        self.base, self.directions, self.finder = base, Directions(base), Finder(base, ALL)
+        # in the order of the base's groups
+        self.parameters = parameters(base)
+        self.origins = [p.detach().clone() for p in self.parameters]
         self.displacement: list[Tensor] | None = None
         self.window: list[float] = []
         self.restarted = search.value
@@ -128,9 +130,9 @@ class _Hunt:
                 pairs = zip(gradients, self.displacement, strict=True)
                 terms.append(sum((torch.sum(g * a) for g, a in pairs), torch.zeros(())).double())
             had = self.displacement is not None
-            by_place = {p: group for group in self.base.param_groups for p in group["params"]}
-            updates = self.directions.form(self.parameters, [by_place[p] for p in self.parameters])
-            self.displacement = [u * self.search.value for u in updates]
+            active = self.finder.find()
+            formed = self.directions.form(active, active.sums(), keeps=False)
+            self.displacement = torch._foreach_mul(formed.directions, -self.search.value)
             terms += [torch.linalg.vector_norm(a).double() for a in self.displacement]
             numbers = torch.stack([term.to(terms[0].device) for term in terms]).tolist()
         finite = bool(np.isfinite(numbers).all())

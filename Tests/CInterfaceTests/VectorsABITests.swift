@@ -1,0 +1,95 @@
+import CLRSwift
+import XCTest
+
+@testable import CInterface
+
+final class VectorsABITests: XCTestCase {
+  private let wide = lrs_dtype(LRS_FLOAT64)
+
+  /// Vectors of two parameters of 3 and 0 elements.
+  private func withVectors(
+    _ parameter: inout [Double], _ gradient: [Double], _ state: inout [Double], _ direction: inout [Double],
+    _ body: (UnsafePointer<lrs_vectors>, Int) -> Void
+  ) {
+    parameter.withUnsafeMutableBytes { p in
+      gradient.withUnsafeBytes { g in
+        state.withUnsafeMutableBytes { s in
+          direction.withUnsafeMutableBytes { d in
+            let whole = lrs_vectors(
+              parameter: p.baseAddress, gradient: g.baseAddress, state0: s.baseAddress, state1: nil,
+              direction: d.baseAddress, count: Int64(gradient.count))
+            body([whole, lrs_vectors()], 2)
+          }
+        }
+      }
+    }
+  }
+
+  func testAStepOfMomentumByHand() {
+    var (p, v, d) = ([1.0, 2, 3], [1.0, 1, 1], [0.0, 0, 0])
+    let g = [0.5, -1, 2]
+    var sums = [Double](repeating: -1, count: 4)
+    withVectors(&p, g, &v, &d) { list, count in
+      let options = ["momentum": [0.5], "weight_decay": [0.1]]
+      expectOK(
+        withAttributes(options) { lrs_vectors_direction(&sums, "sgd", $0, $1, 2, wide, list, count) })
+    }
+    // v = v / 2 + g + p / 10; after two steps the gradients in v weigh 1.5
+    let expected = [1.1, -0.3, 2.8]
+    for i in 0..<3 {
+      XCTAssertEqual(v[i], expected[i], accuracy: 1e-15)
+      XCTAssertEqual(d[i], expected[i], accuracy: 1e-15)
+    }
+    XCTAssertEqual(p, [1, 2, 3])
+    XCTAssertEqual(sums[0], 0.5 * 1.1 + 0.3 + 2 * 2.8, accuracy: 1e-14)
+    XCTAssertEqual(sums[1], (1.21 + 0.09 + 7.84) / 1.5, accuracy: 1e-14)
+    XCTAssertEqual(sums[2...], [0, 0])
+    withVectors(&p, g, &v, &d) { list, count in expectOK(lrs_vectors_move(wide, list, count, 10)) }
+    for (found, old) in zip(p, zip([1.0, 2, 3], expected)) {
+      XCTAssertEqual(found, old.0 - 10 * old.1, accuracy: 1e-14)
+    }
+  }
+
+  func testProducts() {
+    let (a, b): ([Float], [Float]) = ([1, 2, 3], [4, -5, 6])
+    var out = [-1.0, -1]
+    a.withUnsafeBytes { a in
+      b.withUnsafeBytes { b in
+        let pairs = [lrs_pair(a: a.baseAddress, b: b.baseAddress, count: 3), lrs_pair(a: nil, b: nil, count: 0)]
+        expectOK(lrs_vectors_products(&out, lrs_dtype(LRS_FLOAT32), pairs, 2))
+      }
+    }
+    XCTAssertEqual(out, [12, 0])
+  }
+
+  func testWhatCannotBeIsRefusedBeforeAnythingIsWritten() {
+    var (p, v, d) = ([1.0, 2, 3], [1.0, 1, 1], [7.0, 7, 7])
+    var sums = [Double](repeating: 0, count: 4)
+    withVectors(&p, [1, 1, 1], &v, &d) { list, count in
+      func direct(_ name: String?, _ step: Double, _ dtype: Int, _ list: UnsafePointer<lrs_vectors>?, _ n: Int)
+        -> lrs_status
+      {
+        lrs_vectors_direction(&sums, name, nil, 0, step, lrs_dtype(dtype), list, n)
+      }
+      expect(LRS_VALUE_ERROR, "out") { lrs_vectors_products(nil, wide, nil, 0) }
+      expect(LRS_VALUE_ERROR, "sums") { lrs_vectors_direction(nil, "sgd", nil, 0, 1, wide, list, count) }
+      expect(LRS_VALUE_ERROR, "down") { direct("down", 1, LRS_FLOAT64, list, count) }
+      expect(LRS_VALUE_ERROR, "direction") { direct(nil, 1, LRS_FLOAT64, list, count) }
+      expect(LRS_VALUE_ERROR, "step") { direct("sgd", 0, LRS_FLOAT64, list, count) }
+      expect(LRS_TYPE_ERROR, "float32 or float64") { direct("sgd", 1, LRS_INT64, list, count) }
+      expect(LRS_VALUE_ERROR, "vectors") { direct("sgd", 1, LRS_FLOAT64, nil, 1) }
+      expect(LRS_VALUE_ERROR, "vectors") { direct("sgd", 1, LRS_FLOAT64, list, -1) }
+      expect(LRS_VALUE_ERROR, "state1 of vector 0") { direct("adam", 1, LRS_FLOAT64, list, count) }
+      var bad = [list[0], list[0]]
+      bad[1].direction = nil
+      expect(LRS_VALUE_ERROR, "direction of vector 1") { direct("sgd", 1, LRS_FLOAT64, bad, 2) }
+      expect(LRS_VALUE_ERROR, "direction of vector 1") { lrs_vectors_move(wide, bad, 2, 1) }
+      bad[1].direction = list[0].direction + 4
+      expect(LRS_VALUE_ERROR, "aligned") { direct("sgd", 1, LRS_FLOAT64, bad, 2) }
+      bad[1].count = -1
+      expect(LRS_VALUE_ERROR, "length") { direct("sgd", 1, LRS_FLOAT64, bad, 2) }
+    }
+    XCTAssertEqual(d, [7, 7, 7])
+    XCTAssertEqual(p, [1, 2, 3])
+  }
+}

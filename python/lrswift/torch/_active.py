@@ -1,0 +1,140 @@
+"""The parameters that take part in a step."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import ArgumentError, DTypeError
+from . import _native
+from ._native import Local
+from ._sums import Plan, Sums
+
+ALL, GROUP, TENSOR = range(3)
+
+
+class Active:
+    """Parameters with a gradient. `at` is called at every step; the rest stays while they are the same.
+
+    groups, group_numbers, machines, places: of each tensor, its group, the index of that, the index of the
+    machine that sets its rate, and its place among all parameters. local: where the native library may read
+    and write them, None otherwise.
+    """
+
+    def __init__(
+        self,
+        tensors: list[Tensor],
+        groups: list[dict[str, Any]],
+        group_numbers: list[int],
+        places: list[int],
+        scope: int,
+    ) -> None:
+        self.tensors, self.groups, self.group_numbers, self.places = tensors, groups, group_numbers, places
+        self.machines = {ALL: [0] * len(places), GROUP: group_numbers, TENSOR: places}[scope]
+        self.group_set = sorted(set(group_numbers))
+        self.plan = Plan(tensors, self.machines)
+        self.precision = max(torch.finfo(p.dtype).eps for p in tensors)
+        self.on_cpu = tensors[0].device.type == "cpu"
+        self._local = Local(tensors) if Local.takes(tensors) else None
+        self.local: Local | None = None
+        self.gradients: list[Tensor] = []
+
+    def at(self, gradients: list[Tensor]) -> Active:
+        """The step with these gradients."""
+        self.gradients = gradients
+        self.local = self._local
+        if self.local is not None:
+            dtype, plain = self.tensors[0].dtype, _native.plain
+            every = zip(self.tensors, gradients, strict=True)
+            if not all(plain(p, dtype) and plain(g, dtype) for p, g in every):
+                self.local = None
+        return self
+
+    @property
+    def values(self) -> list[Tensor]:
+        """The tensors without their history."""
+        return [p.data for p in self.tensors]
+
+    def sums(self) -> Sums:
+        return Sums(self.plan, self.local)
+
+
+class Finder:
+    """Finds out who is active."""
+
+    def __init__(self, base: torch.optim.Optimizer, scope: int) -> None:
+        self.base, self.scope = base, scope
+        self._last: Active | None = None
+
+    def find(self) -> Active:
+        tensors, gradients, numbers, places = [], [], [], []
+        place = 0
+        for number, group in enumerate(self.base.param_groups):
+            for p in group["params"]:
+                g = p.grad
+                if g is not None:
+                    if g.layout is not torch.strided or g.dtype.is_complex:
+                        kind = "complex" if g.dtype.is_complex else "sparse"
+                        raise DTypeError(
+                            f"step: the gradient of {names(self.base)[place]} is {kind}; "
+                            "allowed: dense, real gradients"
+                        )
+                    tensors.append(p)
+                    gradients.append(g)
+                    numbers.append(number)
+                    places.append(place)
+                place += 1
+        if not tensors:
+            raise ArgumentError("step: no parameter has a gradient: call loss.backward() before step()")
+        last = self._last
+        if (
+            last is None
+            or places != last.places
+            or numbers != last.group_numbers
+            or not all(map(operator.is_, tensors, last.tensors))
+        ):
+            groups = [self.base.param_groups[number] for number in numbers]
+            last = self._last = Active(tensors, groups, numbers, places, self.scope)
+        return last.at(gradients)
+
+    def forget(self) -> None:
+        self._last = None
+
+
+def parameters(base: torch.optim.Optimizer) -> list[Tensor]:
+    return [p for group in base.param_groups for p in group["params"]]
+
+
+def names(base: torch.optim.Optimizer) -> list[str]:
+    """Of the parameters, in order: as given to the base, else "param.<i>"."""
+    found: list[str] = []
+    for group in base.param_groups:
+        given = group.get("param_names")
+        start = len(found)
+        found += given or [f"param.{start + i}" for i in range(len(group["params"]))]
+    return found
+
+
+def check_groups(groups: Sequence[dict[str, Any]], scope: int, title: str) -> None:
+    """Refuses what one adapter cannot serve."""
+    rates = {float(group["lr"]) for group in groups if "lr" in group}
+    if scope == ALL and len(rates) > 1:
+        raise ArgumentError(
+            f"base: groups have rates of their own, {sorted(rates)}, but {title} sets one for all; "
+            "allowed: groups without 'lr', or an adapter with per='group'"
+        )
+    check_parameters([p for group in groups for p in group["params"]])
+
+
+def check_parameters(held: Sequence[Any]) -> None:
+    """held: tensors, or as torch takes them from `named_parameters`, (name, tensor)."""
+    tensors = [p[1] if isinstance(p, tuple) else p for p in held]
+    devices = {str(p.device) for p in tensors}
+    if len(devices) > 1:
+        raise ArgumentError(f"base: parameters on {', '.join(sorted(devices))}; allowed: one device")
+    if any(p.is_complex() for p in tensors):
+        raise DTypeError("base: complex parameters; allowed: real ones")
