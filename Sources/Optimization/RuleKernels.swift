@@ -127,34 +127,37 @@ private func ruleDirection<R: UpdateRule, T: Scalar>(
   var slope = T.Vector.Wide(0)
   var smoothedSlope = T.Vector.Wide(0)
   var i = low
-  while i < high {
-    let n = min(width, high &- i)
-    let full = n == width
-    let x = full ? T.Vector.load(theta + i) : T.Vector.load(theta + i, count: n)
-    var a = slots > 0 ? (full ? T.Vector.load(s0 + i) : T.Vector.load(s0 + i, count: n)) : T.Vector(0)
-    var b = slots > 1 ? (full ? T.Vector.load(s1 + i) : T.Vector.load(s1 + i, count: n)) : T.Vector(0)
-    let raw = full ? T.Vector.load(g + i) : T.Vector.load(g + i, count: n)
+  while i &+ width <= high {
+    let x = T.Vector.load(theta + i)
+    var a = slots > 0 ? T.Vector.load(s0 + i) : T.Vector(0)
+    var b = slots > 1 ? T.Vector.load(s1 + i) : T.Vector(0)
+    let raw = T.Vector.load(g + i)
     let (d, smoothed) = wholeDirection(R.self, raw, x, &a, &b, h)
-    if full {
-      slope = T.Vector.addProduct(raw, d, slope)
-      smoothedSlope = T.Vector.addProduct(smoothed, d, smoothedSlope)
-      if slots > 0 { a.store(n0 + i) }
-      if slots > 1 { b.store(n1 + i) }
-      d.store(out + i)
-    } else {
-      if slots > 0 { a.store(n0 + i, count: n) }
-      if slots > 1 { b.store(n1 + i, count: n) }
-      d.store(out + i, count: n)
-      // What lies beyond the end may be 0/0: only what is there counts.
-      let kept = T.Vector.load(UnsafePointer(out + i), count: n)
-      slope = T.Vector.addProduct(raw, kept, slope)
-      withUnsafeTemporaryAllocation(of: T.self, capacity: width) { room in
-        smoothed.store(room.baseAddress!)
-        let average = T.Vector.load(UnsafePointer(room.baseAddress!), count: n)
-        smoothedSlope = T.Vector.addProduct(average, kept, smoothedSlope)
-      }
-    }
+    slope = T.Vector.addProduct(raw, d, slope)
+    smoothedSlope = T.Vector.addProduct(smoothed, d, smoothedSlope)
+    if slots > 0 { a.store(n0 + i) }
+    if slots > 1 { b.store(n1 + i) }
+    d.store(out + i)
     i &+= width
+  }
+  if i < high {
+    let n = high &- i
+    let x = T.Vector.load(theta + i, count: n)
+    var a = slots > 0 ? T.Vector.load(s0 + i, count: n) : T.Vector(0)
+    var b = slots > 1 ? T.Vector.load(s1 + i, count: n) : T.Vector(0)
+    let raw = T.Vector.load(g + i, count: n)
+    let (d, smoothed) = wholeDirection(R.self, raw, x, &a, &b, h)
+    if slots > 0 { a.store(n0 + i, count: n) }
+    if slots > 1 { b.store(n1 + i, count: n) }
+    d.store(out + i, count: n)
+    // What lies beyond the end may be 0/0: only what is there counts.
+    let kept = T.Vector.load(UnsafePointer(out + i), count: n)
+    slope = T.Vector.addProduct(raw, kept, slope)
+    withUnsafeTemporaryAllocation(of: T.self, capacity: width) { room in
+      smoothed.store(room.baseAddress!)
+      let average = T.Vector.load(UnsafePointer(room.baseAddress!), count: n)
+      smoothedSlope = T.Vector.addProduct(average, kept, smoothedSlope)
+    }
   }
   return DirectionSums(slope: slope.sum(), smoothedSlope: smoothedSlope.sum())
 }

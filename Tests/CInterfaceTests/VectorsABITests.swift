@@ -55,7 +55,9 @@ final class VectorsABITests: XCTestCase {
     var out = [-1.0, -1]
     a.withUnsafeBytes { a in
       b.withUnsafeBytes { b in
-        let pairs = [lrs_pair(a: a.baseAddress, b: b.baseAddress, count: 3), lrs_pair(a: nil, b: nil, count: 0)]
+        let pairs = [
+          lrs_pair(a: a.baseAddress, b: b.baseAddress, count: 3), lrs_pair(a: nil, b: nil, count: 0),
+        ]
         expectOK(lrs_vectors_products(&out, lrs_dtype(LRS_FLOAT32), pairs, 2))
       }
     }
@@ -66,7 +68,9 @@ final class VectorsABITests: XCTestCase {
     var (p, v, d) = ([1.0, 2, 3], [1.0, 1, 1], [7.0, 7, 7])
     var sums = [Double](repeating: 0, count: 4)
     withVectors(&p, [1, 1, 1], &v, &d) { list, count in
-      func direct(_ name: String?, _ step: Double, _ dtype: Int, _ list: UnsafePointer<lrs_vectors>?, _ n: Int)
+      func direct(
+        _ name: String?, _ step: Double, _ dtype: Int, _ list: UnsafePointer<lrs_vectors>?, _ n: Int
+      )
         -> lrs_status
       {
         lrs_vectors_direction(&sums, name, nil, 0, step, lrs_dtype(dtype), list, n)

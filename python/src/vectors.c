@@ -46,7 +46,8 @@ PyObject *vectors_products(PyObject *module, PyObject *const *arguments, Py_ssiz
   size_t pairs;
   if (check_count(core, "vectors_products", count, 2, 2) < 0) return NULL;
   if (dtype_take(core, &dtype, arguments[0], "vectors_products") < 0) return NULL;
-  if (addresses_take(core, &view, &pairs, arguments[1], sizeof(lrs_pair), "vectors_products") < 0) return NULL;
+  if (addresses_take(core, &view, &pairs, arguments[1], sizeof(lrs_pair), "vectors_products") < 0)
+    return NULL;
   double *numbers = PyMem_Malloc((pairs + 1) * sizeof *numbers);
   if (numbers == NULL) {
     PyBuffer_Release(&view);
@@ -102,7 +103,8 @@ PyObject *vectors_move(PyObject *module, PyObject *const *arguments, Py_ssize_t 
   if (check_count(core, "vectors_move", count, 3, 3) < 0) return NULL;
   if (dtype_take(core, &dtype, arguments[0], "vectors_move") < 0) return NULL;
   if (number_of(core, &rate, arguments[2], "vectors_move", "rate") < 0) return NULL;
-  if (addresses_take(core, &view, &vectors, arguments[1], sizeof(lrs_vectors), "vectors_move") < 0) return NULL;
+  if (addresses_take(core, &view, &vectors, arguments[1], sizeof(lrs_vectors), "vectors_move") < 0)
+    return NULL;
   lrs_status status;
   Py_BEGIN_ALLOW_THREADS;
   status = lrs_vectors_move(dtype, view.buf, vectors, rate);

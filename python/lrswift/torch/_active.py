@@ -43,10 +43,10 @@ class Active:
         self.local: Local | None = None
         self.gradients: list[Tensor] = []
 
-    def at(self, gradients: list[Tensor]) -> Active:
-        """The step with these gradients."""
+    def at(self, gradients: list[Tensor], native: bool) -> Active:
+        """The step with these gradients; native: the library may take them where it can."""
         self.gradients = gradients
-        self.local = self._local
+        self.local = self._local if native else None
         if self.local is not None:
             dtype, plain = self.tensors[0].dtype, _native.plain
             every = zip(self.tensors, gradients, strict=True)
@@ -68,6 +68,8 @@ class Finder:
 
     def __init__(self, base: torch.optim.Optimizer, scope: int) -> None:
         self.base, self.scope = base, scope
+        # False: by torch alone, whatever the tensors are
+        self.native = True
         self._last: Active | None = None
 
     def find(self) -> Active:
@@ -99,7 +101,7 @@ class Finder:
         ):
             groups = [self.base.param_groups[number] for number in numbers]
             last = self._last = Active(tensors, groups, numbers, places, self.scope)
-        return last.at(gradients)
+        return last.at(gradients, self.native)
 
     def forget(self) -> None:
         self._last = None

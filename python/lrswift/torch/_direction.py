@@ -161,14 +161,6 @@ class Directions:
         """<g, d> and <g^, d>, with g^ the base's average of the gradient, decay in it, or g itself."""
         sums.add("slope", active.gradients, directions)
         averages, factors = self._averages(active)
-        if averages is None:
-            decays = [self.decay(group) for group in active.groups]
-            decayed = active.gradients
-            if any(decays):
-                every = zip(active.tensors, active.gradients, decays, strict=True)
-                decayed = [torch.add(g, p.data, alpha=d) for p, g, d in every]
-            sums.add("smoothed_slope", decayed, directions)
-            return
         factor = factors[0]
         if any(other != factor for other in factors):
             averages, factor = [a * f for a, f in zip(averages, factors, strict=True)], 1.0
@@ -209,25 +201,26 @@ class Directions:
                 d.add_(p.data, alpha=float(group["weight_decay"]))
         return directions
 
-    def _averages(self, active: Active) -> tuple[list[Tensor] | None, list[float]]:
-        """The base's averages of the gradient and what they are multiplied by to be without bias.
-
-        None: the base keeps none. After its step.
-        """
+    def _averages(self, active: Active) -> tuple[list[Tensor], list[float]]:
+        """g^ of each tensor, after the base's step, and what it is multiplied by to be without bias."""
         found, factors = [], []
-        for place, p, group in zip(active.places, active.tensors, active.groups, strict=True):
-            state, t = self.base.state.get(p, {}), self.steps[place]
+        every = zip(active.places, active.tensors, active.groups, active.gradients, strict=True)
+        for place, p, group, g in every:
+            state, t, decay = self.base.state.get(p, {}), self.steps[place], self.decay(group)
+            factor = 1.0
             if "exp_avg" in state and "betas" in group:
-                found.append(state["exp_avg"])
-                factors.append(1 / (1 - group["betas"][0] ** t))
+                g = state["exp_avg"]
+                factor = 1 / (1 - group["betas"][0] ** t)
             elif group.get("momentum") and "dampening" in group:
-                found.append(state["momentum_buffer"])
+                g = state["momentum_buffer"]
                 momentum, gain = group["momentum"], 1 - group["dampening"]
                 first = momentum ** (t - 1)
                 others = t - 1 if momentum == 1 else (1 - first) / (1 - momentum)
-                factors.append(1 / (first + gain * others))
-            else:
-                return None, []
+                factor = 1 / (first + gain * others)
+            elif decay != 0:
+                g = torch.add(g, p.data, alpha=decay)
+            found.append(g)
+            factors.append(factor)
         return found, factors
 
     def keep(self, active: Active) -> list[tuple[int, Tensor, dict[str, Any] | None, int]]:

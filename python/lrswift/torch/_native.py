@@ -1,7 +1,8 @@
 """Products, directions and moves of tensors on the CPU by the native library: one pass over memory each.
 
-What torch does in a handful of calls reads and writes every vector again in each. Tensors are handed over by
-address, so all of them must be plain: of class Tensor or Parameter, on the CPU, contiguous, float32 or float64.
+What torch does in a handful of calls reads and writes every vector again in each. Tensors are handed over
+by address, so all of them must be plain: of class Tensor or Parameter, on the CPU, contiguous, float32 or
+float64.
 """
 
 from __future__ import annotations

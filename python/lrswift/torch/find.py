@@ -132,7 +132,7 @@ class _Hunt:
             had = self.displacement is not None
             active = self.finder.find()
             formed = self.directions.form(active, active.sums(), keeps=False)
-            self.displacement = torch._foreach_mul(formed.directions, -self.search.value)
+            self.displacement = list(torch._foreach_mul(formed.directions, -self.search.value))
             terms += [torch.linalg.vector_norm(a).double() for a in self.displacement]
             numbers = torch.stack([term.to(terms[0].device) for term in terms]).tolist()
         finite = bool(np.isfinite(numbers).all())
