@@ -19,7 +19,7 @@ from .data import DATASETS, Splits, load
 from .errors import Error
 from .finder import find_lr
 from .fitting import fit
-from .hpo import SEARCHES, compare_hpo
+from .hpo import SEARCHES, HpoComparison, compare_hpo
 from .hpo.comparison import DEFAULT_SEARCHES
 from .learning import learn_schedule
 from .methods import KINDS, METHODS
@@ -311,8 +311,9 @@ def _compare_hpo(args: argparse.Namespace) -> None:
             progress=not args.quiet, command=args.line,
         )  # fmt: skip
     except KeyboardInterrupt as stop:
-        if getattr(stop, "comparison", None) is not None and stop.comparison.runs:  # type: ignore[attr-defined]
-            print(f"{stop.comparison.table()}\n\nonly these are finished; --resume goes on")  # type: ignore[attr-defined]
+        done: HpoComparison | None = getattr(stop, "comparison", None)
+        if done is not None and done.runs:
+            print(f"{done.table()}\n\nonly these are finished; --resume goes on")
         raise
     print(result.table())
     print(f"\n{Path(args.out) / 'report.html'}")

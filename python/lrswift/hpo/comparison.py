@@ -133,13 +133,12 @@ def compare_hpo(
                 bar.advance(int(runs_allowed * steps))
                 continue
             try:
-                found = _search(name, number, problem, runs_allowed * steps, bar, test, tests)
+                result.runs.append(_search(name, number, problem, runs_allowed * steps, bar, test, tests))
+                if out is not None:
+                    result.write(out)
             except KeyboardInterrupt as stop:
                 stop.comparison = result  # type: ignore[attr-defined]
                 raise
-            result.runs.append(found)
-            if out is not None:
-                result.write(out)
     if out is not None:
         result.write(out)
     return result

@@ -18,6 +18,7 @@ import numpy as np
 from .. import models
 from ..data import Dataset, Splits
 from ..hpo import HpoComparison, compare_hpo
+from ..hpo.report import LEAST
 from ..nn import Module
 from .problem import as_text, draw, fashion_mnist, write_table
 
@@ -87,5 +88,5 @@ def _picture(result: HpoComparison) -> Any:
 def _stairs(ax: Any, result: HpoComparison, runs: Any, axis: str, unit: float, **style: Any) -> None:
     """What is no better than no training is not drawn."""
     x, regret = result.stairs(runs, axis)
-    shown = np.where(regret < result.regret_untrained(), np.maximum(regret, 1e-2), np.nan)
+    shown = np.where(regret < result.regret_untrained(), np.maximum(regret, LEAST), np.nan)
     ax.plot(x / unit, shown, **style)
