@@ -69,13 +69,20 @@ class Starting:
         legs = -(-outer_steps // LEG)
         with Progress(total, "learn_schedule", progress, "inner step") as bar, quiet():
             for leg in range(legs):
-                # half of them first; the others profit from what was refined before
-                due = math.ceil(trials * (1 + (leg + 1) / legs) / 2)
-                while len(self.lines) < due:
+                while len(self.lines) < self._due(leg, legs):
                     self.propose(farm, bar, checkpoint)
                 for _ in range(min(LEG, outer_steps - leg * LEG)):
                     self.refine(farm, bar, checkpoint)
             return self.schedule(farm, bar)
+
+    def _due(self, leg: int, legs: int) -> int:
+        """Starts tried before a leg: `initial` before the first one, half of them before the next.
+
+        All of them profit from what was refined before.
+        """
+        if leg == 0 and legs > 1:
+            return 1
+        return math.ceil(self.search.trials * (1 + (leg / (legs - 1) if legs > 1 else 1)) / 2)
 
     def propose(self, farm: Farm, bar: Progress, checkpoint: Any) -> None:
         """Tries one starting point."""

@@ -83,10 +83,10 @@ def learn_schedule(
 
     start: "optuna" begins from `trials` starting points instead of `initial` alone: `initial` itself, then
     what Optuna's TPE sampler, seeded by `seed`, proposes within `ranges`, (low, high) for rates, momenta and
-    decays. Each is trained with `seeds` networks, without derivatives. The best validated point is refined
-    for three outer steps at a time, a refined one from where it stood; every refined point within `ranges`
-    goes back into the study, and the next proposals follow. Cost: trials * seeds * steps plain
-    training steps, those of the finalists, and at most outer_steps * seeds * steps differentiated ones
+    decays. Each is trained with `seeds` networks, without derivatives. Refined, for three outer steps at a
+    time, is `initial`, then the best validated point, a refined one from where it stood; every refined point
+    within `ranges` goes back into the study, and the next proposals follow. Cost: trials * seeds * steps
+    plain training steps, those of the finalists, and at most outer_steps * seeds * steps differentiated ones
     (`budgets` apart), each of about 1 + 2 K plain ones with K values in use; `cost` of the result counts
     both. `study` is Optuna's. To resume, outer_steps and trials must be the same as well. ImportError
     without optuna.

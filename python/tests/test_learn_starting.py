@@ -44,13 +44,24 @@ def test_starting_points_and_refined_ones_are_in_the_study():
     assert min(t.number for t in refined) < max(t.number for t in proposed)
 
 
-def test_the_best_start_is_refined_and_the_result_is_no_worse():
+def test_initial_is_refined_first_then_the_best_and_the_result_is_no_worse():
     found = search()
     starts = np.isnan(found.hypergradients).all((1, 2))
-    first = int(np.argmin(starts))
-    assert found.trials[first] == found.trials[int(np.argmin(found.valid_losses[:first]))]
-    source = found.values[:first][found.trials[:first] == found.trials[first]]
-    np.testing.assert_array_equal(found.values[first], source[0])
+    assert starts.tolist() == [True, *[False] * 3, *[True] * 4, *[False] * 3]
+    np.testing.assert_array_equal(found.values[1], found.values[0])
+    best = int(np.argmin(found.valid_losses[:8]))
+    assert (found.trials[8:] == found.trials[best]).all()
+    if starts[best]:
+        np.testing.assert_array_equal(found.values[8], found.values[best])
+
+
+def test_one_leg_refines_the_best_start():
+    found = search(outer_steps=3)
+    starts = np.isnan(found.hypergradients).all((1, 2))
+    assert starts.tolist() == [*[True] * 5, *[False] * 3]
+    best = int(np.argmin(found.valid_losses[:5]))
+    np.testing.assert_array_equal(found.values[5], found.values[best])
+    assert (found.trials[5:] == best).all()
     assert found.valid_losses[found.best] == np.min(found.valid_losses)
     assert found.valid_losses[found.best] <= found.valid_losses[starts].min()
     np.testing.assert_array_equal(found.learning_rates, found.values[found.best, :3])

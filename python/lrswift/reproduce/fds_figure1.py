@@ -72,7 +72,7 @@ def _picture(result: HpoComparison) -> Any:
 
     colors = dict(zip(result.names(), (GRAY, ORANGE, GREEN, BLUE, "#7a5195"), strict=True))
     figure, axes = panels(2)
-    for ax, axis, unit in zip(axes, ("cost", "seconds"), (result.settings["steps"], 1), strict=True):
+    for ax, axis, unit in zip(axes, ("cost", "processor"), (result.settings["steps"], 1), strict=True):
         for run in result.runs:
             _stairs(ax, result, [run], axis, unit, color=colors[run.search], alpha=0.3, linewidth=0.8)
         for name in result.names():
@@ -80,7 +80,7 @@ def _picture(result: HpoComparison) -> Any:
             _stairs(ax, result, result.of(name), axis, unit, color=colors[name], linewidth=2, label=label)
         ax.set(yscale="log", ylim=(None, 1.1 * result.regret_untrained()), title="Regret")
     axes[0].set(xlabel="cost, in training runs")
-    axes[1].set(xlabel="seconds")
+    axes[1].set(xlabel="seconds of processor time")
     figure.legend(frameon=False, loc="outside lower center", ncols=len(colors))
     return figure
 
