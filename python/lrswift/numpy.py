@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import optim
+from ._dlpack import from_dlpack
 from ._tensor import Tensor, from_array
 from .errors import ArgumentError, DTypeError, ShapeError
 from .optim._base import Optimizer
@@ -34,7 +35,9 @@ class Adapted:
     lr: a number, a schedule, an adapter or its name, "l4" by default. direction: "sgd", "adam", "adamw",
     "rmsprop", "adagrad", "adadelta", or "ema", L4Mom's average of the gradient. options: of the direction,
     as in `lrswift.optim` (momentum=0.9, eps=1e-4, ...).
-    Arrays are float32 or float64, of any layout; each step copies them into native tensors and back.
+    Arrays are float32 or float64, of any layout. Steps are taken in the memory of row-major, aligned arrays,
+    as long as they are the same objects from call to call, and gradients of that layout and the parameter's
+    dtype are read where they are; all others are copied in, and parameters back.
     """
 
     def __init__(self, lr: Any = "l4", direction: str = "adam", **options: Any) -> None:
@@ -44,6 +47,8 @@ class Adapted:
         self._lr, self._direction, self._options = lr, direction, options
         self._names: list[str | int] = []
         self._tensors: list[Tensor] = []
+        # the arrays in whose memory the tensors lie; None: a tensor with memory of its own
+        self._held: list[np.ndarray | None] = []
         self._optimizer: Optimizer | None = None
         # what is wrong with them shows now, not at the first step
         self._make([from_array(np.zeros(1, np.float32), requires_grad=True)])
@@ -78,9 +83,13 @@ class Adapted:
                 f"update: loss_fn: not given; {name} evaluates the loss at trial points: "
                 "update(params, grads, loss, loss_fn=f) with f(params) -> number"
             )
-        for tensor, value, gradient in zip(self._tensors, values, gradients, strict=True):
-            tensor.assign(from_array(value))
-            tensor.grad = from_array(gradient)
+        if any(h is not None and h is not v for h, v in zip(self._held, values, strict=True)):
+            self._part(values)
+            optimizer = self._optimizer
+        for tensor, value, gradient, held in zip(self._tensors, values, gradients, self._held, strict=True):
+            if held is None:
+                tensor.assign(from_array(value))
+            tensor.grad = _read(gradient)
         before = [value.copy() for value in values] if probes else []
         try:
             request = optimizer._core.begin(0.0 if loss is None else float(loss), probes)
@@ -107,12 +116,13 @@ class Adapted:
                 f"loss_fn: got {type(found).__name__}; NaiveTLR needs the gradients there, too: (loss, grads)"
             )
         for tensor, gradient in zip(self._tensors, self._checked(params, found[1])[1], strict=True):
-            tensor.grad = from_array(gradient)
+            tensor.grad = _read(gradient)
         return float(found[0])
 
     def _write(self, values: list[np.ndarray]) -> None:
-        for tensor, value in zip(self._tensors, values, strict=True):
-            value[...] = tensor.numpy()
+        for tensor, value, held in zip(self._tensors, values, self._held, strict=True):
+            if held is None:
+                value[...] = tensor.numpy()
 
     def _make(self, tensors: Sequence[Any]) -> Optimizer:
         if self._direction == "ema":
@@ -121,7 +131,18 @@ class Adapted:
 
     def _start(self, params: Arrays, values: list[np.ndarray]) -> None:
         self._names = list(params) if isinstance(params, Mapping) else list(range(len(values)))
-        self._tensors = [from_array(value.copy(), requires_grad=True) for value in values]
+        self._bind([(_shared(value), value) for value in values])
+
+    def _part(self, values: list[np.ndarray]) -> None:
+        """Tensors with memory of their own from now on: the arrays are others than at first."""
+        assert self._optimizer is not None
+        state = self._optimizer.state_dict()
+        self._bind([(None, value) for value in values])
+        self._optimizer.load_state_dict(state)
+
+    def _bind(self, pairs: list[tuple[Tensor | None, np.ndarray]]) -> None:
+        self._held = [None if tensor is None else value for tensor, value in pairs]
+        self._tensors = [from_array(v, requires_grad=True) if t is None else t for t, v in pairs]
         named = [
             (name if isinstance(name, str) else f"param.{name}", tensor)
             for name, tensor in zip(self._names, self._tensors, strict=True)
@@ -161,7 +182,7 @@ class Adapted:
             if self._tensors and self._tensors[i].dtype_name != value.dtype.name:
                 raise DTypeError(f"{where}: got {value.dtype}; allowed: {self._tensors[i].dtype_name}")
             values.append(value)
-            gradients.append(gradient.astype(value.dtype))
+            gradients.append(gradient.astype(value.dtype, copy=False))
         return values, gradients
 
     @property
@@ -194,6 +215,22 @@ class _Average(Optimizer):
 
     def __init__(self, params: Any, lr: Any, beta: float = 0.9, weight_decay: float = 0.0) -> None:
         super().__init__(params, "ema", lr, {"beta": beta, "weight_decay": weight_decay})
+
+
+def _shared(array: np.ndarray) -> Tensor | None:
+    """A tensor in the memory of an array; None where its layout does not allow it."""
+    try:
+        tensor = from_dlpack(array, copy=False)
+    except BufferError:
+        return None
+    tensor.requires_grad = True
+    return tensor
+
+
+def _read(array: np.ndarray) -> Tensor:
+    """A tensor with the values of an array, in its memory where that can be."""
+    # NumPy before 2.1 does not export what is read-only
+    return from_dlpack(array) if array.flags.writeable else from_array(array)
 
 
 def _takes_argument(function: Callable[..., Any]) -> bool:

@@ -54,6 +54,39 @@ def test_layouts_and_views_are_written_through() -> None:
     assert whole[1].sum() == 6 and whole[0, 0] == 1
 
 
+def test_steps_are_taken_where_the_arrays_are() -> None:
+    """Row-major arrays are not copied; strided, unaligned and read-only ones are, with the same result."""
+    bytes_of = np.zeros(3 * 8 + 1, np.uint8)
+    unaligned = bytes_of[1:].view(np.float64)
+    unaligned[...] = 1.0
+    arrays = [np.ones(3), np.ones((4, 3))[:, 0][:3], unaligned]
+    frozen = np.full(3, 2.0)
+    frozen.flags.writeable = False
+    optimizer = lr.numpy.Adapted(0.25, "sgd", momentum=0.5)
+    optimizer.update(arrays, [frozen, np.full(6, 2.0)[::2], np.full(3, 2, np.float32)])
+    for array in arrays:
+        np.testing.assert_array_equal(array, [0.5] * 3)
+    for tensor, array, shares in zip(optimizer._tensors, arrays, (True, False, False), strict=True):
+        assert np.shares_memory(tensor.numpy(), array) == shares
+    np.testing.assert_array_equal(frozen, [2.0] * 3)
+
+
+def test_other_arrays_leave_the_first_ones_alone() -> None:
+    """Arrays may be others from call to call: what was given before is not written any more."""
+    first, twin = np.ones(3), np.ones(3)
+    optimizer, whole = (lr.numpy.Adapted("l4", "adam") for _ in range(2))
+    for t in range(4):
+        if t == 2:
+            first, old = first.copy(), first
+            kept = old.copy()
+        for array, adapted in ((first, optimizer), (twin, whole)):
+            loss, gradient = quadratic(array)
+            adapted.update([array], [gradient], loss)
+        assert optimizer.lr == whole.lr
+    np.testing.assert_array_equal(first, twin)
+    np.testing.assert_array_equal(old, kept)
+
+
 def test_a_checkpoint_resumes_to_the_bit() -> None:
     problem = problems.TanhNetwork()
     one, two = problem.initial(), problem.initial()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import joblib
 import numpy as np
+import pandas
 import pytest
 import scipy.sparse
 import sklearn.neural_network as theirs
@@ -40,11 +41,22 @@ def data(kind: Estimator, rows: int = 90) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.filterwarnings("ignore")
 def test_passes_the_checks_of_scikit_learn(kind: Estimator) -> None:
     results = check_estimator(kind(), on_skip=None)
-    absent = ("pandas is not installed", "SCIPY_ARRAY_API is not set", "does not have a decision_function")
+    absent = ("SCIPY_ARRAY_API is not set", "does not have a decision_function")
     assert len(results) > 50
     for result in results:
         if result["status"] != "passed":
             assert result["status"] == "skipped" and any(text in str(result["exception"]) for text in absent)
+
+
+@BOTH
+def test_columns_of_a_data_frame_are_remembered(kind: Estimator) -> None:
+    X, y = data(kind)
+    frame = pandas.DataFrame(X, columns=list("abcd"))
+    found = kind(max_iter=3).fit(frame, y)
+    assert found.feature_names_in_.tolist() == list("abcd")
+    np.testing.assert_array_equal(found.predict(frame), kind(max_iter=3).fit(X, y).predict(X))
+    with pytest.raises(ValueError, match="feature names should match"):
+        found.predict(frame[list("bacd")])
 
 
 CASES = {

@@ -329,6 +329,10 @@ def test_what_cannot_be_adapted_is_refused() -> None:
     probing = lr.torch.Adapted(torch.optim.SGD(p), lr=A.QLABGrad())
     with pytest.raises(lr.DTypeError, match="QLABGrad.*loss_closure"):
         probing.step(loss=1.0)
+    with pytest.raises(lr.DTypeError, match="loss_closure.*Newton"):
+        lr.torch.Adapted(torch.optim.SGD(p), lr=A.Newton()).step(lambda: gradients(model, x, y))
+    with pytest.raises(lr.DTypeError, match="complex"):
+        adapted.add_param_group({"params": [torch.zeros(2, dtype=torch.cfloat, requires_grad=True)]})
     embedding = torch.nn.Embedding(5, 3, sparse=True)
     embedding(torch.tensor([1])).sum().backward()
     with pytest.raises(lr.DTypeError, match="sparse"):

@@ -138,5 +138,6 @@ def check_parameters(held: Sequence[Any]) -> None:
     devices = {str(p.device) for p in tensors}
     if len(devices) > 1:
         raise ArgumentError(f"base: parameters on {', '.join(sorted(devices))}; allowed: one device")
-    if any(p.is_complex() for p in tensors):
-        raise DTypeError("base: complex parameters; allowed: real ones")
+    for p in tensors:
+        if p.is_complex():
+            raise DTypeError(f"base: got a parameter of {p.dtype}, complex; allowed: real parameters")

@@ -181,7 +181,7 @@ class Adapted(torch.optim.Optimizer):
         multipliers = [shown.multiplier for _, shown in zip(self.param_groups, self._shown, strict=True)]
         active = self._finder.find()
         if self._probes:
-            evaluation.parameters = parameters(self.base)
+            evaluation.parameters, evaluation.title = parameters(self.base), self._title
         group = self._group()
         sums = active.sums()
         sums.add("gradient_norm2", active.gradients, active.gradients)
@@ -217,6 +217,7 @@ class Adapted(torch.optim.Optimizer):
                 for place, index in zip(active.places, active.machines, strict=True):
                     if "previous_dot" in found[index]:
                         found[index]["previous_rate"] = self._rates.get(place, 0.0)
+                        found[index].setdefault("previous_gradient_norm2", found[index]["gradient_norm2"])
             talk = Conversation(active, formed.directions, backup, evaluation, group)
             taken = {i: talk.decide(self._machines[i], number, of) for i, of in found.items()}
             talk.end()

@@ -124,7 +124,9 @@ class Directions:
         self, rule: NativeRule, active: Active, local: Local, sums: Sums, steps: list[int], keeps: bool
     ) -> Formed:
         tensors, groups, gradients = active.tensors, active.groups, active.gradients
-        if not keeps and rule.is_gradient(groups):
+        if rule.is_gradient(groups):
+            if keeps:
+                torch._foreach_copy_(self._kept(active), gradients)
             return Formed(gradients, local.table(tensors, gradients, gradients), is_gradient=True)
         states = rule.states(tensors, groups, steps)
         if states is None:

@@ -118,13 +118,15 @@ class Evaluation:
 
     #: all parameters, whose gradients a closure would overwrite
     parameters: Sequence[Tensor] = ()
+    #: of the adapter, for errors
+    title = "the adapter"
 
     def curvature(self, active: Sequence[Tensor], directions: Sequence[Tensor]) -> Tensor:
         """d'Hd along the directions d."""
         if self.forward is None:
             raise DTypeError(
-                "step: loss_closure: not given, and a closure that calls backward() has no second "
-                "derivatives; allowed: step(loss=loss, loss_closure=f)"
+                f"step: loss_closure: not given; {self.title} needs second derivatives, which a closure that "
+                "calls backward() has not; allowed: step(loss=loss, loss_closure=f)"
             )
         with self._same_randomness(), torch.enable_grad():
             loss = self._differentiable(checked(self.forward(), "loss_closure"))

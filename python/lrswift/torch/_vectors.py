@@ -67,7 +67,8 @@ class Memory:
             every = zip(tensors, gradients, decays, strict=True)
             decayed = [torch.add(g, p.data, alpha=d) for p, g, d in every]
         sums.add("previous_dot", decayed, was)
-        sums.add("previous_gradient_norm2", decayed, decayed)
+        if decayed is not gradients:  # else it is gradient_norm2
+            sums.add("previous_gradient_norm2", decayed, decayed)
         sums.add("previous_direction_norm2", was, was)
         if self.uses["previous_gradient"]:
             kept = self.vectors["previous_gradient"]
