@@ -84,8 +84,7 @@ class Adapted:
                 "update(params, grads, loss, loss_fn=f) with f(params) -> number"
             )
         if any(h is not None and h is not v for h, v in zip(self._held, values, strict=True)):
-            self._part(values)
-            optimizer = self._optimizer
+            optimizer = self._part(optimizer, values)
         for tensor, value, gradient, held in zip(self._tensors, values, gradients, self._held, strict=True):
             if held is None:
                 tensor.assign(from_array(value))
@@ -133,21 +132,22 @@ class Adapted:
         self._names = list(params) if isinstance(params, Mapping) else list(range(len(values)))
         self._bind([(_shared(value), value) for value in values])
 
-    def _part(self, values: list[np.ndarray]) -> None:
+    def _part(self, optimizer: Optimizer, values: list[np.ndarray]) -> Optimizer:
         """Tensors with memory of their own from now on: the arrays are others than at first."""
-        assert self._optimizer is not None
-        state = self._optimizer.state_dict()
-        self._bind([(None, value) for value in values])
-        self._optimizer.load_state_dict(state)
+        state = optimizer.state_dict()
+        made = self._bind([(None, value) for value in values])
+        made.load_state_dict(state)
+        return made
 
-    def _bind(self, pairs: list[tuple[Tensor | None, np.ndarray]]) -> None:
+    def _bind(self, pairs: list[tuple[Tensor | None, np.ndarray]]) -> Optimizer:
         self._held = [None if tensor is None else value for tensor, value in pairs]
         self._tensors = [from_array(v, requires_grad=True) if t is None else t for t, v in pairs]
         named = [
             (name if isinstance(name, str) else f"param.{name}", tensor)
             for name, tensor in zip(self._names, self._tensors, strict=True)
         ]
-        self._optimizer = self._make(named)
+        self._optimizer = made = self._make(named)
+        return made
 
     def _checked(self, params: Arrays, grads: Arrays) -> tuple[list[np.ndarray], list[np.ndarray]]:
         lists = isinstance(params, (list, tuple)) and isinstance(grads, (list, tuple))
