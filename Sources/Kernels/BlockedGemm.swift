@@ -27,30 +27,37 @@ struct BlockedGemm {
   let c: UnsafeMutablePointer<Float>
   let cRow: Int
   let accumulate: Bool
+  /// Floats of A that are packed at a time.
+  var packedLimit = 1 << 21
+  /// Uses that do not earn a panel of A its packing; nil: as measured.
+  var fewUses: Int?
 
   /// Columns of A in a block: the panel of B that belongs to it takes two thirds of a first-level cache of 48 KiB.
   static let deepest = 256
   /// Blocks begin at multiples of the widest vector: a transposition moves whole vectors. The same for all vector widths,
   /// since the blocks decide about the bits.
   private static let packingUnit = 16
-  /// A panel that is used so many times is packed.
+  /// A panel of B that is used so many times is packed.
   private static let worthPacking = 4
-  /// Floats of A that are packed at a time.
-  private static let packedLimit = 1 << 21
   private static let halfLevel2 = max(128 << 10, cv_level2_cache() / 2)
   /// Products above which the result is shared out, and below which a share does not pay.
   private static let sharing = 1 << 18
 
   func run(shared: Bool) {
     let rowPanels = divideUp(m, kernels.rows)
-    let chunk = max(kernels.rows, Self.packedLimit / max(1, k))
+    let chunk = max(kernels.rows, packedLimit / max(1, k))
     guard packsA, m > chunk else { return runChunk(0, m, shared) }
     let chunks = divideUp(rowPanels, chunk / kernels.rows)
     for i in 0..<chunks { runChunk(m * i / chunks, m * (i + 1) / chunks, shared) }
   }
 
   private var panelWidth: Int { 2 &* kernels.width }
-  private var packsA: Bool { n > (Self.worthPacking &- 1) &* panelWidth }
+  /// Packing writes memory that is in no cache: up to a vector's lanes of uses A is read where it lies, up to twice as
+  /// many where all of it stays in the second-level cache.
+  private var packsA: Bool {
+    let few = m &* k &* 4 <= Self.halfLevel2 ? 2 &* kernels.width : kernels.width
+    return n > panelWidth &* (fewUses ?? few)
+  }
 
   /// Rows low..<high of C.
   private func runChunk(_ low: Int, _ high: Int, _ shared: Bool) {
@@ -58,11 +65,14 @@ struct BlockedGemm {
     let depths = Split(k, divideUp(k, Self.deepest), unit: Self.packingUnit)
     let columnPanels = divideUp(n, panelWidth)
     let packsA = self.packsA
-    // Blocks of A that fit the second-level cache; more of them, and groups of columns, for the threads.
+    // Blocks of A that fit the second-level cache; groups of columns, whose part of C stays near. More blocks pack the
+    // same B again: only where there are too few groups for the threads. No sum is cut by any of this.
     let wanted = shared ? min(16, max(1, (high - low) * n * k / Self.sharing)) : 1
+    let threads = ThreadPool.shared.threads
     let blocks = max(1, divideUp((high - low) * depths.longest * 4, Self.halfLevel2))
     let groups = min(columnPanels, divideUp(wanted, blocks))
-    let rowBlocks = Split(rows.parts, min(rows.parts, max(blocks, divideUp(wanted, groups))))
+    let needed = min(wanted, threads == 1 ? 1 : 2 * threads)
+    let rowBlocks = Split(rows.parts, min(rows.parts, max(blocks, divideUp(needed, groups))))
     let columnGroups = Split(columnPanels, groups)
     let items = rowBlocks.parts * groups
     let panelSize = depths.longest &* kernels.rows &+ kernels.width

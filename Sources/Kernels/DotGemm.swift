@@ -19,9 +19,11 @@ struct DotGemm {
   private static let sharing = 1 << 18
 
   /// Where this was faster than packing, by measurement: long sums, since a tile of 16 costs 30 shuffles to fold; few
-  /// results for each packed number; and a shorter side that stays in the second-level cache.
+  /// results for each packed number, or columns that leave a packed panel empty by a quarter and more; and a shorter
+  /// side that stays in the second-level cache.
   static func takes(_ m: Int, _ n: Int, _ k: Int) -> Bool {
-    k >= 192 ? m * n <= 1 << 15 && min(m, n) * k <= 1 << 17 : k >= 96 && min(m, n) <= 12
+    guard k >= 192 else { return k >= 96 && min(m, n) <= 12 }
+    return min(m, n) * k <= 1 << 17 && (n <= 24 || (m <= 128 && m * n <= 1 << 15))
   }
 
   func run(shared: Bool) {

@@ -67,8 +67,11 @@ private func multiplyTile<T: Tile>(_: T.Type, _ operands: UnsafePointer<cv_tile>
   var tile = T()
   var (a, b, left) = (given.a!, given.b!, given.depth)
   if given.a_row == 1 {
+    // Few rows take long enough for the second-level cache.
+    let ahead = 32 &* given.a_step
     // Packed or transposed: the rows are at constant offsets, which leaves the address registers free.
     while left > 0 {
+      cv_prefetch_near(a + ahead)
       tile.add(a, 1, T.Row(b))
       a += given.a_step
       b += given.b_step

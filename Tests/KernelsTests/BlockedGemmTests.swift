@@ -30,18 +30,43 @@ final class BlockedGemmTests: XCTestCase {
     }
   }
 
-  /// A larger than what is packed at a time.
-  func testManyRows() {
-    let (m, n, k) = (5000, 100, 450)
-    let a = (0..<m * k).map { Double($0 % 7 - 3) }
-    let b = (0..<k * n).map { Double($0 % 5 - 2) }
-    let (bufferA, bufferB) = (Buffer<Float>(a), Buffer<Float>(b))
-    for kernels in GemmKernels.all {
-      let c = Buffer<Float>(count: m * n)
-      gemm(kernels, false, false, m, n, k, bufferA.pointer, bufferB.pointer, c.pointer, false, shared: true)
-      for (i, j) in [(0, 0), (1, 99), (2499, 50), (2500, 3), (4660, 20), (4999, 99)] {
-        let wanted = (0..<k).reduce(0.0) { $0 + a[i * k + $1] * b[$1 * n + j] }
-        XCTAssertEqual(Double(c.elements[i * n + j]), wanted, "\(kernels.name) \(i) \(j)")
+  /// A packed and not, in one piece and in several, for every transposition: the same bits, near the obvious loop in Double.
+  func testPackingDoesNotShow() {
+    var numbers = Numbers(seed: 8)
+    let shapes = [(120, 70, 300), (61, 45, 530), (30, 130, 40), (15, 33, 17)]
+    for (index, (m, n, k)) in shapes.enumerated() {
+      let (a, b, c) = (numbers.array(m * k), numbers.array(k * n), numbers.array(m * n))
+      let (left, right, accumulate) = (Buffer<Float>(a), Buffer<Float>(b), index % 2 == 0)
+      for (transposeA, transposeB) in [(false, false), (false, true), (true, false), (true, true)] {
+        let (rowA, columnA) = transposeA ? (1, m) : (k, 1)
+        let (rowB, columnB) = transposeB ? (1, k) : (n, 1)
+        let wanted = (0..<m * n).map { place in
+          (0..<k).reduce(accumulate ? c[place] : 0) {
+            $0 + a[place / n * rowA + $1 * columnA] * b[$1 * rowB + place % n * columnB]
+          }
+        }
+        for kernels in GemmKernels.all {
+          var first: [Double]?
+          for (fewUses, packedLimit) in [(0, 1 << 21), (0, 40 * k), (100, 1 << 21)] {
+            let label = "\(kernels.name) \(m) \(n) \(k) \(transposeA) \(transposeB) \(fewUses) \(packedLimit)"
+            let got = sameBitsForAnyThreads(label) {
+              let result = accumulate ? Buffer<Float>(c) : Buffer<Float>(count: m * n)
+              BlockedGemm(
+                kernels: kernels, m: m, n: n, k: k,
+                a: .init(pointer: left.elements, row: rowA, column: columnA),
+                b: .init(pointer: right.elements, row: rowB, column: columnB), c: result.elements, cRow: n,
+                accumulate: accumulate, packedLimit: packedLimit, fewUses: fewUses
+              ).run(shared: true)
+              return result.values
+            }
+            expectClose(Float.self, got, wanted, units: 8 + Double(k), label)
+            if let first {
+              XCTAssertTrue(
+                zip(first, got).allSatisfy { $0.bitPattern == $1.bitPattern }, "\(label): other bits")
+            }
+            first = got
+          }
+        }
       }
     }
   }

@@ -133,6 +133,7 @@ typedef struct {
 
 /* Asks for a cache line that is read soon; any address may be given. */
 CV_INLINE void cv_prefetch(const void *address) { __builtin_prefetch(address, 0, 2); }
+CV_INLINE void cv_prefetch_near(const void *address) { __builtin_prefetch(address, 0, 3); }
 
 /* a > b ? x : y per lane. A NaN in a or b selects y. */
 CV_INLINE cv_f32 cv_select_greater_f32(cv_f32 a, cv_f32 b, cv_f32 x, cv_f32 y) {
