@@ -1,5 +1,5 @@
-/// C (+)= op(A) op(B), row-major; op(A) is m x k, op(B) is k x n. `shared` allows splitting the result over threads, in
-/// blocks that depend on the shape alone.
+/// C (+)= op(A) op(B), row-major; op(A) is m x k, op(B) is k x n. `shared` allows splitting the result over threads,
+/// which changes no bit.
 public func gemm<T: Scalar>(
   _: T.Type, _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ a: UnsafeRawPointer,
   _ b: UnsafeRawPointer, _ c: UnsafeMutableRawPointer, _ accumulate: Bool, shared: Bool = true

@@ -2,8 +2,8 @@ import CVector
 import Glibc
 import Synchronization
 
-/// Runs numbered blocks of work on a few threads. Blocks depend on the problem alone, never on the number of threads,
-/// so results are bitwise the same for any number.
+/// Runs numbered blocks of work on a few threads. Blocks that cut a sum depend on the problem alone, never on the number
+/// of threads, so results are bitwise the same for any number.
 ///
 /// A worker spins briefly for the next job, then sleeps: a waiting thread must not take the core of one that works.
 public final class ThreadPool: @unchecked Sendable {
