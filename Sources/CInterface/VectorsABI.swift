@@ -75,12 +75,14 @@ public func lrs_vectors_direction(
         state0: state0, state1: state1, newState0: state0, newState1: state1, count: Int(v.count))
     }
     // all of them before the first is written
+    var (places, parts, outs): ([Int], [RulePart], [UnsafeMutableRawPointer]) = ([], [], [])
     try each(vectors, count, { $0.count }) { i, v in
-      _ = (try checked(i, v), try address(v.direction, type, "direction", i))
+      places.append(i)
+      parts.append(RulePart(kernels, try checked(i, v), hyper))
+      outs.append(try address(v.direction, type, "direction", i))
     }
     sums.update(repeating: 0, count: 2 * count)
-    try each(vectors, count, { $0.count }) { i, v in
-      let found = kernels.direction(try checked(i, v), hyper, v.direction)
+    for (i, found) in zip(places, findDirections(parts, into: outs)) {
       (sums[2 * i], sums[2 * i + 1]) = (found.slope, found.smoothedSlope)
     }
   }

@@ -52,9 +52,9 @@ def test_passes_the_checks_of_scikit_learn(kind: Estimator) -> None:
 def test_columns_of_a_data_frame_are_remembered(kind: Estimator) -> None:
     X, y = data(kind)
     frame = pandas.DataFrame(X, columns=list("abcd"))
-    found = kind(max_iter=3).fit(frame, y)
+    found = kind(max_iter=3, random_state=0).fit(frame, y)
     assert found.feature_names_in_.tolist() == list("abcd")
-    np.testing.assert_array_equal(found.predict(frame), kind(max_iter=3).fit(X, y).predict(X))
+    np.testing.assert_array_equal(found.predict(frame), kind(max_iter=3, random_state=0).fit(X, y).predict(X))
     with pytest.raises(ValueError, match="feature names should match"):
         found.predict(frame[list("bacd")])
 
