@@ -11,7 +11,7 @@ import numpy as np
 
 from . import networks
 from .turns import Turn
-from .work import Training, Updates
+from .work import Columns, Training, Updates
 
 SCAN = 20
 
@@ -179,3 +179,38 @@ def updates(work: Updates) -> Turn:
         values, state = step(values, state)
 
     return work.turn(once, lambda: jax.block_until_ready(values))
+
+
+def hypergradients(work: Columns, kind: str) -> Turn:
+    """The recursion of FDS; kind: "vmap", of jvp of grad; "linearize" of grad, mapped."""
+    x, y = map(jnp.asarray, work.data())
+    tree = jax.tree.map
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def step(carry: Any, rows: Any) -> Any:
+        p, v, z, c = carry
+        gradient = jax.grad(lambda p: cross_entropy(work.network, p, x[rows], y[rows]))
+        if kind == "linearize":
+            g, product = jax.linearize(gradient, p)
+            hz = jax.vmap(product)(z)
+        else:
+            g, hz = jax.vmap(lambda t: jax.jvp(gradient, (p,), (t,)), out_axes=(None, 0))(z)
+        c = tree(
+            lambda c, h, z, v, p: (work.MOMENTUM * c + h + work.DECAY * z).at[8].add(v).at[9].add(p),
+            *(c, hz, z, v, p),
+        )
+        v = tree(lambda v, g, p: work.MOMENTUM * v + g + work.DECAY * p, v, g, p)
+        z = tree(lambda z, c, v: (z - work.RATE * c).at[7].add(-v), z, c, v)
+        return tree(lambda p, v: p - work.RATE * v, p, v), v, z, c
+
+    parameters = initial(work.network)
+    columns = [tree(lambda p: jnp.full((10, *p.shape), 1e-3), parameters) for _ in range(2)]
+    carry = (parameters, tree(jnp.zeros_like, parameters), *columns)
+
+    def run(rows: np.ndarray) -> None:
+        nonlocal carry
+        for batch in rows:
+            carry = step(carry, batch)
+        jax.block_until_ready(carry)
+
+    return work.turn(run, 1)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 import lrswift as lr
 from lrswift import _core
+from lrswift._episode import Episode, Steps
+from lrswift._progress import Progress
 from lrswift._recording import Recorder
 
 from .turns import Clock, Turn
-from .work import Training, Updates
+from .work import Columns, Training, Updates
 
 MODELS = {
     "mlp": lambda: lr.models.mlp(784),
@@ -49,6 +53,32 @@ def updates(work: Updates) -> Turn:
         parameter.grad = lr.tensor(gradient)
     optimizer = OPTIMIZERS[work.rule](parameters)
     return work.turn(lambda: optimizer.step(1.0))
+
+
+def hypergradients(work: Columns) -> Turn:
+    """Steps of one run; the eighth rate, and with it the tenth column, begins after seven eighths of it."""
+    lr.set_threads(work.threads)
+    lr.seed(0)
+    count = 8 * work.steps
+    arrays = work.data()
+    indices = np.random.default_rng(1).integers(0, len(arrays[0]), (count, work.batch))
+    values = {
+        "learning_rates": [work.RATE] * 8,
+        "momentums": [work.MOMENTUM],
+        "weight_decays": [work.DECAY],
+    }
+    run = Episode(MODELS[work.network](), lr.nn.functional.cross_entropy, count, values, dtype=np.float32)
+    steps, done = Steps(arrays, indices, np.float32), 7 * work.steps
+    with Progress(None, "", False) as bar:
+        run.train(steps, 0, done, bar)
+
+    def train(rows: np.ndarray) -> None:
+        nonlocal done
+        with Progress(None, "", False) as bar:
+            run.train(steps, done, done + len(rows), bar)
+        done += len(rows)
+
+    return work.turn(train, 1)
 
 
 def peak(threads: int) -> Turn:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
+from torch.func import functional_call, grad, jvp, replace_all_batch_norm_modules_, vmap
 
 from . import networks
 from .turns import Turn
-from .work import Training, Updates
+from .work import Columns, Training, Updates
 
 
 class Block(nn.Module):
@@ -124,3 +127,49 @@ def updates(work: Updates, kind: str = "fused") -> Turn:
             rule.step()
 
     return work.turn(checked if kind == "checked" else rule.step)
+
+
+def hypergradients(work: Columns, kind: str) -> Turn:
+    """The recursion of FDS; kind: "loop", a double backward a column; "vmap", of forward over reverse."""
+    torch.set_num_threads(work.threads)
+    torch.manual_seed(0)
+    # running statistics cannot be written to under vmap
+    model = replace_all_batch_norm_modules_(network(work.network))
+    names = [name for name, _ in model.named_parameters()]
+    theta = [p.detach().clone().requires_grad_() for p in model.parameters()]
+    x, y = map(torch.from_numpy, work.data())
+    x = x[:, None] if x.ndim == 3 else x.permute(0, 3, 1, 2).contiguous() if x.ndim == 4 else x
+    v = [torch.zeros_like(p) for p in theta]
+    z, c = ([torch.full((10, *p.shape), 1e-3) for p in theta] for _ in range(2))
+
+    def products(loss: Any) -> tuple[Any, Any]:
+        if kind == "loop":
+            g = torch.autograd.grad(loss(theta), theta, create_graph=True)
+            found = [torch.autograd.grad(g, theta, [t[j] for t in z], retain_graph=True) for j in range(10)]
+            return g, [torch.stack(parts) for parts in zip(*found, strict=True)]
+        fixed = tuple(p.detach() for p in theta)
+        return vmap(lambda t: jvp(grad(loss), (fixed,), (t,)), out_dims=(None, 0))(tuple(z))
+
+    def step(batch: torch.Tensor) -> None:
+        inputs, labels = x[batch], y[batch]
+
+        def loss(p: Any) -> torch.Tensor:
+            logits = functional_call(model, dict(zip(names, p, strict=True)), inputs)
+            return nn.functional.cross_entropy(logits, labels)
+
+        g, hz = products(loss)
+        with torch.no_grad():
+            for p, gp, vp, zp, cp, hp in zip(theta, g, v, z, c, hz, strict=True):
+                cp.mul_(work.MOMENTUM).add_(hp).add_(zp, alpha=work.DECAY)
+                cp[8] += vp
+                cp[9] += p
+                vp.mul_(work.MOMENTUM).add_(gp).add_(p, alpha=work.DECAY)
+                zp.sub_(cp, alpha=work.RATE)
+                zp[7] -= vp
+                p.sub_(vp, alpha=work.RATE)
+
+    def run(rows: np.ndarray) -> None:
+        for batch in torch.from_numpy(rows):
+            step(batch)
+
+    return work.turn(run, 1)

@@ -48,6 +48,18 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Columns(Training):
+    """Steps of SGD that carry eight learning rates, a momentum and a weight decay as columns.
+
+    steps: of a run's last eighth, in which all ten are active; so many turns can be taken, two of them early.
+    """
+
+    steps: int = 20
+
+    RATE, MOMENTUM, DECAY = 0.01, 0.9, 1e-4
+
+
+@dataclass(frozen=True)
 class Updates:
     """Steps of an optimizer alone, on equal tensors with fixed gradients."""
 
