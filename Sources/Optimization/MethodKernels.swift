@@ -132,11 +132,8 @@ private func firstPass<R: MethodRule, T: Scalar>(
   let h = Hyper<T.Vector>(values)
   let m = PassLanes<T.Vector>(scalars)
   let touch = R.first
-  let width = T.Vector.width
   var (a, b, c) = (T.Vector.Wide(0), T.Vector.Wide(0), T.Vector.Wide(0))
-  var i = low
-  while i < high {
-    let n = min(width, high &- i)
+  eachVector(T.Vector.width, low, high) { i, n in
     var place = pointers.load(touch, i, n)
     let terms = R.first(&place, h, m)
     pointers.store(place, touch, i, n)
@@ -144,7 +141,6 @@ private func firstPass<R: MethodRule, T: Scalar>(
     if R.sums > 0 { a = T.Vector.addProduct(terms.first.0, terms.first.1, a) }
     if R.sums > 1 { b = T.Vector.addProduct(terms.second.0, terms.second.1, b) }
     if R.sums > 2 { c = T.Vector.addProduct(terms.third.0, terms.third.1, c) }
-    i &+= width
   }
   var sums = PassSums()
   (sums.first, sums.second, sums.third) = (a.sum(), b.sum(), c.sum())
@@ -160,13 +156,9 @@ private func secondPass<R: MethodRule, T: Scalar>(
   let pointers = Pointers<T>(v)
   let h = Hyper<T.Vector>(values)
   let m = PassLanes<T.Vector>(scalars)
-  let width = T.Vector.width
-  var i = low
-  while i < high {
-    let n = min(width, high &- i)
+  eachVector(T.Vector.width, low, high) { i, n in
     var place = pointers.load(touch, i, n)
     R.second(&place, h, m)
     pointers.store(place, touch, i, n)
-    i &+= width
   }
 }

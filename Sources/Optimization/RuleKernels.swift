@@ -70,9 +70,21 @@ public func takeSteps(_ parts: [RulePart], rates: [Double]) {
 /// The directions of all tensors and the sums over each, in one pass.
 public func findDirections(_ parts: [RulePart], into directions: [UnsafeMutableRawPointer]) -> [DirectionSums]
 {
-  SharedBlocks(parts.map { $0.vectors.count }).sums(DirectionSums(), add: { $0 += $1 }) { i, low, high in
+  SharedBlocks(parts.map { $0.vectors.count }).sums(DirectionSums(), add: { $0 += $1 }) {
+    i, low, high in
     parts[i].kernels.direction(parts[i].vectors, parts[i].hyper, directions[i], low, high)
   }
+}
+
+/// Calls `body(i, count)` for whole vectors, then for the rest: two loops, so that the first has nothing but vectors in it.
+@inline(__always)
+func eachVector(_ width: Int, _ low: Int, _ high: Int, _ body: (_ i: Int, _ count: Int) -> Void) {
+  var i = low
+  while i &+ width <= high {
+    body(i, width)
+    i &+= width
+  }
+  if i < high { body(i, high &- i) }
 }
 
 @inline(__always)
@@ -86,11 +98,8 @@ private func ruleStep<R: UpdateRule, T: Scalar>(
   let s1 = v.newState1.assumingMemoryBound(to: T.self)
   let h = Hyper<T.Vector>(values)
   let rate = T.Vector(rate)
-  let width = T.Vector.width
-  var i = low
-  while i < high {
-    let n = min(width, high &- i)
-    let full = n == width
+  eachVector(T.Vector.width, low, high) { i, n in
+    let full = n == T.Vector.width
     let x = full ? T.Vector.load(theta + i) : T.Vector.load(theta + i, count: n)
     var a = slots > 0 ? (full ? T.Vector.load(s0 + i) : T.Vector.load(s0 + i, count: n)) : T.Vector(0)
     var b = slots > 1 ? (full ? T.Vector.load(s1 + i) : T.Vector.load(s1 + i, count: n)) : T.Vector(0)
@@ -106,7 +115,6 @@ private func ruleStep<R: UpdateRule, T: Scalar>(
       if slots > 1 { b.store(s1 + i, count: n) }
       new.store(theta + i, count: n)
     }
-    i &+= width
   }
 }
 
@@ -123,40 +131,33 @@ private func ruleDirection<R: UpdateRule, T: Scalar>(
   let n1 = v.newState1.assumingMemoryBound(to: T.self)
   let out = out.assumingMemoryBound(to: T.self)
   let h = Hyper<T.Vector>(values)
-  let width = T.Vector.width
   var slope = T.Vector.Wide(0)
   var smoothedSlope = T.Vector.Wide(0)
-  var i = low
-  while i &+ width <= high {
-    let x = T.Vector.load(theta + i)
-    var a = slots > 0 ? T.Vector.load(s0 + i) : T.Vector(0)
-    var b = slots > 1 ? T.Vector.load(s1 + i) : T.Vector(0)
-    let raw = T.Vector.load(g + i)
+  eachVector(T.Vector.width, low, high) { i, n in
+    let full = n == T.Vector.width
+    let x = full ? T.Vector.load(theta + i) : T.Vector.load(theta + i, count: n)
+    var a = slots > 0 ? (full ? T.Vector.load(s0 + i) : T.Vector.load(s0 + i, count: n)) : T.Vector(0)
+    var b = slots > 1 ? (full ? T.Vector.load(s1 + i) : T.Vector.load(s1 + i, count: n)) : T.Vector(0)
+    let raw = full ? T.Vector.load(g + i) : T.Vector.load(g + i, count: n)
     let (d, smoothed) = wholeDirection(R.self, raw, x, &a, &b, h)
-    slope = T.Vector.addProduct(raw, d, slope)
-    smoothedSlope = T.Vector.addProduct(smoothed, d, smoothedSlope)
-    if slots > 0 { a.store(n0 + i) }
-    if slots > 1 { b.store(n1 + i) }
-    d.store(out + i)
-    i &+= width
-  }
-  if i < high {
-    let n = high &- i
-    let x = T.Vector.load(theta + i, count: n)
-    var a = slots > 0 ? T.Vector.load(s0 + i, count: n) : T.Vector(0)
-    var b = slots > 1 ? T.Vector.load(s1 + i, count: n) : T.Vector(0)
-    let raw = T.Vector.load(g + i, count: n)
-    let (d, smoothed) = wholeDirection(R.self, raw, x, &a, &b, h)
-    if slots > 0 { a.store(n0 + i, count: n) }
-    if slots > 1 { b.store(n1 + i, count: n) }
-    d.store(out + i, count: n)
-    // What lies beyond the end may be 0/0: only what is there counts.
-    let kept = T.Vector.load(UnsafePointer(out + i), count: n)
-    slope = T.Vector.addProduct(raw, kept, slope)
-    withUnsafeTemporaryAllocation(of: T.self, capacity: width) { room in
-      smoothed.store(room.baseAddress!)
-      let average = T.Vector.load(UnsafePointer(room.baseAddress!), count: n)
-      smoothedSlope = T.Vector.addProduct(average, kept, smoothedSlope)
+    if full {
+      slope = T.Vector.addProduct(raw, d, slope)
+      smoothedSlope = T.Vector.addProduct(smoothed, d, smoothedSlope)
+      if slots > 0 { a.store(n0 + i) }
+      if slots > 1 { b.store(n1 + i) }
+      d.store(out + i)
+    } else {
+      if slots > 0 { a.store(n0 + i, count: n) }
+      if slots > 1 { b.store(n1 + i, count: n) }
+      d.store(out + i, count: n)
+      // What lies beyond the end may be 0/0: only what is there counts.
+      let kept = T.Vector.load(UnsafePointer(out + i), count: n)
+      slope = T.Vector.addProduct(raw, kept, slope)
+      withUnsafeTemporaryAllocation(of: T.self, capacity: T.Vector.width) { room in
+        smoothed.store(room.baseAddress!)
+        let average = T.Vector.load(UnsafePointer(room.baseAddress!), count: n)
+        smoothedSlope = T.Vector.addProduct(average, kept, smoothedSlope)
+      }
     }
   }
   return DirectionSums(slope: slope.sum(), smoothedSlope: smoothedSlope.sum())
