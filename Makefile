@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install check format bench notebooks swift-test python-test system clean
+.PHONY: help demo test build install check format bench notebooks sanitize swift-test python-test system clean
 
 # pins OpenBLAS to an old processor's kernels where it is set
 unexport OPENBLAS_CORETYPE
@@ -44,6 +44,12 @@ swift-test: system ## XCTest
 python-test: ## pytest, against the installed wheel
 	$(BIN)/python -c "import lrswift, sys; assert lrswift.__file__.startswith(sys.prefix), lrswift.__file__"
 	$(BIN)/python -m pytest python/tests
+
+SANITIZED := -c release -Xswiftc -enable-testing -Xswiftc -DEXACT_STORAGE --sanitize=address
+SANITIZED += --disable-swift-testing --scratch-path "$(LRSWIFT_SWIFT_BUILD_DIR)/sanitized"
+
+sanitize: system ## the kernels' XCTests under AddressSanitizer, optimized: only then are Swift's loops instrumented
+	ASAN_OPTIONS=detect_leaks=0 swift test $(SANITIZED) --filter '^KernelsTests|^AutodiffTests' --skip StorageTests
 
 test-long: install ## the tests that take minutes: finite differences over long runs
 	$(BIN)/python -m pytest python/tests -m long

@@ -93,7 +93,9 @@ final class OperationTests: XCTestCase {
     let (a, b) = (Tensor(zeros: [1], dtype: .int64), Tensor(zeros: [1], dtype: .int64))
     a.pointer.storeBytes(of: 1 << 53, as: Int64.self)
     b.pointer.storeBytes(of: (1 << 53) + 1, as: Int64.self)
-    XCTAssertEqual(try apply("eq", [a, b]).pointer.load(as: UInt8.self), 0)
-    XCTAssertEqual(try apply("lt", [a, b]).pointer.load(as: UInt8.self), 1)
+    for (relation, holds) in [("eq", UInt8(0)), ("lt", 1)] {
+      let found = try apply(relation, [a, b])
+      withExtendedLifetime(found) { XCTAssertEqual(found.pointer.load(as: UInt8.self), holds) }
+    }
   }
 }

@@ -31,8 +31,11 @@ final class CastTests: XCTestCase {
 
   private func cast(_ values: [Double], _ from: DType, _ to: DType) -> [Double] {
     let out = Storage(zeroed: values.count * to.byteCount)
-    castElements(from, write(values, from).pointer, to, out.pointer, values.count)
-    return read(out, to, values.count)
+    let source = write(values, from)
+    return withExtendedLifetime((source, out)) {
+      castElements(from, source.pointer, to, out.pointer, values.count)
+      return read(out, to, values.count)
+    }
   }
 
   func testEveryPair() {
@@ -72,8 +75,11 @@ final class CastTests: XCTestCase {
 
   private func integers(_ values: [Double]) -> [Int64] {
     let out = Storage(zeroed: values.count * 8)
-    castElements(.float64, write(values, .float64).pointer, .int64, out.pointer, values.count)
-    return (0..<values.count).map { out.pointer.load(fromByteOffset: 8 * $0, as: Int64.self) }
+    let source = write(values, .float64)
+    return withExtendedLifetime((source, out)) {
+      castElements(.float64, source.pointer, .int64, out.pointer, values.count)
+      return (0..<values.count).map { out.pointer.load(fromByteOffset: 8 * $0, as: Int64.self) }
+    }
   }
 
   func testSaturationAtTheEndsOfInt64IsExact() {
