@@ -26,7 +26,7 @@ demo: system $(BIN)/python ## eight methods on scikit-learn's digits; the report
 	$(BIN)/lrswift compare --data digits --model mlp \
 	  --methods sgd,momentum,adam,l4mom,l4adam,tlr,qlabgrad,alrs --seeds 3 --out report
 
-test: install swift-test python-test notebooks check ## everything, from nothing: what CI runs
+test: install swift-test python-test notebooks check sanitize ## everything, from nothing: what CI runs
 
 build: system $(BIN)/python ## the wheel, into dist/
 	rm -rf dist/*.whl
@@ -48,8 +48,9 @@ python-test: ## pytest, against the installed wheel
 SANITIZED := -c release -Xswiftc -enable-testing -Xswiftc -DEXACT_STORAGE --sanitize=address
 SANITIZED += --disable-swift-testing --scratch-path "$(LRSWIFT_SWIFT_BUILD_DIR)/sanitized"
 
-sanitize: system ## the kernels' XCTests under AddressSanitizer, optimized: only then are Swift's loops instrumented
-	ASAN_OPTIONS=detect_leaks=0 swift test $(SANITIZED) --filter '^KernelsTests|^AutodiffTests' --skip StorageTests
+# Optimized, as only then are Swift's pointers instrumented, and with storage that ends where its tensor does.
+sanitize: system ## XCTests of kernels, operations and update rules under AddressSanitizer
+	ASAN_OPTIONS=detect_leaks=0 swift test $(SANITIZED) --filter '^(Kernels|Autodiff|Optimization)Tests' --skip StorageTests
 
 test-long: install ## the tests that take minutes: finite differences over long runs
 	$(BIN)/python -m pytest python/tests -m long

@@ -63,9 +63,11 @@ private final class CompareOp: Op {
       castElements(input.dtype, input.pointer, common, wide.pointer, input.count)
       return (values: wide, places: broadcastPlaces(input.shape, to: shape))
     }
-    compareElements(
-      relation, common, operands[0].values.pointer, operands[0].places, operands[1].values.pointer,
-      operands[1].places, output.pointer.assumingMemoryBound(to: UInt8.self))
+    withExtendedLifetime(operands) {
+      compareElements(
+        relation, common, operands[0].values.pointer, operands[0].places, operands[1].values.pointer,
+        operands[1].places, output.pointer.assumingMemoryBound(to: UInt8.self))
+    }
   }
 }
 
