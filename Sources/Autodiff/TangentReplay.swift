@@ -1,18 +1,30 @@
 import Kernels
 
-/// Hessian-vector products of a recorded loss at the point of its last forward and backward run, for stacks of vectors.
+/// Products of a recorded loss's curvature at the point of its last forward and backward run with stacks of vectors.
+///
+/// The curvature is the Hessian, or the generalized Gauss-Newton matrix J' H J: J of the program's outputs beside the
+/// loss, which are those of the network, and H of the loss in them (Schraudolph, "Fast curvature matrix-vector products
+/// for second-order gradient descent", 2002). What the loss makes of a parameter directly, a penalty, counts as well.
 ///
 /// The program keeps every gradient of its graph from then on; a tangent for each of `width` vectors and each node, and
 /// room for the gradients' tangents, are there from the start, so that a product allocates nothing.
 public final class TangentReplay {
+  public enum Curvature: String, CaseIterable {
+    case hessian
+    case gaussNewton = "gauss_newton"
+  }
+
   public let program: Program
   public let width: Int
   /// The nodes that use a node, once for each use, in order.
   private let consumers: [ObjectIdentifier: [Tensor]]
+  /// The nodes through which tangents are only pulled back, as if they were linear.
+  private let linearized: Set<ObjectIdentifier>
 
-  public init(_ program: Program, width: Int) {
+  public init(_ program: Program, width: Int, _ curvature: Curvature = .hessian) {
     self.program = program
     self.width = width
+    linearized = curvature == .hessian ? [] : Self.ancestors(program.outputs.dropFirst())
     var consumers: [ObjectIdentifier: [Tensor]] = [:]
     for node in program.nodes {
       for input in node.inputs where input.requiresGrad && !input.isLeaf {
@@ -24,6 +36,16 @@ public final class TangentReplay {
     planGradients()
     planTangents()
     planGradientTangents()
+  }
+
+  /// The nodes that `outputs` are computed by, themselves among them.
+  private static func ancestors(_ outputs: some Sequence<Tensor>) -> Set<ObjectIdentifier> {
+    var found: Set<ObjectIdentifier> = []
+    var open = Array(outputs)
+    while let node = open.popLast() {
+      if found.insert(ObjectIdentifier(node)).inserted { open += node.inputs }
+    }
+    return found
   }
 
   /// An input that `node` passes on as it is, and which nothing else uses: what lies on one lies on the other.
@@ -75,7 +97,7 @@ public final class TangentReplay {
     }
   }
 
-  /// products[i][k] = H vectors[i][k] for the i-th leaf of the program and k < count <= width. A leaf without vectors is
+  /// products[i][k] = the curvature times vectors[i][k] for the i-th leaf of the program and k < count <= width. A leaf without vectors is
   /// held fixed; its product is not wanted.
   public func multiply(_ count: Int, _ vectors: [Storage?], into products: [Storage?]) {
     precondition(
@@ -91,9 +113,7 @@ public final class TangentReplay {
     // Nothing reads the tangent of the loss.
     for node in program.nodes.dropLast() { node.op!.push(node.inputs, node, count) }
     for node in program.nodes.reversed() where node.gradient.ready {
-      for (i, input) in node.inputs.enumerated() where input.requiresGrad {
-        node.op!.pullTangent(node.inputs, node, i, count)
-      }
+      pull(node, count)
     }
     for (leaf, product) in zip(program.leaves, products) {
       if let product, !leaf.gradientTangent.ready {
@@ -102,5 +122,16 @@ public final class TangentReplay {
       leaf.tangent.clear()
       leaf.gradientTangent.clear()
     }
+  }
+
+  private func pull(_ node: Tensor, _ count: Int) {
+    let isLinearized = linearized.contains(ObjectIdentifier(node))
+    // An operation whose inputs do not move has nothing to add to the pullback.
+    let moving = isLinearized ? node.inputs.filter { $0.tangent.ready } : []
+    for input in moving { input.tangent.ready = false }
+    for (i, input) in node.inputs.enumerated() where input.requiresGrad {
+      node.op!.pullTangent(node.inputs, node, i, count)
+    }
+    for input in moving { input.tangent.ready = true }
   }
 }

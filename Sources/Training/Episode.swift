@@ -3,7 +3,8 @@ import Kernels
 import Optimization
 
 /// A training run that is differentiated with respect to its own hyperparameters, each constant over windows of steps:
-/// of n values of one, step t of T (counted from 0) uses the one numbered floor(n t / T).
+/// of n values of one, step t of T (counted from 0) uses the one numbered floor(n t / T). Learning rates may be those of
+/// one layer each.
 ///
 /// Forward mode carries a tangent of parameters and state for every value that has been used (`TangentColumns`), in
 /// memory that does not depend on T. Reverse mode keeps the trajectory and goes back over it (`Trajectory`). Either way
@@ -14,6 +15,8 @@ public final class Episode {
   struct Column {
     let hyperparameter: Hyperparameter
     let window: Int
+    /// Nil: of all.
+    let layer: Int?
   }
 
   let parameters: [Tensor]
@@ -23,6 +26,10 @@ public final class Episode {
   var step = 0
   let clipGradient: Double
   let clipProduct: Double
+  private let curvature: TangentReplay.Curvature
+  /// By parameter; zeros where layers share their rates.
+  private let layers: [Int]
+  let layerCount: Int
   let values: [Hyperparameter: [Double]]
   let columns: [Column]
   let kernels: RuleKernels
@@ -42,10 +49,12 @@ public final class Episode {
     let parameter: [Int?]
     let replay: TangentReplay?
 
-    init(_ program: Program, _ parameters: [Tensor], width: Int) {
+    init(
+      _ program: Program, _ parameters: [Tensor], width: Int, _ curvature: TangentReplay.Curvature
+    ) {
       self.program = program
       parameter = program.leaves.map { leaf in parameters.firstIndex { $0 === leaf } }
-      replay = width > 0 ? TangentReplay(program, width: width) : nil
+      replay = width > 0 ? TangentReplay(program, width: width, curvature) : nil
     }
   }
 
@@ -55,6 +64,10 @@ public final class Episode {
     self.parameters = parameters
     (rule, steps, values) = (settings.rule, settings.steps, settings.values)
     (clipGradient, clipProduct) = (settings.clipGradient, settings.clipProduct)
+    try settings.checkLayers(parameters)
+    curvature = settings.curvature
+    layers = settings.layers ?? parameters.map { _ in 0 }
+    layerCount = layers.max()! + 1
     columns = settings.columns
     let dtype = parameters[0].dtype
     kernels = rule.kernels(dtype)
@@ -83,18 +96,26 @@ public final class Episode {
   func placement(_ program: Program, differentiated: Bool) -> Placement {
     let key = ObjectIdentifier(program)
     if let known = placements[key], known.replay != nil || !differentiated { return known }
-    let made = Placement(program, parameters, width: differentiated ? width : 0)
+    let made = Placement(program, parameters, width: differentiated ? width : 0, curvature)
     placements[key] = made
     return made
   }
 
-  func window(_ hyperparameter: Hyperparameter, _ t: Int) -> Int { values[hyperparameter]!.count * t / steps }
+  private func windows(_ hyperparameter: Hyperparameter) -> Int {
+    values[hyperparameter]!.count / (hyperparameter == .learningRate ? layerCount : 1)
+  }
 
-  /// The hyperparameters of step t, counted from 0.
-  func constants(_ t: Int) -> StepConstants<Double> {
+  /// The layer of the i-th parameter, where layers have rates of their own, else 0.
+  func layer(_ i: Int) -> Int { layers[i] }
+
+  func window(_ hyperparameter: Hyperparameter, _ t: Int) -> Int { windows(hyperparameter) * t / steps }
+
+  /// The hyperparameters of step t, counted from 0, of the i-th parameter.
+  func constants(_ t: Int, _ i: Int) -> StepConstants<Double> {
     var c = StepConstants<Double>()
     for (hyperparameter, list) in values where !list.isEmpty {
-      c[hyperparameter] = list[window(hyperparameter, t)]
+      let first = hyperparameter == .learningRate ? layers[i] * windows(hyperparameter) : 0
+      c[hyperparameter] = list[first + window(hyperparameter, t)]
     }
     return c
   }
@@ -109,6 +130,10 @@ public final class Episode {
     guard step + batches.steps <= steps else {
       throw Failure.value(
         "the run has \(steps) steps, \(step) of them taken: \(batches.steps) more do not fit")
+    }
+    guard curvature == .hessian || program.outputs.count > 1 else {
+      throw Failure.value(
+        "curvature 'gauss_newton' needs outputs of the model, which the loss has not called")
     }
     let placement = placement(program, differentiated: width > 0)
     try batches.run(program, done: &done) { i in
@@ -134,14 +159,13 @@ public final class Episode {
 
   /// The step itself, after all that reads the point it leaves.
   func take(_ placement: Placement) {
-    let c = constants(step)
-    let h = rule.values(c, step + 1)
-    var parts: [RulePart] = []
+    var (parts, rates): ([RulePart], [Double]) = ([], [])
     for case let (leaf, index?) in zip(placement.program.leaves, placement.parameter) {
       guard let gradient = leaf.grad else { continue }
       if clipGradient.isFinite {
         clip(leaf.dtype.scalar, gradient.pointer, leaf.count, scale: 1, limit: clipGradient)
       }
+      let c = constants(step, index)
       let state = state[index]
       let (s0, s1) = (state[0].pointer, state[state.count - 1].pointer)
       parts.append(
@@ -149,9 +173,10 @@ public final class Episode {
           kernels,
           RuleVectors(
             parameter: leaf.pointer, gradient: gradient.pointer, state0: s0, state1: s1, newState0: s0,
-            newState1: s1, count: leaf.count), h))
+            newState1: s1, count: leaf.count), rule.values(c, step + 1)))
+      rates.append(c.rate)
     }
-    takeSteps(parts, rates: parts.map { _ in c.rate })
+    takeSteps(parts, rates: rates)
   }
 
   /// The values before the step, of the i-th parameter.

@@ -19,9 +19,12 @@ struct EpisodeSettings {
 
   let rule: TrainingRule
   let mode: Mode
+  let curvature: TangentReplay.Curvature
   let steps: Int
   let tile: Int
   let values: [Hyperparameter: [Double]]
+  /// By parameter, the number of its layer, where each has learning rates of its own: then values are [layers, windows].
+  let layers: [Int]?
   let columns: [Episode.Column]
   /// Columns to differentiate by.
   let tracked: [Int]
@@ -30,15 +33,18 @@ struct EpisodeSettings {
 
   init(_ attributes: Attributes) throws {
     try attributes.allow(
-      ["optimizer", "mode", "steps", "tile", "columns", "clip_gradient", "clip_hvp"]
+      ["optimizer", "mode", "curvature", "steps", "tile", "layers", "columns", "clip_gradient", "clip_hvp"]
         + Self.names.map { $0.key })
     rule = try choice(attributes, "optimizer")
     mode = try choice(attributes, "mode", default: .forward)
+    curvature = try choice(attributes, "curvature", default: .hessian)
     steps = try attributes.integer("steps")
     guard steps >= 1 else { throw Failure.value("steps must be at least 1, got \(steps)") }
     tile = try attributes.integer("tile", default: 8)
     guard (1...256).contains(tile) else { throw Failure.value("tile must be between 1 and 256, got \(tile)") }
-    (values, columns) = try Self.table(attributes, rule, steps)
+    layers = try attributes.integers("layers")
+    let layerCount = try layers.map(Self.count) ?? 1
+    (values, columns) = try Self.table(attributes, rule, steps, layerCount)
     let count = columns.count
     tracked = try attributes.integers("columns") ?? Array(columns.indices)
     guard tracked.allSatisfy({ (0..<count).contains($0) }), Set(tracked).count == tracked.count else {
@@ -52,8 +58,17 @@ struct EpisodeSettings {
     }
   }
 
+  private static func count(_ layers: [Int]) throws -> Int {
+    let count = Set(layers).count
+    guard count > 0, layers.allSatisfy({ (0..<count).contains($0) }) else {
+      throw Failure.value(
+        "layers must be numbers from 0 on without gaps, one for each parameter, got \(layers)")
+    }
+    return count
+  }
+
   private static func table(
-    _ attributes: Attributes, _ rule: TrainingRule, _ steps: Int
+    _ attributes: Attributes, _ rule: TrainingRule, _ steps: Int, _ layers: Int
   ) throws -> ([Hyperparameter: [Double]], [Episode.Column]) {
     var values: [Hyperparameter: [Double]] = [:]
     var columns: [Episode.Column] = []
@@ -62,16 +77,25 @@ struct EpisodeSettings {
       guard rule.hyperparameters.contains(hyperparameter) || list.isEmpty else {
         throw Failure.value("\(rule.rawValue) has no \(key)")
       }
-      guard list.count <= steps else {
+      let rows = hyperparameter == .learningRate ? layers : 1
+      let windows = list.count / rows
+      guard windows * rows == list.count else {
         throw Failure.value(
-          "\(key): \(list.count) values do not fit into \(steps) steps; allowed: at most one a step")
+          "\(key): got \(list.count) values; allowed: equally many for each of \(rows) layers")
+      }
+      guard windows <= steps else {
+        throw Failure.value(
+          "\(key): \(windows) values do not fit into \(steps) steps; allowed: at most one a step")
       }
       if let bad = list.first(where: { !$0.isFinite }) {
         throw Failure.value("\(key): got \(bad); allowed: finite numbers")
       }
       if rule == .adam { try checkAdam(hyperparameter, key, list) }
       values[hyperparameter] = list
-      columns += list.indices.map { Episode.Column(hyperparameter: hyperparameter, window: $0) }
+      columns += list.indices.map {
+        Episode.Column(
+          hyperparameter: hyperparameter, window: $0 % windows, layer: rows > 1 ? $0 / windows : nil)
+      }
     }
     guard !values[.learningRate]!.isEmpty else {
       throw Failure.value("learning_rates must hold at least one value")
@@ -103,6 +127,12 @@ struct EpisodeSettings {
       guard !parameters[..<i].contains(where: { $0 === p }) else {
         throw Failure.value("parameters[\(i)] is given twice")
       }
+    }
+  }
+
+  func checkLayers(_ parameters: [Tensor]) throws {
+    guard layers == nil || layers!.count == parameters.count else {
+      throw Failure.value("layers: got \(layers!.count) numbers for \(parameters.count) parameters")
     }
   }
 

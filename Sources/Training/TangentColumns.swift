@@ -53,16 +53,18 @@ final class TangentColumns {
     guard !live.isEmpty else { return }
     // Tiles of nearly equal size: nine columns are swept as five and four rather than eight and one.
     let tiles = (live.count + width - 1) / width
-    let base = episode.constants(episode.step)
     for tile in 0..<tiles {
       let (low, high) = (tile * live.count / tiles, (tile + 1) * live.count / tiles)
       multiply(placement, low, high, moving)
       for case let index? in placement.parameter where parameters[index].grad != nil {
+        let base = episode.constants(episode.step, index)
         for place in low..<high {
           let column = episode.columns[live[place]]
           var constants = StepConstants<Dual<Double>>()
           for h in Hyperparameter.allCases { constants[h] = Dual(base[h], tangent: 0) }
-          if episode.window(column.hyperparameter, episode.step) == column.window {
+          if episode.window(column.hyperparameter, episode.step) == column.window,
+            column.layer == nil || column.layer == episode.layer(index)
+          {
             constants[column.hyperparameter].tangent = 1
           }
           room[place - low] = self.column(index, place, place - low, constants)

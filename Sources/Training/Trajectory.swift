@@ -64,16 +64,16 @@ final class Trajectory {
     point.restore(episode.parameters, episode.state)
     Context.stream = point.stream
     let loss = try episode.evaluate(placement.program)
-    let constants = episode.constants(t)
-    var sums = StepConstants<Double>()
+    var sums = (0..<episode.layerCount).map { _ in StepConstants<Double>() }
     for case let index? in placement.parameter where episode.parameters[index].grad != nil {
       let state = stateAdjoint[index]
       let vectors = AdjointVectors(
         parameter: adjoint[index].pointer, state0: state[0].pointer, state1: state[state.count - 1].pointer,
         gradient: gradientAdjoint[index].pointer)
-      kernels.retreat(episode.vectors(index), vectors, constants, t + 1, &sums)
+      kernels.retreat(
+        episode.vectors(index), vectors, episode.constants(t, index), t + 1, &sums[episode.layer(index)])
     }
-    // The Hessian is symmetric: what the gradient's adjoint says about the parameters is its product with it.
+    // The curvature is symmetric: what the gradient's adjoint says about the parameters is its product with it.
     placement.replay!.multiply(
       1, placement.parameter.map { $0.map { gradientAdjoint[$0] } },
       into: placement.parameter.map { $0.map { products[$0] } })
@@ -83,7 +83,9 @@ final class Trajectory {
     }
     for (number, column) in episode.columns.enumerated()
     where episode.window(column.hyperparameter, t) == column.window {
-      episode.hypergradients[number] += sums[column.hyperparameter]
+      for (layer, sum) in sums.enumerated() where column.layer == nil || column.layer == layer {
+        episode.hypergradients[number] += sum[column.hyperparameter]
+      }
     }
     if points.isEmpty {
       end!.restore(episode.parameters, episode.state)

@@ -88,4 +88,50 @@ final class TangentReplayTests: XCTestCase {
     replay.multiply(1, [Tensor([1, 2], [1, 1]).storage], into: [product.storage])
     XCTAssertEqual(product.values, [0, 0])
   }
+
+  /// J' H J with J by differences of the outputs, and H = 2 / n of the mean of n squares.
+  func testGaussNewtonProducts() throws {
+    var numbers = Numbers(seed: 7)
+    let x = Tensor([2, 3], [1, -2, 0.5, 0.3, 2, -1])
+    try Recorder.begin([x])
+    let hidden = try apply("tanh", [apply("add", [apply("matmul", [x, w1]), bias])])
+    let output = try apply("matmul", [apply("mul", [hidden, hidden]), w2])
+    let program = try Recorder.end([apply("mean", [apply("square", [output])]), output])
+    _ = try program.forward()
+    program.backward()
+    let replay = TangentReplay(program, width: 2, .gaussNewton)
+    let vectors = program.leaves.map { stack($0, 2, &numbers) }
+    let products = program.leaves.map { Tensor(zeros: [2] + $0.shape, dtype: .float64) }
+    replay.multiply(2, vectors.map(\.storage), into: products.map(\.storage))
+
+    func outputs(_ leaf: Tensor, _ i: Int, _ step: Double) throws -> [Double] {
+      let pointer = leaf.pointer.assumingMemoryBound(to: Double.self)
+      let kept = pointer[i]
+      defer { pointer[i] = kept }
+      pointer[i] += step
+      _ = try program.forward()
+      return output.values
+    }
+    let h = 1e-5
+    let jacobian = try program.leaves.map { leaf in
+      try (0..<leaf.count).map { i in
+        try zip(outputs(leaf, i, h), outputs(leaf, i, -h)).map { ($0 - $1) / (2 * h) }
+      }
+    }
+    for k in 0..<2 {
+      var moved = [0.0, 0.0]
+      for (rows, vector) in zip(jacobian, vectors) {
+        for (i, row) in rows.enumerated() {
+          for c in 0..<2 { moved[c] += row[c] * vector.values[k * rows.count + i] }
+        }
+      }
+      for (rows, product) in zip(jacobian, products) {
+        for (i, row) in rows.enumerated() {
+          // 2 / n is 1
+          let exact = row[0] * moved[0] + row[1] * moved[1]
+          XCTAssertEqual(product.values[k * rows.count + i], exact, accuracy: 1e-8)
+        }
+      }
+    }
+  }
 }

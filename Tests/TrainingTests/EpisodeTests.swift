@@ -169,6 +169,19 @@ final class EpisodeTests: XCTestCase {
     expectFailure(.value, ["reverse mode has none"]) {
       try Episode([x], attributes("reverse", ["clip_hvp": .numbers([1])]))
     }
+    for layers in [[1.0], [0, 0], []] {
+      expectFailure(.value, ["layers"]) {
+        try Episode([x], attributes("forward", ["layers": .numbers(layers)]))
+      }
+    }
+    let curved = try Episode([x], attributes("forward", ["curvature": .text("gauss_newton")]))
+    var (done, losses) = (0, [0.0])
+    try batches([0]) { batches in
+      let program = try program(x)
+      expectFailure(.value, ["gauss_newton", "outputs of the model"]) {
+        try curved.train(program, batches, done: &done, losses: &losses)
+      }
+    }
     expectFailure(.value, ["parameters[1] is given twice"]) { try Episode([x, x], attributes("forward")) }
     expectFailure(.value, ["no parameters"]) { try Episode([], attributes("forward")) }
     expectFailure(.memory, ["does not fit"]) {

@@ -11,6 +11,7 @@ import numpy as np
 from . import _core
 from ._dtypes import as_dtype
 from ._feeding import Batch, feed
+from ._layers import layer_numbers
 from ._modes import frozen_statistics, without_dropout
 from ._progress import Progress
 from ._recording import Recorder
@@ -89,7 +90,8 @@ def _cast_copy(model: Any, dtype: np.dtype) -> Any:
 class Episode:
     """A run of `steps` training steps from the parameters that `model` has, on a copy of it in `dtype`.
 
-    values: by name of FAMILIES, the numbers that floor(n t / steps) chooses from. mode: "forward",
+    values: by name of FAMILIES, the numbers that floor(n t / steps) chooses from; rates [layers, n] are those
+    of each layer. curvature: of the loss, as in `hypergradient`. mode: "forward",
     "reverse", or "plain" (training alone). columns: numbers of the values to differentiate by, counted
     through the families in order; by default all. Batch-norm uses batch statistics, dropout is off.
 
@@ -109,14 +111,18 @@ class Episode:
         columns: Sequence[int] | None = None,
         clip_gradient: float | None = None,
         clip_hvp: float | None = None,
+        curvature: str = "hessian",
     ) -> None:
         self.dtype = as_dtype(dtype)
         self.model = _cast_copy(model, self.dtype)
         self.mode = mode
-        self.values = {name: np.asarray(values.get(name, ()), np.float64).reshape(-1) for name in FAMILIES}
-        self._recorder = Recorder(self.model, loss)
+        self.values = {name: np.asarray(values.get(name, ()), np.float64) for name in FAMILIES}
+        self._recorder = Recorder(self.model, loss, keep_outputs=curvature != "hessian")
         attributes: dict[str, Any] = {"optimizer": optimizer, "mode": mode, "steps": steps, "tile": tile}
-        attributes.update((name, list(v)) for name, v in self.values.items() if len(v))
+        attributes.update((name, v.ravel().tolist()) for name, v in self.values.items() if v.size)
+        attributes["curvature"] = curvature
+        if self.values["learning_rates"].ndim == 2:
+            attributes["layers"] = layer_numbers(self.model)
         for name, value in (("columns", columns), ("clip_gradient", clip_gradient), ("clip_hvp", clip_hvp)):
             if value is not None:
                 attributes[name] = value
@@ -149,10 +155,13 @@ class Episode:
         return loss
 
     def results(self) -> dict[str, np.ndarray]:
-        """The hypergradients so far, by family: float64, as long as its values."""
+        """The hypergradients so far, by family: float64, of the shape of its values."""
         flat = np.frombuffer(self._core.hypergradients())
-        ends = np.cumsum([len(self.values[name]) for name in FAMILIES])
-        return {name: part.copy() for name, part in zip(FAMILIES, np.split(flat, ends[:-1]), strict=True)}
+        parts = np.split(flat, np.cumsum([v.size for v in self.values.values()])[:-1])
+        return {
+            name: part.reshape(v.shape).copy()
+            for (name, v), part in zip(self.values.items(), parts, strict=True)
+        }
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Copies of the parameters and buffers where the run stands."""

@@ -42,11 +42,13 @@ class Recorder:
     """The loss of one model as programs, one per shapes and dtypes of the batch, modes and parameters.
 
     After a RecordingError `eager` is True: the loss reads values while it is computed, so it is run anew
-    for every batch.
+    for every batch. keep_outputs: Tensors that the model returns are outputs of the program, too, after
+    the loss; the model's class changes.
     """
 
-    def __init__(self, model: Any, loss: Callable[..., Any]) -> None:
+    def __init__(self, model: Any, loss: Callable[..., Any], keep_outputs: bool = False) -> None:
         self.model = model
+        self._outputs = _outputs_of(model) if keep_outputs else []
         self.loss = loss
         self.eager = False
         self._programs: dict[Any, Any] = {}
@@ -89,7 +91,8 @@ class Recorder:
         )
         _core.record_begin(inputs)
         try:
-            return _core.record_end((self(*inputs),))
+            self._outputs.clear()
+            return _core.record_end((self(*inputs), *self._outputs))
         except RecordingError as error:
             _core.record_abort()
             self.eager = True
@@ -109,6 +112,23 @@ class Recorder:
 def rows(tensors: Batch, numbers: np.ndarray) -> Batch:
     """Copies of the rows of each tensor."""
     return tuple(from_array(t.numpy()[numbers]) for t in tensors)
+
+
+def _outputs_of(model: Any) -> list[Tensor]:
+    """A list to which `model`, from now on, adds every Tensor that it returns."""
+    found: list[Tensor] = []
+    kind: Any = type(model)
+
+    # a subclass, since a special method is looked up there and the loss may do with its model what it likes
+    class Watched(kind):  # type: ignore[misc]
+        def __call__(self, *inputs: Any, **options: Any) -> Any:
+            made = super().__call__(*inputs, **options)
+            parts = made if isinstance(made, (tuple, list)) else [made]
+            found.extend(part for part in parts if isinstance(part, Tensor))
+            return made
+
+    object.__setattr__(model, "__class__", Watched)
+    return found
 
 
 class Modes:

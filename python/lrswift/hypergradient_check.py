@@ -86,7 +86,7 @@ def check_hypergradient(
     error, 1e-6; where a run may cross kinks (ReLU, max-pooling, clipping), 1e-4 is what differences give.
     verbose: prints the table and the verdict. Raises ArgumentError as `hypergradient` does.
     """
-    refused = {"mode", "horizon", "dtype", "columns", "clip_hvp"} & options.keys()
+    refused = {"mode", "horizon", "dtype", "columns", "clip_hvp", "per", "curvature"} & options.keys()
     if refused:
         raise ArgumentError(
             f"check_hypergradient: {refused.pop()} cannot be chosen: all of the run is compared"

@@ -10,11 +10,13 @@ import numpy as np
 
 from ._dtypes import as_dtype
 from ._episode import FAMILIES, Episode, source
+from ._layers import SCOPES, by_layer, layer_names
 from ._progress import Progress
 from ._tensor import Tensor
 from .errors import ArgumentError, DTypeError, ShapeError
 
 OPTIMIZERS = ("sgd", "nesterov", "adam")
+CURVATURES = ("hessian", "gauss_newton")
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,10 @@ class Hypergradient:
     """Derivatives of the validation loss at the end of a training run.
 
     learning_rates, momentums, weight_decays, beta2s, epsilons: float64, one entry per value given, the sum
-    over the steps of its window (divide by the window's length for an average). valid_loss: example-weighted
-    mean at the end. parameters: name -> array, where the run ended. losses: float64 [T], before each step.
+    over the steps of its window (divide by the window's length for an average). With per="layer"
+    learning_rates is [layers, windows], a row for each of `layers`, the names of modules. valid_loss:
+    example-weighted mean at the end. parameters: name -> array, where the run ended. losses: float64 [T],
+    before each step.
     """
 
     learning_rates: np.ndarray
@@ -34,6 +38,7 @@ class Hypergradient:
     valid_loss: float
     parameters: dict[str, np.ndarray] = field(repr=False)
     losses: np.ndarray = field(repr=False)
+    layers: tuple[str, ...] = ()
 
 
 def hypergradient(
@@ -41,7 +46,7 @@ def hypergradient(
     loss: Callable[..., Tensor],
     train_batches: Any,
     valid_batches: Any,
-    learning_rates: Sequence[float],
+    learning_rates: Any,
     momentums: Sequence[float] | None = None,
     weight_decays: Sequence[float] = (0.0,),
     optimizer: str = "sgd",
@@ -55,6 +60,9 @@ def hypergradient(
     clip_hvp: float | None = None,
     columns: Sequence[int] | None = None,
     progress: bool = False,
+    *,
+    per: str = "all",
+    curvature: str = "hessian",
 ) -> Hypergradient:
     """Trains a copy of `model` for T = len(train_batches) steps and differentiates its validation loss.
 
@@ -70,6 +78,12 @@ def hypergradient(
     have derivative 0, as of PyTorch's clamp). clip_hvp: bound of each element of the Hessian products, which
     makes the result inexact; forward only. columns: numbers of the values to differentiate by, counted
     through the families in the order above; others are 0.
+    per: "layer" gives every module that holds parameters learning rates of its own: learning_rates
+    [layers, windows], or [windows] as the same for all; columns count through the rows.
+    curvature: "gauss_newton" carries tangents by J' H J instead of the Hessian, J of the model's outputs and
+    H of the loss in them (plus what the loss makes of parameters directly). It leaves out the network's own
+    second derivatives and has no negative directions where the loss is convex in the outputs; the result is
+    exact only for models that are linear in their parameters.
     train_batches, valid_batches: sequences of (x, y, ...); loss: as in `fit`, recorded once per shape.
     Batch-norm uses batch statistics, dropout is off; `model` itself stays as it is.
     Raises ArgumentError, ShapeError, DTypeError, RecordingError, and Diverged with the step at which a loss
@@ -77,14 +91,19 @@ def hypergradient(
     """
     if mode not in ("forward", "reverse"):
         raise ArgumentError(f"mode: got {mode!r}; allowed: forward, reverse")
+    if per not in SCOPES:
+        raise ArgumentError(f"per: got {per!r}; allowed: {', '.join(SCOPES)}")
+    if curvature not in CURVATURES:
+        raise ArgumentError(f"curvature: got {curvature!r}; allowed: {', '.join(CURVATURES)}")
     kind = as_dtype(dtype)
     train = source(train_batches, "train_batches", kind)
     valid = source(valid_batches, "valid_batches", kind)
     steps = len(train)
     stride = _horizon(horizon, steps)
-    values = values_of(optimizer, learning_rates, momentums, weight_decays, beta2s, epsilons)
+    layers = layer_names(model) if per == "layer" else ()
+    values = values_of(optimizer, learning_rates, momentums, weight_decays, beta2s, epsilons, layers)
     episode = Episode(
-        model, loss, steps, values, optimizer, mode, tile, kind, columns, clip_gradient, clip_hvp
+        model, loss, steps, values, optimizer, mode, tile, kind, columns, clip_gradient, clip_hvp, curvature
     )
     total = steps * (2 if mode == "reverse" else 1)
     with Progress(total, "hypergradient", progress) as bar:
@@ -97,18 +116,23 @@ def hypergradient(
         valid_loss=valid_loss,
         parameters=episode.parameters(),
         losses=np.concatenate(episode.losses),
+        layers=layers,
     )
 
 
 def values_of(
     optimizer: str,
-    learning_rates: Sequence[float],
+    learning_rates: Any,
     momentums: Sequence[float] | None,
     weight_decays: Sequence[float],
     beta2s: Sequence[float] | None,
     epsilons: Sequence[float] | None,
+    layers: Sequence[str] = (),
 ) -> dict[str, np.ndarray]:
-    """Family -> float64 array, with the defaults of `optimizer` for what is None."""
+    """Family -> float64 array, with the defaults of `optimizer` for what is None.
+
+    Rates are [layers, windows] where layers are given.
+    """
     if optimizer not in OPTIMIZERS:
         raise ArgumentError(f"optimizer: got {optimizer!r}; allowed: {', '.join(OPTIMIZERS)}")
     adam = optimizer == "adam"
@@ -119,14 +143,23 @@ def values_of(
         "beta2s": beta2s if beta2s is not None else ((0.999,) if adam else ()),
         "epsilons": epsilons if epsilons is not None else ((1e-8,) if adam else ()),
     }
-    return {name: _numbers(name, value) for name, value in given.items()}
+    return {
+        name: by_layer(_array(name, value), layers, name)
+        if layers and name == "learning_rates"
+        else _numbers(name, value)
+        for name, value in given.items()
+    }
+
+
+def _array(name: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        raise DTypeError(f"{name}: got {value!r}; allowed: a list of numbers") from None
 
 
 def _numbers(name: str, value: Any) -> np.ndarray:
-    try:
-        array = np.asarray(value, np.float64)
-    except (TypeError, ValueError):
-        raise DTypeError(f"{name}: got {value!r}; allowed: a list of numbers") from None
+    array = _array(name, value)
     if array.ndim > 1:
         raise ShapeError(f"{name}: got an array of shape {array.shape}; allowed: a list of numbers")
     return array.reshape(-1)
