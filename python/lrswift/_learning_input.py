@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from . import random
+from ._layers import SCOPES, layer_names
 from ._tensor import Tensor
 from .adapt import check_number
 from .data.batches import permutation
 from .errors import ArgumentError, DTypeError, ShapeError
+from .hypergradients import CURVATURES
 
 FAMILIES = ("learning_rates", "momentums", "weight_decays")
 UPDATES = ("gated", "sign", "gradient")
@@ -30,11 +33,17 @@ class SearchSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """The checked arguments that decide the numbers."""
+    """The checked arguments that decide the numbers.
+
+    counts: values of each family; windows: those that follow each other, which differ where every one of
+    `layers` has its own.
+    """
 
     steps: int
     batch_size: int
     counts: tuple[int, int, int]
+    windows: tuple[int, int, int]
+    layers: tuple[str, ...]
     step_size: tuple[tuple[float, ...], ...]
     initial: tuple[tuple[float, ...], ...]
     step_decay: float
@@ -46,6 +55,7 @@ class Settings:
     optimizer: str
     horizon: int | None
     mode: str
+    curvature: str
     budgets: tuple[int, ...]
     blocks: int
     finalists: int
@@ -65,8 +75,8 @@ class Settings:
 
     def options(self) -> dict[str, Any]:
         """What goes to `hypergradient` as it is."""
-        names = ("clip_gradient", "clip_hvp", "optimizer", "horizon", "mode")
-        return {name: getattr(self, name) for name in names}
+        names = ("clip_gradient", "clip_hvp", "optimizer", "horizon", "mode", "curvature")
+        return {name: getattr(self, name) for name in names} | {"per": "layer" if self.layers else "all"}
 
     def identity(self) -> dict[str, Any]:
         """What must not change between a checkpoint and its continuation."""
@@ -79,7 +89,7 @@ class Settings:
         return [tuple(range(first, sum(self.counts), self.blocks)) for first in range(self.blocks)]
 
 
-def check(outer_steps: int, **given: Any) -> Settings:
+def check(outer_steps: int, make_model: Callable[[int], Any], per: str, **given: Any) -> Settings:
     """Settings of the arguments of `learn_schedule`. ArgumentError or DTypeError naming what is off."""
     for name in ("steps", "batch_size", "seeds"):
         given[name] = _whole(given[name], name, 1)
@@ -93,14 +103,21 @@ def check(outer_steps: int, **given: Any) -> Settings:
     for count, name in zip(given["counts"], FAMILIES, strict=True):
         if count > steps:
             raise ArgumentError(f"{name}: got {count} for {steps} steps; allowed: at most {steps}")
+    given["windows"], given["layers"] = given["counts"], _layers(per, make_model, given["seed"])
+    if given["layers"]:
+        rates, *others = given["counts"]
+        given["counts"] = (len(given["layers"]) * rates, *others)
     for name in ("step_size", "initial"):
-        given[name] = _families(given[name], name, given["counts"])
+        given[name] = _families(given[name], name, given["windows"], given["layers"])
     if min(min(sizes, default=1.0) for sizes in given["step_size"]) <= 0:
         raise ArgumentError(f"step_size: got {given['step_size']}; allowed: numbers above 0")
     given["step_decay"] = check_number(given["step_decay"], "step_decay")
     if not 0 < given["step_decay"] <= 1:
         raise ArgumentError(f"step_decay: got {given['step_decay']}; allowed: above 0 and at most 1")
-    choices = {"update": UPDATES, "optimizer": ("sgd", "nesterov"), "mode": ("forward", "reverse")}
+    choices = {
+        "update": UPDATES, "optimizer": ("sgd", "nesterov"), "mode": ("forward", "reverse"),
+        "curvature": CURVATURES,
+    }  # fmt: skip
     for name, allowed in choices.items():
         if given[name] not in allowed:
             raise ArgumentError(f"{name}: got {given[name]!r}; allowed: {', '.join(allowed)}")
@@ -115,7 +132,7 @@ def check(outer_steps: int, **given: Any) -> Settings:
         raise ArgumentError(
             f"blocks: got {given['blocks']}; allowed: at most {sum(given['counts'])}, the values"
         )
-    given["budgets"] = _budgets(given["budgets"], max(given["counts"]), steps)
+    given["budgets"] = _budgets(given["budgets"], max(given["windows"]), steps)
     return Settings(**given)
 
 
@@ -154,7 +171,11 @@ def need_optuna(what: str) -> None:
 
 def starting_values(settings: Settings) -> tuple[list[float], list[float], list[float]]:
     """(initial, step_size, windows) of all values; a window is the number of steps that share a value."""
-    windows = [settings.steps / n for n in settings.counts for _ in range(n)]
+    windows = [
+        settings.steps / n
+        for count, n in zip(settings.counts, settings.windows, strict=True)
+        for _ in range(count)
+    ]
     initial = [value for family in settings.initial for value in family]
     return initial, [size for family in settings.step_size for size in family], windows
 
@@ -215,8 +236,23 @@ def _whole(value: Any, name: str, low: int) -> int:
     return int(value)
 
 
-def _families(value: Any, name: str, counts: Sequence[int]) -> tuple[tuple[float, ...], ...]:
-    """Three entries, each a number or as many as its family has."""
+def _layers(per: Any, make_model: Callable[[int], Any], seed: int) -> tuple[str, ...]:
+    """The names of the layers that have rates of their own."""
+    if per not in SCOPES:
+        raise ArgumentError(f"per: got {per!r}; allowed: {', '.join(SCOPES)}")
+    if per == "all":
+        return ()
+    state = random.get_state()
+    try:
+        return layer_names(make_model(seed))
+    finally:
+        random.set_state(state)
+
+
+def _families(
+    value: Any, name: str, counts: Sequence[int], layers: Sequence[str] = ()
+) -> tuple[tuple[float, ...], ...]:
+    """Three entries, each a number or as many as its family has; of rates, with layers, a row for each."""
     try:
         entries = list(value)
     except TypeError:
@@ -225,6 +261,9 @@ def _families(value: Any, name: str, counts: Sequence[int]) -> tuple[tuple[float
         raise ArgumentError(f"{name}: got {value!r}; allowed: three, for rates, momenta and weight decays")
     found = []
     for entry, count, family in zip(entries, counts, FAMILIES, strict=True):
+        if layers and family == "learning_rates":
+            found.append(_rows(entry, f"{name}: {family}", count, layers))
+            continue
         several = isinstance(entry, (Sequence, np.ndarray)) and not isinstance(entry, str)
         numbers = [check_number(e, f"{name}: {family}") for e in (entry if several else [entry] * count)]
         if len(numbers) != count:
@@ -235,6 +274,20 @@ def _families(value: Any, name: str, counts: Sequence[int]) -> tuple[tuple[float
             raise ArgumentError(f"{name}: {family}: got {numbers}; allowed: finite numbers")
         found.append(tuple(numbers))
     return tuple(found)
+
+
+def _rows(value: Any, name: str, count: int, layers: Sequence[str]) -> tuple[float, ...]:
+    """A number, one for each window, or a row of these for each layer: row after row."""
+    try:
+        array = np.broadcast_to(np.asarray(value, np.float64), (len(layers), count))
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"{name}: got {value!r}; allowed: a number, {count} of them, or {count} for each of the "
+            f"{len(layers)} layers {', '.join(layers)}"
+        ) from None
+    if not np.isfinite(array).all():
+        raise ArgumentError(f"{name}: got {value!r}; allowed: finite numbers")
+    return tuple(array.ravel().tolist())
 
 
 def _budgets(value: Any, least: int, steps: int) -> tuple[int, ...]:

@@ -19,7 +19,8 @@ VALIDATION_BATCH = 500
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs. values: rates, momenta, decays; seed: of weights, batches and random numbers.
+    """What a worker needs. values: rates (or rows of them, by layer), momenta, decays; seed: of weights,
+    batches and random numbers.
 
     columns: numbers of the values to differentiate by, all if None.
     """
@@ -30,7 +31,7 @@ class Job:
     valid: tuple[np.ndarray, ...]
     steps: int
     batch_size: int
-    values: tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
+    values: tuple[Any, tuple[float, ...], tuple[float, ...]]
     seed: int
     columns: tuple[int, ...] | None
     options: dict[str, Any]
@@ -76,9 +77,9 @@ def run(job: Job) -> Outcome:
                 model, job.loss, train, valid, *job.values, dtype=floating, columns=job.columns, **job.options
             )
         except Diverged as error:
-            count = sum(map(len, job.values))
+            count = sum(np.size(v) for v in job.values)
             return Outcome(np.inf, np.full(count, np.nan), shapes, str(error))
-        parts = (found.learning_rates, found.momentums, found.weight_decays)
+        parts = (found.learning_rates.ravel(), found.momentums, found.weight_decays)
         return Outcome(found.valid_loss, np.concatenate(parts), shapes)
     finally:
         random.set_state(state)

@@ -192,7 +192,7 @@ class Starting:
         return replace(
             learned,
             converged=bool(chosen.learning.get("converged")[0]),
-            cost=(self.cost[0] + first.final_losses.size * settings.steps, self.cost[1]),
+            cost=(self.cost[0] + first.finals.losses.size * settings.steps, self.cost[1]),
             trials=np.array([line.number for line, _ in self.order]),
             study=self.study,
         )

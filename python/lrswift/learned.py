@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from . import _safetensors
+from ._layers import parameters_by_layer
 from .errors import ArgumentError
 from .optim import SGD
 from .schedule import Piecewise
 
 _FAMILIES = ("learning_rates", "momentums", "weight_decays")
 _ARRAYS = (
-    "values", "seed_losses", "hypergradients", "signals", "retreated", "finalists", "final_losses",
+    "values", "seed_losses", "hypergradients", "signals", "retreated", "finalists", "final_values",
+    "final_losses",
 )  # fmt: skip
 
 
@@ -24,15 +26,18 @@ _ARRAYS = (
 class LearnedSchedule:
     """A schedule of rates, momenta and weight decays, the best validated of all outer steps.
 
-    learning_rates, momentums, weight_decays: float64, entry floor(n t / T) is used at step t of T.
+    learning_rates, momentums, weight_decays: float64, entry floor(n t / T) is used at step t of T. With
+    per="layer" learning_rates is [layers, n], a row for each of `layers`, the names of modules.
     steps: the T they were learned on. best: the outer step they come from, -1 if none was ever validated.
+    With finalists they may be a variant of its values.
 
     Of the O outer steps, with S seeds and N values in all: values [O, N], what was tried; seed_losses [O, S]
     and valid_losses [O], its validation losses and their means (inf where a run diverged); hypergradients
     [O, S, N], sums over windows; signals [O, N], |mean over seeds| / standard error, the health of each
     hypergradient: about 1 and below is noise (0 with one seed); retreated [O], where the gated update fell
-    back. finalists [F], final_losses [F, 3 S]: outer steps validated once more on fresh networks, the best
-    of which was taken; empty where fewer than two were validated. converged: every step became small beside
+    back. finalists [F], final_values [F, N], final_losses [F, 3 S]: outer steps validated once more on fresh
+    networks, and variants of the best of them; the values with the lowest mean plus standard error were
+    taken. Empty with finalists=1. converged: every step became small beside
     its value. suggested_window: steps that should share a rate by Theorem 4.1 with the noise seen, None when
     unknown. cost: training steps over all seeds, (plain, differentiated).
 
@@ -55,10 +60,12 @@ class LearnedSchedule:
     suggested_window: float | None = None
     nesterov: bool = False
     finalists: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
+    final_values: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
     final_losses: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
     cost: tuple[int, int] = (0, 0)
     trials: np.ndarray | None = field(default=None, repr=False)
     study: Any = field(default=None, repr=False)
+    layers: tuple[str, ...] = ()
 
     @property
     def valid_losses(self) -> np.ndarray:
@@ -66,14 +73,21 @@ class LearnedSchedule:
         return self.seed_losses.mean(1)
 
     def optimizer(self, params: Any, steps: int) -> SGD:
-        """SGD over `params` with this schedule, stretched or compressed to `steps` steps."""
+        """SGD over `params` with this schedule, stretched or compressed to `steps` steps.
+
+        Where layers have rates of their own, params must be `model.named_parameters()`, which tells them;
+        ArgumentError otherwise.
+        """
         pieces: dict[str, Any] = {
             argument: Piecewise(values.tolist(), steps)
             for argument, values in (("momentum", self.momentums), ("weight_decay", self.weight_decays))
             if len(values)
         }
-        rates = Piecewise(self.learning_rates.tolist(), steps)
-        return SGD(params, rates, nesterov=self.nesterov, **pieces)
+        rates = [Piecewise(row.tolist(), steps) for row in np.atleast_2d(self.learning_rates)]
+        if self.layers:
+            groups = zip(parameters_by_layer(params, self.layers), rates, strict=True)
+            params = [{"params": held, "lr": rate} for held, rate in groups]
+        return SGD(params, rates[0], nesterov=self.nesterov, **pieces)
 
     def plot(self) -> Any:
         """A matplotlib Figure: schedules of all outer steps, light to dark, the best one in color."""
@@ -89,7 +103,7 @@ class LearnedSchedule:
         facts = {
             "steps": self.steps, "best": self.best, "converged": self.converged,
             "suggested_window": self.suggested_window, "nesterov": self.nesterov,
-            "cost": self.cost,
+            "cost": self.cost, "layers": self.layers,
         }  # fmt: skip
         _safetensors.write(path, arrays, {"lrswift.schedule": json.dumps(facts)})
 
@@ -102,5 +116,6 @@ class LearnedSchedule:
             raise ArgumentError(f"load: {path}: no learned schedule; allowed: a file that `save` wrote")
         facts: dict[str, Any] = json.loads(metadata["lrswift.schedule"])
         facts.update((name, arrays[name]) for name in (*_FAMILIES, *_ARRAYS))
+        facts["layers"] = tuple(facts.get("layers", ()))
         facts["cost"] = tuple(facts.get("cost", (0, 0)))
         return cls(**facts, trials=arrays.get("trials"))

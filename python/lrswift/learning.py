@@ -14,6 +14,7 @@ import numpy as np
 
 from . import _core, _safetensors
 from ._farm import Farm
+from ._finals import Finals, compare
 from ._learning_input import RANGES, Settings, arrays_of, check, check_search, starting_values
 from ._progress import Progress
 from ._replica import Job, Outcome, joined, run, step_of
@@ -55,14 +56,18 @@ def learn_schedule(
     start: str | None = None,
     trials: int = 16,
     ranges: Sequence[Sequence[float]] = RANGES,
+    per: str = "all",
+    curvature: str = "hessian",
     progress: bool = True,
 ) -> LearnedSchedule:
     """Learns a schedule for training runs of `steps` steps, by differentiating whole runs.
 
     Each outer step trains `seeds` fresh networks, make_model(seed) -> Module, with the present schedule and
     moves every value against its hypergradient. The best validated schedules of all outer steps, `finalists`
-    of them, are validated once more, on 3 `seeds` fresh networks each (training alone), and the best of those
-    is returned: the lowest of many noisy losses is often luck. finalists=1 takes it all the same.
+    of them, are validated once more, on 3 `seeds` fresh networks each (training alone). So are variants of
+    the best of these: rates times 0.7; rates and 1 - momenta times 0.6; those rates times 1.4; and, where
+    that helped, the same of the best variant. The one whose mean loss plus standard error is lowest is
+    returned: the lowest of many noisy losses is often luck. finalists=1 takes it all the same.
 
     train: (x, y) arrays, a Dataset, or an iterable of batches, which are joined. valid: the same, or the
     fraction of `train` to hold out (None: 0.1), drawn once from `seed`. loss: as in `fit`.
@@ -73,7 +78,10 @@ def learn_schedule(
     paper's printed step, step_size times the window's average. Stops early when every step is below 5 % of
     its value. horizon: see `hypergradient` (1: greedy). budgets: inner steps of the first outer steps,
     smaller than `steps`; schedules are compared at full length only. optimizer: "sgd" or "nesterov".
-    clip_gradient, clip_hvp, mode: as in `hypergradient`.
+    clip_gradient, clip_hvp, mode, curvature: as in `hypergradient`.
+
+    per: "layer" learns rates for every module that holds parameters, `learning_rates` of them each; step_size
+    and initial then are, for rates, a number, one per window, or a row of them per layer.
 
     executor: None, anything with `submit`, or a function that makes such an executor anew when its workers
     die; a task is a seed, or one of its `blocks` disjoint sets of values to differentiate by (each repeats
@@ -101,7 +109,8 @@ def learn_schedule(
         steps=steps, batch_size=batch_size, counts=(learning_rates, momentums, weight_decays),
         outer_steps=outer_steps, step_size=step_size, step_decay=step_decay, initial=initial, update=update,
         seeds=seeds, seed=seed, clip_gradient=clip_gradient, clip_hvp=clip_hvp, optimizer=optimizer,
-        horizon=horizon, mode=mode, budgets=budgets, blocks=blocks, finalists=finalists,
+        horizon=horizon, mode=mode, budgets=budgets, blocks=blocks, finalists=finalists, per=per,
+        curvature=curvature, make_model=make_model,
     )  # fmt: skip
     search = check_search(start, trials, ranges, settings)
     data = arrays_of(train, valid, settings)
@@ -147,8 +156,7 @@ class Learning:
         }
         self.shapes: dict[str, tuple[int, ...]] | None = None
         self.warned = False
-        self.finalists = np.zeros(0, np.int64)
-        self.final_losses = np.zeros((0, 3 * settings.seeds))
+        self.finals = Finals.empty(count, 3 * settings.seeds)
 
     @property
     def done(self) -> int:
@@ -186,33 +194,35 @@ class Learning:
         ]
 
     def job(self, row: np.ndarray, budget: int, seed: int, columns: tuple[int, ...] | None) -> Job:
-        rates, momenta, decays = (tuple(map(float, v)) for v in self.parted(row))
+        rates, momenta, decays = (v.tolist() for v in self.parted(row))
         return Job(
             self.make_model, self.loss, self.train, self.valid, budget, self.settings.batch_size,
-            (rates, momenta, decays), seed, columns, self.settings.options(),
+            (rates, tuple(momenta), tuple(decays)), seed, columns, self.settings.options(),
         )  # fmt: skip
 
     def parted(self, row: np.ndarray) -> list[np.ndarray]:
-        """Rates, momenta, decays."""
-        return np.split(row, np.cumsum(self.settings.counts)[:-1])
+        """Rates, [layers, windows] where each layer has its own, momenta, decays."""
+        rates, momenta, decays = np.split(row, np.cumsum(self.settings.counts)[:-1])
+        if self.settings.layers:
+            rates = rates.reshape(len(self.settings.layers), -1)
+        return [rates, momenta, decays]
 
     def compare_finalists(self, farm: Farm, bar: Progress) -> None:
         """Validates the best outer steps once more, on networks that had no say in their choice."""
         losses = self.mean_losses()
         order = np.argsort(losses, kind="stable")
-        chosen = [int(o) for o in order[: self.settings.finalists] if np.isfinite(losses[o])]
-        if len(chosen) < 2:
-            return
-        # the same networks for all: what differs is the schedule
+        chosen = np.array([o for o in order[: self.settings.finalists] if np.isfinite(losses[o])], np.int64)
+        if self.settings.finalists > 1 and len(chosen):
+            values = self.record["values"][chosen]
+            validate = functools.partial(self.validate, farm, bar)
+            compare(self.finals, chosen, values, self.settings.counts, validate)
+
+    def validate(self, farm: Farm, bar: Progress, values: np.ndarray) -> np.ndarray:
+        """Losses [F, networks] of values [F, N]; the same networks for all: what differs is the schedule."""
         seeds = [self.settings.final_seed(i) for i in range(3 * self.settings.seeds)]
-        jobs = [
-            self.job(self.record["values"][o], self.settings.steps, seed, ())
-            for o in chosen
-            for seed in seeds
-        ]
+        jobs = [self.job(row, self.settings.steps, seed, ()) for row in values for seed in seeds]
         outcomes = farm.map(run, jobs, functools.partial(_advance, bar, 0))
-        self.finalists = np.array(chosen)
-        self.final_losses = np.array([o.valid_loss for o in outcomes]).reshape(len(chosen), -1)
+        return np.array([o.valid_loss for o in outcomes]).reshape(len(values), -1)
 
     def mean_losses(self) -> np.ndarray:
         """By outer step, inf where it was not validated at full length."""
@@ -274,33 +284,35 @@ class Learning:
 
     def suggested_window(self) -> float | None:
         """Theorem 4.1's best window for the noise and drift seen at the last healthy outer step."""
-        rates = self.settings.counts[0]
-        if self.settings.seeds < 2 or rates < 2:
+        count, windows = self.settings.counts[0], self.settings.windows[0]
+        if self.settings.seeds < 2 or windows < 2:
             return None
-        healthy = [h for h in self.record["hypergradients"][:, :, :rates] if np.isfinite(h).all()]
+        healthy = [h for h in self.record["hypergradients"][:, :, :count] if np.isfinite(h).all()]
         if not healthy:
             return None
-        window = max(1, self.settings.steps // rates)
-        noise = sharing_noise(healthy[-1], window)
+        # what all layers would share
+        sums = healthy[-1].reshape(self.settings.seeds, -1, windows).sum(1)
+        noise = sharing_noise(sums, max(1, self.settings.steps // windows))
         return min(best_window(noise.mse1, noise.epsilon, noise.correlation), float(self.settings.steps))
 
     def schedule(self) -> LearnedSchedule:
         losses = self.mean_losses()
         best = int(losses.argmin()) if np.isfinite(losses).any() else -1
-        if len(self.finalists) and np.isfinite(self.final_losses.mean(1)).any():
-            best = int(self.finalists[self.final_losses.mean(1).argmin()])
-        rates, momenta, decays = self.parted(
-            self.record["values"][best] if best >= 0 else self.get("best_values")
-        )
+        values = self.record["values"][best] if best >= 0 else self.get("best_values")
+        if (final := self.finals.best) is not None:
+            best, values = int(self.finals.steps[final]), self.finals.values[final]
+        rates, momenta, decays = self.parted(values)
         return LearnedSchedule(
             rates, momenta, decays, self.settings.steps, best,
             values=self.record["values"], seed_losses=self.record["seed_losses"],
             hypergradients=self.record["hypergradients"], signals=self.record["signals"],
-            retreated=self.record["retreated"], finalists=self.finalists, final_losses=self.final_losses,
+            retreated=self.record["retreated"], finalists=self.finals.steps,
+            final_values=self.finals.values, final_losses=self.finals.losses,
             converged=bool(self.get("converged")[0]),
             suggested_window=self.suggested_window(), nesterov=self.settings.optimizer == "nesterov",
+            layers=self.settings.layers,
             cost=(
-                self.final_losses.size * self.settings.steps,
+                self.finals.losses.size * self.settings.steps,
                 self.settings.seeds * sum(map(self.settings.budget, range(self.done))),
             ),
         )  # fmt: skip

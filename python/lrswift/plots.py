@@ -107,26 +107,33 @@ def plot_ranged(ranged: Ranged) -> Any:
 def plot_learned(learned: LearnedSchedule) -> Any:
     """Schedules of all outer steps over the inner ones, light to dark, and their validation losses.
 
+    Of rates by layer, the best ones alone.
+
     The form of figure 4 of FDS (Micaelli and Storkey, arXiv 2007.07869).
     """
     import matplotlib as mpl
 
-    families = [("Learning rate", learned.learning_rates), ("Momentum", learned.momentums)]
-    families += [("Weight decay", learned.weight_decays)]
-    ends = np.cumsum([0, *(len(values) for _, values in families)])
-    shown = [(t, v, e) for (t, v), e in zip(families, ends, strict=False) if len(v)]
+    families = [("Learning rate", np.atleast_2d(learned.learning_rates))]
+    families += [("Momentum", learned.momentums[None]), ("Weight decay", learned.weight_decays[None])]
+    ends = np.cumsum([0, *(values.size for _, values in families)])
+    shown = [(t, v, e) for (t, v), e in zip(families, ends, strict=False) if v.size]
     figure, axes = panels(len(shown) + 1)
     outer = len(learned.values)
     shades = mpl.colormaps["Blues"](np.linspace(0.2, 0.95, max(outer, 2)))
     for ax, (title, best, first) in zip(axes, shown, strict=False):
         ax.axhline(0, color=GRAY, linewidth=0.8)
         # step t uses entry floor(n t / T)
-        edges = np.ceil(np.arange(len(best) + 1) * learned.steps / len(best))
-        for o, row in enumerate(learned.values):
-            ax.stairs(row[first : first + len(best)], edges, baseline=None, color=shades[o], linewidth=1.2)
-        ax.stairs(best, edges, baseline=None, color=ORANGE, linewidth=2, label="best")
+        edges = np.ceil(np.arange(best.shape[1] + 1) * learned.steps / best.shape[1])
+        if len(best) == 1:
+            for o, row in enumerate(learned.values):
+                tried = row[first : first + best.size]
+                ax.stairs(tried, edges, baseline=None, color=shades[o], linewidth=1.2)
+        colors = [ORANGE] if len(best) == 1 else mpl.colormaps["viridis"](np.linspace(0, 0.9, len(best)))
+        labels = ["best"] if len(best) == 1 else learned.layers
+        for values, color, label in zip(best, colors, labels, strict=True):
+            ax.stairs(values, edges, baseline=None, color=color, linewidth=2, label=label)
         ax.set(title=title, xlabel="step", xlim=(0, learned.steps))
-    axes[0].legend(frameon=False)
+    axes[0].legend(frameon=False, title="layer" if learned.layers else None)
     losses = np.where(np.isfinite(learned.seed_losses), learned.seed_losses, np.nan)
     numbers = np.arange(1, outer + 1)
     axes[-1].plot(numbers, losses, ".", color=GRAY, markersize=4)
