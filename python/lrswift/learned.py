@@ -38,8 +38,9 @@ class LearnedSchedule:
     back. finalists [F], final_values [F, N], final_losses [F, 3 S]: outer steps validated once more on fresh
     networks, and variants of the best of them; the values with the lowest mean plus standard error were
     taken. Empty with finalists=1. converged: every step became small beside
-    its value. suggested_window: steps that should share a rate by Theorem 4.1 with the noise seen, None when
-    unknown. cost: training steps over all seeds, (plain, differentiated).
+    its value. suggested_window: steps that should share a rate by Theorem 4.1 with the noise seen in the
+    present windows (`sharing_noise` says how it depends on them), None when unknown. cost: training steps
+    over all seeds, (plain, differentiated).
 
     With start="optuna" a row is a starting point, which has no hypergradients and no signals (NaN), or an
     outer step; trials [O]: number of the starting point that a row is, or was refined from. study: Optuna's,

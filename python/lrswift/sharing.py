@@ -65,7 +65,15 @@ def sharing_noise(hypergradients: Any, window: int) -> SharingNoise:
     hypergradients [seeds >= 2, windows >= 2]: sums over windows of `window` steps each, as
     `lr.hypergradient` gives them. All steps of a seed are taken to be equally correlated, c: their averages
     over W steps then vary by s2 (c + (1 - c) / W) and covary by s2 c, which gives s2 = mse1 and c; epsilon is
-    the root mean square of the change between windows, less what noise explains, per step.
+    the root mean square of the change between windows, less what the seeds' scatter around it explains, per
+    step.
+
+    Valid for windows of about `window` steps and more. Steps that are close to each other are correlated more
+    than those far apart, of which sums tell nothing: n steps in a row then count as n / k, where k is the sum
+    of their correlations over all distances, and mse1 comes out k times that of one step. That is the noise
+    which longer windows average away; for shorter ones it is too large. A mean that does not change along a
+    straight line changes less per step over long windows, so epsilon falls with `window`, and `best_window`
+    rises with it.
     """
     try:
         sums = np.asarray(hypergradients, np.float64)
@@ -86,8 +94,8 @@ def sharing_noise(hypergradients: Any, window: int) -> SharingNoise:
     shared = float(covariance.sum() - np.trace(covariance)) / (windows * (windows - 1))
     shared = min(max(shared, 0.0), variance)
     mse1 = window * (variance - shared) + shared
-    steps = np.diff(averages.mean(0))
-    drift2 = float((steps**2).mean()) - 2 * (variance - shared) / seeds
+    changes = np.diff(averages, axis=1)
+    drift2 = float((changes.mean(0) ** 2 - changes.var(0, ddof=1) / seeds).mean())
     return SharingNoise(mse1, math.sqrt(max(drift2, 0.0)) / window, shared / mse1 if mse1 else 0.0)
 
 

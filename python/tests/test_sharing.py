@@ -79,6 +79,30 @@ def test_the_measured_noise_is_the_noise_that_was_put_in():
     assert noise.epsilon == pytest.approx(epsilon, rel=0.02)
 
 
+@pytest.mark.parametrize("window", [5, 25])
+def test_noise_that_forgets_slowly(window):
+    """Neighbors correlated by 0.8, steps far apart by nothing, about a mean that climbs."""
+    seeds, steps, r, epsilon = 400, 500, 0.8, 0.02
+    random = np.random.default_rng(3)
+    noise = np.zeros((seeds, steps))
+    noise[:, 0] = random.standard_normal(seeds)
+    for t in range(1, steps):
+        noise[:, t] = r * noise[:, t - 1] + math.sqrt(1 - r * r) * random.standard_normal(seeds)
+    values = epsilon * np.arange(steps) + noise
+    found = lr.sharing_noise(values.reshape(seeds, -1, window).sum(2), window)
+    # correlated neighbors are no excuse for a change of the mean
+    assert found.epsilon == pytest.approx(epsilon, rel=0.05)
+    # the variance of the mean of n steps is 1 / n^2 sum_jk r^|j - k|
+    lags = np.abs(np.subtract.outer(np.arange(window), np.arange(window)))
+    assert found.mse1 == pytest.approx((r**lags).sum() / window, rel=0.1)
+    # longer windows are as noisy as it says, up to the correlation across the windows' edges
+    if window == 25:
+        longer = values.reshape(seeds, -1, 4 * window).mean(2).var(0, ddof=1).mean()
+        assert lr.sharing_bound(found.mse1, 0, found.correlation, 4 * window) == pytest.approx(
+            longer, rel=0.2
+        )
+
+
 def test_arrays_of_windows():
     windows = np.array([[1, 2], [5, 10]])
     bounds = lr.sharing_bound(0.25, 0.08, 0.0, windows)
