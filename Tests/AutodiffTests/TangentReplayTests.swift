@@ -97,9 +97,9 @@ final class TangentReplayTests: XCTestCase {
     let hidden = try apply("tanh", [apply("add", [apply("matmul", [x, w1]), bias])])
     let output = try apply("matmul", [apply("mul", [hidden, hidden]), w2])
     let program = try Recorder.end([apply("mean", [apply("square", [output])]), output])
+    let replay = TangentReplay(program, width: 2, .gaussNewton)
     _ = try program.forward()
     program.backward()
-    let replay = TangentReplay(program, width: 2, .gaussNewton)
     let vectors = program.leaves.map { stack($0, 2, &numbers) }
     let products = program.leaves.map { Tensor(zeros: [2] + $0.shape, dtype: .float64) }
     replay.multiply(2, vectors.map(\.storage), into: products.map(\.storage))

@@ -76,7 +76,7 @@ class Settings:
     def options(self) -> dict[str, Any]:
         """What goes to `hypergradient` as it is."""
         names = ("clip_gradient", "clip_hvp", "optimizer", "horizon", "mode", "curvature")
-        return {name: getattr(self, name) for name in names} | {"per": "layer" if self.layers else "all"}
+        return {name: getattr(self, name) for name in names} | ({"per": "layer"} if self.layers else {})
 
     def identity(self) -> dict[str, Any]:
         """What must not change between a checkpoint and its continuation."""
@@ -89,8 +89,18 @@ class Settings:
         return [tuple(range(first, sum(self.counts), self.blocks)) for first in range(self.blocks)]
 
 
-def check(outer_steps: int, make_model: Callable[[int], Any], per: str, **given: Any) -> Settings:
-    """Settings of the arguments of `learn_schedule`. ArgumentError or DTypeError naming what is off."""
+def check(
+    outer_steps: int,
+    make_model: Callable[[int], Any] | None = None,
+    per: str = "all",
+    curvature: str = "hessian",
+    **given: Any,
+) -> Settings:
+    """Settings of the arguments of `learn_schedule`. ArgumentError or DTypeError naming what is off.
+
+    make_model: asked for its layers, where they have rates of their own.
+    """
+    given["curvature"] = curvature
     for name in ("steps", "batch_size", "seeds"):
         given[name] = _whole(given[name], name, 1)
     _whole(outer_steps, "outer_steps", 1)
@@ -236,11 +246,11 @@ def _whole(value: Any, name: str, low: int) -> int:
     return int(value)
 
 
-def _layers(per: Any, make_model: Callable[[int], Any], seed: int) -> tuple[str, ...]:
+def _layers(per: Any, make_model: Callable[[int], Any] | None, seed: int) -> tuple[str, ...]:
     """The names of the layers that have rates of their own."""
     if per not in SCOPES:
         raise ArgumentError(f"per: got {per!r}; allowed: {', '.join(SCOPES)}")
-    if per == "all":
+    if per == "all" or make_model is None:
         return ()
     state = random.get_state()
     try:
