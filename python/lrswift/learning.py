@@ -195,9 +195,11 @@ class Learning:
 
     def job(self, row: np.ndarray, budget: int, seed: int, columns: tuple[int, ...] | None) -> Job:
         rates, momenta, decays = (v.tolist() for v in self.parted(row))
+        # nothing to differentiate by: forward mode is then training alone
+        mode = {"mode": "forward"} if columns == () else {}
         return Job(
             self.make_model, self.loss, self.train, self.valid, budget, self.settings.batch_size,
-            (rates, tuple(momenta), tuple(decays)), seed, columns, self.settings.options(),
+            (rates, tuple(momenta), tuple(decays)), seed, columns, self.settings.options() | mode,
         )  # fmt: skip
 
     def parted(self, row: np.ndarray) -> list[np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -190,6 +191,22 @@ def test_finalists_meet_on_the_same_fresh_networks():
     np.testing.assert_allclose(
         found.final_values[3:5, 0] / found.values[found.finalists[3], 0], [0.7, 1.4], rtol=1e-12
     )
+
+
+def test_finalists_are_trained_without_going_back(monkeypatch):
+    """Reverse mode would keep every step and go back over it for nothing."""
+    calls = []
+
+    def noted(*arguments, mode, columns, **options):
+        calls.append((mode, columns))
+        return hypergradient(*arguments, mode=mode, columns=columns, **options)
+
+    hypergradients = sys.modules["lrswift.hypergradients"]
+    hypergradient = hypergradients.hypergradient
+    monkeypatch.setattr(hypergradients, "hypergradient", noted)
+    found = learn(outer_steps=3, mode="reverse")
+    assert calls[:6] == [("reverse", None)] * 6
+    assert calls[6:] == [("forward", ())] * found.final_losses.size
 
 
 def test_a_variant_keeps_the_effective_rate():
