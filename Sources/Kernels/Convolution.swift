@@ -50,7 +50,7 @@ private func prefersPatches(_ g: WindowGeometry, _ outputs: Int) -> Bool {
 
 func directForward(
   _ kernels: ConvolutionKernels, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ x: UnsafeRawPointer,
-  _ w: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ accumulate: Bool
+  _ w: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ accumulate: Bool, _ blocking: Blocking = .faster
 ) {
   let y = y.assumingMemoryBound(to: Float.self)
   guard images > 0, outputs > 0 else { return }
@@ -58,7 +58,7 @@ func directForward(
   let w = w.assumingMemoryBound(to: Float.self)
   for group in 0..<g.groups {
     let pass = TapPass(forward: g, outputs, group)
-    runTaps(kernels, pass, images, x.assumingMemoryBound(to: Float.self), y, accumulate) {
+    runTaps(kernels, pass, images, x.assumingMemoryBound(to: Float.self), y, accumulate, blocking) {
       low, high, width, to in
       for term in 0..<pass.depth {
         (to + term * width).update(from: w + term * outputs + group * pass.outputs + low, count: high - low)
@@ -70,23 +70,23 @@ func directForward(
 
 func directInputGradient(
   _ kernels: ConvolutionKernels, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
-  _ w: UnsafeRawPointer, _ gx: UnsafeMutableRawPointer, _ accumulate: Bool
+  _ w: UnsafeRawPointer, _ gx: UnsafeMutableRawPointer, _ accumulate: Bool, _ blocking: Blocking = .faster
 ) {
   let gx = gx.assumingMemoryBound(to: Float.self)
   let w = w.assumingMemoryBound(to: Float.self)
   let passes = TapPass.inputGradient(g, outputs)
   guard images > 0, g.imageSize > 0 else { return }
   guard outputs > 0 else { return clear(gx, images * g.imageSize, accumulate) }
-  if passes.contains(where: { $0.rows.isEmpty || $0.columns.isEmpty }) {
+  if passes.contains(where: { $0.depth == 0 }) {
     clear(gx, images * g.imageSize, accumulate)
   }
   let channels = g.groupChannels
-  for pass in passes where !pass.rows.isEmpty && !pass.columns.isEmpty {
-    runTaps(kernels, pass, images, gy.assumingMemoryBound(to: Float.self), gx, accumulate) {
+  for pass in passes where pass.depth > 0 {
+    runTaps(kernels, pass, images, gy.assumingMemoryBound(to: Float.self), gx, accumulate, blocking) {
       low, high, width, to in
       var to = to
-      for row in pass.rows {
-        for column in pass.columns {
+      for row in pass.rows.taps {
+        for column in pass.columns.taps {
           let from = w + (row.kernel * g.kernelWidth + column.kernel) * channels * outputs + pass.firstChannel
           for output in 0..<pass.channels {
             for channel in low..<high { to[channel - low] = from[channel * outputs + output] }
@@ -101,7 +101,7 @@ func directInputGradient(
 
 func directWeightGradient(
   _ kernels: ConvolutionKernels, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
-  _ x: UnsafeRawPointer, _ gw: UnsafeMutableRawPointer, _ accumulate: Bool
+  _ x: UnsafeRawPointer, _ gw: UnsafeMutableRawPointer, _ accumulate: Bool, _ blocking: Blocking = .faster
 ) {
   let gw = gw.assumingMemoryBound(to: Float.self)
   guard g.patchSize > 0, outputs > 0 else { return }
@@ -110,7 +110,7 @@ func directWeightGradient(
     let pass = TapPass(forward: g, outputs, group)
     directWeightGradient(
       kernels, pass, images, gy.assumingMemoryBound(to: Float.self), x.assumingMemoryBound(to: Float.self),
-      gw + group * pass.outputs, outputs, accumulate)
+      gw + group * pass.outputs, outputs, accumulate, blocking)
   }
 }
 
@@ -124,8 +124,8 @@ extension TapPass {
     self.init(
       height: g.height, width: g.width, pitch: g.channels, firstChannel: group * g.groupChannels,
       channels: g.groupChannels, strideY: g.strideY, strideX: g.strideX,
-      rows: (0..<g.kernelHeight).map { Tap(offset: $0 * g.dilationY - g.padY, kernel: $0) },
-      columns: (0..<g.kernelWidth).map { Tap(offset: $0 * g.dilationX - g.padX, kernel: $0) },
+      rows: Taps((0..<g.kernelHeight).map { Tap(offset: $0 * g.dilationY - g.padY, kernel: $0) }),
+      columns: Taps((0..<g.kernelWidth).map { Tap(offset: $0 * g.dilationX - g.padX, kernel: $0) }),
       outputHeight: g.outputHeight, outputWidth: g.outputWidth, yFirst: group * perGroup,
       yImage: g.positions * outputs, yRow: g.outputWidth * outputs, yPixel: outputs, outputs: perGroup)
   }
@@ -133,11 +133,12 @@ extension TapPass {
   /// One pass for each group and each place modulo the stride: pixel a + j stride takes from gradient j + offset where
   /// a + pad - k dilation = offset stride. Without taps the gradient there is zero.
   static func inputGradient(_ g: WindowGeometry, _ outputs: Int) -> [TapPass] {
-    func taps(_ place: Int, _ pad: Int, _ kernel: Int, _ dilation: Int, _ stride: Int) -> [Tap] {
-      (0..<kernel).reversed().compactMap { k in
-        let distance = place + pad - k * dilation
-        return distance % stride == 0 ? Tap(offset: distance / stride, kernel: k) : nil
-      }
+    func taps(_ place: Int, _ pad: Int, _ kernel: Int, _ dilation: Int, _ stride: Int) -> Taps {
+      Taps(
+        (0..<kernel).reversed().compactMap { k in
+          let distance = place + pad - k * dilation
+          return distance % stride == 0 ? Tap(offset: distance / stride, kernel: k) : nil
+        })
     }
     let perGroup = outputs / g.groups
     var passes: [TapPass] = []

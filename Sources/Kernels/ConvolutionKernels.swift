@@ -9,11 +9,23 @@ import MicroKernels
 struct ConvolutionKernels: Sendable {
   let pixels: @Sendable (UnsafePointer<cv_convolution>, UnsafePointer<cv_pixels>, _ count: Int) -> Void
   let weightGradient: @Sendable (UnsafePointer<cv_weight_gradient>) -> Void
+  let fillPlanes: @Sendable (UnsafePointer<cv_plane_rows>) -> Void
+  let shiftPlanes: @Sendable (UnsafePointer<cv_plane_shifts>) -> Void
+  let convolvePlanes: @Sendable (UnsafePointer<cv_planes>) -> Void
+  let planeGradient: @Sendable (UnsafePointer<cv_plane_gradient>) -> Void
+  /// Outputs of the tallest tiles of planes, and floats of a vector.
+  let tallestPlanes: Int, tallestGradientPlanes: Int, planeLanes: Int
 
   /// What every processor that loads this library has.
   static let base = ConvolutionKernels(
     pixels: { MicroKernels.convolvePixels($0, $1, $2) },
-    weightGradient: { MicroKernels.addWeightGradient($0) })
+    weightGradient: { MicroKernels.addWeightGradient($0) },
+    fillPlanes: { MicroKernels.fillPlanes($0) },
+    shiftPlanes: { MicroKernels.shiftPlanes($0) },
+    convolvePlanes: { MicroKernels.convolvePlanes($0) },
+    planeGradient: { MicroKernels.addPlaneGradient($0) },
+    tallestPlanes: MicroKernels.tallestPlanes, tallestGradientPlanes: MicroKernels.tallestGradientPlanes,
+    planeLanes: MicroKernels.vectorWidth)
 
   /// For AVX-512, nil where the processor lacks it.
   static let v4: ConvolutionKernels? = {
@@ -21,7 +33,14 @@ struct ConvolutionKernels: Sendable {
       guard cv_supports_v4() != 0 else { return nil }
       return ConvolutionKernels(
         pixels: { MicroKernelsV4.convolvePixels($0, $1, $2) },
-        weightGradient: { MicroKernelsV4.addWeightGradient($0) })
+        weightGradient: { MicroKernelsV4.addWeightGradient($0) },
+        fillPlanes: { MicroKernelsV4.fillPlanes($0) },
+        shiftPlanes: { MicroKernelsV4.shiftPlanes($0) },
+        convolvePlanes: { MicroKernelsV4.convolvePlanes($0) },
+        planeGradient: { MicroKernelsV4.addPlaneGradient($0) },
+        tallestPlanes: MicroKernelsV4.tallestPlanes,
+        tallestGradientPlanes: MicroKernelsV4.tallestGradientPlanes,
+        planeLanes: MicroKernelsV4.vectorWidth)
     #else
       return nil
     #endif

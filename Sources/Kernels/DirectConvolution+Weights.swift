@@ -4,13 +4,19 @@ import CVector
 /// summed over a task's pixels in registers. Images fall into fixed blocks, each with a partial sum of its own.
 func directWeightGradient(
   _ kernels: ConvolutionKernels, _ pass: TapPass, _ images: Int, _ gy: UnsafePointer<Float>,
-  _ x: UnsafePointer<Float>, _ gw: UnsafeMutablePointer<Float>, _ gwRow: Int, _ accumulate: Bool
+  _ x: UnsafePointer<Float>, _ gw: UnsafeMutablePointer<Float>, _ gwRow: Int, _ accumulate: Bool,
+  _ blocking: Blocking
 ) {
+  if blocking.byPlanes(pass, pass.prefersPlanesBackward) {
+    return planeWeightGradient(kernels, pass, images, gy, x, gw, gwRow, accumulate)
+  }
   // So many pixels of 32 columns and of a quad's lines stay in the first-level cache.
   let shape = TaskShape(images: images, height: pass.outputHeight, width: pass.outputWidth, pixels: 128)
   let layout = InputLayout(pass, rows: shape.rows, spread: true)
   let quads = RowQuads(pass, layout)
   let columns = ColumnBlocks(pass.outputs)
+  // Neighbors' gradients would share few of the first-level cache's sets.
+  let crowded = pass.yPixel % 64 == 0
   let size = 4 * quads.offsets.count * columns.paddedCount
   // As many partial sums as there is work to pay for adding them up; where they are few, each is shared out as well.
   let chunks = shape.imageBlocks * shape.rowBlocks
@@ -48,14 +54,14 @@ func directWeightGradient(
           x_row: Int64(pass.strideY * layout.row), x_pixel: Int64(pass.strideX * layout.pixel),
           g_image: Int64(pass.yImage), g_row: Int64(pass.yRow), g_pixel: Int64(pass.yPixel),
           vectors: Int32(columns.vectors(block)), accumulate: chunk > firstChunk ? 1 : 0)
+        // The columns beyond would be read from beyond the last image.
         let last = firstImage + imageCount == images && firstRow + rowCount == pass.outputHeight
         quads.offsets.withUnsafeBufferPointer { offsets in
           leaf.offsets = offsets.baseAddress! + firstQuad
-          if present == width || !last {
-            kernels.weightGradient(&leaf)
-          } else {
-            // The columns beyond would be read from beyond the last image.
+          if crowded || present < width && last {
             withCopiedGradient(leaf, present, width) { kernels.weightGradient($0) }
+          } else {
+            kernels.weightGradient(&leaf)
           }
         }
       }

@@ -13,22 +13,34 @@ struct TapPass {
     let kernel: Int
   }
 
+  /// Those of one axis, with the least and the greatest offset, which every task asks for.
+  struct Taps {
+    let taps: [Tap]
+    let first: Int, last: Int
+
+    init(_ taps: [Tap]) {
+      self.taps = taps
+      first = taps.map(\.offset).min() ?? 0
+      last = taps.map(\.offset).max() ?? 0
+    }
+  }
+
   /// Input images [height, width, pitch], of which `channels` from `firstChannel` are read.
   var height: Int, width: Int, pitch: Int
   var firstChannel: Int, channels: Int
   var strideY: Int, strideX: Int
-  var rows: [Tap], columns: [Tap]
+  var rows: Taps, columns: Taps
   /// Output pixels, at yFirst + image yImage + row yRow + column yPixel.
   var outputHeight: Int, outputWidth: Int
   var yFirst: Int, yImage: Int, yRow: Int, yPixel: Int
   var outputs: Int
 
-  var top: Int { rows.map(\.offset).min()! }
-  var left: Int { columns.map(\.offset).min()! }
-  func inputRows(_ count: Int) -> Int { (count - 1) * strideY + rows.map(\.offset).max()! - top + 1 }
-  var inputColumns: Int { (outputWidth - 1) * strideX + columns.map(\.offset).max()! - left + 1 }
+  var top: Int { rows.first }
+  var left: Int { columns.first }
+  func inputRows(_ count: Int) -> Int { (count - 1) * strideY + rows.last - top + 1 }
+  var inputColumns: Int { (outputWidth - 1) * strideX + columns.last - left + 1 }
   /// Terms of one output.
-  var depth: Int { rows.count * columns.count * channels }
+  var depth: Int { rows.taps.count * columns.taps.count * channels }
 
   /// Whether every window lies inside the images, and a row of output has room for four pixels.
   var readsInside: Bool {
@@ -39,12 +51,13 @@ struct TapPass {
   /// Offsets of runs of `run` contiguous floats within a window.
   func segments(_ layout: InputLayout) -> (offsets: [Int64], run: Int) {
     let adjoining =
-      layout.pixel == channels && zip(columns, columns.dropFirst()).allSatisfy { $0.offset + 1 == $1.offset }
-    let starts = adjoining ? Array(columns.prefix(1)) : columns
-    let offsets = rows.flatMap { row in
+      layout.pixel == channels
+      && zip(columns.taps, columns.taps.dropFirst()).allSatisfy { $0.offset + 1 == $1.offset }
+    let starts = adjoining ? Array(columns.taps.prefix(1)) : columns.taps
+    let offsets = rows.taps.flatMap { row in
       starts.map { Int64((row.offset - top) * layout.row + ($0.offset - left) * layout.pixel) }
     }
-    return (offsets, adjoining ? columns.count * channels : channels)
+    return (offsets, adjoining ? columns.taps.count * channels : channels)
   }
 }
 
@@ -64,7 +77,7 @@ struct InputLayout {
 
   /// Floats that the copy takes for `images` images; a group of four pixels or rows may reach beyond the last.
   func room(_ pass: TapPass, _ images: Int) -> Int {
-    inside ? 0 : images * image + (3 * pass.strideX + pass.columns.count) * pixel + 16
+    inside ? 0 : images * image + (3 * pass.strideX + pass.columns.taps.count) * pixel + 16
   }
 }
 
@@ -85,9 +98,12 @@ struct TaskShape {
 /// y (+)= the pass over x. `pack` writes weight columns [low, high) as [depth][width].
 func runTaps(
   _ kernels: ConvolutionKernels, _ pass: TapPass, _ images: Int, _ x: UnsafePointer<Float>,
-  _ y: UnsafeMutablePointer<Float>, _ accumulate: Bool,
+  _ y: UnsafeMutablePointer<Float>, _ accumulate: Bool, _ blocking: Blocking,
   pack: (_ low: Int, _ high: Int, _ width: Int, _ to: UnsafeMutablePointer<Float>) -> Void
 ) {
+  if blocking.byPlanes(pass, pass.prefersPlanesForward) {
+    return runPlanes(kernels, pass, images, x, y, accumulate, pack: pack)
+  }
   let blocks = ColumnBlocks(pass.outputs)
   let packed = Storage(byteCount: blocks.paddedCount * pass.depth * 4)
   let weights = packed.pointer.assumingMemoryBound(to: Float.self)

@@ -230,6 +230,10 @@ private func walk<B: Block>(_: B.Type, _ c: cv_weight_gradient, _ vector: Int) {
 @inline(__always)
 private func three<B: Block>(_: B.Type, _ c: cv_weight_gradient, _ at: Int) {
   var (u, v, t) = (B(), B(), B())
+  // The sums so far arrive while new ones are formed.
+  for line in 0..<(3 &* B.width / 4) {
+    cv_prefetch(c.partial! + (4 &* at &* B.width &+ 16 &* line))
+  }
   let (xStep, gStep) = (Int(c.x_pixel), Int(c.g_pixel))
   for image in 0..<Int(c.images) {
     for row in 0..<Int(c.rows) {

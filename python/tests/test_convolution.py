@@ -25,6 +25,10 @@ def problems(draw):
     channels = groups * draw(st.sampled_from([1, 2, 3, 4, 7, 16, 20, 64]))
     outputs = groups * draw(st.sampled_from([1, 3, 6, 10, 16, 17, 20, 32, 50, 64]))
     images = draw(st.integers(0, 4))
+    if draw(st.booleans()):  # a first layer, which has a blocking of its own
+        stride, groups = (1, 1), draw(st.integers(1, 2))
+        channels, outputs = groups * draw(st.integers(1, 3)), groups * draw(st.integers(1, 24))
+        size[1] += draw(st.sampled_from([0, 2, 16, 30]))
     x, w = (images, *size, channels), (*kernel, channels // groups, outputs)
     return x, w, (stride, padding, dilation, groups), draw(st.integers(0, 2**32 - 1))
 
@@ -57,7 +61,7 @@ def test_float32_within_the_rounding_of_its_sums(problem):
         assert np.all(np.abs(got - wanted) <= (n + 2) * 2.0**-24 * 1.01 * bound + 1e-37)
 
 
-@pytest.mark.parametrize("channels, outputs, size", [(3, 16, 32), (64, 64, 9), (20, 50, 12)])
+@pytest.mark.parametrize("channels, outputs, size", [(1, 6, 28), (3, 16, 32), (64, 64, 9), (20, 50, 12)])
 def test_same_bits_for_any_number_of_threads(channels, outputs, size):
     rng = np.random.default_rng(5)
     x = rng.normal(size=(9, size, size, channels)).astype(np.float32)

@@ -42,4 +42,55 @@ typedef struct {
   int32_t accumulate;
 } cv_weight_gradient;
 
+/* The outputs of position p, sums over taps of x[p + offsets[tap]] * weights[...][outputs], go to y;
+ * positions are pixels in rows of `width`. */
+typedef struct {
+  const float *x;
+  const float *weights; /* for each group of outputs [tap][output] */
+  const int64_t *offsets;
+  float *y;
+  float *sums;   /* room for 32 floats an output */
+  float *pixels; /* room for 32 floats an output and 16 more */
+  int64_t taps;
+  int64_t outputs, groups; /* the groups are as even as can be */
+  int64_t positions, width;
+  int64_t y_row, y_pixel;
+  int32_t accumulate;
+} cv_planes;
+
+/* partial[output][tap][lane] (+)= sum over positions p of that lane of x[p + offsets[tap]] *
+ * gradient[output * plane + p]. */
+typedef struct {
+  const float *x;
+  const float *gradient;
+  float *partial;
+  const int64_t *offsets;
+  int64_t taps; /* a multiple of four */
+  int64_t outputs, groups;
+  int64_t positions, plane;
+  int32_t accumulate;
+} cv_plane_gradient;
+
+/* Pixels of `channels` floats become planes of `size` floats, zeros where there is no pixel. Up to 15 floats
+ * behind each plane are overwritten. */
+typedef struct {
+  const float *source;
+  float *target;
+  int64_t rows, width, channels;
+  int64_t source_row, source_pixel;
+  int64_t readable; /* floats from the source on */
+  int64_t first;    /* where the first pixel goes in its plane */
+  int64_t row, plane, size;
+} cv_plane_rows;
+
+/* Each plane once for each column of the kernel: rows of `width` floats behind each other, from columns[i]
+ * on. Up to 15 floats behind each copy are overwritten. */
+typedef struct {
+  const float *source;
+  float *target;
+  const int64_t *columns;
+  int64_t count, planes, rows, width;
+  int64_t source_row, source_plane, target_plane;
+} cv_plane_shifts;
+
 #endif

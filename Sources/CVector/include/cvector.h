@@ -15,6 +15,7 @@ typedef int32_t cv_i32 __attribute__((ext_vector_type(16)));
 typedef double cv_f64 __attribute__((ext_vector_type(8)));
 typedef int64_t cv_i64 __attribute__((ext_vector_type(8)));
 typedef float cv_f32x8 __attribute__((ext_vector_type(8)));
+typedef float cv_f32x4 __attribute__((ext_vector_type(4)));
 
 #define CV_INLINE static inline __attribute__((always_inline))
 
@@ -98,6 +99,68 @@ CV_INLINE cv_f32 cv_fold_groups_f32(cv_f32 a, cv_f32 b, cv_f32 c, cv_f32 d) {
 CV_INLINE cv_f32 cv_last_f32(cv_f32 x, int32_t count) {
   const cv_i32 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   return (cv_f32)((cv_i32)x & (lane >= 16 - count));
+}
+/* x = the transpose of y within each group of four floats. */
+#define CV_FOURS(x, y)                                                                                       \
+  do {                                                                                                       \
+    cv_f32 low01 = CV_ONES_LOW(y[0], y[1]), high01 = CV_ONES_HIGH(y[0], y[1]);                               \
+    cv_f32 low23 = CV_ONES_LOW(y[2], y[3]), high23 = CV_ONES_HIGH(y[2], y[3]);                               \
+    x[0] = CV_TWOS_LOW(low01, low23);                                                                        \
+    x[1] = CV_TWOS_HIGH(low01, low23);                                                                       \
+    x[2] = CV_TWOS_LOW(high01, high23);                                                                      \
+    x[3] = CV_TWOS_HIGH(high01, high23);                                                                     \
+  } while (0)
+/* Group g of x. */
+#define CV_GROUP(x, g) __builtin_shufflevector(x, x, 4 * g, 4 * g + 1, 4 * g + 2, 4 * g + 3)
+/* Group g of the four vectors of x behind each other, `step` apart. */
+#define CV_STORE_GROUP(x, g, target, step)                                                                   \
+  do {                                                                                                       \
+    cv_f32x4 first = CV_GROUP(x[0], g), second = CV_GROUP(x[1], g);                                          \
+    cv_f32x4 third = CV_GROUP(x[2], g), fourth = CV_GROUP(x[3], g);                                          \
+    __builtin_memcpy(target + (4 * g) * step, &first, 16);                                                   \
+    __builtin_memcpy(target + (4 * g + 1) * step, &second, 16);                                              \
+    __builtin_memcpy(target + (4 * g + 2) * step, &third, 16);                                               \
+    __builtin_memcpy(target + (4 * g + 3) * step, &fourth, 16);                                              \
+  } while (0)
+/* Four floats each from source, source + step, source + 2 step and source + 3 step. */
+CV_INLINE cv_f32 cv_load_groups_f32(const float *source, ptrdiff_t step) {
+  cv_f32x4 x[4];
+  __builtin_memcpy(&x[0], source, 16);
+  __builtin_memcpy(&x[1], source + step, 16);
+  __builtin_memcpy(&x[2], source + 2 * step, 16);
+  __builtin_memcpy(&x[3], source + 3 * step, 16);
+  cv_f32x8 low = __builtin_shufflevector(x[0], x[1], 0, 1, 2, 3, 4, 5, 6, 7);
+  cv_f32x8 high = __builtin_shufflevector(x[2], x[3], 0, 1, 2, 3, 4, 5, 6, 7);
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+/* target[i * step + j] = source[j * stride + i] for i < 16 and j < 4; rows from `rows` on repeat the last.
+ * Four floats are written for pixel i before pixel i + 1. */
+CV_INLINE void cv_planes_to_pixels_f32(const float *source, ptrdiff_t stride, ptrdiff_t rows, float *target,
+                                       ptrdiff_t step) {
+  cv_f32 x[4], y[4];
+  __builtin_memcpy(&y[0], source, sizeof y[0]);
+  __builtin_memcpy(&y[1], source + (rows > 1 ? 1 : 0) * stride, sizeof y[1]);
+  __builtin_memcpy(&y[2], source + (rows > 2 ? 2 : rows - 1) * stride, sizeof y[2]);
+  __builtin_memcpy(&y[3], source + (rows > 3 ? 3 : rows - 1) * stride, sizeof y[3]);
+  CV_FOURS(x, y);
+  CV_STORE_GROUP(x, 0, target, step);
+  CV_STORE_GROUP(x, 1, target, step);
+  CV_STORE_GROUP(x, 2, target, step);
+  CV_STORE_GROUP(x, 3, target, step);
+}
+/* target[j * step + i] = source[i * stride + j] for i < 16 and j < rows <= 4; reads four floats of each. */
+CV_INLINE void cv_pixels_to_planes_f32(const float *source, ptrdiff_t stride, ptrdiff_t rows, float *target,
+                                       ptrdiff_t step) {
+  cv_f32 x[4], y[4];
+  y[0] = cv_load_groups_f32(source, 4 * stride);
+  y[1] = cv_load_groups_f32(source + stride, 4 * stride);
+  y[2] = cv_load_groups_f32(source + 2 * stride, 4 * stride);
+  y[3] = cv_load_groups_f32(source + 3 * stride, 4 * stride);
+  CV_FOURS(x, y);
+  __builtin_memcpy(target, &x[0], sizeof x[0]);
+  if (rows > 1) __builtin_memcpy(target + step, &x[1], sizeof x[1]);
+  if (rows > 2) __builtin_memcpy(target + 2 * step, &x[2], sizeof x[2]);
+  if (rows > 3) __builtin_memcpy(target + 3 * step, &x[3], sizeof x[3]);
 }
 CV_INLINE void cv_transpose_f32x8(const float *source, ptrdiff_t stride, ptrdiff_t rows, float *target,
                                   ptrdiff_t step) {

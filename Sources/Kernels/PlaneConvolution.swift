@@ -1,0 +1,196 @@
+import CVector
+
+/// Convolution by planes: where channels are few, direct convolution leaves lanes idle, so here vectors lie along the
+/// pixels of a channel. A task turns what it needs of the input into planes, one for each channel and column of the
+/// kernel, whose rows are as long as the output's. Strides are 1.
+struct PlaneLayout {
+  /// Output rows of a task and tasks of an image.
+  let rows: Int, rowBlocks: Int
+  /// Padded planes of the channels, as long as the input's rows.
+  private let paddedRow: Int, paddedPlane: Int
+  /// From one plane of shifted columns to the next.
+  private let plane: Int
+  private let columns: [Int64]
+  /// Where each tap of each channel reads, relative to the output's position.
+  let offsets: [Int64]
+
+  /// About `positions` positions a task. Each plane ends in room for what vectors read or write beyond it.
+  init(_ pass: TapPass, positions: Int) {
+    let most = max(1, min(pass.outputHeight, positions / pass.outputWidth))
+    rowBlocks = (pass.outputHeight + most - 1) / most
+    rows = (pass.outputHeight + rowBlocks - 1) / rowBlocks
+    paddedRow = pass.inputColumns
+    paddedPlane = pass.inputRows(rows) * paddedRow + 64
+    plane = pass.inputRows(rows) * pass.outputWidth + 64
+    columns = pass.columns.taps.map { Int64($0.offset - pass.left) }
+    var offsets: [Int64] = []
+    offsets.reserveCapacity(pass.depth + 3)
+    for y in pass.rows.taps {
+      for column in columns.indices {
+        for channel in 0..<pass.channels {
+          offsets.append(
+            Int64((channel * columns.count + column) * plane + (y.offset - pass.top) * pass.outputWidth))
+        }
+      }
+    }
+    self.offsets = offsets
+  }
+
+  /// Floats that `fill` takes.
+  func room(_ pass: TapPass) -> Int { pass.channels * (paddedPlane + columns.count * plane) }
+
+  /// Brings the input of `rows` output rows from `firstRow` on into planes.
+  func fill(
+    _ kernels: ConvolutionKernels, _ pass: TapPass, _ images: Int, _ x: UnsafePointer<Float>, _ image: Int,
+    _ firstRow: Int, _ rows: Int, _ planes: UnsafeMutablePointer<Float>
+  ) {
+    let padded = planes + pass.channels * columns.count * plane
+    let low = min(paddedRow, max(0, -pass.left))
+    let high = max(low, min(paddedRow, pass.width - pass.left))
+    let start = firstRow + pass.top
+    let above = max(0, -start)
+    let inputRows = pass.inputRows(rows)
+    let present = low < high ? max(0, min(pass.height - start, inputRows) - above) : 0
+    let from =
+      present > 0
+      ? ((image * pass.height + start + above) * pass.width + pass.left + low) * pass.pitch
+        + pass.firstChannel : 0
+    var pixels = cv_plane_rows(
+      source: x + from, target: padded, rows: Int64(present), width: Int64(high - low),
+      channels: Int64(pass.channels), source_row: Int64(pass.width * pass.pitch),
+      source_pixel: Int64(pass.pitch), readable: Int64(images * pass.height * pass.width * pass.pitch - from),
+      first: Int64(above * paddedRow + low), row: Int64(paddedRow), plane: Int64(paddedPlane),
+      size: Int64(paddedPlane - 16))
+    kernels.fillPlanes(&pixels)
+    columns.withUnsafeBufferPointer { columns in
+      var shifts = cv_plane_shifts(
+        source: padded, target: planes, columns: columns.baseAddress, count: Int64(columns.count),
+        planes: Int64(pass.channels), rows: Int64(inputRows), width: Int64(pass.outputWidth),
+        source_row: Int64(paddedRow), source_plane: Int64(paddedPlane), target_plane: Int64(plane))
+      kernels.shiftPlanes(&shifts)
+    }
+  }
+}
+
+/// Vectors along outputs or along pixels.
+enum Blocking {
+  case faster, pixels, planes
+
+  func byPlanes(_ pass: TapPass, _ preferred: Bool) -> Bool {
+    pass.allowsPlanes && (self == .planes || self == .faster && preferred)
+  }
+}
+
+extension TapPass {
+  var allowsPlanes: Bool { strideX == 1 && strideY == 1 && outputWidth > 0 && outputHeight > 0 && depth > 0 }
+
+  // Measured: beyond these, vectors along outputs have fewer idle lanes than planes have transpositions.
+  var prefersPlanesForward: Bool { channels <= 3 && outputs <= 24 }
+  var prefersPlanesBackward: Bool { channels == 1 && outputs <= 24 }
+}
+
+/// y (+)= the pass over x. `pack` writes weight columns [low, high) as [depth][width].
+func runPlanes(
+  _ kernels: ConvolutionKernels, _ pass: TapPass, _ images: Int, _ x: UnsafePointer<Float>,
+  _ y: UnsafeMutablePointer<Float>, _ accumulate: Bool,
+  pack: (_ low: Int, _ high: Int, _ width: Int, _ to: UnsafeMutablePointer<Float>) -> Void
+) {
+  let outputs = pass.outputs
+  let total = images * pass.outputHeight * pass.outputWidth
+  let most = max(256, min(4096, (1 << 16) / pass.channels, total / 16))
+  let layout = PlaneLayout(pass, positions: most)
+  let imagesInTask = max(1, most / (pass.outputHeight * pass.outputWidth))
+  let imageBlocks = (images + imagesInTask - 1) / imagesInTask
+  let groups = (outputs + kernels.tallestPlanes - 1) / kernels.tallestPlanes
+  let packed = Storage(byteCount: pass.depth * outputs * 4)
+  let weights = packed.pointer.assumingMemoryBound(to: Float.self)
+  for group in 0..<groups {
+    let (low, high) = (outputs * group / groups, outputs * (group + 1) / groups)
+    pack(low, high, high - low, weights + pass.depth * low)
+  }
+  ThreadPool.shared.run(imageBlocks * layout.rowBlocks) { task in
+    let (imageBlock, rowBlock) = task.quotientAndRemainder(dividingBy: layout.rowBlocks)
+    let firstRow = rowBlock * layout.rows
+    let rows = min(layout.rows, pass.outputHeight - firstRow)
+    let room = Storage(byteCount: (layout.room(pass) + 64 * outputs + 16) * 4)
+    let planes = room.pointer.assumingMemoryBound(to: Float.self)
+    let sums = planes + layout.room(pass)
+    layout.offsets.withUnsafeBufferPointer { offsets in
+      for image in (imageBlock * imagesInTask)..<min(images, (imageBlock + 1) * imagesInTask) {
+        layout.fill(kernels, pass, images, x, image, firstRow, rows, planes)
+        var leaf = cv_planes(
+          x: planes, weights: weights, offsets: offsets.baseAddress,
+          y: y + (pass.yFirst + image * pass.yImage + firstRow * pass.yRow), sums: sums,
+          pixels: sums + 32 * outputs, taps: Int64(offsets.count), outputs: Int64(outputs),
+          groups: Int64(groups), positions: Int64(rows * pass.outputWidth),
+          width: Int64(pass.outputWidth), y_row: Int64(pass.yRow), y_pixel: Int64(pass.yPixel),
+          accumulate: accumulate ? 1 : 0)
+        kernels.convolvePlanes(&leaf)
+      }
+    }
+  }
+}
+
+/// gw (+)= sum over pixels of x times gy, by planes of both. Images fall into fixed blocks, each with partial sums of its own.
+func planeWeightGradient(
+  _ kernels: ConvolutionKernels, _ pass: TapPass, _ images: Int, _ gy: UnsafePointer<Float>,
+  _ x: UnsafePointer<Float>, _ gw: UnsafeMutablePointer<Float>, _ gwRow: Int, _ accumulate: Bool
+) {
+  let outputs = pass.outputs
+  // So many positions of a tile's planes stay in the first-level cache.
+  let together = min(outputs, kernels.tallestGradientPlanes) + min(pass.channels, 4)
+  let layout = PlaneLayout(pass, positions: (1 << 13) / together)
+  let taps = (layout.offsets.count + 3) / 4 * 4
+  let offsets =
+    layout.offsets + Array(repeating: layout.offsets.last!, count: taps - layout.offsets.count)
+  let lanes = kernels.planeLanes
+  let groups = (outputs + kernels.tallestGradientPlanes - 1) / kernels.tallestGradientPlanes
+  let chunks = images * layout.rowBlocks
+  let size = outputs * taps * lanes
+  let sums = min(chunks, max(4, min(16, (1 << 16) / size)))
+  let gyPlane = layout.rows * pass.outputWidth + 64
+  let partials = Storage(byteCount: sums * size * 4)
+  let partial = partials.pointer.assumingMemoryBound(to: Float.self)
+  ThreadPool.shared.run(sums) { sum in
+    let room = Storage(byteCount: (layout.room(pass) + outputs * gyPlane) * 4)
+    let planes = room.pointer.assumingMemoryBound(to: Float.self)
+    let gradient = planes + layout.room(pass)
+    let firstChunk = chunks * sum / sums
+    offsets.withUnsafeBufferPointer { offsets in
+      for chunk in firstChunk..<(chunks * (sum + 1) / sums) {
+        let (image, rowBlock) = chunk.quotientAndRemainder(dividingBy: layout.rowBlocks)
+        let firstRow = rowBlock * layout.rows
+        let rows = min(layout.rows, pass.outputHeight - firstRow)
+        layout.fill(kernels, pass, images, x, image, firstRow, rows, planes)
+        let from = pass.yFirst + image * pass.yImage + firstRow * pass.yRow
+        let positions = Int64(rows * pass.outputWidth)
+        // Rows follow each other without a gap; zeros up to the end of the last vector.
+        var fill = cv_plane_rows(
+          source: gy + from, target: gradient, rows: 1, width: positions, channels: Int64(outputs),
+          source_row: 0, source_pixel: Int64(pass.yPixel), readable: Int64(images * pass.yImage - from),
+          first: 0, row: positions, plane: Int64(gyPlane), size: positions + 16)
+        kernels.fillPlanes(&fill)
+        var leaf = cv_plane_gradient(
+          x: planes, gradient: gradient, partial: partial + sum * size, offsets: offsets.baseAddress,
+          taps: Int64(taps), outputs: Int64(outputs), groups: Int64(groups),
+          positions: positions, plane: Int64(gyPlane), accumulate: chunk > firstChunk ? 1 : 0)
+        kernels.planeGradient(&leaf)
+      }
+    }
+  }
+  for sum in 1..<max(1, sums) {
+    let from = partial + sum * size
+    for i in stride(from: 0, to: size, by: SIMD16<Float>.width) {
+      (SIMD16<Float>.load(partial + i) + SIMD16<Float>.load(from + i)).store(partial + i)
+    }
+  }
+  for output in 0..<outputs {
+    for tap in 0..<layout.offsets.count {
+      let from = partial + (output * taps + tap) * lanes
+      var total: Float = 0
+      for lane in 0..<lanes { total += from[lane] }
+      let to = gw + tap * gwRow + output
+      to.pointee = accumulate ? to.pointee + total : total
+    }
+  }
+}

@@ -1,0 +1,356 @@
+import CVector
+
+/// The leaves of convolution with few channels: vectors lie along pixels of one channel, so that neither one input channel
+/// nor six outputs leave lanes idle. The input becomes planes, one for each channel and column of the kernel, whose rows
+/// are as long as the output's: a tap is then one offset for all positions.
+
+/// Outputs that one tile holds at most: forward by two vectors of positions, in the weight gradient by four taps.
+public let tallestPlanes = tallest
+#if WIDE_VECTORS
+  public let tallestGradientPlanes = 6
+#else
+  public let tallestGradientPlanes = 2
+#endif
+
+/// Pixels that one tile of the forward pass takes.
+private let span = 2 * Vector.scalarCount
+
+/// Channels of pixels side by side become planes.
+public func fillPlanes(_ c: UnsafePointer<cv_plane_rows>) {
+  let c = c.pointee
+  let (rows, width, channels, plane) = (Int(c.rows), Int(c.width), Int(c.channels), Int(c.plane))
+  for channel in 0..<channels {
+    clear(c.target! + channel &* plane, rows == 0 ? Int(c.size) : Int(c.first))
+  }
+  for row in 0..<rows {
+    let place = Int(c.first) &+ row &* Int(c.row)
+    fillRow(c, row &* Int(c.source_row), place)
+    let zeros = row &+ 1 == rows ? Int(c.size) &- place &- width : Int(c.row) &- width
+    for channel in 0..<channels { clear(c.target! + (channel &* plane &+ place &+ width), zeros) }
+  }
+}
+
+@inline(__always)
+private func fillRow(_ c: cv_plane_rows, _ from: Int, _ to: Int) {
+  let (source, target) = (c.source! + from, c.target! + to)
+  let (width, channels) = (Int(c.width), Int(c.channels))
+  let (pixel, plane) = (Int(c.source_pixel), Int(c.plane))
+  if pixel == 1 {
+    copy(source, target, width, false)
+    return
+  }
+  var at = 0
+  // The last pixel's group of four channels may reach three floats beyond it.
+  while at < width && from &+ (at &+ 15) &* pixel &+ channels &+ 3 <= Int(c.readable) {
+    let (source, target) = (source + at &* pixel, target + at)
+    var channel = 0
+    while channel &+ 16 <= channels {
+      cv_transpose_f32(source + channel, pixel, 16, target + channel &* plane, plane)
+      channel &+= 16
+    }
+    while channel < channels {
+      cv_pixels_to_planes_f32(
+        source + channel, pixel, min(4, channels &- channel), target + channel &* plane, plane)
+      channel &+= 4
+    }
+    at &+= 16
+  }
+  while at < width {
+    for channel in 0..<channels { target[channel &* plane &+ at] = source[at &* pixel &+ channel] }
+    at &+= 1
+  }
+}
+
+/// Copies of planes for the columns of a kernel.
+public func shiftPlanes(_ c: UnsafePointer<cv_plane_shifts>) {
+  let c = c.pointee
+  var to = c.target!
+  for plane in 0..<Int(c.planes) {
+    for column in 0..<Int(c.count) {
+      let from = c.source! + (plane &* Int(c.source_plane) &+ Int(c.columns[column]))
+      for row in 0..<Int(c.rows) {
+        copyVectors(from + row &* Int(c.source_row), to + row &* Int(c.width), Int(c.width))
+      }
+      clear(to + Int(c.rows) &* Int(c.width), 16)
+      to += Int(c.target_plane)
+    }
+  }
+}
+
+/// Whole vectors, at least `count` floats.
+@inline(__always)
+private func copyVectors(_ from: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, _ count: Int) {
+  var at = 0
+  while at < count {
+    store(load(from + at), to + at)
+    at &+= Vector.scalarCount
+  }
+}
+
+/// Whole vectors of zeros from p on, at least `count`.
+@inline(__always)
+private func clear(_ p: UnsafeMutablePointer<Float>, _ count: Int) {
+  var at = 0
+  while at < count {
+    store(Vector(repeating: 0), p + at)
+    at &+= Vector.scalarCount
+  }
+}
+
+/// Sums of all positions; the sum of each runs over the taps in order, whatever tile it falls into.
+public func convolvePlanes(_ c: UnsafePointer<cv_planes>) {
+  let c = c.pointee
+  let (outputs, groups, positions) = (Int(c.outputs), Int(c.groups), Int(c.positions))
+  let contiguous = Int(c.y_pixel) == outputs && Int(c.y_row) == Int(c.width) &* outputs
+  var at = 0
+  while at < positions {
+    var (w, low) = (c.weights!, 0)
+    for group in 0..<groups {
+      let height = outputs &* (group &+ 1) / groups &- low
+      sumTaps(height, c, c.x! + at, w, c.sums! + low &* span)
+      w += Int(c.taps) &* height
+      low &+= height
+    }
+    let y = c.y! + at &* outputs
+    // What is written too much lies where the next pixels go; the last ones have nothing behind them.
+    if contiguous && c.accumulate == 0 && (at &+ span) &* outputs &+ 16 <= positions &* outputs {
+      pixelsFromPlanes(c.sums!, outputs, y)
+    } else {
+      pixelsFromPlanes(c.sums!, outputs, c.pixels!)
+      let count = min(span, positions &- at)
+      if contiguous {
+        copy(c.pixels!, y, count &* outputs, c.accumulate != 0)
+      } else {
+        writePixels(c, at, count)
+      }
+    }
+    at &+= span
+  }
+}
+
+/// Pixels from position `at` on, which do not lie side by side in y.
+private func writePixels(_ c: cv_planes, _ at: Int, _ count: Int) {
+  var (line, column) = (at / Int(c.width), at % Int(c.width))
+  for i in 0..<count {
+    copy(
+      c.pixels! + i &* Int(c.outputs), c.y! + (line &* Int(c.y_row) &+ column &* Int(c.y_pixel)),
+      Int(c.outputs), c.accumulate != 0)
+    column &+= 1
+    if column == Int(c.width) { (line, column) = (line &+ 1, 0) }
+  }
+}
+
+@inline(__always)
+private func sumTaps(
+  _ height: Int, _ c: cv_planes, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
+  _ sums: UnsafeMutablePointer<Float>
+) {
+  switch height {
+  case 1: sumTaps(Rows1<TwoVectors>.self, c, x, w, sums)
+  case 2: sumTaps(Rows2<TwoVectors>.self, c, x, w, sums)
+  case 3: sumTaps(Rows3<TwoVectors>.self, c, x, w, sums)
+  case 4: sumTaps(Rows4<TwoVectors>.self, c, x, w, sums)
+  case 5: sumTaps(Rows5<TwoVectors>.self, c, x, w, sums)
+  #if WIDE_VECTORS
+    case 7: sumTaps(Rows7<TwoVectors>.self, c, x, w, sums)
+    case 8: sumTaps(Rows8<TwoVectors>.self, c, x, w, sums)
+    case 9: sumTaps(Rows9<TwoVectors>.self, c, x, w, sums)
+    case 10: sumTaps(Rows10<TwoVectors>.self, c, x, w, sums)
+    case 11: sumTaps(Rows11<TwoVectors>.self, c, x, w, sums)
+    case 12: sumTaps(Rows12<TwoVectors>.self, c, x, w, sums)
+    case 13: sumTaps(Rows13<TwoVectors>.self, c, x, w, sums)
+    case 14: sumTaps(Rows14<TwoVectors>.self, c, x, w, sums)
+  #endif
+  default: sumTaps(Rows6<TwoVectors>.self, c, x, w, sums)
+  }
+}
+
+@inline(__always)
+private func sumTaps<T: Tile>(
+  _: T.Type, _ c: cv_planes, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
+  _ sums: UnsafeMutablePointer<Float>
+) where T.Row == TwoVectors {
+  var tile = T()
+  var (w, offset, left) = (w, c.offsets!, c.taps)
+  while left > 0 {
+    tile.add(w, 1, TwoVectors(x + Int(offset.pointee)))
+    w += T.rows
+    offset += 1
+    left &-= 1
+  }
+  tile.write(sums, span, false)
+}
+
+/// pixels[p][output] of sums[output][p]. Groups of outputs from the last to the first, pixels in order: what a group
+/// writes too much lies where a later one writes.
+@inline(__always)
+private func pixelsFromPlanes(
+  _ sums: UnsafeMutablePointer<Float>, _ outputs: Int, _ pixels: UnsafeMutablePointer<Float>
+) {
+  let whole = outputs &- outputs % 16 &+ (outputs % 16 >= 12 ? 16 : 0)
+  var first = 0
+  while first < span {
+    let to = pixels + first &* outputs
+    var low = whole < outputs ? whole &+ (outputs &- whole &- 1) / 4 &* 4 : whole &- 16
+    while low >= whole {
+      cv_planes_to_pixels_f32(sums + (low &* span &+ first), span, min(4, outputs &- low), to + low, outputs)
+      low &-= 4
+    }
+    low = whole &- 16
+    while low >= 0 {
+      cv_transpose_f32(sums + (low &* span &+ first), span, min(16, outputs &- low), to + low, outputs)
+      low &-= 16
+    }
+    first &+= 16
+  }
+}
+
+@inline(__always)
+private func copy(
+  _ from: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, _ count: Int, _ accumulate: Bool
+) {
+  let width = Vector.scalarCount
+  var at = 0
+  if accumulate {
+    while at &+ width <= count {
+      store(load(to + at) + load(from + at), to + at)
+      at &+= width
+    }
+    while at < count {
+      to[at] += from[at]
+      at &+= 1
+    }
+  } else {
+    while at &+ width <= count {
+      store(load(from + at), to + at)
+      at &+= width
+    }
+    if at < count && count >= width {
+      store(load(from + (count &- width)), to + (count &- width))
+      return
+    }
+    while at < count {
+      to[at] = from[at]
+      at &+= 1
+    }
+  }
+}
+
+/// Sums for a weight gradient, a lane for each position modulo the width of a vector.
+public func addPlaneGradient(_ c: UnsafePointer<cv_plane_gradient>) {
+  let c = c.pointee
+  let (outputs, groups) = (Int(c.outputs), Int(c.groups))
+  var low = 0
+  for group in 0..<groups {
+    let height = outputs &* (group &+ 1) / groups &- low
+    var tap = 0
+    while tap < Int(c.taps) {
+      switch height {
+      case 1: correlate(Lines1.self, c, low, tap)
+      #if WIDE_VECTORS
+        case 3: correlate(Lines3.self, c, low, tap)
+        case 4: correlate(Lines4.self, c, low, tap)
+        case 5: correlate(Lines5.self, c, low, tap)
+        case 6: correlate(Lines6.self, c, low, tap)
+      #endif
+      default: correlate(Lines2.self, c, low, tap)
+      }
+      tap &+= 4
+    }
+    low &+= height
+  }
+}
+
+@inline(__always)
+private func correlate<T: Tile>(_: T.Type, _ c: cv_plane_gradient, _ low: Int, _ tap: Int)
+where T.Row == FourTaps {
+  var tile = T()
+  let (plane, offset) = (Int(c.plane), c.offsets! + tap)
+  var g = c.gradient! + low &* plane
+  var x = c.x! + Int(offset[0])
+  let (second, third, fourth) = (
+    Int(offset[1] &- offset[0]), Int(offset[2] &- offset[0]), Int(offset[3] &- offset[0])
+  )
+  var left = Int(c.positions)
+  while left > 0 {
+    tile.add(g, plane, FourTaps(x, x + second, x + third, x + fourth))
+    g += Vector.scalarCount
+    x += Vector.scalarCount
+    left &-= Vector.scalarCount
+  }
+  let lanes = Vector.scalarCount
+  tile.write(
+    c.partial! + (low &* Int(c.taps) &+ tap) &* lanes, Int(c.taps) &* lanes, c.accumulate != 0)
+}
+
+/// What four taps read, or one output's sums for them.
+private struct FourTaps: Columns {
+  private var v0: Vector
+  private var v1: Vector
+  private var v2: Vector
+  private var v3: Vector
+
+  @inline(__always)
+  init(
+    _ p: UnsafePointer<Float>, _ q: UnsafePointer<Float>, _ r: UnsafePointer<Float>,
+    _ s: UnsafePointer<Float>
+  ) {
+    v0 = load(p)
+    v1 = load(q)
+    v2 = load(r)
+    v3 = load(s)
+  }
+  @inline(__always)
+  init(_ p: UnsafePointer<Float>) {
+    let width = Vector.scalarCount
+    self.init(p, p + width, p + 2 * width, p + 3 * width)
+  }
+  @inline(__always)
+  init() {
+    v0 = Vector(repeating: 0)
+    v1 = Vector(repeating: 0)
+    v2 = Vector(repeating: 0)
+    v3 = Vector(repeating: 0)
+  }
+  @inline(__always)
+  mutating func add(_ x: Vector, _ b: Self) {
+    v0 = multiplyAdd(x, b.v0, v0)
+    v1 = multiplyAdd(x, b.v1, v1)
+    v2 = multiplyAdd(x, b.v2, v2)
+    v3 = multiplyAdd(x, b.v3, v3)
+  }
+  @inline(__always)
+  func write(_ p: UnsafeMutablePointer<Float>, _ accumulate: Bool) {
+    let before = accumulate ? FourTaps(UnsafePointer(p)) : FourTaps()
+    let width = Vector.scalarCount
+    store(before.v0 + v0, p)
+    store(before.v1 + v1, p + width)
+    store(before.v2 + v2, p + 2 * width)
+    store(before.v3 + v3, p + 3 * width)
+  }
+}
+
+/// One output, whose gradient is read a vector of positions at a time.
+private struct Line: Tile {
+  private var sums = FourTaps()
+
+  @inline(__always)
+  static var rows: Int { 1 }
+  @inline(__always)
+  init() {}
+  @inline(__always)
+  mutating func add(_ a: UnsafePointer<Float>, _ stride: Int, _ b: FourTaps) { sums.add(load(a), b) }
+  @inline(__always)
+  func write(_ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool) {
+    sums.write(c, accumulate)
+  }
+}
+
+private typealias Lines1 = Line
+private typealias Lines2 = Stacked<Lines1, Lines1>
+#if WIDE_VECTORS
+  private typealias Lines3 = Stacked<Lines2, Lines1>
+  private typealias Lines4 = Stacked<Lines2, Lines2>
+  private typealias Lines5 = Stacked<Lines4, Lines1>
+  private typealias Lines6 = Stacked<Lines4, Lines2>
+#endif
