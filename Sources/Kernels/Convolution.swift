@@ -42,8 +42,11 @@ public func convolveWeightGradient<T: Scalar>(
 private func prefersPatches(_ g: WindowGeometry, _ outputs: Int) -> Bool {
   guard g.groups == 1, g.imageSize > 0 else { return false }
   let useful = Double(g.positions * g.patchSize)
+  let planes =
+    g.strideX == 1 && g.strideY == 1
+    && TapPass.prefersPlanes(channels: outputs, outputs: g.channels, positions: g.height * g.width)
   let spent =
-    Double(g.height * g.width * ColumnBlocks(g.channels).paddedCount)
+    Double(g.height * g.width * (planes ? g.channels : ColumnBlocks(g.channels).paddedCount))
     * Double(g.kernelHeight * g.kernelWidth) / Double(g.strideY * g.strideX)
   return useful < 0.45 * spent && g.channels > 1
 }

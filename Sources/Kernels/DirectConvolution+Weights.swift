@@ -10,8 +10,11 @@ func directWeightGradient(
   if blocking.byPlanes(pass, pass.prefersPlanesBackward) {
     return planeWeightGradient(kernels, pass, images, gy, x, gw, gwRow, accumulate)
   }
-  // So many pixels of 32 columns and of a quad's lines stay in the first-level cache.
-  let shape = TaskShape(images: images, height: pass.outputHeight, width: pass.outputWidth, pixels: 128)
+  // So many pixels of 32 columns and of a quad's lines stay in the first-level cache; where the partial sums do not
+  // stay in the second-level one, they are visited less often.
+  let shape = TaskShape(
+    images: images, height: pass.outputHeight, width: pass.outputWidth, pixels: pass.outputs > 128 ? 192 : 128
+  )
   let layout = InputLayout(pass, rows: shape.rows, spread: true)
   let quads = RowQuads(pass, layout)
   let columns = ColumnBlocks(pass.outputs)

@@ -84,9 +84,18 @@ enum Blocking {
 extension TapPass {
   var allowsPlanes: Bool { strideX == 1 && strideY == 1 && outputWidth > 0 && outputHeight > 0 && depth > 0 }
 
-  // Measured: beyond these, vectors along outputs have fewer idle lanes than planes have transpositions.
-  var prefersPlanesForward: Bool { channels <= 3 && outputs <= 24 }
-  var prefersPlanesBackward: Bool { channels == 1 && outputs <= 24 }
+  var prefersPlanesForward: Bool {
+    Self.prefersPlanes(channels: channels, outputs: outputs, positions: outputHeight * outputWidth)
+  }
+  // Transposing the gradients costs more where they leave few lanes idle.
+  var prefersPlanesBackward: Bool {
+    prefersPlanesForward && (outputs <= 10 || outputs > 16)
+  }
+
+  /// Measured: beyond these, vectors along outputs have fewer idle lanes than planes have transpositions.
+  static func prefersPlanes(channels: Int, outputs: Int, positions: Int) -> Bool {
+    positions >= 64 && (channels <= 3 && outputs <= 24 || channels <= 64 && outputs <= 12)
+  }
 }
 
 /// y (+)= the pass over x. `pack` writes weight columns [low, high) as [depth][width].

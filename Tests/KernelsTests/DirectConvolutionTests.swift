@@ -2,14 +2,14 @@ import XCTest
 
 @testable import Kernels
 
-/// The direct kernels of every instruction set that this processor has, against loops.
+/// The direct kernels of every instruction set that this processor has, by vectors along outputs, against loops.
 final class DirectConvolutionTests: XCTestCase {
   private func check(_ p: ConvolutionProblem, accumulate: Bool) {
     for (i, kernels) in ConvolutionKernels.all.enumerated() {
       p.check(
-        Float.self, accumulate: accumulate, { directForward(kernels, $0, $1, $2, $3, $4, $5, $6) },
-        { directInputGradient(kernels, $0, $1, $2, $3, $4, $5, $6) },
-        { directWeightGradient(kernels, $0, $1, $2, $3, $4, $5, $6) }, "kernels \(i)")
+        Float.self, accumulate: accumulate, { directForward(kernels, $0, $1, $2, $3, $4, $5, $6, .pixels) },
+        { directInputGradient(kernels, $0, $1, $2, $3, $4, $5, $6, .pixels) },
+        { directWeightGradient(kernels, $0, $1, $2, $3, $4, $5, $6, .pixels) }, "kernels \(i)")
     }
   }
 
@@ -69,7 +69,7 @@ final class DirectConvolutionTests: XCTestCase {
     for kernels in ConvolutionKernels.all {
       let y = Buffer<Float>(count: p.gy.count)
       directForward(
-        kernels, g, 3, 5, Buffer<Float>(x).pointer, Buffer<Float>(p.w).pointer, y.pointer, false)
+        kernels, g, 3, 5, Buffer<Float>(x).pointer, Buffer<Float>(p.w).pointer, y.pointer, false, .pixels)
       let perImage = g.positions * 5
       XCTAssertTrue(y.values[..<(2 * perImage)].allSatisfy { $0.isFinite })
       XCTAssertTrue(y.values[(2 * perImage)...].allSatisfy { $0.isNaN })
