@@ -39,23 +39,9 @@ public func channelSums<T: Scalar>(
       let low = block * rowsInBlock
       let high = min(rows, low + rowsInBlock)
       let out = partial + block * 2 * channels
-      var c = 0
-      while c &+ T.Vector.width <= channels {
-        columnSums(
-          u, mask, v, shift.map { T.Vector.load($0 + c) } ?? T.Vector(0), low, high, channels, c, out)
-        c &+= T.Vector.width
-      }
-      while c < channels {
-        var (sum, product) = (T(0), T(0))
-        for row in low..<high {
-          let at = row &* channels &+ c
-          let value = mask.map { $0[at] > 0 } ?? true ? u[at] : 0
-          sum += value
-          if let v { product += value * (v[at] - shift![c]) }
-        }
-        out[c] = sum
-        out[channels &+ c] = product
-        c &+= 1
+      for c in stride(from: 0, to: channels, by: T.Vector.width) {
+        let strip = Strip<T>(c, rows, channels, low, high)
+        columnSums(u, mask, v, shift.map { strip.center($0) } ?? T.Vector(0), strip, out)
       }
     }
   }
@@ -66,32 +52,63 @@ public func channelSums<T: Scalar>(
   return (Array(sums[..<channels]), Array(sums[channels...]))
 }
 
-@inline(__always)
-private func columnSums<T: Scalar>(
-  _ u: UnsafePointer<T>, _ mask: UnsafePointer<T>?, _ v: UnsafePointer<T>?, _ shift: T.Vector, _ low: Int,
-  _ high: Int, _ channels: Int, _ c: Int, _ out: UnsafeMutablePointer<T>
-) {
-  let zero = T.Vector(0)
-  var (sum, product) = (zero, zero)
-  var at = low &* channels &+ c
-  if let v {
-    for _ in low..<high {
-      var value = T.Vector.load(u + at)
-      if let mask { value = T.Vector.select(T.Vector.load(mask + at), greaterThan: zero, value, zero) }
-      sum = sum + value
-      product = value.fused(times: T.Vector.load(v + at) - shift, plus: product)
+/// Up to a vector of neighboring channels over a range of rows.
+private struct Strip<T: Scalar> {
+  let channels: Int, first: Int, lanes: Int
+  private let low: Int, whole: Int, high: Int
+
+  @inline(__always)
+  init(_ first: Int, _ rows: Int, _ channels: Int, _ low: Int, _ high: Int) {
+    self.channels = channels
+    self.first = first
+    self.low = low
+    self.high = high
+    lanes = min(T.Vector.width, channels &- first)
+    // A vector may run into the next row, whose lanes are not kept; not beyond the last.
+    let room = rows &* channels &- first &- T.Vector.width
+    whole = room < 0 ? low : max(low, min(high, room / channels &+ 1))
+  }
+
+  @inline(__always)
+  func center(_ p: UnsafePointer<T>) -> T.Vector { T.Vector.load(p + first, count: lanes) }
+
+  @inline(__always)
+  func forEachRow(_ body: (_ at: Int, _ load: (UnsafePointer<T>) -> T.Vector) -> Void) {
+    var at = low &* channels &+ first
+    for _ in low..<whole {
+      body(at) { T.Vector.load($0) }
       at &+= channels
     }
-  } else {
-    for _ in low..<high {
-      var value = T.Vector.load(u + at)
-      if let mask { value = T.Vector.select(T.Vector.load(mask + at), greaterThan: zero, value, zero) }
-      sum = sum + value
+    for _ in whole..<high {
+      body(at) { T.Vector.load($0, count: lanes) }
       at &+= channels
     }
   }
-  sum.store(out + c)
-  product.store(out + (channels &+ c))
+}
+
+@inline(__always)
+private func columnSums<T: Scalar>(
+  _ u: UnsafePointer<T>, _ mask: UnsafePointer<T>?, _ v: UnsafePointer<T>?, _ shift: T.Vector,
+  _ strip: Strip<T>, _ out: UnsafeMutablePointer<T>
+) {
+  let zero = T.Vector(0)
+  var (sum, product) = (zero, zero)
+  if let v {
+    strip.forEachRow { at, load in
+      var value = load(u + at)
+      if let mask { value = T.Vector.select(load(mask + at), greaterThan: zero, value, zero) }
+      sum = sum + value
+      product = value.fused(times: load(v + at) - shift, plus: product)
+    }
+  } else {
+    strip.forEachRow { at, load in
+      var value = load(u + at)
+      if let mask { value = T.Vector.select(load(mask + at), greaterThan: zero, value, zero) }
+      sum = sum + value
+    }
+  }
+  sum.store(out + strip.first, count: strip.lanes)
+  product.store(out + (strip.channels &+ strip.first), count: strip.lanes)
 }
 
 /// For each channel the mean over rows and the mean square of the distance from it.
@@ -126,27 +143,15 @@ func channelSquares<T: Scalar>(
       let low = block * rowsInBlock
       let high = min(rows, low + rowsInBlock)
       let out = partial + block * channels
-      var c = 0
-      while c &+ T.Vector.width <= channels {
-        let center = T.Vector.load(shift + c)
+      for c in stride(from: 0, to: channels, by: T.Vector.width) {
+        let strip = Strip<T>(c, rows, channels, low, high)
+        let center = strip.center(shift)
         var sum = T.Vector(0)
-        var at = low &* channels &+ c
-        for _ in low..<high {
-          let distance = T.Vector.load(x + at) - center
+        strip.forEachRow { at, load in
+          let distance = load(x + at) - center
           sum = distance.fused(times: distance, plus: sum)
-          at &+= channels
         }
-        sum.store(out + c)
-        c &+= T.Vector.width
-      }
-      while c < channels {
-        var sum = T(0)
-        for row in low..<high {
-          let distance = x[row &* channels &+ c] - shift[c]
-          sum += distance * distance
-        }
-        out[c] = sum
-        c &+= 1
+        sum.store(out + c, count: strip.lanes)
       }
     }
   }
