@@ -17,7 +17,7 @@ from .schedule import Piecewise
 
 _FAMILIES = ("learning_rates", "momentums", "weight_decays")
 _ARRAYS = (
-    "values", "seed_losses", "hypergradients", "signals", "retreated", "finalists", "final_values",
+    "values", "seed_losses", "hypergradients", "signals", "retreated", "finalists",
     "final_losses",
 )  # fmt: skip
 
@@ -29,15 +29,13 @@ class LearnedSchedule:
     learning_rates, momentums, weight_decays: float64, entry floor(n t / T) is used at step t of T. With
     per="layer" learning_rates is [layers, n], a row for each of `layers`, the names of modules.
     steps: the T they were learned on. best: the outer step they come from, -1 if none was ever validated.
-    With finalists they may be a variant of its values.
 
     Of the O outer steps, with S seeds and N values in all: values [O, N], what was tried; seed_losses [O, S]
     and valid_losses [O], its validation losses and their means (inf where a run diverged); hypergradients
     [O, S, N], sums over windows; signals [O, N], |mean over seeds| / standard error, the health of each
     hypergradient: about 1 and below is noise (0 with one seed); retreated [O], where the gated update fell
-    back. finalists [F], final_values [F, N], final_losses [F, 3 S]: outer steps validated once more on fresh
-    networks, and variants of the best of them; the values with the lowest mean plus standard error were
-    taken. Empty with finalists=1. converged: every step became small beside
+    back. finalists [F], final_losses [F, 5 S]: outer steps validated once more on fresh networks; that with
+    the lowest mean plus standard error was taken. Empty with finalists=1. converged: every step became small beside
     its value. suggested_window: steps that should share a rate by Theorem 4.1 with the noise seen in the
     present windows (`sharing_noise` says how it depends on them), None when unknown. cost: training steps
     over all seeds, (plain, differentiated).
@@ -61,7 +59,6 @@ class LearnedSchedule:
     suggested_window: float | None = None
     nesterov: bool = False
     finalists: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
-    final_values: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
     final_losses: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
     cost: tuple[int, int] = (0, 0)
     trials: np.ndarray | None = field(default=None, repr=False)

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import _core, _safetensors
 from ._farm import Farm
-from ._finals import Finals, compare
+from ._finals import NETWORKS_A_SEED, Finals
 from ._learning_input import RANGES, Settings, arrays_of, check, check_search, starting_values
 from ._progress import Progress
 from ._replica import Job, Outcome, joined, run, step_of
@@ -52,7 +52,7 @@ def learn_schedule(
     mode: str = "forward",
     budgets: Sequence[int] | None = None,
     blocks: int = 1,
-    finalists: int = 3,
+    finalists: int = 5,
     start: str | None = None,
     trials: int = 16,
     ranges: Sequence[Sequence[float]] = RANGES,
@@ -64,10 +64,9 @@ def learn_schedule(
 
     Each outer step trains `seeds` fresh networks, make_model(seed) -> Module, with the present schedule and
     moves every value against its hypergradient. The best validated schedules of all outer steps, `finalists`
-    of them, are validated once more, on 3 `seeds` fresh networks each (training alone). So are variants of
-    the best of these: rates times 0.7; rates and 1 - momenta times 0.6; those rates times 1.4; and, where
-    that helped, the same of the best variant. The one whose mean loss plus standard error is lowest is
-    returned: the lowest of many noisy losses is often luck. finalists=1 takes it all the same.
+    of them, are validated once more, on 5 `seeds` fresh networks each (training alone), and the one whose
+    mean loss plus standard error is lowest is returned: the lowest of many noisy losses is often luck.
+    finalists=1 takes it all the same.
 
     train: (x, y) arrays, a Dataset, or an iterable of batches, which are joined. valid: the same, or the
     fraction of `train` to hold out (None: 0.1), drawn once from `seed`. loss: as in `fit`.
@@ -156,7 +155,7 @@ class Learning:
         }
         self.shapes: dict[str, tuple[int, ...]] | None = None
         self.warned = False
-        self.finals = Finals.empty(count, 3 * settings.seeds)
+        self.finals = Finals.empty(NETWORKS_A_SEED * settings.seeds)
 
     @property
     def done(self) -> int:
@@ -215,13 +214,11 @@ class Learning:
         order = np.argsort(losses, kind="stable")
         chosen = np.array([o for o in order[: self.settings.finalists] if np.isfinite(losses[o])], np.int64)
         if self.settings.finalists > 1 and len(chosen):
-            values = self.record["values"][chosen]
-            validate = functools.partial(self.validate, farm, bar)
-            compare(self.finals, chosen, values, self.settings.counts, validate)
+            self.finals = Finals(chosen, self.validate(farm, bar, self.record["values"][chosen]))
 
     def validate(self, farm: Farm, bar: Progress, values: np.ndarray) -> np.ndarray:
         """Losses [F, networks] of values [F, N]; the same networks for all: what differs is the schedule."""
-        seeds = [self.settings.final_seed(i) for i in range(3 * self.settings.seeds)]
+        seeds = [self.settings.final_seed(i) for i in range(NETWORKS_A_SEED * self.settings.seeds)]
         jobs = [self.job(row, self.settings.steps, seed, ()) for row in values for seed in seeds]
         outcomes = farm.map(run, jobs, functools.partial(_advance, bar, 0))
         return np.array([o.valid_loss for o in outcomes]).reshape(len(values), -1)
@@ -300,16 +297,16 @@ class Learning:
     def schedule(self) -> LearnedSchedule:
         losses = self.mean_losses()
         best = int(losses.argmin()) if np.isfinite(losses).any() else -1
-        values = self.record["values"][best] if best >= 0 else self.get("best_values")
         if (final := self.finals.best) is not None:
-            best, values = int(self.finals.steps[final]), self.finals.values[final]
+            best = final
+        values = self.record["values"][best] if best >= 0 else self.get("best_values")
         rates, momenta, decays = self.parted(values)
         return LearnedSchedule(
             rates, momenta, decays, self.settings.steps, best,
             values=self.record["values"], seed_losses=self.record["seed_losses"],
             hypergradients=self.record["hypergradients"], signals=self.record["signals"],
             retreated=self.record["retreated"], finalists=self.finals.steps,
-            final_values=self.finals.values, final_losses=self.finals.losses,
+            final_losses=self.finals.losses,
             converged=bool(self.get("converged")[0]),
             suggested_window=self.suggested_window(), nesterov=self.settings.optimizer == "nesterov",
             layers=self.settings.layers,
