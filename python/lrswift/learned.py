@@ -35,8 +35,8 @@ class LearnedSchedule:
     [O, S, N], sums over windows; signals [O, N], |mean over seeds| / standard error, the health of each
     hypergradient: about 1 and below is noise (0 with one seed); retreated [O], where the gated update fell
     back. finalists [F], final_losses [F, 5 S]: outer steps validated once more on fresh networks; that with
-    the lowest mean plus standard error was taken. Empty with finalists=1. converged: every step became small beside
-    its value. suggested_window: steps that should share a rate by Theorem 4.1 with the noise seen in the
+    the lowest mean plus standard error was taken. Empty with finalists=1. converged: every step became small
+    beside its value. suggested_window: steps that should share a rate by Theorem 4.1 with the noise seen in the
     present windows (`sharing_noise` says how it depends on them), None when unknown. cost: training steps
     over all seeds, (plain, differentiated).
 
