@@ -36,8 +36,8 @@ class LearnedSchedule:
     hypergradient: about 1 and below is noise (0 with one seed); retreated [O], where the gated update fell
     back. finalists [F], final_losses [F, 5 S]: outer steps validated once more on fresh networks; that with
     the lowest mean plus standard error was taken. Empty with finalists=1. converged: every step became small
-    beside its value. suggested_window: steps that should share a rate by Theorem 4.1 with the noise seen in the
-    present windows (`sharing_noise` says how it depends on them), None when unknown. cost: training steps
+    beside its value. suggested_window: steps that should share a rate by Theorem 4.1 with the noise seen in
+    the present windows (`sharing_noise` says how it depends on them), None when unknown. cost: training steps
     over all seeds, (plain, differentiated).
 
     With start="optuna" a row is a starting point, which has no hypergradients and no signals (NaN), or an
