@@ -12,7 +12,18 @@ public func softmaxCrossEntropy<T: Scalar>(
   let probabilities = probabilities.assumingMemoryBound(to: T.self)
   let width = T.Vector.width
   var total = 0.0
-  for row in 0..<rows {
+  var first = 0
+  if classes < fewClasses {
+    withUnsafeTemporaryAllocation(of: T.self, capacity: (classes + 1) * width) { tile in
+      while first &+ width <= rows {
+        let at = first &* classes
+        total += crossEntropyTile(
+          T.self, logits + at, labels + first, probabilities + at, classes, tile.baseAddress!)
+        first &+= width
+      }
+    }
+  }
+  for row in first..<rows {
     let x = logits + row * classes
     let p = probabilities + row * classes
     var largest = x[0]
@@ -32,6 +43,45 @@ public func softmaxCrossEntropy<T: Scalar>(
   return total
 }
 
+/// Classes below which vectors along a row would be mostly empty or partial, so that they go across rows.
+private let fewClasses = 64
+
+/// As many rows as a vector has lanes, a row in each lane. The tile holds them transposed, then the largest of each.
+@inline(__always)
+private func crossEntropyTile<T: Scalar>(
+  _: T.Type, _ x: UnsafePointer<T>, _ labels: UnsafePointer<Int32>, _ p: UnsafeMutablePointer<T>,
+  _ classes: Int, _ tile: UnsafeMutablePointer<T>
+) -> Double {
+  let width = T.Vector.width
+  for lane in 0..<width {
+    for c in 0..<classes { tile[c &* width &+ lane] = x[lane &* classes &+ c] }
+  }
+  var largest = T.Vector.load(tile)
+  for c in 1..<max(1, classes) { largest = T.Vector.maximum(T.Vector.load(tile + (c &* width)), largest) }
+  let tops = tile + (classes &* width)
+  largest.store(tops)
+  for c in 0..<classes {
+    let at = tile + (c &* width)
+    T.Vector.exp(T.Vector.load(at) - largest).store(at)
+  }
+  var total = 0.0
+  var half = 0
+  while half < width {
+    var sum = SIMD8<Double>(repeating: 0)
+    for c in 0..<classes { sum += T.widen(tile + (c &* width &+ half)) }
+    let logarithm = SIMD8<Double>.log(sum)
+    let inverse = SIMD8<Double>(repeating: 1) / sum
+    for lane in 0..<8 {
+      let row = half &+ lane
+      let factor = T(inverse[lane])
+      for c in 0..<classes { p[row &* classes &+ c] = tile[c &* width &+ row] * factor }
+      total += logarithm[lane] - (Double(x[row &* classes &+ Int(labels[row])]) - Double(tops[row]))
+    }
+    half &+= 8
+  }
+  return total
+}
+
 /// out (+)= alpha (p - onehot(label)) v_row, with v_row = 1 where v is nil.
 @specialized(where T == Float)
 @specialized(where T == Double)
@@ -39,9 +89,20 @@ public func crossEntropyGradient<T: Scalar>(
   _: T.Type, _ probabilities: UnsafeRawPointer, _ labels: UnsafePointer<Int32>, _ alpha: Double,
   _ out: UnsafeMutableRawPointer, _ rows: Int, _ classes: Int, _ accumulate: Bool
 ) {
-  scale(T.self, probabilities, alpha, out, rows * classes, accumulate)
+  let probabilities = probabilities.assumingMemoryBound(to: T.self)
   let out = out.assumingMemoryBound(to: T.self)
-  for row in 0..<rows { out[row * classes + Int(labels[row])] -= T(alpha) }
+  // The labels' places are visited while their rows are still in the cache.
+  let near = max(1, 4096 / max(1, classes))
+  parallelRanges(rows, length: max(1, blockLength / max(1, classes))) { low, high in
+    var first = low
+    while first < high {
+      let last = min(high, first &+ near)
+      let at = first &* classes
+      scale(T.self, probabilities + at, alpha, out + at, (last &- first) &* classes, accumulate)
+      for row in first..<last { out[row &* classes &+ Int(labels[row])] -= T(alpha) }
+      first = last
+    }
+  }
 }
 
 /// sum over rows of (p - onehot) . dx: the tangent of the summed loss.

@@ -1,3 +1,5 @@
+import CVector
+
 /// Philox4x32-10 (Salmon et al. 2011): a counter-based generator, so any element of any stream is computed on its own
 /// and a replay or another number of threads draws the same numbers.
 public struct Philox: Sendable {
@@ -27,6 +29,22 @@ public struct Philox: Sendable {
     }
     return c
   }
+
+  /// The mask of 32 elements from eight counters at once: the numbers that `words` draws.
+  @inline(__always)
+  fileprivate func eightGroups<T: Scalar>(
+    _: T.Type, _ first: Int, _ threshold: UInt32, _ keep: T, _ mask: UnsafeMutablePointer<T>
+  ) {
+    let raw = UnsafeMutableRawPointer(mask)
+    if T.self == Float.self {
+      cv_dropout_f32(
+        UInt64(first), stream, key.0, key.1, threshold, Float(keep), raw.assumingMemoryBound(to: Float.self))
+    } else {
+      cv_dropout_f64(
+        UInt64(first), stream, key.0, key.1, threshold, Double(keep), raw.assumingMemoryBound(to: Double.self)
+      )
+    }
+  }
 }
 
 /// Inverted dropout: mask[i] = 0 with probability p, else 1 / (1 - p).
@@ -39,7 +57,12 @@ public func dropoutMask<T: Scalar>(
   let threshold = UInt32(min(4_294_967_295, (p * 4_294_967_296).rounded()))
   let keep = T(1 / (1 - p))
   parallelRanges((n + 3) / 4) { low, high in
-    for group in low..<high {
+    var first = low
+    while first &+ 8 <= min(high, n / 4) {
+      generator.eightGroups(T.self, first, threshold, keep, mask + (4 &* first))
+      first &+= 8
+    }
+    for group in first..<high {
       let words = generator.words(UInt64(group))
       for lane in 0..<min(4, n - 4 * group) { mask[4 * group + lane] = words[lane] < threshold ? 0 : keep }
     }

@@ -39,6 +39,9 @@ final class CrossEntropyTests: XCTestCase {
     Plain(rows: 3, classes: 1, spread: 1), Plain(rows: 4, classes: 10, spread: 3),
     Plain(rows: 2, classes: 16, spread: 50), Plain(rows: 5, classes: 33, spread: 2, shift: 30_000),
     Plain(rows: 2, classes: 7, spread: 60_000), Plain(rows: 0, classes: 3, spread: 1),
+    Plain(rows: 16, classes: 1, spread: 1), Plain(rows: 53, classes: 10, spread: 3),
+    Plain(rows: 37, classes: 63, spread: 50), Plain(rows: 35, classes: 64, spread: 2),
+    Plain(rows: 1001, classes: 10, spread: 2, shift: 100),
   ]
 
   private func check<T: Scalar>(_: T.Type, _ plain: Plain) {
@@ -82,6 +85,28 @@ final class CrossEntropyTests: XCTestCase {
   private func loss<T: Scalar>(_: T.Type, _ logits: [Double], _ label: Int32) -> Double {
     let p = Buffer<T>(count: logits.count)
     return softmaxCrossEntropy(T.self, Buffer<T>(logits).pointer, [label], p.pointer, 1, logits.count)
+  }
+
+  /// A row that is not finite spoils itself and none of those beside it.
+  func testNonFiniteLogitsAmongManyRows() {
+    func check<T: Scalar>(_: T.Type) {
+      for bad in [0, 5, 15, 31] {
+        var logits = [Double](repeating: 0, count: 32 * 3)
+        logits[3 * bad + 1] = .nan
+        let p = Buffer<T>(count: logits.count)
+        let labels = [Int32](repeating: 0, count: 32)
+        let loss = softmaxCrossEntropy(T.self, Buffer<T>(logits).pointer, labels, p.pointer, 32, 3)
+        XCTAssertTrue(loss.isNaN)
+        for (i, value) in p.values.enumerated() {
+          if i / 3 == bad {
+            XCTAssertTrue(value.isNaN)
+          } else {
+            XCTAssertEqual(value, 1.0 / 3, accuracy: 1e-6)
+          }
+        }
+      }
+    }
+    for type in scalarTypes { check(type) }
   }
 
   func testNonFiniteLogits() {

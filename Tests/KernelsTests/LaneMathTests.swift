@@ -42,6 +42,13 @@ final class LaneMathTests: XCTestCase {
   func testErrorFunctionAndPowers() {
     XCTAssertLessThan(worst(Double.self, -4, 4, { .erf($0) }, Foundation.erf), 2)
     XCTAssertLessThan(worst(Float.self, -4, 4, { .erf($0) }, Foundation.erf), 2)
+    XCTAssertLessThan(worst(Float.self, -0.01, 0.01, { .erf($0) }, Foundation.erf), 2)
+    XCTAssertLessThan(worst(Float.self, -100, 100, { .erf($0) }, Foundation.erf), 2)
+    let edges = SIMD16<Float>.erf(SIMD16([.infinity, -.infinity, .nan] + [Float](repeating: 0, count: 13)))
+    XCTAssertEqual(edges[0], 1)
+    XCTAssertEqual(edges[1], -1)
+    XCTAssertTrue(edges[2].isNaN)
+    XCTAssertEqual(edges[3], 0)
     XCTAssertLessThan(worst(Double.self, 0.01, 4, { .pow($0, -1.7) }, { Foundation.pow($0, -1.7) }), 2)
   }
 

@@ -50,6 +50,17 @@ final class PhiloxTests: XCTestCase {
     XCTAssertLessThan(abs(dot(here, next)), four)
   }
 
+  /// Masks are drawn many counters at a time; the words one by one.
+  func testDropoutDrawsTheWordsInOrder() {
+    let generator = Philox(seed: 42, stream: 3)
+    for n in [0, 5, 31, 32, 33, 67, 1000] {
+      for type in scalarTypes {
+        let wanted = (0..<n).map { generator.words(UInt64($0 / 4))[$0 % 4] < 1 << 30 ? 0.0 : 1 }
+        XCTAssertEqual(mask(type, 0.25, n).map { $0 == 0 ? 0 : 1 }, wanted)
+      }
+    }
+  }
+
   /// An element's number does not depend on how many there are, on the type, or on the threads.
   func testDropoutIsCountedPerElement() {
     let long = mask(Float.self, 0.4, 64)

@@ -278,4 +278,52 @@ CV_INLINE double cv_erf(double x) { return erf(x); }
 CV_INLINE double cv_pow(double x, double y) { return pow(x, y); }
 CV_INLINE double cv_exp(double x) { return exp(x); }
 
+/* Philox4x32-10 for eight consecutive counters, a word in the low half of each lane; their 32 words in order,
+ * as a dropout mask: 0 below the threshold, else keep. */
+typedef uint64_t cv_u64 __attribute__((ext_vector_type(8)));
+typedef uint32_t cv_u32 __attribute__((ext_vector_type(16)));
+typedef int32_t cv_i32x8 __attribute__((ext_vector_type(8)));
+
+CV_INLINE void cv_philox_words(uint64_t counter, uint64_t stream, uint32_t k0, uint32_t k1, cv_u32 *words) {
+  const cv_u64 count = (cv_u64){0, 1, 2, 3, 4, 5, 6, 7} + counter;
+  const cv_u64 low = (cv_u64)(0xFFFFFFFFu);
+  cv_u64 c0 = count & low, c1 = count >> 32;
+  cv_u64 c2 = (cv_u64)(stream & 0xFFFFFFFFu), c3 = (cv_u64)(stream >> 32);
+  for (int round = 0; round < 10; round++) {
+    const cv_u64 p0 = c0 * (cv_u64)(0xD2511F53u), p1 = c2 * (cv_u64)(0xCD9E8D57u);
+    c0 = (p1 >> 32) ^ c1 ^ (cv_u64)((uint64_t)k0);
+    c1 = p1 & low;
+    c2 = (p0 >> 32) ^ c3 ^ (cv_u64)((uint64_t)k1);
+    c3 = p0 & low;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  const cv_u64 a = c0 | c1 << 32, b = c2 | c3 << 32;
+  words[0] = (cv_u32)__builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+  words[1] = (cv_u32)__builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+}
+
+CV_INLINE void cv_dropout_f32(uint64_t counter, uint64_t stream, uint32_t k0, uint32_t k1, uint32_t threshold,
+                              float keep, float *mask) {
+  cv_u32 words[2];
+  cv_philox_words(counter, stream, k0, k1, words);
+  for (int i = 0; i < 2; i++) {
+    const cv_i32 kept = words[i] >= (cv_u32)(threshold);
+    const cv_i32 values = kept & (cv_i32)(cv_f32)(keep);
+    __builtin_memcpy(mask + 16 * i, &values, sizeof values);
+  }
+}
+
+CV_INLINE void cv_dropout_f64(uint64_t counter, uint64_t stream, uint32_t k0, uint32_t k1, uint32_t threshold,
+                              double keep, double *mask) {
+  cv_u32 words[2];
+  cv_philox_words(counter, stream, k0, k1, words);
+  for (int i = 0; i < 4; i++) {
+    const cv_i32 kept = words[i / 2] >= (cv_u32)(threshold);
+    const cv_i32x8 half = i % 2 ? kept.hi : kept.lo;
+    const cv_i64 values = __builtin_convertvector(half, cv_i64) & (cv_i64)(cv_f64)(keep);
+    __builtin_memcpy(mask + 8 * i, &values, sizeof values);
+  }
+}
+
 #endif
