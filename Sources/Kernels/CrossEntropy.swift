@@ -10,6 +10,30 @@ public func softmaxCrossEntropy<T: Scalar>(
 ) -> Double {
   let logits = logits.assumingMemoryBound(to: T.self)
   let probabilities = probabilities.assumingMemoryBound(to: T.self)
+  let length = max(1, blockLength / max(1, classes) / T.Vector.width) * T.Vector.width
+  let blocks = (rows + length - 1) / length
+  if blocks <= 1 || classes >= fewClasses {
+    return crossEntropyRows(T.self, logits, labels, probabilities, rows, classes)
+  }
+  return withUnsafeTemporaryAllocation(of: Double.self, capacity: blocks) { partial in
+    let partials = partial.baseAddress!
+    ThreadPool.shared.run(blocks) { block in
+      let first = block * length
+      partials[block] = crossEntropyRows(
+        T.self, logits + first * classes, labels + first, probabilities + first * classes,
+        min(length, rows - first), classes)
+    }
+    var total = 0.0
+    for block in 0..<blocks { total += partials[block] }
+    return total
+  }
+}
+
+@inline(__always)
+private func crossEntropyRows<T: Scalar>(
+  _: T.Type, _ logits: UnsafePointer<T>, _ labels: UnsafePointer<Int32>,
+  _ probabilities: UnsafeMutablePointer<T>, _ rows: Int, _ classes: Int
+) -> Double {
   let width = T.Vector.width
   var total = 0.0
   var first = 0

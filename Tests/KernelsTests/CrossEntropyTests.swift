@@ -87,6 +87,23 @@ final class CrossEntropyTests: XCTestCase {
     return softmaxCrossEntropy(T.self, Buffer<T>(logits).pointer, [label], p.pointer, 1, logits.count)
   }
 
+  func testBlocksOfRows() {
+    let plain = Plain(rows: 9001, classes: 10, spread: 2)
+    let wanted = (0..<plain.rows).flatMap(plain.probabilities)
+    func results<T: Scalar>(_: T.Type) -> [Double] {
+      let count = plain.rows * plain.classes
+      let (p, gradient) = (Buffer<T>(count: count), Buffer<T>(count: count))
+      let loss = softmaxCrossEntropy(
+        T.self, Buffer<T>(plain.logits).pointer, plain.labels, p.pointer, plain.rows, plain.classes)
+      XCTAssertEqual(loss, plain.loss, accuracy: 32 * Double(T.ulpOfOne) * plain.loss, "\(T.self)")
+      expectClose(T.self, p.values, wanted, units: 16)
+      crossEntropyGradient(
+        T.self, p.pointer, plain.labels, 0.5, gradient.pointer, plain.rows, plain.classes, false)
+      return [loss] + p.values + gradient.values
+    }
+    for type in scalarTypes { sameBitsForAnyThreads { results(type) } }
+  }
+
   /// A row that is not finite spoils itself and none of those beside it.
   func testNonFiniteLogitsAmongManyRows() {
     func check<T: Scalar>(_: T.Type) {
