@@ -78,7 +78,7 @@ def long_run(arrays: Arrays, count: int) -> None:
         times.append(ms)
         if done <= EARLY:
             early = resident()
-        window = 7 * (done - 1) // count
+        window = 7 * (done - STRETCH) // count
         if done == count or 7 * done // count > window:
             # The machine is not the same for hours: a plain step is measured beside each window.
             step, plain = float(np.median(times)), plain_step(model, arrays)

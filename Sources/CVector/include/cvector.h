@@ -122,8 +122,9 @@ CV_INLINE cv_f32 cv_last_f32(cv_f32 x, int32_t count) {
     __builtin_memcpy(target + (4 * g + 2) * step, &third, 16);                                               \
     __builtin_memcpy(target + (4 * g + 3) * step, &fourth, 16);                                              \
   } while (0)
-/* Four floats each from source, source + step, source + 2 step and source + 3 step. */
-CV_INLINE cv_f32 cv_load_groups_f32(const float *source, ptrdiff_t step) {
+/* Four floats each from source, source + step, source + 2 step and source + 3 step. By pointer: C would warn
+ * that a vector this wide is returned differently by other processors' code. */
+CV_INLINE void cv_load_groups_f32(const float *source, ptrdiff_t step, cv_f32 *groups) {
   cv_f32x4 x[4];
   __builtin_memcpy(&x[0], source, 16);
   __builtin_memcpy(&x[1], source + step, 16);
@@ -131,7 +132,7 @@ CV_INLINE cv_f32 cv_load_groups_f32(const float *source, ptrdiff_t step) {
   __builtin_memcpy(&x[3], source + 3 * step, 16);
   cv_f32x8 low = __builtin_shufflevector(x[0], x[1], 0, 1, 2, 3, 4, 5, 6, 7);
   cv_f32x8 high = __builtin_shufflevector(x[2], x[3], 0, 1, 2, 3, 4, 5, 6, 7);
-  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  *groups = __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 }
 /* target[i * step + j] = source[j * stride + i] for i < 16 and j < 4; rows from `rows` on repeat the last.
  * Four floats are written for pixel i before pixel i + 1. */
@@ -152,10 +153,10 @@ CV_INLINE void cv_planes_to_pixels_f32(const float *source, ptrdiff_t stride, pt
 CV_INLINE void cv_pixels_to_planes_f32(const float *source, ptrdiff_t stride, ptrdiff_t rows, float *target,
                                        ptrdiff_t step) {
   cv_f32 x[4], y[4];
-  y[0] = cv_load_groups_f32(source, 4 * stride);
-  y[1] = cv_load_groups_f32(source + stride, 4 * stride);
-  y[2] = cv_load_groups_f32(source + 2 * stride, 4 * stride);
-  y[3] = cv_load_groups_f32(source + 3 * stride, 4 * stride);
+  cv_load_groups_f32(source, 4 * stride, &y[0]);
+  cv_load_groups_f32(source + stride, 4 * stride, &y[1]);
+  cv_load_groups_f32(source + 2 * stride, 4 * stride, &y[2]);
+  cv_load_groups_f32(source + 3 * stride, 4 * stride, &y[3]);
   CV_FOURS(x, y);
   __builtin_memcpy(target, &x[0], sizeof x[0]);
   if (rows > 1) __builtin_memcpy(target + step, &x[1], sizeof x[1]);
