@@ -55,7 +55,7 @@ def _table(result: HpoComparison) -> str:
         low, high = row["test_loss_low"], row["test_loss_high"]
         spread = f"<br><small>{_text(low)} to {_text(high)}</small>" if low < high else ""
         cells = [
-            f"{row['tried']:.1f}", f"{row['pruned']:.1f}", f"{row['diverged']:.1f}",
+            f"{row['tried']:g}", f"{row['pruned']:.1f}", f"{row['diverged']:.1f}",
             _text(row["valid_loss"]), _text(row["test_loss"]) + spread, _text(row["regret"]),
             f"{row['cost']:.1f}", f"{row['seconds']:.1f}",
         ]  # fmt: skip

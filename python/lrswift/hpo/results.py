@@ -145,9 +145,9 @@ class HpoComparison:
             rows.append(
                 [
                     row["label"],
-                    f"{row['tried']:.1f}",
-                    f"{row['pruned']:.1f}",
-                    f"{row['diverged']:.1f}",
+                    f"{row['tried']:g}",
+                    f"{row['pruned']:g}",
+                    f"{row['diverged']:g}",
                     f"{row['valid_loss']:.4f}",
                     f"{row['test_loss']:.4f}",
                     spread,
