@@ -17,6 +17,16 @@ from .errors import Diverged
 VALIDATION_BATCH = 500
 
 
+def seeded(make_model: Callable[[int], Any], seed: int) -> Any:
+    """A fresh network, decided by `seed`; the global generator stays as it is."""
+    state = random.get_state()
+    random.seed(seed)
+    try:
+        return make_model(seed)
+    finally:
+        random.set_state(state)
+
+
 @dataclass(frozen=True)
 class Job:
     """What a worker needs. values: rates (or rows of them, by layer), momenta, decays; seed: of weights,

@@ -15,6 +15,7 @@ import numpy as np
 
 from .._learning_input import FAMILIES, RANGES, _whole, arrays_of, check, check_ranges, need_optuna
 from .._progress import Progress
+from .._replica import seeded
 from .._tensor import Tensor
 from ..adapt import check_number
 from ..comparison import MODELS
@@ -25,7 +26,7 @@ from ..nn import Module
 from ..nn.functional import cross_entropy
 from .results import RESULTS, HpoComparison, Searched, read_runs
 from .searches import SEARCHES, check_searches, network_seed
-from .training import Arrays, Costs, Meter, Problem, made, measured_costs, untrained_loss, whole_loss
+from .training import Arrays, Costs, Meter, Problem, measured_costs, untrained_loss, whole_loss
 
 DEFAULT_SEARCHES = ("random", "tpe", "hyperband", "hypergradients", "hybrid")
 # what may differ between a folder of results and the call that goes on with it
@@ -196,7 +197,7 @@ def _described(splits: Splits, model: Any, problem: Problem) -> dict[str, Any]:
         "data": splits.name, "train_examples": len(problem.train[0]),
         "valid_examples": len(problem.valid[0]), "test_examples": len(splits.test),
         "model": model if isinstance(model, str) else getattr(model, "__name__", "custom"),
-        "parameters": made(problem.make_model, s.seed).num_parameters(),
+        "parameters": seeded(problem.make_model, s.seed).num_parameters(),
         "steps": s.steps, "batch_size": s.batch_size, "counts": list(s.counts), "first_seed": s.seed,
         "ranges": [list(pair) for pair in problem.ranges], "networks": problem.networks,
         "clip_gradient": s.clip_gradient, "config": config(), "date": time.strftime("%Y-%m-%d"),

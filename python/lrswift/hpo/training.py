@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import random
 from .._episode import FAMILIES, Episode, Steps, source
 from .._learning_input import RANGES, Settings
 from .._progress import Progress
-from .._replica import VALIDATION_BATCH, Job, Outcome, row_numbers
+from .._replica import VALIDATION_BATCH, Job, Outcome, row_numbers, seeded
 from .._tensor import Tensor
 from ..errors import Diverged
 
@@ -67,21 +66,11 @@ class Problem:
         return rates, momenta, decays
 
 
-def made(make_model: Callable[[int], Any], seed: int) -> Any:
-    """A network decided by `seed`; the global generator stays as it is."""
-    state = random.get_state()
-    random.seed(seed)
-    try:
-        return make_model(seed)
-    finally:
-        random.set_state(state)
-
-
 class Training:
     """The run of a Job, without derivatives, that can be validated on the way."""
 
     def __init__(self, job: Job, mode: str = "plain") -> None:
-        model = made(job.make_model, job.seed)
+        model = seeded(job.make_model, job.seed)
         floating = next(iter(model.parameters())).dtype
         orders = row_numbers(len(job.train[0]), job.steps, job.batch_size, job.seed)
         self._train = Steps(job.train, orders, floating)

@@ -18,12 +18,12 @@ import numpy as np
 from .. import _safetensors, models
 from .._episode import Steps
 from .._progress import Progress
-from .._replica import row_numbers
+from .._replica import row_numbers, seeded
 from ..errors import ArgumentError
 from ..hypergradients import hypergradient
 from ..nn.functional import cross_entropy
 from ..sharing import SharingNoise, best_window, sharing_bound, sharing_noise
-from .problem import Pair, as_text, draw, fashion_mnist, seeded, write_table
+from .problem import Pair, as_text, draw, fashion_mnist, write_table
 
 NAME = "fds-figure2"
 INITIAL_RATE, MOMENTUM = 0.01, 0.9

@@ -19,14 +19,14 @@ import numpy as np
 
 from .. import _safetensors, models, optim
 from .._progress import Progress
-from .._replica import row_numbers
+from .._replica import row_numbers, seeded
 from ..fitting import fit
 from ..learned import LearnedSchedule
 from ..learning import learn_schedule
 from ..nn import Module
 from ..nn.functional import cross_entropy
 from ..schedule import Piecewise
-from .problem import Pair, as_text, draw, fashion_mnist, seeded, write_table
+from .problem import Pair, as_text, draw, fashion_mnist, write_table
 
 NAME = "fds-figure3"
 FORMS = ("greedy", "unshared", "shared")

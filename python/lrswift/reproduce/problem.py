@@ -11,9 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import random
 from ..data import load
-from ..nn import Module
 
 SCALES = ("quick", "small", "paper")
 Pair = tuple[np.ndarray, np.ndarray]
@@ -25,16 +23,6 @@ def fashion_mnist(root: str | os.PathLike[str] | None) -> tuple[Pair, Pair]:
     mean, deviation = splits.train.x.mean(), splits.train.x.std()
     train, test = (((part.x - mean) / deviation, part.y) for part in (splits.train, splits.test))
     return train, test
-
-
-def seeded(make: Callable[[int], Module], seed: int) -> Module:
-    """A fresh network, decided by `seed`; the global generator stays as it is."""
-    state = random.get_state()
-    random.seed(seed)
-    try:
-        return make(seed)
-    finally:
-        random.set_state(state)
 
 
 def write_table(path: Path, rows: Sequence[dict[str, Any]], facts: dict[str, Any]) -> None:
