@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ._dlpack import from_dlpack
 from ._dtypes import core_array
-from ._tensor import Tensor, from_array
+from ._tensor import Tensor
 from .data.batches import permutation
 from .errors import ArgumentError, DTypeError, ShapeError
 
@@ -28,7 +29,10 @@ def _checked(value: Any, name: str, floating: np.dtype) -> np.ndarray:
 
 
 def _tensors(batch: Any, name: str, floating: np.dtype) -> Batch:
-    """The arrays of (x, y, ...) as tensors. ShapeError when they are empty or of unequal length."""
+    """The arrays of (x, y, ...) as tensors, on their own memory where that is possible: data may be large.
+
+    ShapeError when they are empty or of unequal length.
+    """
     parts = batch if isinstance(batch, (tuple, list)) else (batch,)
     labels = [f"{name}: {'xy'[i] if len(parts) == 2 else f'array {i}'}" for i in range(len(parts))]
     arrays = [_checked(part, label, floating) for part, label in zip(parts, labels, strict=True)]
@@ -37,7 +41,7 @@ def _tensors(batch: Any, name: str, floating: np.dtype) -> Batch:
         raise ShapeError(f"{name}: arrays of {lengths} rows given; allowed: equally many")
     if lengths[0] == 0:
         raise ShapeError(f"{name}: 0 rows given; allowed: at least 1")
-    return tuple(from_array(a) for a in arrays)
+    return tuple(from_dlpack(a) for a in arrays)
 
 
 class ArrayFeed:

@@ -50,7 +50,7 @@ def fit(
     """Trains `model` in place and returns its History.
 
     train, valid: (x, y) arrays of equal length, a `data.Dataset`, or an iterable of such batches. Floating
-    data are cast to the parameters' dtype; inputs are never scaled.
+    data are cast to the parameters' dtype; inputs are never scaled. Arrays that need no cast are not copied.
     loss: called as loss(model, *batch) if it has 1 + len(batch) required positional parameters, else as
     loss(model(x), y); returns a scalar Tensor. It is recorded once per shape of batch; a loss that reads
     values is run anew for every batch, after one warning.
