@@ -25,7 +25,7 @@ public final class Program: @unchecked Sendable {
     }
     inputs = recorder.inputs
     self.outputs = outputs
-    steps = Program.needed(recorder.steps, outputs)
+    steps = Recorder.pooledBeforeRectified(Program.needed(recorder.steps, outputs), outputs)
     let graph = Graph(loss)
     nodes = loss.requiresGrad ? graph.nodes : []
     leaves = loss.requiresGrad ? graph.leaves : []

@@ -32,6 +32,16 @@ public final class Tensor: @unchecked Sendable {
     order = Tensor.counter.add(1, ordering: .relaxed).newValue
   }
 
+  /// At another's place in the order of creation, for a graph in which it stands for that one.
+  init(inPlaceOf other: Tensor, shape: [Int]) {
+    self.shape = shape
+    dtype = other.dtype
+    storage = Storage(byteCount: shape.reduce(1, *) * other.dtype.byteCount)
+    requiresGrad = other.requiresGrad
+    inputs = []
+    order = other.order
+  }
+
   public convenience init(shape: [Int], dtype: DType, requiresGrad: Bool = false) {
     let bytes = shape.reduce(1, *) * dtype.byteCount
     self.init(shape: shape, dtype: dtype, storage: Storage(byteCount: bytes), requiresGrad: requiresGrad)

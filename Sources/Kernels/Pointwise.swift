@@ -6,10 +6,13 @@ public protocol PointwiseFunction {
   static func second<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L
   /// False: the second derivative is zero wherever there is one.
   static var bends: Bool { get }
+  /// The value of the largest argument is the largest value, and where several arguments share it the derivative is zero.
+  static var commutesWithMaximum: Bool { get }
 }
 
 extension PointwiseFunction {
   static var bends: Bool { true }
+  static var commutesWithMaximum: Bool { false }
 }
 
 /// The constants of a parametric function: scale and shift of an affine one, the exponent of a power.
@@ -39,10 +42,12 @@ public struct PointwiseKernels: Sendable {
     @Sendable (_ x: Raw, _ y: Raw, _ u: Raw, _ v: Raw, _ out: RawOut, _ n: Int, _ p: PointwiseParameters) ->
       Void
   public let bends: Bool
+  public let commutesWithMaximum: Bool
 
   @inline(__always)
   init<F: PointwiseFunction, T: Scalar>(_: F.Type, _: T.Type) {
     bends = F.bends
+    commutesWithMaximum = F.commutesWithMaximum
     value = { x, y, n, p in
       let x = x.assumingMemoryBound(to: T.self)
       let y = y.assumingMemoryBound(to: T.self)

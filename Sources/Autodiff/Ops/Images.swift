@@ -145,7 +145,7 @@ private func pooling(
 }
 
 /// The largest of each window: linear, with the index that the value pass chose.
-private final class MaxPoolOp: LinearOp {
+final class MaxPoolOp: LinearOp {
   private let map: SelectMap
   private let geometry: WindowGeometry
   private let images: Int

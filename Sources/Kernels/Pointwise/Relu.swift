@@ -11,4 +11,5 @@ enum Relu: PointwiseFunction {
   @inline(__always)
   static func second<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L { L(0) }
   static var bends: Bool { false }
+  static var commutesWithMaximum: Bool { true }
 }
