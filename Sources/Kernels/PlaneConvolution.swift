@@ -1,11 +1,13 @@
 import CVector
 
 /// Convolution by planes: where channels are few, direct convolution leaves lanes idle, so here vectors lie along the
-/// pixels of a channel. A task turns what it needs of the input into planes, one for each channel and column of the
-/// kernel, whose rows are as long as the output's. Strides are 1.
+/// pixels of a channel. A task turns what it needs of the input into planes, one for each channel. Strides are 1.
 struct PlaneLayout {
   /// Output rows of a task and tasks of an image.
   let rows: Int, rowBlocks: Int
+  /// A plane for each column of the kernel, too, whose rows are as long as the output's: vectors run over the ends of
+  /// rows, so that all lanes are used. Else vectors start with a row.
+  let shifted: Bool
   /// Padded planes of the channels, as long as the input's rows.
   private let paddedRow: Int, paddedPlane: Int
   /// From one plane of shifted columns to the next.
@@ -15,21 +17,25 @@ struct PlaneLayout {
   let offsets: [Int64]
 
   /// About `positions` positions a task. Each plane ends in room for what vectors read or write beyond it.
-  init(_ pass: TapPass, positions: Int) {
+  init(_ pass: TapPass, positions: Int, shifted: Bool) {
     let most = max(1, min(pass.outputHeight, positions / pass.outputWidth))
     rowBlocks = (pass.outputHeight + most - 1) / most
     rows = (pass.outputHeight + rowBlocks - 1) / rowBlocks
+    self.shifted = shifted
     paddedRow = pass.inputColumns
     paddedPlane = pass.inputRows(rows) * paddedRow + 64
-    plane = pass.inputRows(rows) * pass.outputWidth + 64
+    plane = shifted ? pass.inputRows(rows) * pass.outputWidth + 64 : 0
     columns = pass.columns.taps.map { Int64($0.offset - pass.left) }
     var offsets: [Int64] = []
     offsets.reserveCapacity(pass.depth + 3)
     for y in pass.rows.taps {
-      for column in columns.indices {
+      for (i, column) in columns.enumerated() {
         for channel in 0..<pass.channels {
+          let row = y.offset - pass.top
           offsets.append(
-            Int64((channel * columns.count + column) * plane + (y.offset - pass.top) * pass.outputWidth))
+            shifted
+              ? Int64((channel * columns.count + i) * plane + row * pass.outputWidth)
+              : Int64(channel * paddedPlane + row * paddedRow) + column)
         }
       }
     }
@@ -62,6 +68,7 @@ struct PlaneLayout {
       first: Int64(above * paddedRow + low), row: Int64(paddedRow), plane: Int64(paddedPlane),
       size: Int64(paddedPlane - 16))
     kernels.fillPlanes(&pixels)
+    guard shifted else { return }
     columns.withUnsafeBufferPointer { columns in
       var shifts = cv_plane_shifts(
         source: padded, target: planes, columns: columns.baseAddress, count: Int64(columns.count),
@@ -69,6 +76,53 @@ struct PlaneLayout {
         source_row: Int64(paddedRow), source_plane: Int64(paddedPlane), target_plane: Int64(plane))
       kernels.shiftPlanes(&shifts)
     }
+  }
+
+  /// The tiles of each task of an image.
+  func tiles(_ pass: TapPass, lanes: Int) -> [[cv_plane_tile]] {
+    (0..<rowBlocks).map { block in
+      tiles(pass, block * rows, min(rows, pass.outputHeight - block * rows), lanes / 8)
+    }
+  }
+
+  /// The output rows from `firstRow` on in runs of 16 pixels, `together` of them a tile.
+  private func tiles(_ pass: TapPass, _ firstRow: Int, _ rows: Int, _ together: Int) -> [cv_plane_tile] {
+    let width = pass.outputWidth
+    var tiles: [cv_plane_tile] = []
+    tiles.reserveCapacity(rows * ((width + 15) / 16))
+    var (at, isFirst, low) = (0, true, firstRow)
+    while at < rows * width {
+      let (row, column) = at.quotientAndRemainder(dividingBy: width)
+      let x = shifted ? at : row * paddedRow + column
+      let count = min(16, shifted ? rows * width - at : width - column)
+      if isFirst {
+        low = firstRow + row
+        tiles.append(
+          cv_plane_tile(
+            x: Int64(x), second: 8, first_tap: 0, taps: 0, at: Int32(at), count: Int32(count), second_at: 0,
+            second_count: 0))
+      } else {
+        tiles[tiles.count - 1].second = Int64(x) - tiles[tiles.count - 1].x
+        (tiles[tiles.count - 1].second_at, tiles[tiles.count - 1].second_count) = (Int32(at), Int32(count))
+      }
+      let taps = tapsInside(pass, low, firstRow + (at + count - 1) / width)
+      (tiles[tiles.count - 1].first_tap, tiles[tiles.count - 1].taps) = (taps.first, taps.count)
+      isFirst = together == 1 || !isFirst
+      at += count
+    }
+    return tiles
+  }
+
+  /// Those that read a row of the image for some output row from `low` to `high`.
+  private func tapsInside(_ pass: TapPass, _ low: Int, _ high: Int) -> (first: Int32, count: Int32) {
+    var (first, last) = (0, -1)
+    for (i, tap) in pass.rows.taps.enumerated() where high + tap.offset >= 0 && low + tap.offset < pass.height
+    {
+      if last < 0 { first = i }
+      last = i
+    }
+    let tapsInRow = columns.count * pass.channels
+    return (Int32(first * tapsInRow), Int32((last + 1 - first) * tapsInRow * (last < 0 ? 0 : 1)))
   }
 }
 
@@ -107,7 +161,9 @@ func runPlanes(
   let outputs = pass.outputs
   let total = images * pass.outputHeight * pass.outputWidth
   let most = max(256, min(4096, (1 << 16) / pass.channels, total / 16))
-  let layout = PlaneLayout(pass, positions: most)
+  let idle = (pass.outputWidth + 15) / 16 * 16 - pass.outputWidth
+  let layout = PlaneLayout(pass, positions: most, shifted: 8 * idle > pass.outputWidth + idle)
+  let tiles = layout.tiles(pass, lanes: kernels.planeLanes)
   let imagesInTask = max(1, most / (pass.outputHeight * pass.outputWidth))
   let imageBlocks = (images + imagesInTask - 1) / imagesInTask
   let groups = (outputs + kernels.tallestPlanes - 1) / kernels.tallestPlanes
@@ -128,13 +184,16 @@ func runPlanes(
       for image in (imageBlock * imagesInTask)..<min(images, (imageBlock + 1) * imagesInTask) {
         layout.fill(kernels, pass, images, x, image, firstRow, rows, planes)
         var leaf = cv_planes(
-          x: planes, weights: weights, offsets: offsets.baseAddress,
+          x: planes, weights: weights, offsets: offsets.baseAddress, tiles: nil,
           y: y + (pass.yFirst + image * pass.yImage + firstRow * pass.yRow), sums: sums,
-          pixels: sums + 32 * outputs, taps: Int64(offsets.count), outputs: Int64(outputs),
-          groups: Int64(groups), positions: Int64(rows * pass.outputWidth),
+          pixels: sums + 32 * outputs, count: Int64(tiles[rowBlock].count), taps: Int64(offsets.count),
+          outputs: Int64(outputs), groups: Int64(groups), positions: Int64(rows * pass.outputWidth),
           width: Int64(pass.outputWidth), y_row: Int64(pass.yRow), y_pixel: Int64(pass.yPixel),
           accumulate: accumulate ? 1 : 0)
-        kernels.convolvePlanes(&leaf)
+        tiles[rowBlock].withUnsafeBufferPointer {
+          leaf.tiles = $0.baseAddress
+          kernels.convolvePlanes(&leaf)
+        }
       }
     }
   }
@@ -148,7 +207,7 @@ func planeWeightGradient(
   let outputs = pass.outputs
   // So many positions of a tile's planes stay in the first-level cache.
   let together = min(outputs, kernels.tallestGradientPlanes) + min(pass.channels, 4)
-  let layout = PlaneLayout(pass, positions: (1 << 13) / together)
+  let layout = PlaneLayout(pass, positions: (1 << 13) / together, shifted: true)
   let taps = (layout.offsets.count + 3) / 4 * 4
   let offsets =
     layout.offsets + Array(repeating: layout.offsets.last!, count: taps - layout.offsets.count)

@@ -12,7 +12,7 @@ public let tallestPlanes = tallest
   public let tallestGradientPlanes = 2
 #endif
 
-/// Pixels that one tile of the forward pass takes.
+/// Pixels that one tile of the forward pass takes: one or two runs of 16.
 private let span = 2 * Vector.scalarCount
 
 /// Channels of pixels side by side become planes.
@@ -97,34 +97,47 @@ private func clear(_ p: UnsafeMutablePointer<Float>, _ count: Int) {
   }
 }
 
-/// Sums of all positions; the sum of each runs over the taps in order, whatever tile it falls into.
+/// The sum of each position runs over the taps in order, whatever tile it falls into.
 public func convolvePlanes(_ c: UnsafePointer<cv_planes>) {
-  let c = c.pointee
-  let (outputs, groups, positions) = (Int(c.outputs), Int(c.groups), Int(c.positions))
-  let contiguous = Int(c.y_pixel) == outputs && Int(c.y_row) == Int(c.width) &* outputs
-  var at = 0
-  while at < positions {
-    var (w, low) = (c.weights!, 0)
+  let (outputs, groups) = (Int(c.pointee.outputs), Int(c.pointee.groups))
+  let sums = c.pointee.sums!
+  for i in 0..<Int(c.pointee.count) {
+    let at = c.pointee.tiles! + i
+    var (w, low) = (c.pointee.weights!, 0)
     for group in 0..<groups {
       let height = outputs &* (group &+ 1) / groups &- low
-      sumTaps(height, c, c.x! + at, w, c.sums! + low &* span)
-      w += Int(c.taps) &* height
+      sumTaps(height, c, at, w + Int(at.pointee.first_tap) &* height, sums + low &* span)
+      w += Int(c.pointee.taps) &* height
       low &+= height
     }
-    let y = c.y! + at &* outputs
-    // What is written too much lies where the next pixels go; the last ones have nothing behind them.
-    if contiguous && c.accumulate == 0 && (at &+ span) &* outputs &+ 16 <= positions &* outputs {
-      pixelsFromPlanes(c.sums!, outputs, y)
-    } else {
-      pixelsFromPlanes(c.sums!, outputs, c.pixels!)
-      let count = min(span, positions &- at)
-      if contiguous {
-        copy(c.pixels!, y, count &* outputs, c.accumulate != 0)
-      } else {
-        writePixels(c, at, count)
-      }
+    write(c, sums, Int(at.pointee.at), Int(at.pointee.count))
+    if at.pointee.second_count > 0 {
+      write(c, sums + 16, Int(at.pointee.second_at), Int(at.pointee.second_count))
     }
-    at &+= span
+  }
+}
+
+// Transparent functions here: the inliner leaves these calls, which cost a tenth of a layer with few taps.
+
+/// `count` of 16 pixels from position `at` on.
+@_transparent
+private func write(
+  _ c: UnsafePointer<cv_planes>, _ sums: UnsafeMutablePointer<Float>, _ at: Int, _ count: Int
+) {
+  let outputs = Int(c.pointee.outputs)
+  let (y, pixels, adds) = (c.pointee.y! + at &* outputs, c.pointee.pixels!, c.pointee.accumulate != 0)
+  let contiguous =
+    Int(c.pointee.y_pixel) == outputs && Int(c.pointee.y_row) == Int(c.pointee.width) &* outputs
+  // What is written too much lies where later pixels go; the last ones have nothing behind them.
+  if contiguous && !adds && (at &+ 16) &* outputs &+ 16 <= Int(c.pointee.positions) &* outputs {
+    pixelsFromPlanes(sums, outputs, y)
+    return
+  }
+  pixelsFromPlanes(sums, outputs, pixels)
+  if contiguous {
+    copy(pixels, y, count &* outputs, adds)
+  } else {
+    writePixels(c.pointee, at, count)
   }
 }
 
@@ -140,40 +153,42 @@ private func writePixels(_ c: cv_planes, _ at: Int, _ count: Int) {
   }
 }
 
-@inline(__always)
+@_transparent
 private func sumTaps(
-  _ height: Int, _ c: cv_planes, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
+  _ height: Int, _ c: UnsafePointer<cv_planes>, _ at: UnsafePointer<cv_plane_tile>, _ w: UnsafePointer<Float>,
   _ sums: UnsafeMutablePointer<Float>
 ) {
   switch height {
-  case 1: sumTaps(Rows1<TwoVectors>.self, c, x, w, sums)
-  case 2: sumTaps(Rows2<TwoVectors>.self, c, x, w, sums)
-  case 3: sumTaps(Rows3<TwoVectors>.self, c, x, w, sums)
-  case 4: sumTaps(Rows4<TwoVectors>.self, c, x, w, sums)
-  case 5: sumTaps(Rows5<TwoVectors>.self, c, x, w, sums)
+  case 1: sumTaps(Rows1<TwoVectors>.self, c, at, w, sums)
+  case 2: sumTaps(Rows2<TwoVectors>.self, c, at, w, sums)
+  case 3: sumTaps(Rows3<TwoVectors>.self, c, at, w, sums)
+  case 4: sumTaps(Rows4<TwoVectors>.self, c, at, w, sums)
+  case 5: sumTaps(Rows5<TwoVectors>.self, c, at, w, sums)
   #if WIDE_VECTORS
-    case 7: sumTaps(Rows7<TwoVectors>.self, c, x, w, sums)
-    case 8: sumTaps(Rows8<TwoVectors>.self, c, x, w, sums)
-    case 9: sumTaps(Rows9<TwoVectors>.self, c, x, w, sums)
-    case 10: sumTaps(Rows10<TwoVectors>.self, c, x, w, sums)
-    case 11: sumTaps(Rows11<TwoVectors>.self, c, x, w, sums)
-    case 12: sumTaps(Rows12<TwoVectors>.self, c, x, w, sums)
-    case 13: sumTaps(Rows13<TwoVectors>.self, c, x, w, sums)
-    case 14: sumTaps(Rows14<TwoVectors>.self, c, x, w, sums)
+    case 7: sumTaps(Rows7<TwoVectors>.self, c, at, w, sums)
+    case 8: sumTaps(Rows8<TwoVectors>.self, c, at, w, sums)
+    case 9: sumTaps(Rows9<TwoVectors>.self, c, at, w, sums)
+    case 10: sumTaps(Rows10<TwoVectors>.self, c, at, w, sums)
+    case 11: sumTaps(Rows11<TwoVectors>.self, c, at, w, sums)
+    case 12: sumTaps(Rows12<TwoVectors>.self, c, at, w, sums)
+    case 13: sumTaps(Rows13<TwoVectors>.self, c, at, w, sums)
+    case 14: sumTaps(Rows14<TwoVectors>.self, c, at, w, sums)
   #endif
-  default: sumTaps(Rows6<TwoVectors>.self, c, x, w, sums)
+  default: sumTaps(Rows6<TwoVectors>.self, c, at, w, sums)
   }
 }
 
-@inline(__always)
+@_transparent
 private func sumTaps<T: Tile>(
-  _: T.Type, _ c: cv_planes, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>,
+  _: T.Type, _ c: UnsafePointer<cv_planes>, _ at: UnsafePointer<cv_plane_tile>, _ w: UnsafePointer<Float>,
   _ sums: UnsafeMutablePointer<Float>
 ) where T.Row == TwoVectors {
   var tile = T()
-  var (w, offset, left) = (w, c.offsets!, c.taps)
+  let (x, second) = (c.pointee.x! + Int(at.pointee.x), Int(at.pointee.second))
+  var (w, offset, left) = (w, c.pointee.offsets! + Int(at.pointee.first_tap), at.pointee.taps)
   while left > 0 {
-    tile.add(w, 1, TwoVectors(x + Int(offset.pointee)))
+    let from = x + Int(offset.pointee)
+    tile.add(w, 1, TwoVectors(from, from + second))
     w += T.rows
     offset += 1
     left &-= 1
@@ -181,27 +196,22 @@ private func sumTaps<T: Tile>(
   tile.write(sums, span, false)
 }
 
-/// pixels[p][output] of sums[output][p]. Groups of outputs from the last to the first, pixels in order: what a group
-/// writes too much lies where a later one writes.
+/// pixels[p][output] of sums[output][p]. Groups of outputs from the last to the first: what a group writes too much lies
+/// where a later one writes.
 @inline(__always)
 private func pixelsFromPlanes(
   _ sums: UnsafeMutablePointer<Float>, _ outputs: Int, _ pixels: UnsafeMutablePointer<Float>
 ) {
   let whole = outputs &- outputs % 16 &+ (outputs % 16 >= 12 ? 16 : 0)
-  var first = 0
-  while first < span {
-    let to = pixels + first &* outputs
-    var low = whole < outputs ? whole &+ (outputs &- whole &- 1) / 4 &* 4 : whole &- 16
-    while low >= whole {
-      cv_planes_to_pixels_f32(sums + (low &* span &+ first), span, min(4, outputs &- low), to + low, outputs)
-      low &-= 4
-    }
-    low = whole &- 16
-    while low >= 0 {
-      cv_transpose_f32(sums + (low &* span &+ first), span, min(16, outputs &- low), to + low, outputs)
-      low &-= 16
-    }
-    first &+= 16
+  var low = whole < outputs ? whole &+ (outputs &- whole &- 1) / 4 &* 4 : whole &- 16
+  while low >= whole {
+    cv_planes_to_pixels_f32(sums + low &* span, span, min(4, outputs &- low), pixels + low, outputs)
+    low &-= 4
+  }
+  low = whole &- 16
+  while low >= 0 {
+    cv_transpose_f32(sums + low &* span, span, min(16, outputs &- low), pixels + low, outputs)
+    low &-= 16
   }
 }
 

@@ -61,9 +61,11 @@ struct TwoVectors: Columns {
     v1 = Vector(repeating: x)
   }
   @inline(__always)
-  init(_ p: UnsafePointer<Float>) {
+  init(_ p: UnsafePointer<Float>) { self.init(p, p + Vector.scalarCount) }
+  @inline(__always)
+  init(_ p: UnsafePointer<Float>, _ q: UnsafePointer<Float>) {
     v0 = load(p)
-    v1 = load(p + Vector.scalarCount)
+    v1 = load(q)
   }
   @inline(__always)
   mutating func add(_ x: Vector, _ b: Self) {

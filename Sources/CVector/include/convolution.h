@@ -42,16 +42,27 @@ typedef struct {
   int32_t accumulate;
 } cv_weight_gradient;
 
-/* The outputs of position p, sums over taps of x[p + offsets[tap]] * weights[...][outputs], go to y;
+/* Two runs of 16 pixels side by side, at positions `at`, of which `count` are wanted; only the first where
+ * vectors hold 8. Taps that read rows outside the image are left out. */
+typedef struct {
+  int64_t x;
+  int64_t second; /* from the first vector to the second */
+  int32_t first_tap, taps;
+  int32_t at, count;
+  int32_t second_at, second_count;
+} cv_plane_tile;
+
+/* The outputs of each pixel, sums over taps of x[pixel + offsets[tap]] * weights[...][outputs], go to y;
  * positions are pixels in rows of `width`. */
 typedef struct {
   const float *x;
   const float *weights; /* for each group of outputs [tap][output] */
   const int64_t *offsets;
+  const cv_plane_tile *tiles;
   float *y;
   float *sums;   /* room for 32 floats an output */
   float *pixels; /* room for 32 floats an output and 16 more */
-  int64_t taps;
+  int64_t count, taps;
   int64_t outputs, groups; /* the groups are as even as can be */
   int64_t positions, width;
   int64_t y_row, y_pixel;
