@@ -28,6 +28,7 @@ public enum Catalogue {
       crossEntropyOperation,
       dropoutOperation,
       batchNormOperation,
+      layerNormOperation,
     ]
 
   static let byName = Dictionary(uniqueKeysWithValues: operations.map { ($0.name, $0) })

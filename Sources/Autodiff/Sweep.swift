@@ -26,11 +26,16 @@ public struct Graph {
 
   /// Leaves the gradient on every leaf, and on every node if `keep`.
   func pull(seed: Tensor?, keep: Bool) {
-    let (pointer, _) = output.gradient.receive(output.byteCount)
-    if let seed {
-      pointer.copyMemory(from: seed.pointer, byteCount: output.byteCount)
+    if let seed, !output.isLeaf {
+      // Nothing adds to the gradient of an operation's output here: the seed is only read.
+      output.gradient = SweepBuffer(storage: seed.storage, ready: true)
     } else {
-      fill(output.dtype.scalar, pointer, output.count, 1)
+      let (pointer, _) = output.gradient.receive(output.byteCount)
+      if let seed {
+        pointer.copyMemory(from: seed.pointer, byteCount: output.byteCount)
+      } else {
+        fill(output.dtype.scalar, pointer, output.count, 1)
+      }
     }
     for node in nodes.reversed() {
       pullThrough(node)
@@ -97,7 +102,10 @@ public enum Derivatives {
     defer { graph.clear() }
     return targets.map { target in
       guard target.gradient.ready else { return nil }
-      return Tensor(shape: target.shape, dtype: target.dtype, storage: target.gradient.storage!.copy())
+      // What nobody else holds need not be copied: the sweep is over.
+      let own = isKnownUniquelyReferenced(&target.gradient.storage)
+      let storage = own ? target.gradient.storage! : target.gradient.storage!.copy()
+      return Tensor(shape: target.shape, dtype: target.dtype, storage: storage)
     }
   }
 

@@ -30,6 +30,10 @@ public protocol VectorLane: Lane {
   associatedtype Wide: WideLane
   static var width: Int { get }
   static func load(_ p: UnsafePointer<Element>) -> Self
+  /// The first `count` elements, the rest zero.
+  static func load(_ p: UnsafePointer<Element>, count: Int) -> Self
+  /// Zeros in all but the first `count` lanes.
+  func first(_ count: Int) -> Self
   func store(_ p: UnsafeMutablePointer<Element>)
   /// Sum over the lanes in double precision.
   func sum() -> Double
@@ -56,16 +60,6 @@ public protocol WideLane {
 }
 
 extension VectorLane {
-  /// The first `count` elements, the rest zero.
-  @inlinable @inline(__always)
-  public static func load(_ p: UnsafePointer<Element>, count: Int) -> Self {
-    var v = Self(0)
-    withUnsafeMutableBytes(of: &v) {
-      $0.baseAddress!.copyMemory(from: p, byteCount: count * MemoryLayout<Element>.stride)
-    }
-    return v
-  }
-
   @inlinable @inline(__always)
   public func store(_ p: UnsafeMutablePointer<Element>, count: Int) {
     withUnsafeBytes(of: self) {

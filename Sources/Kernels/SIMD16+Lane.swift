@@ -20,6 +20,12 @@ extension SIMD16<Float>: Lane, VectorLane {
     UnsafeRawPointer(p).loadUnaligned(as: Self.self)
   }
   @inlinable @inline(__always)
+  public static func load(_ p: UnsafePointer<Float>, count: Int) -> Self {
+    cv_load_first_f32(p, Int32(truncatingIfNeeded: count))
+  }
+  @inlinable @inline(__always)
+  public func first(_ count: Int) -> Self { cv_first_f32(self, Int32(truncatingIfNeeded: count)) }
+  @inlinable @inline(__always)
   public func store(_ p: UnsafeMutablePointer<Float>) {
     UnsafeMutableRawPointer(p).storeBytes(of: self, as: Self.self)
   }

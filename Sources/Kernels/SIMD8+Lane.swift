@@ -20,6 +20,12 @@ extension SIMD8<Double>: Lane, VectorLane, WideLane {
     UnsafeRawPointer(p).loadUnaligned(as: Self.self)
   }
   @inlinable @inline(__always)
+  public static func load(_ p: UnsafePointer<Double>, count: Int) -> Self {
+    cv_load_first_f64(p, Int32(truncatingIfNeeded: count))
+  }
+  @inlinable @inline(__always)
+  public func first(_ count: Int) -> Self { cv_first_f64(self, Int32(truncatingIfNeeded: count)) }
+  @inlinable @inline(__always)
   public func store(_ p: UnsafeMutablePointer<Double>) {
     UnsafeMutableRawPointer(p).storeBytes(of: self, as: Self.self)
   }

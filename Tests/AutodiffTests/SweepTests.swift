@@ -27,6 +27,16 @@ final class SweepTests: XCTestCase {
     XCTAssertNil(y.grad)
   }
 
+  func testGradientsShareNoMemory() throws {
+    let x = Tensor([2], [1, 3], requiresGrad: true)
+    let (y, seed) = (try apply("square", [x]), Tensor([2], [10, -1]))
+    let results = try Derivatives.gradients(y, seed: seed, [x, x, y]) + [seed]
+    try Derivatives.backward(x, seed: seed)
+    let places = (results.map { $0!.pointer } + [x.grad!.pointer])
+    XCTAssertEqual(Set(places).count, 5)
+    XCTAssertEqual(results.map { $0!.values }, [[20, -6], [20, -6], [10, -1], [10, -1]])
+  }
+
   /// x is reached by several paths of different length.
   func testSharedSubexpressions() throws {
     let x = Tensor([], [1.5], requiresGrad: true)

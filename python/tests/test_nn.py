@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import lrswift as lr
-from lrswift import _core
 
 F = lr.nn.functional
 rng = np.random.default_rng(0)
@@ -263,82 +262,6 @@ def test_models(model, shape, count):
     assert made(rng.random(shape)).shape == (2, 10)
     pixels = rng.integers(0, 256, shape).astype(np.uint8)
     np.testing.assert_allclose(made(pixels).numpy(), made(pixels.astype(np.float32)).numpy(), rtol=1e-6)
-
-
-def _composed(x, w, b, mean, var, residual=None, relu=False):
-    """What the fused batch normalization is in plain operations."""
-    axes = tuple(range(x.ndim - 1))
-    if mean is None:
-        mean = x.mean(axes)
-        var = (x - mean).square().mean(axes)
-    y = F.batch_norm(x, mean, var, w, b)
-    y = y if residual is None else y + residual
-    return F.relu(y) if relu else y
-
-
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("relu", [False, True])
-@pytest.mark.parametrize("residual", [False, True])
-@pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-9), (np.float32, 2e-4)])
-def test_fused_batch_norm_is_the_composed_one_in_all_four_passes(training, relu, residual, dtype, rtol):
-    random = np.random.default_rng(11)
-    c = 19
-
-    def array(*shape, low=-2.0):
-        return lr.tensor(random.uniform(low, 2, shape), dtype=dtype)
-
-    primals = [array(3, 4, 5, c), array(c), array(c)]
-    if residual:
-        primals.append(array(3, 4, 5, c))
-    mean, var, weights = array(c), array(c, low=0.5), array(3, 4, 5, c)
-    attributes = {"training": training, "relu": relu}
-
-    def fused(x, w, b, *rest):
-        y = _core.apply("batch_norm", (x, w, b, mean, var, *rest), attributes)
-        return (y * y * weights).sum()
-
-    def composed(x, w, b, *rest):
-        statistics = (None, None) if training else (mean, var)
-        y = _composed(x, w, b, *statistics, *rest, relu=relu)
-        return (y * y * weights).sum()
-
-    tangents = [array(2, *p.shape) for p in primals]
-
-    def curvature(f):
-        leaves = [lr.tensor(p, requires_grad=True) for p in primals]
-        return lr.hvp(lambda: f(*leaves), leaves, tangents)
-
-    for got, wanted in (
-        (lr.grad(fused)(*primals), lr.grad(composed)(*primals)),
-        (lr.jvp(fused, primals, tangents), lr.jvp(composed, primals, tangents)),
-        (curvature(fused), curvature(composed)),
-    ):
-        for a, b in zip(got, wanted, strict=True):
-            scale = np.abs(b.numpy()).max()
-            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=rtol, atol=rtol * scale)
-
-
-def test_fused_batch_norm_has_the_same_bits_for_any_number_of_threads():
-    x = np.random.default_rng(12).normal(size=(40, 9, 9, 20)).astype(np.float32)
-    before = lr.get_threads()
-    results = []
-    try:
-        for threads in (1, 2, 3, 7):
-            lr.set_threads(threads)
-            layer = lr.nn.BatchNorm2d(20)
-            leaf = lr.tensor(x, requires_grad=True)
-            layer(leaf, residual=leaf, relu=True).square().sum().backward()
-            results.append([leaf.grad.numpy(), layer.weight.grad.numpy(), layer.running_var.numpy()])
-    finally:
-        lr.set_threads(before)
-    for other in results[1:]:
-        for a, b in zip(results[0], other, strict=True):
-            np.testing.assert_array_equal(a.view(np.uint32), b.view(np.uint32))
-
-
-def test_batch_norm_refuses_a_residual_of_another_shape():
-    with pytest.raises(lr.ShapeError, match="residual"):
-        lr.nn.BatchNorm2d(3)(lr.ones(2, 4, 4, 3), residual=lr.ones(2, 4, 4, 1))
 
 
 def test_depths_and_widths_that_do_not_exist():

@@ -16,6 +16,7 @@ typedef double cv_f64 __attribute__((ext_vector_type(8)));
 typedef int64_t cv_i64 __attribute__((ext_vector_type(8)));
 typedef float cv_f32x8 __attribute__((ext_vector_type(8)));
 typedef float cv_f32x4 __attribute__((ext_vector_type(4)));
+typedef double cv_f64x4 __attribute__((ext_vector_type(4)));
 
 #define CV_INLINE static inline __attribute__((always_inline))
 
@@ -95,6 +96,52 @@ CV_INLINE cv_f32 cv_fold_groups_f32(cv_f32 a, cv_f32 b, cv_f32 c, cv_f32 d) {
   cv_f32 cd = CV_GROUPS_EVEN(c, d) + CV_GROUPS_ODD(c, d);
   return CV_GROUPS_EVEN(ab, cd) + CV_GROUPS_ODD(ab, cd);
 }
+/* x with zeros in all but its first `count` lanes. */
+CV_INLINE cv_f32 cv_first_f32(cv_f32 x, int32_t count) {
+  const cv_i32 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return (cv_f32)((cv_i32)x & (lane < count));
+}
+CV_INLINE cv_f64 cv_first_f64(cv_f64 x, int32_t count) {
+  const cv_i64 lane = {0, 1, 2, 3, 4, 5, 6, 7};
+  return (cv_f64)((cv_i64)x & (lane < (int64_t)count));
+}
+/* The `count` numbers at p, then zeros; nothing behind them is touched. */
+#if defined(__AVX__)
+typedef float cv_masked_f32 __attribute__((vector_size(32)));
+typedef int32_t cv_mask_i32 __attribute__((vector_size(32)));
+typedef double cv_masked_f64 __attribute__((vector_size(32)));
+typedef long long cv_mask_i64 __attribute__((vector_size(32)));
+
+CV_INLINE cv_f32 cv_load_first_f32(const float *p, int32_t count) {
+  const cv_i32 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const cv_i32 mask = lane < count;
+  const cv_masked_f32 *at = (const cv_masked_f32 *)p;
+  cv_f32 x;
+  x.lo = (cv_f32x8)__builtin_ia32_maskloadps256(at, (cv_mask_i32)mask.lo);
+  x.hi = (cv_f32x8)__builtin_ia32_maskloadps256(at + 1, (cv_mask_i32)mask.hi);
+  return x;
+}
+CV_INLINE cv_f64 cv_load_first_f64(const double *p, int32_t count) {
+  const cv_i64 lane = {0, 1, 2, 3, 4, 5, 6, 7};
+  const cv_i64 mask = lane < (int64_t)count;
+  const cv_masked_f64 *at = (const cv_masked_f64 *)p;
+  cv_f64 x;
+  x.lo = (cv_f64x4)__builtin_ia32_maskloadpd256(at, (cv_mask_i64)mask.lo);
+  x.hi = (cv_f64x4)__builtin_ia32_maskloadpd256(at + 1, (cv_mask_i64)mask.hi);
+  return x;
+}
+#else
+CV_INLINE cv_f32 cv_load_first_f32(const float *p, int32_t count) {
+  cv_f32 x = (cv_f32)(0.0f);
+  __builtin_memcpy(&x, p, 4 * (size_t)count);
+  return x;
+}
+CV_INLINE cv_f64 cv_load_first_f64(const double *p, int32_t count) {
+  cv_f64 x = (cv_f64)(0.0);
+  __builtin_memcpy(&x, p, 8 * (size_t)count);
+  return x;
+}
+#endif
 /* x with zeros in all but its last `count` lanes. */
 CV_INLINE cv_f32 cv_last_f32(cv_f32 x, int32_t count) {
   const cv_i32 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};

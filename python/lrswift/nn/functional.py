@@ -172,13 +172,11 @@ def batch_norm(
 def layer_norm(x: Operand, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
     """Normalized over the trailing axes that weight and bias have (Ba, Kiros and Hinton, 2016)."""
     t = as_float(x, "layer_norm", weight)
-    axes = tuple(range(t.ndim - weight.ndim, t.ndim))
     if t.ndim < weight.ndim or t.shape[t.ndim - weight.ndim :] != weight.shape:
         raise ShapeError(
             f"layer_norm: x: got shape {t.shape}; allowed: [..., {', '.join(map(str, weight.shape))}]"
         )
-    centered = t - t.mean(axes, keepdims=True)
-    return centered / (centered.square().mean(axes, keepdims=True) + eps).sqrt() * weight + bias
+    return _core.apply("layer_norm", (t, weight, bias), {"eps": float(eps)})  # type: ignore[return-value]
 
 
 def embedding(index: Operand, weight: Tensor) -> Tensor:

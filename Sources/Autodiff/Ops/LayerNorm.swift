@@ -1,0 +1,101 @@
+import Kernels
+
+/// Layer normalization over the trailing axes (Ba, Kiros and Hinton, 2016), fused: y = w h + b, h = s (x - m) row by row.
+/// The derivatives are those of `RowNorm`.
+private final class LayerNormOp: Op {
+  private let norm: RowNorm
+  private let eps: Double
+
+  init(_ x: Tensor, width: Int, eps: Double) {
+    norm = RowNorm(rows: width == 0 ? 0 : x.count / width, width: width)
+    self.eps = eps
+    super.init(shape: x.shape, dtype: x.dtype)
+  }
+
+  override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
+    norm.normalize(
+      dtype.scalar, inputs[0].pointer, weight: inputs[1].pointer, bias: inputs[2].pointer, eps: eps,
+      output.pointer)
+  }
+
+  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {
+    if !inputs.contains(where: \.tangent.ready) { return }
+    let (out, accumulate) = output.tangent.receive(count * output.byteCount)
+    for k in 0..<count {
+      norm.tangent(
+        dtype.scalar, inputs[0].pointer, weight: inputs[1].pointer, dx: tangent(inputs[0], k),
+        dw: tangent(inputs[1], k), db: tangent(inputs[2], k), out + k * output.byteCount, accumulate)
+    }
+  }
+
+  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {
+    guard isFirst(inputs, index) else { return }
+    let pulled = RowPullback(dg: output.gradient.pointer)
+    pull(inputs, [pulled]) { $0.gradient.receive($0.byteCount) }
+  }
+
+  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {
+    guard isFirst(inputs, index) else { return }
+    let pulled = (0..<count).map { k in
+      RowPullback(
+        g: output.gradient.pointer,
+        dg: output.gradientTangent.ready ? output.gradientTangent.pointer + k * output.byteCount : nil,
+        dx: tangent(inputs[0], k), dw: tangent(inputs[1], k))
+    }
+    pull(inputs, pulled) { $0.gradientTangent.receive(count * $0.byteCount) }
+  }
+
+  /// One pass serves all inputs, and comes with the first of them that a sweep asks for.
+  private func isFirst(_ inputs: [Tensor], _ index: Int) -> Bool {
+    inputs.firstIndex(where: \.requiresGrad) == index
+  }
+
+  private func pull(
+    _ inputs: [Tensor], _ pulled: [RowPullback],
+    _ receive: (Tensor) -> (pointer: UnsafeMutableRawPointer, accumulate: Bool)
+  ) {
+    let targets = inputs.map { $0.requiresGrad ? receive($0) : nil }
+    for (k, pulled) in pulled.enumerated() {
+      let gx = targets[0].map { ($0.pointer + k * inputs[0].byteCount, $0.accumulate) }
+      let sums = norm.pull(
+        dtype.scalar, inputs[0].pointer, weight: inputs[1].pointer, pulled, gx: gx,
+        sums: targets[1] != nil || targets[2] != nil)
+      for (index, values) in [(1, sums.dropFirst(norm.width)), (2, sums.prefix(norm.width))] {
+        guard let (pointer, accumulate) = targets[index] else { continue }
+        write(values, pointer + k * inputs[index].byteCount, accumulate)
+      }
+    }
+  }
+
+  private func write(_ values: ArraySlice<Double>, _ out: UnsafeMutableRawPointer, _ accumulate: Bool) {
+    let own = Storage(byteCount: max(1, values.count * dtype.byteCount))
+    values.withUnsafeBytes {
+      if let base = $0.baseAddress { castElements(.float64, base, dtype, own.pointer, values.count) }
+    }
+    scale(dtype.scalar, own.pointer, 1, out, values.count, accumulate)
+  }
+
+  private func tangent(_ input: Tensor, _ k: Int) -> UnsafeRawPointer? {
+    input.tangent.ready ? UnsafeRawPointer(input.tangent.pointer + k * input.byteCount) : nil
+  }
+}
+
+let layerNormOperation = Operation(
+  "layer_norm", .fused, inputs: 3...3, arguments: ["eps"],
+  examples: [
+    .init([[4, 5], [5], [5]]), .init([[3, 2, 9], [2, 9], [2, 9]], ["eps": .numbers([0.1])]),
+    .init([[2, 3, 35], [35], [35]]), .init([[0, 3], [3], [3]]), .init([[3], [3], [3]]),
+  ]
+) { inputs, attributes in
+  try requireFloating("layer_norm", inputs)
+  let (x, w) = (inputs[0], inputs[1])
+  guard w.rank >= 1, x.rank >= w.rank, Array(x.shape.suffix(w.rank)) == w.shape, inputs[2].shape == w.shape
+  else {
+    throw Failure.shape(
+      "layer_norm: takes x (..., *shape) and weight and bias of that shape, got "
+        + inputs.map { describe($0.shape) }.joined(separator: ", "))
+  }
+  let eps = try attributes.number("eps", default: 1e-5)
+  guard eps > 0 else { throw Failure.value("layer_norm: eps must be positive, got \(eps)") }
+  return try LayerNormOp(x, width: w.count, eps: eps).apply(inputs)
+}
