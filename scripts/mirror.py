@@ -18,6 +18,7 @@ COVERED = {
     "Sources/Kernels/ConvolutionKernels.swift": "Tests/KernelsTests/DirectConvolutionTests.swift",
     "Sources/Kernels/DirectConvolution+Weights.swift": "Tests/KernelsTests/DirectConvolutionTests.swift",
     "Sources/MicroKernels/ConvolutionTiles.swift": "Tests/KernelsTests/DirectConvolutionTests.swift",
+    "Sources/MicroKernels/PoolTiles.swift": "Tests/KernelsTests/MaxPoolTests.swift",
     "Sources/MicroKernels/PlaneTiles.swift": "Tests/KernelsTests/PlaneConvolutionTests.swift",
     "Sources/Kernels/SIMD16+Lane.swift": "Tests/KernelsTests/LaneTests.swift",
     "Sources/Kernels/SIMD8+Lane.swift": "Tests/KernelsTests/LaneTests.swift",

@@ -1,5 +1,3 @@
-import CVector
-
 /// For every output element the flat index of the largest input in its window; padding never wins, NaN does.
 @specialized(where T == Float)
 @specialized(where T == Double)
@@ -11,33 +9,9 @@ public func maxPoolIndices<T: Scalar>(
   ThreadPool.shared.run(images) { image in
     let base = image * g.imageSize
     var out = indices + image * outputs
-    let end = out + outputs
     forEachWindow(g) { iy, ix, top, bottom, left, right in
       let first = base + ((iy + top) * g.width + ix + left) * g.channels
       var c = 0
-      if T.self == Float.self {
-        let x = UnsafeRawPointer(x).assumingMemoryBound(to: Float.self)
-        let last = base + ((iy + bottom - 1) * g.width + ix + right - 1) * g.channels
-        // A vector may run into the next pixel, whose indices are written later; not out of the image.
-        while c < g.channels, out + (c &+ 16) <= end, last &+ c &+ 16 <= base &+ g.imageSize {
-          var at = first &+ c
-          var best = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: at)) &+ lanes
-          var largest = SIMD16<Float>.load(x + at)
-          for ky in top..<bottom {
-            at = base &+ ((iy &+ ky) &* g.width &+ ix &+ left) &* g.channels &+ c
-            for _ in left..<right {
-              let value = SIMD16<Float>.load(x + at)
-              let wins = cv_surpasses_f32(value, largest)
-              largest = cv_choose_f32(wins, value, largest)
-              best = cv_choose_i32(
-                wins, SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: at)) &+ lanes, best)
-              at &+= g.channels
-            }
-          }
-          UnsafeMutableRawPointer(out + c).storeBytes(of: best, as: SIMD16<Int32>.self)
-          c &+= 16
-        }
-      }
       while c < g.channels {
         var best = first &+ c
         var largest = x[best]
@@ -57,8 +31,6 @@ public func maxPoolIndices<T: Scalar>(
     }
   }
 }
-
-private let lanes = SIMD16<Int32>(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 
 /// y (+)= window means of x; zeros of the padding count, as in PyTorch.
 @specialized(where T == Float)

@@ -71,6 +71,27 @@ def test_pools():
         F.max_pool2d(x, 0)
 
 
+@pytest.mark.parametrize(("size", "stride", "padding"), [(2, 2, 0), (3, 2, 1), (2, 1, 0), (17, 17, 0)])
+def test_max_pool_in_single_precision_is_that_in_double(size, stride, padding):
+    random = np.random.default_rng(6)
+    # whole numbers: every sum is exact
+    x = random.permutation(2 * 18 * 18 * 5).reshape(2, 18, 18, 5)
+    v = random.integers(-4, 5, (3, *x.shape))
+
+    def passes(dtype):
+        leaf, tangents = lr.tensor(x, dtype=dtype, requires_grad=True), lr.tensor(v, dtype=dtype)
+        _, moved = lr.jvp(lambda t: F.max_pool2d(t, size, stride, padding), (leaf,), (tangents,))
+        pooled = F.max_pool2d(leaf, size, stride, padding)
+        weights = lr.tensor(np.arange(pooled.size).reshape(pooled.shape) % 7, dtype=dtype)
+        gradient = lr.grad(lambda t: (F.max_pool2d(t, size, stride, padding) * weights).sum())(leaf)
+        bent = lr.hvp(lambda: F.max_pool2d(leaf, size, stride, padding).square().sum(), [leaf], [tangents])
+        return [t.numpy() for t in (pooled, moved, gradient, bent[0])]
+
+    for single, double in zip(passes("float32"), passes("float64"), strict=True):
+        assert single.dtype == np.float32
+        np.testing.assert_array_equal(single, double)
+
+
 def test_losses():
     logits = rng.normal(size=(6, 4)) * 30
     labels = np.array([0, 1, 2, 3, 0, 1])

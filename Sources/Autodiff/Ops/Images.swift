@@ -144,8 +144,39 @@ private func pooling(
   return (g, [x.shape[0], g.outputHeight, g.outputWidth, x.shape[3]])
 }
 
-/// The largest of each window: linear, with the index that the value pass chose.
-final class MaxPoolOp: LinearOp {
+/// The largest of each window: linear, with the choices of the value pass.
+class MaxPoolOp: LinearOp {}
+
+private struct MaxPoolMap: LinearMap {
+  let pool: MaxPool
+  let sourceCount: Int
+  let destinationCount: Int
+
+  func apply(_ dtype: DType, _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ accumulate: Bool) {
+    pool.chosen(x, y, accumulate)
+  }
+
+  func adjoint(_ dtype: DType, _ y: UnsafeRawPointer, _ x: UnsafeMutableRawPointer, _ accumulate: Bool) {
+    pool.adjoint(y, x, accumulate)
+  }
+}
+
+private final class FloatMaxPoolOp: MaxPoolOp {
+  private let pool: MaxPool
+
+  init(_ x: Tensor, _ geometry: WindowGeometry, _ shape: [Int]) {
+    pool = MaxPool(geometry, images: x.shape[0])
+    let map = MaxPoolMap(pool: pool, sourceCount: x.count, destinationCount: shape.reduce(1, *))
+    super.init(shape: shape, dtype: x.dtype, maps: [map])
+  }
+
+  override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
+    pool.largest(inputs[0].pointer, output.pointer)
+  }
+}
+
+/// In double precision, and for large windows: by the places of the largest in the whole array.
+private final class IndexedMaxPoolOp: MaxPoolOp {
   private let map: SelectMap
   private let geometry: WindowGeometry
   private let images: Int
@@ -180,7 +211,11 @@ let maxPool2dOperation = Operation(
   guard g.height > 0, g.width > 0 else {
     throw Failure.shape("max_pool2d: the images \(describe(inputs[0].shape)) are empty")
   }
-  return try MaxPoolOp(inputs[0], g, shape).apply(inputs)
+  let fits = g.kernelHeight * g.kernelWidth <= MaxPool.mostTaps
+  let op: MaxPoolOp =
+    inputs[0].dtype == .float32 && fits
+    ? FloatMaxPoolOp(inputs[0], g, shape) : try IndexedMaxPoolOp(inputs[0], g, shape)
+  return try op.apply(inputs)
 }
 
 private struct AveragePoolMap: LinearMap {

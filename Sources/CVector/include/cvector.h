@@ -4,6 +4,7 @@
 #define CVECTOR_H
 
 #include "convolution.h"
+#include "pooling.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -16,6 +17,7 @@ typedef double cv_f64 __attribute__((ext_vector_type(8)));
 typedef int64_t cv_i64 __attribute__((ext_vector_type(8)));
 typedef float cv_f32x8 __attribute__((ext_vector_type(8)));
 typedef float cv_f32x4 __attribute__((ext_vector_type(4)));
+typedef uint8_t cv_u8 __attribute__((ext_vector_type(16)));
 typedef double cv_f64x4 __attribute__((ext_vector_type(4)));
 
 #define CV_INLINE static inline __attribute__((always_inline))
@@ -142,6 +144,10 @@ CV_INLINE cv_f64 cv_load_first_f64(const double *p, int32_t count) {
   return x;
 }
 #endif
+/* p = the first `count` lanes of x. */
+CV_INLINE void cv_store_first_f32(cv_f32 x, float *p, int32_t count) {
+  __builtin_memcpy(p, &x, 4 * (size_t)count);
+}
 /* x with zeros in all but its last `count` lanes. */
 CV_INLINE cv_f32 cv_last_f32(cv_f32 x, int32_t count) {
   const cv_i32 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -256,6 +262,17 @@ CV_INLINE cv_i32 cv_surpasses_f32(cv_f32 a, cv_f32 b) { return ~(a <= b) & (b ==
 CV_INLINE cv_i32 cv_choose_i32(cv_i32 mask, cv_i32 x, cv_i32 y) { return (x & mask) | (y & ~mask); }
 CV_INLINE cv_f32 cv_choose_f32(cv_i32 mask, cv_f32 x, cv_f32 y) {
   return (cv_f32)(((cv_i32)x & mask) | ((cv_i32)y & ~mask));
+}
+CV_INLINE cv_i32 cv_equal_i32(cv_i32 x, int32_t y) { return x == y; }
+/* Sixteen whole numbers below 256 as bytes. */
+CV_INLINE void cv_store_bytes(uint8_t *p, cv_i32 x) {
+  const cv_u8 bytes = __builtin_convertvector(x, cv_u8);
+  __builtin_memcpy(p, &bytes, sizeof bytes);
+}
+CV_INLINE cv_i32 cv_load_bytes(const uint8_t *p) {
+  cv_u8 bytes;
+  __builtin_memcpy(&bytes, p, sizeof bytes);
+  return __builtin_convertvector(bytes, cv_i32);
 }
 CV_INLINE cv_f64 cv_select_greater_f64(cv_f64 a, cv_f64 b, cv_f64 x, cv_f64 y) {
   cv_i64 mask = a > b;
