@@ -16,10 +16,16 @@ struct Operand {
 /// A bilinear map B, stated as the three partial gradients of <g, B(x, w)>:
 /// output: B(x, w) from (x, w); left: gradient in x from (g, w); right: gradient in w from (g, x).
 protocol BilinearForm {
+  /// Whether `partial` does what `finish` says; else that must be nothing.
+  var finishes: Bool { get }
   /// out[k] (+)= the partial of a[k] and b[k], k < count; an operand that is not stacked is shared by all k.
   func partial(
     _ target: Role, _ dtype: DType, _ a: Operand, _ b: Operand, _ out: UnsafeMutableRawPointer, _ count: Int,
-    _ accumulate: Bool)
+    _ accumulate: Bool, _ finish: GemmFinish)
+}
+
+extension BilinearForm {
+  var finishes: Bool { false }
 }
 
 /// y = B(x, w), all passes by the product rule.
@@ -32,7 +38,7 @@ class BilinearOp: Op {
   }
 
   override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
-    form.partial(.output, dtype, value(inputs[0]), value(inputs[1]), output.pointer, 1, false)
+    form.partial(.output, dtype, value(inputs[0]), value(inputs[1]), output.pointer, 1, false, .none)
   }
 
   override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {
@@ -57,7 +63,7 @@ class BilinearOp: Op {
   }
 
   private func role(_ index: Int) -> Role { index == 0 ? .left : .right }
-  private func value(_ t: Tensor) -> Operand { Operand(pointer: t.pointer, stacked: false) }
+  fileprivate func value(_ t: Tensor) -> Operand { Operand(pointer: t.pointer, stacked: false) }
   private func tangent(_ t: Tensor) -> Operand { Operand(pointer: t.tangent.pointer, stacked: true) }
   private func gradient(_ t: Tensor) -> Operand { Operand(pointer: t.gradient.pointer, stacked: false) }
 
@@ -65,11 +71,13 @@ class BilinearOp: Op {
     _ target: Role, _ a: Operand, _ b: Operand, _ buffer: inout SweepBuffer, _ owner: Tensor, _ count: Int
   ) {
     let (out, accumulate) = buffer.receive(count * owner.byteCount)
-    form.partial(target, dtype, a, b, out, count, accumulate)
+    let watch = form.finishes ? buffer.watch : nil
+    form.partial(target, dtype, a, b, out, count, accumulate, GemmFinish(watch: watch))
+    buffer.isWatched = watch != nil
   }
 }
 
-/// y = B(x, w) + b with b along the last axis: the sum starts from the bias.
+/// y = B(x, w) + b with b along the last axis: added to complete sums where the form can, else the sums start from it.
 final class BiasedBilinearOp: BilinearOp {
   private let bias: WalkMap
 
@@ -79,11 +87,11 @@ final class BiasedBilinearOp: BilinearOp {
   }
 
   override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
-    bias.apply(dtype, inputs[2].pointer, output.pointer, false)
-    let (x, w) = (inputs[0].pointer, inputs[1].pointer)
+    let b = inputs[2].pointer
+    if !form.finishes { bias.apply(dtype, b, output.pointer, false) }
     form.partial(
-      .output, dtype, Operand(pointer: x, stacked: false), Operand(pointer: w, stacked: false),
-      output.pointer, 1, true)
+      .output, dtype, value(inputs[0]), value(inputs[1]), output.pointer, 1, !form.finishes,
+      form.finishes ? GemmFinish(bias: b) : .none)
   }
 
   override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {

@@ -22,6 +22,7 @@ public enum Catalogue {
       gatherOperation,
       castOperation,
       matmulOperation,
+      linearOperation,
       conv2dOperation,
       maxPool2dOperation,
       avgPool2dOperation,

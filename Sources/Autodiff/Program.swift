@@ -10,6 +10,8 @@ public final class Program: @unchecked Sendable {
   /// Leaves that the loss depends on, with their gradients after `backward`.
   public let leaves: [Tensor]
   private let leafGradients: [Tensor]
+  /// Of single precision, where squares that a sum of squares would meet cannot overflow it.
+  private let watches: [FiniteWatch?]
   private let steps: [Recorder.Step]
   let nodes: [Tensor]
   private let random: [(stream: RandomStream, offset: UInt64)]
@@ -30,6 +32,7 @@ public final class Program: @unchecked Sendable {
     nodes = loss.requiresGrad ? graph.nodes : []
     leaves = loss.requiresGrad ? graph.leaves : []
     leafGradients = leaves.map { Tensor(shape: $0.shape, dtype: $0.dtype) }
+    watches = leaves.map { $0.dtype == .float32 ? FiniteWatch() : nil }
     random = recorder.steps.compactMap { step in
       step.op.random.map { ($0, $0.stream &- recorder.firstStream) }
     }
@@ -78,17 +81,22 @@ public final class Program: @unchecked Sendable {
     return loss.scalarValue
   }
 
-  /// Puts the gradient of the loss at the last forward run into `grad` of every leaf, overwriting what is there.
+  /// Puts the gradient of the loss at the last forward run into `grad` of every leaf, overwriting what is there, and
+  /// learns on the way whether it is finite where the operations can tell.
   public func backward() {
-    for (leaf, grad) in zip(leaves, leafGradients) { leaf.gradient = SweepBuffer(storage: grad.storage) }
+    for i in leaves.indices {
+      watches[i]?.reset()
+      leaves[i].gradient = SweepBuffer(storage: leafGradients[i].storage, watch: watches[i])
+    }
     for node in nodes { node.gradient.ready = false }
     guard !nodes.isEmpty else { return }
     let (seed, _) = loss.gradient.receive(loss.byteCount)
     fill(loss.dtype.scalar, seed, 1, 1)
     for node in nodes.reversed() { pullThrough(node) }
-    for (leaf, grad) in zip(leaves, leafGradients) {
+    for (i, leaf) in leaves.enumerated() {
+      leaf.gradientIsFinite = leaf.gradient.ready && leaf.gradient.isWatched && watches[i]!.isFinite
       // The next sweep over this leaf, which may be another program's, must not write into this gradient.
-      if leaf.gradient.ready { leaf.grad = grad }
+      if leaf.gradient.ready { leaf.grad = leafGradients[i] }
       leaf.gradient.clear()
     }
   }

@@ -12,6 +12,8 @@ public final class Tensor: @unchecked Sendable {
   public var requiresGrad: Bool
   /// What `backward` has added up, for leaves.
   public var grad: Tensor?
+  /// Known of the gradient that a program's `backward` has just left; false: nobody has looked.
+  public internal(set) var gradientIsFinite = false
 
   var op: Op?
   var inputs: [Tensor]
@@ -96,6 +98,10 @@ public final class Tensor: @unchecked Sendable {
 struct SweepBuffer {
   var storage: Storage?
   var ready = false
+  /// Where it is given, those who can tell it what they leave here.
+  var watch: FiniteWatch?
+  /// Whether the last contribution did; what an earlier one left is in its sums.
+  var isWatched = false
 
   var pointer: UnsafeMutableRawPointer { storage!.pointer }
 
@@ -107,6 +113,7 @@ struct SweepBuffer {
     }
     let accumulate = ready
     ready = true
+    isWatched = false
     return (storage!.pointer, accumulate)
   }
 

@@ -27,6 +27,7 @@ struct BlockedGemm {
   let c: UnsafeMutablePointer<Float>
   let cRow: Int
   let accumulate: Bool
+  var finish = GemmFinish.none
   /// Floats of A that are packed at a time.
   var packedLimit = 1 << 21
   /// Uses that do not earn a panel of A its packing; nil: as measured.
@@ -67,8 +68,9 @@ struct BlockedGemm {
     let packsA = self.packsA
     // Blocks of A that fit the second-level cache; groups of columns, whose part of C stays near. More blocks pack the
     // same B again: only where there are too few groups for the threads. No sum is cut by any of this.
-    let wanted = shared ? min(16, max(1, (high - low) * n * k / Self.sharing)) : 1
     let threads = ThreadPool.shared.threads
+    let wanted =
+      shared ? min(16, max(1, (high - low) * n * k / Self.sharing)) : 1
     let blocks = max(1, divideUp((high - low) * depths.longest * 4, Self.halfLevel2))
     let groups = min(columnPanels, divideUp(wanted, blocks))
     let needed = min(wanted, threads == 1 ? 1 : 2 * threads)
@@ -136,10 +138,14 @@ struct BlockedGemm {
   /// Panels of rows low..<high times panels of columns first..<end.
   private func multiply(_ layout: Layout, _ low: Int, _ high: Int, _ first: Int, _ end: Int) {
     let width = panelWidth
-    let buffer = cv_scratch(1, (layout.depths.longest + 1) * width * 4 + 4 * kernels.rows * width)!
+    let buffer = cv_scratch(1, (layout.depths.longest + 2) * width * 4 + 4 * kernels.rows * width)!
       .assumingMemoryBound(to: Float.self)
     let packsA = layout.packed != nil
+    let bias = finish.bias?.assumingMemoryBound(to: Float.self)
+    var edgeResidue: Float = 0
     let edge = buffer + (layout.depths.longest + 1) * width
+    let residue = edge + kernels.rows * width
+    if finish.watch != nil { residue.update(repeating: 0, count: kernels.width) }
     for d in 0..<layout.depths.parts {
       let depth = layout.depths[d]
       for panel in first..<end {
@@ -164,7 +170,10 @@ struct BlockedGemm {
         let whole = columns == kernelWidth
         var tile = cv_tile(
           a: nil, b: source, c: edge, a_row: a.row, a_step: a.column, b_step: step,
-          c_row: whole ? cRow : width, depth: depth.count, accumulate: whole && adds)
+          c_row: whole ? cRow : width, depth: depth.count, accumulate: whole && adds, bias: nil, residue: nil)
+        let ends = d &+ 1 == layout.depths.parts
+        let added = ends ? bias.map { $0 + column } : nil
+        if ends && whole { (tile.bias, tile.residue) = (added, finish.watch == nil ? nil : residue) }
         if packsA { (tile.a_row, tile.a_step) = (1, kernels.rows) }
         for i in low..<high {
           let range = layout.rows[i]
@@ -176,9 +185,15 @@ struct BlockedGemm {
           if layout.packsB, let next { prefetch(layout, next, i &- low, high &- low) }
           if whole { tile.c = target }
           table[range.count &- 1](&tile)
-          if !whole { mergeEdge(edge, width, target, cRow, range.count, columns, adds) }
+          if !whole {
+            edgeResidue += mergeEdge(edge, width, target, cRow, range.count, columns, adds, bias: added)
+          }
         }
       }
+    }
+    if let watch = finish.watch {
+      for lane in 0..<kernels.width { edgeResidue += residue[lane] }
+      if edgeResidue != 0 { watch.fail() }
     }
   }
 
@@ -207,26 +222,34 @@ struct BlockedGemm {
   }
 }
 
-/// Copies or adds a tile that is narrower than its kernel.
+/// Copies or adds a tile that is narrower than its kernel, then the bias. Returns 0, or NaN if an element is not finite.
+@discardableResult
 func mergeEdge(
   _ tile: UnsafePointer<Float>, _ tileRow: Int, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ rows: Int,
-  _ columns: Int, _ adds: Bool
-) {
+  _ columns: Int, _ adds: Bool, bias: UnsafePointer<Float>? = nil
+) -> Float {
+  var residues = SIMD4<Float>(repeating: 0)
   for i in 0..<rows {
     let (from, to) = (tile + i &* tileRow, c + i &* cRow)
     var j = 0
     while j &+ 4 <= columns {
-      let sum = UnsafeRawPointer(from + j).loadUnaligned(as: SIMD4<Float>.self)
+      var sum = UnsafeRawPointer(from + j).loadUnaligned(as: SIMD4<Float>.self)
       let place = UnsafeMutableRawPointer(to + j)
-      place.storeBytes(
-        of: adds ? place.loadUnaligned(as: SIMD4<Float>.self) + sum : sum, as: SIMD4<Float>.self)
+      if adds { sum = place.loadUnaligned(as: SIMD4<Float>.self) + sum }
+      if let bias { sum += UnsafeRawPointer(bias + j).loadUnaligned(as: SIMD4<Float>.self) }
+      place.storeBytes(of: sum, as: SIMD4<Float>.self)
+      residues += sum - sum
       j &+= 4
     }
     while j < columns {
-      to[j] = adds ? to[j] + from[j] : from[j]
+      var sum = adds ? to[j] + from[j] : from[j]
+      if let bias { sum += bias[j] }
+      to[j] = sum
+      residues[0] += sum - sum
       j &+= 1
     }
   }
+  return residues.sum()
 }
 
 /// 0..<count in `parts` ranges whose lengths differ by one at most, the longer first; or by one unit of `unit` numbers,

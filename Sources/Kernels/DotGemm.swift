@@ -14,6 +14,8 @@ struct DotGemm {
   let b: UnsafePointer<Float>
   let c: UnsafeMutablePointer<Float>
   let accumulate: Bool
+  /// Added to every row.
+  var bias: UnsafePointer<Float>?
 
   /// Products above which the result is shared out.
   private static let sharing = 1 << 18
@@ -49,7 +51,8 @@ struct DotGemm {
     withUnsafeTemporaryAllocation(of: Float.self, capacity: 16) { buffer in
       let sums = buffer.baseAddress!
       var tile = cv_tile(
-        a: nil, b: nil, c: sums, a_row: k, a_step: 1, b_step: k, c_row: 4, depth: k, accumulate: false)
+        a: nil, b: nil, c: sums, a_row: k, a_step: 1, b_step: k, c_row: 4, depth: k, accumulate: false,
+        bias: nil, residue: nil)
       if rows.parts >= columns.parts {
         for i in high { for j in wide { multiply(&tile, rows[i], columns[j], sums) } }
       } else {
@@ -66,6 +69,7 @@ struct DotGemm {
     tile.b = b + columns.lowerBound &* k
     kernels.dots[(rows.count &- 1) &* kernels.dotColumns &+ columns.count &- 1](&tile)
     mergeEdge(
-      sums, 4, c + rows.lowerBound &* n + columns.lowerBound, n, rows.count, columns.count, accumulate)
+      sums, 4, c + rows.lowerBound &* n + columns.lowerBound, n, rows.count, columns.count, accumulate,
+      bias: bias.map { $0 + columns.lowerBound })
   }
 }

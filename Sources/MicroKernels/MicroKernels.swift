@@ -62,7 +62,7 @@ public func wideKernel(_ rows: Int) -> MicroKernel {
 }
 
 @inline(__always)
-private func multiplyTile<T: Tile>(_: T.Type, _ operands: UnsafePointer<cv_tile>) {
+private func multiplyTile<T: FinishingTile>(_: T.Type, _ operands: UnsafePointer<cv_tile>) {
   let given = operands.pointee
   var tile = T()
   var (a, b, left) = (given.a!, given.b!, given.depth)
@@ -85,7 +85,15 @@ private func multiplyTile<T: Tile>(_: T.Type, _ operands: UnsafePointer<cv_tile>
       left &-= 1
     }
   }
-  tile.write(given.c, given.c_row, given.accumulate)
+  if given.bias == nil && given.residue == nil {
+    tile.write(given.c, given.c_row, given.accumulate)
+    return
+  }
+  // -0 leaves every number as it is, 0 would not leave -0.
+  let bias = given.bias.map { T.Row($0) } ?? T.Row(repeating: -0.0)
+  var residue = T.Row()
+  tile.finish(given.c, given.c_row, given.accumulate, bias, &residue)
+  if let sums = given.residue { store(load(sums) + residue.folded, sums) }
 }
 
 /// Multiply-adds on registers alone, for measuring what the processor can do; returns their number of floating-point

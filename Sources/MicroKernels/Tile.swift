@@ -31,11 +31,22 @@ protocol Columns {
   func write(_ p: UnsafeMutablePointer<Float>, _ accumulate: Bool)
 }
 
-struct OneVector: Columns {
+/// Columns of a result that may be complete.
+protocol FinishingColumns: Columns {
+  init(repeating x: Float)
+  /// `write`, then the bias; what is not finite makes the residue NaN, since x - x is 0 elsewhere.
+  func finish(_ p: UnsafeMutablePointer<Float>, _ accumulate: Bool, _ bias: Self, _ residue: inout Self)
+  /// The sum of the vectors.
+  var folded: Vector { get }
+}
+
+struct OneVector: FinishingColumns {
   private var v0: Vector
 
   @inline(__always)
   init() { v0 = Vector(repeating: 0) }
+  @inline(__always)
+  init(repeating x: Float) { v0 = Vector(repeating: x) }
   @inline(__always)
   init(_ p: UnsafePointer<Float>) { v0 = load(p) }
   @inline(__always)
@@ -44,9 +55,19 @@ struct OneVector: Columns {
   func write(_ p: UnsafeMutablePointer<Float>, _ accumulate: Bool) {
     store(accumulate ? load(p) + v0 : v0, p)
   }
+  @inline(__always)
+  func finish(
+    _ p: UnsafeMutablePointer<Float>, _ accumulate: Bool, _ bias: OneVector, _ residue: inout OneVector
+  ) {
+    let x0 = (accumulate ? load(p) + v0 : v0) + bias.v0
+    store(x0, p)
+    residue.v0 += x0 - x0
+  }
+  @inline(__always)
+  var folded: Vector { v0 }
 }
 
-struct TwoVectors: Columns {
+struct TwoVectors: FinishingColumns {
   private var v0: Vector
   private var v1: Vector
 
@@ -78,6 +99,20 @@ struct TwoVectors: Columns {
     store(accumulate ? load(p) + v0 : v0, p)
     store(accumulate ? load(q) + v1 : v1, q)
   }
+  @inline(__always)
+  func finish(
+    _ p: UnsafeMutablePointer<Float>, _ accumulate: Bool, _ bias: TwoVectors, _ residue: inout TwoVectors
+  ) {
+    let q = p + Vector.scalarCount
+    let x0 = (accumulate ? load(p) + v0 : v0) + bias.v0
+    let x1 = (accumulate ? load(q) + v1 : v1) + bias.v1
+    store(x0, p)
+    store(x1, q)
+    residue.v0 += x0 - x0
+    residue.v1 += x1 - x1
+  }
+  @inline(__always)
+  var folded: Vector { v0 + v1 }
 }
 
 /// Rows of the result, held in registers while A's columns and B's rows pass by.
@@ -88,6 +123,11 @@ protocol Tile {
   /// self[i] += a[i * stride] b
   mutating func add(_ a: UnsafePointer<Float>, _ stride: Int, _ b: Row)
   func write(_ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool)
+}
+
+protocol FinishingTile: Tile where Row: FinishingColumns {
+  func finish(
+    _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool, _ bias: Row, _ residue: inout Row)
 }
 
 struct Single<Row: Columns>: Tile {
@@ -103,6 +143,13 @@ struct Single<Row: Columns>: Tile {
   }
   @inline(__always)
   func write(_ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool) { row.write(c, accumulate) }
+}
+
+extension Single: FinishingTile where Row: FinishingColumns {
+  @inline(__always)
+  func finish(
+    _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool, _ bias: Row, _ residue: inout Row
+  ) { row.finish(c, accumulate, bias, &residue) }
 }
 
 struct Stacked<Upper: Tile, Lower: Tile>: Tile where Upper.Row == Lower.Row {
@@ -125,6 +172,16 @@ struct Stacked<Upper: Tile, Lower: Tile>: Tile where Upper.Row == Lower.Row {
   func write(_ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool) {
     upper.write(c, stride, accumulate)
     lower.write(c + Upper.rows &* stride, stride, accumulate)
+  }
+}
+
+extension Stacked: FinishingTile where Upper: FinishingTile, Lower: FinishingTile {
+  @inline(__always)
+  func finish(
+    _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool, _ bias: Row, _ residue: inout Row
+  ) {
+    upper.finish(c, stride, accumulate, bias, &residue)
+    lower.finish(c + Upper.rows &* stride, stride, accumulate, bias, &residue)
   }
 }
 

@@ -171,7 +171,8 @@ public final class Optimizer: @unchecked Sendable {
 
   // MARK: - A step
 
-  public func begin(loss: Double, mayProbe: Bool) throws -> Request {
+  /// `afterBackward`: nothing has touched the gradients since a program's `backward`.
+  public func begin(loss: Double, mayProbe: Bool, afterBackward: Bool = false) throws -> Request {
     guard pending == nil else { throw Failure.value("a step is already in progress") }
     if machineType.probes && !mayProbe {
       throw Failure.type(
@@ -184,17 +185,21 @@ public final class Optimizer: @unchecked Sendable {
     }
     if machineType.usesWindow { _ = try choice.windowLength(stepsPerEpoch: stepsPerEpoch) }
     try checkTrainingPoint()
-    var norms = gradientNorms(active)
+    let clips = clipValue < .infinity || clipNorm < .infinity
+    let ratesAreGiven = machineType == ConstantRate.self || machineType == PeriodicALRS.self
+    // Only rates and clipping ask how long a gradient is; that it is finite may be known.
+    let known = afterBackward && ratesAreGiven && !clips
+    var norms = gradientNorms(known ? active.filter { !$0.tensor.gradientIsFinite } : active)
     let finite = loss.isFinite && norms.allSatisfy(\.isFinite)
     if finite { for machine in machines { try machine.check(loss: loss) } }
     if let request = try judge(loss: loss, finite: finite) { return request }
     guard finite else { return try skip(loss) }
     let factors = try groups.map { try ($0.schedule?.finiteValue(stepCount) ?? 1) * rateScale }
-    if clipValue < .infinity || clipNorm < .infinity {
+    if clips {
       clipGradients(active, norm: norms.reduce(0, +).squareRoot())
       norms = gradientNorms(active)
     }
-    if machineType == ConstantRate.self || machineType == PeriodicALRS.self {
+    if ratesAreGiven {
       return try stepAtConstantRates(active, loss, factors)
     }
     if machineType is any WholeMachine.Type { return try stepWhole(active, norms, loss, factors[0]) }

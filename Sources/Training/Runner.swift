@@ -47,7 +47,7 @@ extension Program {
       losses[i] = try forward()
       guard let optimizer else { return true }
       backward()
-      var request = try optimizer.begin(loss: losses[i], mayProbe: true)
+      var request = try optimizer.begin(loss: losses[i], mayProbe: true, afterBackward: true)
       do {
         while request.kind != .done {
           if request.kind == .curvature {

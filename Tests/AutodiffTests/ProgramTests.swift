@@ -55,6 +55,47 @@ final class ProgramTests: XCTestCase {
     }
   }
 
+  /// One operation for the product and the bias gives the bits of the two.
+  func testLinearIsTheProductAndTheSum() throws {
+    for dtype in [DType.float32, .float64] {
+      var numbers = Numbers(seed: 2)
+      let values = [numbers.array(7 * 40), numbers.array(33 * 40), numbers.array(33)]
+      let shapes = [[7, 40], [33, 40], [33]]
+      let results = try [true, false].map { fused in
+        let inputs = zip(shapes, values).map { Tensor($0, $1, dtype, requiresGrad: true) }
+        let y =
+          fused
+          ? try apply("linear", inputs)
+          : try apply(
+            "add", [apply("matmul", Array(inputs[..<2]), ["transpose_b": .numbers([1])]), inputs[2]])
+        try Derivatives.backward(apply("mean", [apply("square", [y])]), seed: nil)
+        return [y.values] + inputs.map { $0.grad!.values }
+      }
+      XCTAssertEqual(results[0], results[1])
+    }
+  }
+
+  /// What a backward run knows of its gradients is so, and nothing is said of those that nobody looked at.
+  func testBackwardKnowsWhichGradientsAreFinite() throws {
+    let (x, w) = (Tensor([3, 4], [Double](repeating: 1, count: 12), .float32), [1.0, -2, 0.5, 1])
+    let weight = Tensor([1, 4], w, .float32, requiresGrad: true)
+    let bias = Tensor([1], [1], .float32, requiresGrad: true)
+    try Recorder.begin([x])
+    let program = try Recorder.end([apply("sum", [apply("linear", [x, weight, bias])])])
+    func run(_ value: Double) throws -> Bool {
+      let data = Tensor([3, 4], [Double](repeating: 1, count: 11) + [value], .float32)
+      program.load([data], rows: [0, 1, 2])
+      _ = try program.forward()
+      program.backward()
+      return weight.gradientIsFinite
+    }
+    XCTAssertTrue(try run(2))
+    XCTAssertFalse(try run(.infinity))
+    XCTAssertFalse(try run(.nan))
+    XCTAssertTrue(try run(-1))
+    XCTAssertFalse(bias.gradientIsFinite)
+  }
+
   func testLabelOutOfRangeIsAnError() throws {
     let x = Tensor([1, 2], [0.5, 1], requiresGrad: true)
     XCTAssertThrowsError(try apply("cross_entropy", [x, labels([2])])) { error in

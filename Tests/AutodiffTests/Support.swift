@@ -33,10 +33,18 @@ struct Numbers {
 }
 
 extension Tensor {
-  convenience init(_ shape: [Int], _ values: [Double], requiresGrad: Bool = false) {
-    self.init(shape: shape, dtype: .float64, requiresGrad: requiresGrad)
+  convenience init(
+    _ shape: [Int], _ values: [Double], _ dtype: DType = .float64, requiresGrad: Bool = false
+  ) {
+    self.init(shape: shape, dtype: dtype, requiresGrad: requiresGrad)
     precondition(values.count == count)
-    for (i, v) in values.enumerated() { pointer.storeBytes(of: v, toByteOffset: 8 * i, as: Double.self) }
+    for (i, v) in values.enumerated() {
+      if dtype == .float64 {
+        pointer.storeBytes(of: v, toByteOffset: 8 * i, as: Double.self)
+      } else {
+        pointer.storeBytes(of: Float(v), toByteOffset: 4 * i, as: Float.self)
+      }
+    }
   }
 
   var values: [Double] {

@@ -35,7 +35,7 @@ final class GemmKernelsTests: XCTestCase {
             var tile = cv_tile(
               a: left.elements, b: right.elements, c: result.elements, a_row: row, a_step: step,
               b_step: width,
-              c_row: width, depth: depth, accumulate: apart)
+              c_row: width, depth: depth, accumulate: apart, bias: nil, residue: nil)
             table[rows - 1](&tile)
             let wanted = (0..<rows * width).map { index in
               (0..<depth).reduce(apart ? c[index] : 0) {
@@ -43,6 +43,42 @@ final class GemmKernelsTests: XCTestCase {
               }
             }
             expectClose(Float.self, result.values, wanted, "\(kernels.name) \(rows) \(vectors) \(apart)")
+          }
+        }
+      }
+    }
+  }
+
+  /// The same tiles, complete: the bias comes last, and the residue tells of what is not finite.
+  func testEveryTileThatIsComplete() {
+    var numbers = Numbers(seed: 6)
+    for kernels in GemmKernels.all {
+      for (vectors, table) in [(1, kernels.narrow), (2, kernels.wide)] {
+        let (width, depth) = (vectors * kernels.width, 3)
+        for rows in 1...kernels.rows {
+          let (a, b) = (numbers.array(rows * depth), numbers.array(depth * width))
+          let (c, bias) = (numbers.array(rows * width), numbers.array(width))
+          let (left, right, row) = (Buffer<Float>(a), Buffer<Float>(b), Buffer<Float>(bias))
+          func run(_ result: Buffer<Float>, _ bias: Buffer<Float>?, _ residue: Buffer<Float>?) -> [Double] {
+            var tile = cv_tile(
+              a: left.elements, b: right.elements, c: result.elements, a_row: 1, a_step: rows, b_step: width,
+              c_row: width, depth: depth, accumulate: true, bias: bias?.elements, residue: residue?.elements)
+            table[rows - 1](&tile)
+            return result.values
+          }
+          let label = "\(kernels.name) \(rows) \(vectors)"
+          let plain = run(Buffer<Float>(c), nil, nil)
+          let residue = Buffer<Float>([Double](repeating: 0, count: kernels.width))
+          XCTAssertEqual(run(Buffer<Float>(c), nil, residue), plain, label)
+          let wanted = plain.indices.map { Double(Float(plain[$0]) + Float(bias[$0 % width])) }
+          XCTAssertEqual(run(Buffer<Float>(c), row, residue), wanted, label)
+          XCTAssertEqual(residue.values, [Double](repeating: 0, count: kernels.width), label)
+          for value in [Double.nan, .infinity, -.infinity] {
+            var spoiled = c
+            spoiled[numbers.integer(below: c.count)] = value
+            let residue = Buffer<Float>([Double](repeating: 0, count: kernels.width))
+            _ = run(Buffer<Float>(spoiled), row, residue)
+            XCTAssertEqual(residue.values.filter(\.isNaN).count, 1, "\(label) \(value)")
           }
         }
       }
@@ -60,7 +96,7 @@ final class GemmKernelsTests: XCTestCase {
           let (left, right, result) = (Buffer<Float>(a), Buffer<Float>(b), Buffer<Float>(count: 16))
           var tile = cv_tile(
             a: left.elements, b: right.elements, c: result.elements, a_row: stride, a_step: 1, b_step: stride,
-            c_row: 4, depth: depth, accumulate: false)
+            c_row: 4, depth: depth, accumulate: false, bias: nil, residue: nil)
           kernels.dots[(rows - 1) * kernels.dotColumns + columns - 1](&tile)
           let wanted = (0..<rows * columns).map { place in
             (0..<depth).reduce(0.0) {

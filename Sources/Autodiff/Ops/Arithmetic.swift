@@ -62,7 +62,7 @@ private struct ProductForm: BilinearForm {
 
   func partial(
     _ target: Role, _ dtype: DType, _ a: Operand, _ b: Operand, _ out: UnsafeMutableRawPointer, _ stack: Int,
-    _ accumulate: Bool
+    _ accumulate: Bool, _ finish: GemmFinish
   ) {
     let bytes = count * dtype.byteCount
     for k in 0..<stack {

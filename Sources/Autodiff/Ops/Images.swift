@@ -51,7 +51,7 @@ private struct ConvolutionForm: BilinearForm {
 
   func partial(
     _ target: Role, _ dtype: DType, _ a: Operand, _ b: Operand, _ out: UnsafeMutableRawPointer, _ stack: Int,
-    _ accumulate: Bool
+    _ accumulate: Bool, _ finish: GemmFinish
   ) {
     let g = geometry
     let type = dtype.scalar

@@ -9,10 +9,11 @@ private struct MatmulForm: BilinearForm {
   let aCount: Int, bCount: Int, outCount: Int
   /// b is a single matrix: the batch of a is extra rows, and one tall product does it all.
   let sharedB: Bool
+  var finishes: Bool { true }
 
   func partial(
     _ target: Role, _ dtype: DType, _ a: Operand, _ b: Operand, _ out: UnsafeMutableRawPointer, _ stack: Int,
-    _ accumulate: Bool
+    _ accumulate: Bool, _ finish: GemmFinish
   ) {
     let type = dtype.scalar
     let size = dtype.byteCount
@@ -22,18 +23,18 @@ private struct MatmulForm: BilinearForm {
     switch target {
     case .output:
       if sharedB && a.stacked && !b.stacked {
-        gemm(type, false, transposeB, stack * rows, n, k, a.pointer, b.pointer, out, accumulate)
+        gemm(type, false, transposeB, stack * rows, n, k, a.pointer, b.pointer, out, accumulate, finish)
         return
       }
       forEach(stack, places, distinct: true, work: rows * n * k) { s, p, shared in
         gemm(
           type, false, transposeB, rows, n, k, at(a, s, aCount, size) + p.a * size,
-          at(b, s, bCount, size) + p.b * size, out + (s * outCount + p.out) * size, accumulate, shared: shared
-        )
+          at(b, s, bCount, size) + p.b * size, out + (s * outCount + p.out) * size, accumulate, finish,
+          shared: shared)
       }
     case .left:  // ga = g b' (or g b)
       if sharedB && a.stacked && !b.stacked {
-        gemm(type, false, !transposeB, stack * rows, k, n, a.pointer, b.pointer, out, accumulate)
+        gemm(type, false, !transposeB, stack * rows, k, n, a.pointer, b.pointer, out, accumulate, finish)
         return
       }
       if !sharedB { zeroIfNeeded(target, type, out, stack, accumulate) }
@@ -42,7 +43,7 @@ private struct MatmulForm: BilinearForm {
         gemm(
           type, false, !transposeB, rows, k, n, at(a, s, outCount, size) + p.out * size,
           at(b, s, bCount, size) + p.b * size, out + (s * aCount + p.a) * size,
-          sharedB ? accumulate : true, shared: shared)
+          sharedB ? accumulate : true, finish, shared: shared)
       }
     case .right:  // gb = a' g (or g' a)
       if !sharedB { zeroIfNeeded(target, type, out, stack, accumulate) }
@@ -52,9 +53,11 @@ private struct MatmulForm: BilinearForm {
         let g = at(a, s, outCount, size) + p.out * size
         let x = at(b, s, aCount, size) + p.a * size
         if transposeB {
-          gemm(type, true, false, n, k, rows, g, x, place, sharedB ? accumulate : true, shared: shared)
+          gemm(
+            type, true, false, n, k, rows, g, x, place, sharedB ? accumulate : true, finish, shared: shared)
         } else {
-          gemm(type, true, false, k, n, rows, x, g, place, sharedB ? accumulate : true, shared: shared)
+          gemm(
+            type, true, false, k, n, rows, x, g, place, sharedB ? accumulate : true, finish, shared: shared)
         }
       }
     }
@@ -91,7 +94,7 @@ private struct MatmulForm: BilinearForm {
   }
 }
 
-private func matmul(_ a: Tensor, _ b: Tensor, transposeB: Bool) throws -> Tensor {
+private func matmul(_ a: Tensor, _ b: Tensor, transposeB: Bool, bias: Tensor? = nil) throws -> Tensor {
   let (m, k) = (a.shape[a.rank - 2], a.shape[a.rank - 1])
   let (bk, n) =
     transposeB ? (b.shape[b.rank - 1], b.shape[b.rank - 2]) : (b.shape[b.rank - 2], b.shape[b.rank - 1])
@@ -118,7 +121,10 @@ private func matmul(_ a: Tensor, _ b: Tensor, transposeB: Bool) throws -> Tensor
     m: m, n: n, k: k, transposeB: transposeB, batch: batch, aCount: a.count, bCount: b.count,
     outCount: batch.count * m * n,
     sharedB: sharedB && Array(a.shape.dropLast(2)).reduce(1, *) == batch.count)
-  return try BilinearOp(shape: batchShape + [m, n], dtype: a.dtype, form: form).apply([a, b])
+  guard let bias else {
+    return try BilinearOp(shape: batchShape + [m, n], dtype: a.dtype, form: form).apply([a, b])
+  }
+  return try BiasedBilinearOp(shape: batchShape + [m, n], dtype: a.dtype, form: form).apply([a, b, bias])
 }
 
 let matmulOperation = Operation(
@@ -146,4 +152,25 @@ let matmulOperation = Operation(
   if vectorA { shape.remove(at: shape.count - 2) }
   if vectorB { shape.removeLast() }
   return try reshape(result, to: shape)
+}
+
+/// x w' + b, the bias added where the product is written.
+let linearOperation = Operation(
+  "linear", .bilinear, inputs: 3...3,
+  examples: [
+    .init([[3, 4], [5, 4], [5]]), .init([[2, 3, 4], [5, 4], [5]]), .init([[4], [5, 4], [5]]),
+    .init([[0, 4], [5, 4], [5]]), .init([[3, 0], [5, 0], [5]]), .init([[3, 4], [0, 4], [0]]),
+    .init([[1, 1], [1, 1], [1]]),
+  ]
+) { inputs, _ in
+  try requireFloating("linear", inputs)
+  let (x, w, b) = (inputs[0], inputs[1], inputs[2])
+  guard x.rank >= 1, w.rank == 2, x.shape.last == w.shape[1], b.shape == [w.shape[0]] else {
+    throw Failure.shape(
+      "linear: x must be (..., in), the weight (out, in) and the bias (out,), got \(describe(x.shape)), "
+        + "\(describe(w.shape)) and \(describe(b.shape))")
+  }
+  let rows = x.rank == 1 ? try reshape(x, to: [1, x.count]) : x
+  let result = try matmul(rows, w, transposeB: true, bias: b)
+  return x.rank == 1 ? try reshape(result, to: [w.shape[0]]) : result
 }

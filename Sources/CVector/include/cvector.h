@@ -246,6 +246,10 @@ typedef struct {
   float *c;
   ptrdiff_t a_row, a_step, b_step, c_row, depth;
   bool accumulate;
+  /* For complete sums: NULL, or what is added to each row of the tile. */
+  const float *bias;
+  /* NULL, or a vector whose sum is no longer 0 once an element of a tile was not finite. */
+  float *residue;
 } cv_tile;
 
 /* Asks for a cache line that is read soon; any address may be given. */

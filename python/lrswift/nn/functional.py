@@ -51,6 +51,8 @@ def linear(x: Operand, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         raise ShapeError(
             f"linear: x: got shape {x.shape}; allowed: [..., {weight.shape[1]}] for weight {weight.shape}"
         )
+    if bias is not None and bias.shape == weight.shape[:1] and bias.dtype == weight.dtype:
+        return _core.apply("linear", (x, weight, bias), {})  # type: ignore[return-value]
     out: Tensor = _core.apply("matmul", (x, weight), {"transpose_b": True})  # type: ignore[assignment]
     return out if bias is None else out + bias
 
