@@ -19,6 +19,8 @@ COVERED = {
     "Sources/Kernels/DirectConvolution+Weights.swift": "Tests/KernelsTests/DirectConvolutionTests.swift",
     "Sources/MicroKernels/ConvolutionTiles.swift": "Tests/KernelsTests/DirectConvolutionTests.swift",
     "Sources/MicroKernels/PoolTiles.swift": "Tests/KernelsTests/MaxPoolTests.swift",
+    "Sources/Kernels/WinogradKernels.swift": "Tests/KernelsTests/WinogradConvolutionTests.swift",
+    "Sources/MicroKernels/WinogradTiles.swift": "Tests/KernelsTests/WinogradConvolutionTests.swift",
     "Sources/MicroKernels/PlaneTiles.swift": "Tests/KernelsTests/PlaneConvolutionTests.swift",
     "Sources/Kernels/SIMD16+Lane.swift": "Tests/KernelsTests/LaneTests.swift",
     "Sources/Kernels/SIMD8+Lane.swift": "Tests/KernelsTests/LaneTests.swift",

@@ -60,8 +60,10 @@ void *cv_scratch(int slot, size_t bytes) {
     while (room < bytes)
       room *= 2;
     free(own->memory[slot]);
-    own->memory[slot] = aligned_alloc(64, room);
+    const size_t large_page = (size_t)1 << 21;
+    own->memory[slot] = aligned_alloc(room < large_page ? 64 : large_page, room);
     if (own->memory[slot] == NULL) abort();
+    if (room >= large_page) cv_advise_large_pages(own->memory[slot], room);
     own->bytes[slot] = room;
   }
   return own->memory[slot];

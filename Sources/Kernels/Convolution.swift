@@ -1,12 +1,14 @@
 /// The three contractions of convolution, channels-last; weights are [kernelHeight, kernelWidth, channels / groups,
-/// outputs]. float32 runs the direct kernels, float64 the products of patch matrices that they are held to.
+/// outputs]. float32 runs the direct kernels or Winograd's, float64 the products of patch matrices that they are held to.
 
 /// y (+)= x * w over `images` images.
 public func convolveForward<T: Scalar>(
   _: T.Type, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ x: UnsafeRawPointer, _ w: UnsafeRawPointer,
   _ y: UnsafeMutableRawPointer, _ accumulate: Bool
 ) {
-  if T.self == Float.self {
+  if T.self == Float.self && prefersWinograd(g, outputs, WinogradPass(forward: g, images, outputs)) {
+    winogradForward(.fastest, g, images, outputs, x, w, y, accumulate)
+  } else if T.self == Float.self {
     directForward(.fastest, g, images, outputs, x, w, y, accumulate)
   } else {
     patchForward(T.self, g, images, outputs, x, w, y, accumulate)
@@ -18,7 +20,9 @@ public func convolveInputGradient<T: Scalar>(
   _: T.Type, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
   _ w: UnsafeRawPointer, _ gx: UnsafeMutableRawPointer, _ accumulate: Bool
 ) {
-  if T.self == Float.self && !prefersPatches(g, outputs) {
+  if T.self == Float.self && prefersWinograd(g, outputs, WinogradPass(inputGradient: g, images, outputs)) {
+    winogradInputGradient(.fastest, g, images, outputs, gy, w, gx, accumulate)
+  } else if T.self == Float.self && !prefersPatches(g, outputs) {
     directInputGradient(.fastest, g, images, outputs, gy, w, gx, accumulate)
   } else {
     patchInputGradient(T.self, g, images, outputs, gy, w, gx, accumulate)

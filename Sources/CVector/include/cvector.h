@@ -5,6 +5,7 @@
 
 #include "convolution.h"
 #include "pooling.h"
+#include "winograd.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -255,6 +256,7 @@ typedef struct {
 /* Asks for a cache line that is read soon; any address may be given. */
 CV_INLINE void cv_prefetch(const void *address) { __builtin_prefetch(address, 0, 2); }
 CV_INLINE void cv_prefetch_near(const void *address) { __builtin_prefetch(address, 0, 3); }
+CV_INLINE void cv_prefetch_write(const void *address) { __builtin_prefetch(address, 1, 3); }
 
 /* a > b ? x : y per lane. A NaN in a or b selects y. */
 CV_INLINE cv_f32 cv_select_greater_f32(cv_f32 a, cv_f32 b, cv_f32 x, cv_f32 y) {
