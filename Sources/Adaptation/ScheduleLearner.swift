@@ -18,8 +18,14 @@ import Kernels
 ///     own size. When it is beyond `sensitivity`, rates are traded for momentum instead: alpha and 1 - beta, and the
 ///     steps of both, are multiplied by `trade`. The effective rate alpha / (1 - beta) stays, and with it what was
 ///     learned, but averaged gradients tolerate it better. All rates trade: the one that expands is rarely the one
-///     whose hypergradient shows it, which is that of any window before;
-///   - when more than `relapse` of what was won is lost, the values go halfway back to the best, and so do the steps.
+///     whose hypergradient shows it, which is that of any window before. A momentum whose average would reach over
+///     more than the share `memory` of the run takes no more, and the rates are then cut;
+///   - before a trade the rates of the windows beyond `sensitivity`, and of those before, go halfway up to the largest
+///     that follows. Large rates at the start lead to flat regions, where later ones hold (Lewkowycz et al., "The
+///     large learning rate phase of deep learning", arXiv 2003.02218); a start that is too gentle ends in sharp ones;
+///   - when more than `relapse` of what was won is lost, the values go halfway back to the best, and so do the steps;
+///   - a rate above zero loses at most half of itself in a step: at zero its window would be lost;
+///   - an entry's step grows by `growth` when its sign stays, up to the first step in the unit that trades have left.
 public struct ScheduleLearner {
   public enum Update: String, CaseIterable {
     case gated, sign, gradient
@@ -33,6 +39,8 @@ public struct ScheduleLearner {
       .init("sensitivity", 10, .positiveOrInfinite, "gated: relative change of the loss per that of a rate"),
       .init("relapse", 0.15, .positiveOrInfinite, "gated: share of the progress that may be lost"),
       .init("trade", 0.6, .between(0, 1), "gated: factor of a rate that is traded for momentum"),
+      .init("memory", 0.04, .above(0, to: 1), "gated: share of the run that a traded momentum averages over"),
+      .init("growth", 1.2, .oneOrMore, "gated: factor of an entry's step when its sign stays"),
       .init("max_momentum", 0.97, .positiveOrInfinite, "gated: no momentum goes beyond it"),
     ])
 
@@ -41,6 +49,9 @@ public struct ScheduleLearner {
   /// How many entries are rates, momenta, decays.
   private let counts: [Int]
   private let windows: [Double]
+  /// How many windows a layer's rates have.
+  private let perLayer: Int
+  private let firstSteps: [Double]
 
   public private(set) var values: [Double]
   public private(set) var steps: [Double]
@@ -48,6 +59,8 @@ public struct ScheduleLearner {
   public private(set) var bestValues: [Double]
   public private(set) var bestLoss = Double.infinity
   private var firstLoss = Double.nan
+  /// What trades have left of 1 - beta, and so of the unit that rates are measured in.
+  private var unit = 1.0
   public private(set) var observed = 0
   public private(set) var isConverged = false
   public private(set) var retreated = false
@@ -56,9 +69,10 @@ public struct ScheduleLearner {
   /// |h_k lambda_k| (of a momentum |h_k (1 - lambda_k)|) over the loss at stake, entry by entry.
   public private(set) var sensitivities: [Double]
 
-  /// Attributes beyond the card: update (a text), counts [3], initial [N], step_size [N], windows [N].
+  /// Attributes beyond the card: update (a text), counts [3], initial [N], step_size [N], windows [N]; layers (1): of
+  /// so many the rates are, one after another.
   public init(_ attributes: Attributes) throws {
-    let lists = ["update", "counts", "initial", "step_size", "windows"]
+    let lists = ["update", "counts", "initial", "step_size", "windows", "layers"]
     try attributes.allow(lists + Self.card.arguments.map(\.name))
     let given = attributes.values.filter { !lists.contains($0.key) }
     settings = try Self.card.read(Attributes(attributes.owner, given))
@@ -73,6 +87,12 @@ public struct ScheduleLearner {
       throw Failure.value(
         "\(attributes.owner): counts: got \(counts); allowed: numbers of rates (at least 1), momenta, decays")
     }
+    let number = try attributes.number("layers", default: 1)
+    guard let layers = wholeNumber(number), layers > 0, counts[0] % layers == 0 else {
+      throw Failure.value(
+        "\(attributes.owner): layers: got \(number); allowed: a divisor of the number of rates, \(counts[0])")
+    }
+    perLayer = counts[0] / layers
     let total = counts.reduce(0, +)
     func list(_ key: String, _ allowed: String, _ holds: (Double) -> Bool) throws -> [Double] {
       let numbers = try attributes.numbers(key)
@@ -85,7 +105,8 @@ public struct ScheduleLearner {
       return numbers
     }
     values = try list("initial", "finite numbers") { $0.isFinite }
-    steps = try list("step_size", "positive numbers") { $0 > 0 && $0.isFinite }
+    firstSteps = try list("step_size", "positive numbers") { $0 > 0 && $0.isFinite }
+    steps = firstSteps
     windows = try list("windows", "at least 1") { $0 >= 1 && $0.isFinite }
     bestValues = values
     lastSigns = [Double](repeating: 0, count: total)
@@ -112,7 +133,7 @@ public struct ScheduleLearner {
     case .gradient:
       for k in values.indices { values[k] -= steps[k] * finite(means[k] / windows[k]) }
     case .sign:
-      signStep(means.map(sign), overwrite: true)
+      signStep(means.map(sign))
     case .gated:
       let signs = zip(means, signals).map { $1 > 1 ? sign($0) : 0 }
       let lost =
@@ -122,8 +143,9 @@ public struct ScheduleLearner {
       if lost || (bestLoss.isFinite && !loss.isFinite) {
         goBack()
       } else if isFinite && isSmooth {
-        signStep(signs, overwrite: false)
+        gatedStep(signs)
       } else {
+        if isFinite { level() }
         trade()
       }
       for k in momenta { values[k] = min(values[k], settings["max_momentum"]) }
@@ -150,11 +172,25 @@ public struct ScheduleLearner {
     }
   }
 
-  private mutating func signStep(_ signs: [Double], overwrite: Bool) {
-    for k in values.indices where overwrite || signs[k] != 0 {
+  private mutating func signStep(_ signs: [Double]) {
+    for k in values.indices {
       if signs[k] * lastSigns[k] < 0 { steps[k] *= settings["step_decay"] }
       lastSigns[k] = signs[k]
       values[k] -= steps[k] * signs[k]
+    }
+  }
+
+  private mutating func gatedStep(_ signs: [Double]) {
+    for k in values.indices where signs[k] != 0 {
+      let turn = signs[k] * lastSigns[k]
+      if turn < 0 { steps[k] *= settings["step_decay"] }
+      if turn > 0 {
+        let limit = firstSteps[k] * (k < momenta.upperBound ? unit : 1)
+        steps[k] = max(steps[k], min(settings["growth"] * steps[k], limit))
+      }
+      lastSigns[k] = signs[k]
+      let least = k < counts[0] && values[k] > 0 ? values[k] / 2 : -.infinity
+      values[k] = max(values[k] - steps[k] * signs[k], least)
     }
   }
 
@@ -166,11 +202,31 @@ public struct ScheduleLearner {
     retreated = true
   }
 
-  private mutating func trade() {
-    for k in 0..<momenta.upperBound {
-      values[k] = k < counts[0] ? values[k] * settings["trade"] : 1 - (1 - values[k]) * settings["trade"]
-      steps[k] *= settings["trade"]
+  /// Raises the rates up to the last window that is beyond `sensitivity`.
+  private mutating func level() {
+    for first in stride(from: 0, to: counts[0], by: perLayer) {
+      let row = first..<first + perLayer
+      guard let last = row.last(where: { sensitivities[$0] > settings["sensitivity"] }) else { continue }
+      var top = -Double.infinity
+      for k in row.reversed() {
+        top = max(top, values[k])
+        if k <= last { values[k] = (values[k] + top) / 2 }
+      }
     }
+  }
+
+  private mutating func trade() {
+    let factor = settings["trade"]
+    let most = 1 - 1 / (settings["memory"] * windows[..<perLayer].reduce(0, +))
+    for k in 0..<counts[0] { values[k] *= factor }
+    for k in 0..<momenta.upperBound { steps[k] *= factor }
+    var left = momenta.isEmpty ? 1 : factor
+    for k in momenta {
+      let before = 1 - values[k]
+      values[k] = min(1 - before * factor, max(values[k], most))
+      if before > 0 { left = max(left, (1 - values[k]) / before) }
+    }
+    unit *= left
     retreated = true
   }
 
@@ -181,23 +237,28 @@ public struct ScheduleLearner {
 
   /// Everything that `observe` changes and does not compute anew.
   public var state: [Double] {
-    values + steps + lastSigns + bestValues + [bestLoss, firstLoss, Double(observed), isConverged ? 1 : 0]
+    values + steps + lastSigns + bestValues + [
+      bestLoss, firstLoss, Double(observed), isConverged ? 1 : 0, unit,
+    ]
   }
 
   public mutating func load(_ state: [Double]) throws {
     let count = values.count
-    guard state.count == 4 * count + 4 else {
+    guard state.count == 4 * count + 5 else {
       throw Failure.value(
-        "state: got \(state.count) numbers; allowed: \(4 * count + 4), as `state` gives them")
+        "state: got \(state.count) numbers; allowed: \(4 * count + 5), as `state` gives them")
     }
     func part(_ i: Int) -> [Double] { Array(state[i * count..<(i + 1) * count]) }
-    guard (part(0) + part(1)).allSatisfy(\.isFinite), let observed = wholeNumber(state[4 * count + 2]) else {
+    guard (part(0) + part(1) + state[(4 * count + 4)...]).allSatisfy(\.isFinite),
+      let observed = wholeNumber(state[4 * count + 2])
+    else {
       throw Failure.value("state: not one that `state` gave: values, steps and counts are finite")
     }
     (values, steps, lastSigns, bestValues) = (part(0), part(1), part(2), part(3))
     (bestLoss, firstLoss) = (state[4 * count], state[4 * count + 1])
     self.observed = observed
     isConverged = state[4 * count + 3] != 0
+    unit = state[4 * count + 4]
   }
 }
 

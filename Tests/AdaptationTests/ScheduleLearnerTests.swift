@@ -66,6 +66,28 @@ final class ScheduleLearnerTests: XCTestCase {
     XCTAssertTrue(learner.retreated)
   }
 
+  /// The average of a momentum may reach over 4 % of the run: 0.9 for 250 steps, 0.96 for 625.
+  func testTradedMomentumKnowsTheRun() throws {
+    for (steps, most) in [(250.0, 0.9), (625, 0.96)] {
+      var learner = try make(
+        "gated", initial: [0.1, 0.3, 0], steps: [0.1, 0.1, 0.1], counts: [2, 1, 0],
+        windows: [steps / 2, steps / 2, steps])
+      for _ in 0..<9 { try learner.observe(losses: [1], hypergradients: [0, 1e9, 0]) }
+      XCTAssertEqual(learner.values[2], most, accuracy: 1e-12)
+    }
+  }
+
+  /// A first window of 0.1 whose hypergradient explodes: halfway to the largest that follows, 0.4, and then the cut.
+  func testGentleStartsAreRaised() throws {
+    var learner = try make("gated", initial: [0.1, 0.3, 0.4], steps: [0.1, 0.1, 0.1], counts: [3, 0, 0])
+    try learner.observe(losses: [1], hypergradients: [1e9, 0, 0])
+    XCTAssertEqual(learner.values[0], 0.6 * 0.25, accuracy: 1e-15)
+    XCTAssertEqual(learner.values[1], 0.6 * 0.3, accuracy: 1e-15)
+    try learner.load(learner.state)
+    try learner.observe(losses: [1], hypergradients: [.nan, 0, 0])
+    XCTAssertEqual(learner.values[0], 0.36 * 0.25, accuracy: 1e-15)
+  }
+
   func testWhatDoesNotFitIsRefused() throws {
     XCTAssertThrowsError(try make("newton", initial: [0], steps: [1], counts: [1, 0, 0]))
     XCTAssertThrowsError(try make("sign", initial: [0], steps: [1], counts: [0, 1, 0]))
@@ -75,6 +97,9 @@ final class ScheduleLearnerTests: XCTestCase {
     XCTAssertThrowsError(try make("sign", initial: [0], steps: [0], counts: [1, 0, 0]))
     XCTAssertThrowsError(try make("sign", initial: [0], steps: [1], counts: [1, 0, 0], windows: [0.5]))
     XCTAssertThrowsError(try make("sign", initial: [0], steps: [1], counts: [1, 0, 0], ["step_decay": [0]]))
+    XCTAssertThrowsError(
+      try make("sign", initial: [0, 0, 0], steps: [1, 1, 1], counts: [3, 0, 0], ["layers": [2]]))
+    XCTAssertThrowsError(try make("sign", initial: [0], steps: [1], counts: [1, 0, 0], ["layers": [0]]))
     var learner = try make("sign", initial: [0], steps: [1], counts: [1, 0, 0])
     XCTAssertThrowsError(try learner.observe(losses: [], hypergradients: []))
     XCTAssertThrowsError(try learner.observe(losses: [1], hypergradients: [1, 2]))

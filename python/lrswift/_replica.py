@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -49,12 +49,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """valid_loss and hypergradients float64 [N] at the end; inf and nan when `failure` says so."""
+    """valid_loss and hypergradients float64 [N] at the end; inf and nan when `failure` says so.
+
+    train_losses: of each step, empty when unknown.
+    """
 
     valid_loss: float
     hypergradients: np.ndarray
     shapes: dict[str, tuple[int, ...]]
     failure: str | None = None
+    train_losses: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
 def row_numbers(rows: int, steps: int, batch: int, seed: int) -> np.ndarray:
@@ -90,7 +94,7 @@ def run(job: Job) -> Outcome:
             count = sum(np.size(v) for v in job.values)
             return Outcome(np.inf, np.full(count, np.nan), shapes, str(error))
         parts = (found.learning_rates.ravel(), found.momentums, found.weight_decays)
-        return Outcome(found.valid_loss, np.concatenate(parts), shapes)
+        return Outcome(found.valid_loss, np.concatenate(parts), shapes, train_losses=found.losses)
     finally:
         random.set_state(state)
 

@@ -20,7 +20,7 @@ from ._progress import Progress
 from ._replica import Job, Outcome
 from .errors import ArgumentError, Diverged
 from .learned import LearnedSchedule
-from .learning import Learning, trained
+from .learning import FORMAT, Learning, check_format, trained
 
 # a sign step that was too large needs three to show it: there, back, and half
 LEG = 3
@@ -207,7 +207,7 @@ class Starting:
         if path is None or self.replayed:
             return
         facts = {
-            "settings": self._identity(), "shapes": self.log[0][0].shapes,
+            "settings": self._identity(), "shapes": self.log[0][0].shapes, "format": FORMAT,
             "failures": [[o.failure for o in outcomes] for outcomes in self.log],
         }  # fmt: skip
         arrays = {
@@ -224,6 +224,7 @@ class Starting:
                 "allowed: a file that `checkpoint` wrote"
             )
         facts = json.loads(metadata["lrswift.starting"])
+        check_format(path, facts)
         for name, value in self._identity().items():
             if facts["settings"].get(name) != value:
                 raise ArgumentError(

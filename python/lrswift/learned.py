@@ -34,9 +34,11 @@ class LearnedSchedule:
     and valid_losses [O], its validation losses and their means (inf where a run diverged); hypergradients
     [O, S, N], sums over windows; signals [O, N], |mean over seeds| / standard error, the health of each
     hypergradient: about 1 and below is noise (0 with one seed); retreated [O], where the gated update fell
-    back. finalists [F], final_losses [F, 5 S]: outer steps validated once more on fresh networks; that with
-    the lowest mean plus standard error was taken. Empty with finalists=1. converged: every step became small
-    beside its value. suggested_window: steps that should share a rate by Theorem 4.1 with the noise seen in
+    back. finalists [F], final_losses, final_penalties [F, 10 S]: outer steps validated once more on fresh
+    networks; that with the lowest mean plus standard error of the sums of both was taken. A penalty is a
+    fifth of the way from the validation loss to the untrained one where the training loss, after half of its
+    decline, rose again by all of it. Empty with finalists=1. converged: every step became small beside its
+    value. suggested_window: steps that should share a rate by Theorem 4.1 with the noise seen in
     the present windows (`sharing_noise` says how it depends on them), None when unknown. cost: training steps
     over all seeds, (plain, differentiated).
 
@@ -60,6 +62,7 @@ class LearnedSchedule:
     nesterov: bool = False
     finalists: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
     final_losses: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
+    final_penalties: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
     cost: tuple[int, int] = (0, 0)
     trials: np.ndarray | None = field(default=None, repr=False)
     study: Any = field(default=None, repr=False)
@@ -96,6 +99,7 @@ class LearnedSchedule:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a safetensors file, atomically."""
         arrays = {name: getattr(self, name) for name in (*_FAMILIES, *_ARRAYS)}
+        arrays["final_penalties"] = self.final_penalties
         if self.trials is not None:
             arrays["trials"] = self.trials
         facts = {
@@ -114,6 +118,7 @@ class LearnedSchedule:
             raise ArgumentError(f"load: {path}: no learned schedule; allowed: a file that `save` wrote")
         facts: dict[str, Any] = json.loads(metadata["lrswift.schedule"])
         facts.update((name, arrays[name]) for name in (*_FAMILIES, *_ARRAYS))
+        facts["final_penalties"] = arrays.get("final_penalties", np.zeros_like(arrays["final_losses"]))
         facts["layers"] = tuple(facts.get("layers", ()))
         facts["cost"] = tuple(facts.get("cost", (0, 0)))
         return cls(**facts, trials=arrays.get("trials"))

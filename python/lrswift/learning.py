@@ -23,6 +23,9 @@ from .errors import ArgumentError, Diverged, ShapeError
 from .learned import LearnedSchedule
 from .sharing import best_window, sharing_noise
 
+# of checkpoints; another whenever the same outcomes lead to other outer steps
+FORMAT = 2
+
 
 def learn_schedule(
     make_model: Callable[[int], Any],
@@ -64,9 +67,10 @@ def learn_schedule(
 
     Each outer step trains `seeds` fresh networks, make_model(seed) -> Module, with the present schedule and
     moves every value against its hypergradient. The best validated schedules of all outer steps, `finalists`
-    of them, are validated once more, on 5 `seeds` fresh networks each (training alone), and the one whose
-    mean loss plus standard error is lowest is returned: the lowest of many noisy losses is often luck.
-    finalists=1 takes it all the same.
+    of them, are validated once more, on 10 `seeds` fresh networks each (training alone), and the one whose
+    mean loss plus standard error is lowest is returned: the lowest of many noisy losses is often luck. A
+    network whose training loss peaked late, and lost all that it had won, counts as a fifth of the way back
+    to its untrained loss, however it ended. finalists=1 takes the lowest loss of the outer steps.
 
     train: (x, y) arrays, a Dataset, or an iterable of batches, which are joined. valid: the same, or the
     fraction of `train` to hold out (None: 0.1), drawn once from `seed`. loss: as in `fit`.
@@ -143,7 +147,7 @@ class Learning:
         initial, step_size, windows = starting_values(settings)
         self.learner = _core.Learner(
             update=settings.update, counts=settings.counts, initial=initial, step_size=step_size,
-            windows=windows, step_decay=settings.step_decay,
+            windows=windows, step_decay=settings.step_decay, layers=max(1, len(settings.layers)),
         )  # fmt: skip
         count = sum(settings.counts)
         self.record: dict[str, np.ndarray] = {
@@ -214,14 +218,13 @@ class Learning:
         order = np.argsort(losses, kind="stable")
         chosen = np.array([o for o in order[: self.settings.finalists] if np.isfinite(losses[o])], np.int64)
         if self.settings.finalists > 1 and len(chosen):
-            self.finals = Finals(chosen, self.validate(farm, bar, self.record["values"][chosen]))
+            self.finals = Finals.of(chosen, self.validate(farm, bar, self.record["values"][chosen]))
 
-    def validate(self, farm: Farm, bar: Progress, values: np.ndarray) -> np.ndarray:
-        """Losses [F, networks] of values [F, N]; the same networks for all: what differs is the schedule."""
+    def validate(self, farm: Farm, bar: Progress, values: np.ndarray) -> list[Outcome]:
+        """Of values [F, N], row by row; the same networks for all: what differs is the schedule."""
         seeds = [self.settings.final_seed(i) for i in range(NETWORKS_A_SEED * self.settings.seeds)]
         jobs = [self.job(row, self.settings.steps, seed, ()) for row in values for seed in seeds]
-        outcomes = farm.map(run, jobs, functools.partial(_advance, bar, 0))
-        return np.array([o.valid_loss for o in outcomes]).reshape(len(values), -1)
+        return farm.map(run, jobs, functools.partial(_advance, bar, 0))
 
     def mean_losses(self) -> np.ndarray:
         """By outer step, inf where it was not validated at full length."""
@@ -306,7 +309,7 @@ class Learning:
             values=self.record["values"], seed_losses=self.record["seed_losses"],
             hypergradients=self.record["hypergradients"], signals=self.record["signals"],
             retreated=self.record["retreated"], finalists=self.finals.steps,
-            final_losses=self.finals.losses,
+            final_losses=self.finals.losses, final_penalties=self.finals.penalties,
             converged=bool(self.get("converged")[0]),
             suggested_window=self.suggested_window(), nesterov=self.settings.optimizer == "nesterov",
             layers=self.settings.layers,
@@ -318,7 +321,10 @@ class Learning:
 
     # ---- checkpoints -----------------------------------------------------------------------------------
     def write(self, path: str | os.PathLike[str]) -> None:
-        facts = {"settings": self.settings.identity(), "warned": self.warned, "shapes": self.shapes}
+        facts = {
+            "settings": self.settings.identity(), "warned": self.warned, "shapes": self.shapes,
+            "format": FORMAT,
+        }  # fmt: skip
         arrays = self.record | {"state": self.get("state")}
         _safetensors.write(path, arrays, {"lrswift.learning": json.dumps(facts)})
 
@@ -329,6 +335,7 @@ class Learning:
                 f"resume: {path}: no checkpoint of learn_schedule; allowed: a file that `checkpoint` wrote"
             )
         facts = json.loads(metadata["lrswift.learning"])
+        check_format(path, facts)
         mine = json.loads(json.dumps(self.settings.identity()))
         for name, value in mine.items():
             if facts["settings"].get(name) != value:
@@ -340,6 +347,15 @@ class Learning:
         self.record = arrays
         self.warned = facts["warned"]
         self.shapes = {name: tuple(shape) for name, shape in facts["shapes"].items()}
+
+
+def check_format(path: str | os.PathLike[str], facts: dict[str, Any]) -> None:
+    """ArgumentError where other outer steps were taken than those of today."""
+    if facts.get("format") != FORMAT:
+        raise ArgumentError(
+            f"resume: {path} was written by another version, whose outer steps differ; "
+            f"allowed: checkpoints of format {FORMAT}, got {facts.get('format', 1)}; start anew"
+        )
 
 
 def trained(farm: Farm, jobs: Sequence[Job], blocks: int, bar: Progress) -> list[Outcome]:

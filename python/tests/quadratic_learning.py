@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import warnings
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import lrswift as lr
+from lrswift import _safetensors
 
 CURVATURES = np.array([4.0, 1.0])
 
@@ -64,3 +66,11 @@ def same(a, b):
     for name in ("values", "seed_losses", "hypergradients", "signals", "retreated", "learning_rates"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
     assert (a.best, a.converged) == (b.best, b.converged)
+
+
+def without_format(checkpoint):
+    """Makes it a file of the first version, which named no format."""
+    arrays, metadata = _safetensors.read(checkpoint)
+    ((name, facts),) = metadata.items()
+    old = {key: value for key, value in json.loads(facts).items() if key != "format"}
+    _safetensors.write(checkpoint, arrays, {name: json.dumps(old)})

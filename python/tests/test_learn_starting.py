@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from quadratic_learning import CURVATURES, Bowl, bowls, learn, same
+from quadratic_learning import CURVATURES, Bowl, bowls, learn, same, without_format
 
 import lrswift as lr
 
@@ -85,8 +85,8 @@ def test_the_cost_is_the_one_that_was_stated():
     assert search().cost == (5 * 2 * 6, 6 * 2 * 6)
     assert search(budgets=[4, 6]).cost[1] <= 6 * 2 * 6
     assert learn(finalists=1).cost == (0, 4 * 2 * 6)
-    # finalists on five times two networks each
-    assert search(finalists=3).cost == (5 * 2 * 6 + 3 * 5 * 2 * 6, 6 * 2 * 6)
+    # finalists on ten times two networks each
+    assert search(finalists=3).cost == (5 * 2 * 6 + 3 * 10 * 2 * 6, 6 * 2 * 6)
     assert search(trials=1, outer_steps=1, seeds=3).cost == (18, 18)
 
 
@@ -122,6 +122,9 @@ def test_interrupted_and_resumed_it_is_bitwise_the_same(tmp_path):
     assert len(made) - before == 2 * 11 - 12  # nothing was trained twice
     with pytest.raises(lr.ArgumentError, match="was made with trials=5, got 6"):
         search(checkpoint=checkpoint, resume=True, trials=6)
+    without_format(checkpoint)
+    with pytest.raises(lr.ArgumentError, match="another version.*format 2, got 1"):
+        search(checkpoint=checkpoint, resume=True)
     learn(checkpoint=checkpoint)
     with pytest.raises(lr.ArgumentError, match="no checkpoint of learn_schedule"):
         search(checkpoint=checkpoint, resume=True)

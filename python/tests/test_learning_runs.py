@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from quadratic_learning import Bowl, Killing, learn, same
+from quadratic_learning import Bowl, Killing, learn, same, without_format
 
 import lrswift as lr
 
@@ -51,6 +51,14 @@ def test_a_checkpoint_of_other_arguments_is_refused(tmp_path):
         learn(checkpoint=checkpoint, resume=True, steps=12)
     lr.save(checkpoint, {"a": np.zeros(3)})
     with pytest.raises(lr.ArgumentError, match="no checkpoint of learn_schedule"):
+        learn(checkpoint=checkpoint, resume=True)
+
+
+def test_a_checkpoint_of_other_outer_steps_is_refused(tmp_path):
+    checkpoint = tmp_path / "run.safetensors"
+    learn(checkpoint=checkpoint, outer_steps=1)
+    without_format(checkpoint)
+    with pytest.raises(lr.ArgumentError, match="another version.*format 2, got 1"):
         learn(checkpoint=checkpoint, resume=True)
 
 
