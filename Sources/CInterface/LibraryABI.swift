@@ -33,6 +33,15 @@ public func lrs_set_threads(_ count: Int32) -> lrs_status {
 public func lrs_get_threads() -> Int32 { Int32(ThreadPool.shared.threads) }
 
 @c @implementation
+public func lrs_memory(
+  _ now: UnsafeMutablePointer<Int64>!, _ peak: UnsafeMutablePointer<Int64>!, _ reset: Bool
+) {
+  let use = MemoryUse.measure(reset: reset)
+  now?.pointee = Int64(use.now)
+  peak?.pointee = Int64(use.peak)
+}
+
+@c @implementation
 public func lrs_set_grad_enabled(_ enabled: Bool) -> Bool {
   defer { Context.gradientsEnabled = enabled }
   return Context.gradientsEnabled

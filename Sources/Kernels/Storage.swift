@@ -73,6 +73,15 @@ public final class Storage: @unchecked Sendable {
   public func zero() { memset(pointer, 0, byteCount) }
 }
 
+/// Bytes of our own memory that tensors and operations hold, now and at most.
+public struct MemoryUse {
+  public fileprivate(set) var now: Int
+  public fileprivate(set) var peak: Int
+
+  /// `reset`: the peak starts anew from what is in use.
+  public static func measure(reset: Bool = false) -> MemoryUse { Recycler.shared.measure(reset: reset) }
+}
+
 /// Free lists by size class (quarter powers of two), up to a quarter of a gigabyte in all.
 final class Recycler: @unchecked Sendable {
   static let shared = Recycler()
@@ -86,6 +95,8 @@ final class Recycler: @unchecked Sendable {
 
   private var blocks: [Int: [UnsafeMutableRawPointer]] = [:]
   private var bytes = 0
+  /// Of blocks that are taken.
+  private var use = MemoryUse(now: 0, peak: 0)
   /// Not the standard library's Mutex: that knows its owner by thread number, which a forked child does not share.
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
 
@@ -110,6 +121,8 @@ final class Recycler: @unchecked Sendable {
 
   func take(_ capacity: Int) -> UnsafeMutableRawPointer {
     pthread_mutex_lock(mutex)
+    use.now += capacity
+    use.peak = max(use.peak, use.now)
     let recycled = blocks[capacity]?.popLast()
     if recycled != nil { bytes -= capacity }
     pthread_mutex_unlock(mutex)
@@ -120,8 +133,18 @@ final class Recycler: @unchecked Sendable {
     return block
   }
 
+  /// `reset`: the peak starts anew from what is in use.
+  func measure(reset: Bool) -> MemoryUse {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    let found = use
+    if reset { use.peak = use.now }
+    return found
+  }
+
   func give(_ block: UnsafeMutableRawPointer, _ capacity: Int) {
     pthread_mutex_lock(mutex)
+    use.now -= capacity
     let keep = bytes + capacity <= Recycler.limit
     if keep {
       blocks[capacity, default: []].append(block)

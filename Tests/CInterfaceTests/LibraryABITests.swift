@@ -22,6 +22,16 @@ final class LibraryABITests: XCTestCase {
     expectOK(lrs_set_threads(before))
   }
 
+  func testMemory() {
+    var (now, peak): (Int64, Int64) = (-1, -1)
+    lrs_memory(&now, &peak, true)
+    XCTAssertGreaterThanOrEqual(now, 0)
+    XCTAssertGreaterThanOrEqual(peak, now)
+    lrs_memory(nil, &peak, false)
+    XCTAssertEqual(peak, now)
+    lrs_memory(nil, nil, false)
+  }
+
   func testGradientsAreSwitchedPerThread() {
     XCTAssertTrue(lrs_get_grad_enabled())
     XCTAssertTrue(lrs_set_grad_enabled(false))

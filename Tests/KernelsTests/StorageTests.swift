@@ -41,6 +41,19 @@ final class StorageTests: XCTestCase {
     }
   }
 
+  func testMemoryInUse() {
+    let before = MemoryUse.measure(reset: true).now
+    do {
+      let block = Storage(byteCount: 1 << 16)
+      let view = Storage(viewing: block, offset: 64, byteCount: 64)
+      XCTAssertEqual(MemoryUse.measure().now, before + (1 << 16))
+      XCTAssertEqual(view.byteCount, 64)
+    }
+    XCTAssertEqual(MemoryUse.measure().now, before)
+    XCTAssertEqual(MemoryUse.measure(reset: true).peak, before + (1 << 16))
+    XCTAssertEqual(MemoryUse.measure().peak, before)
+  }
+
   func testZeroedMemoryIsZeroEvenWhenRecycled() {
     do {
       let dirty = Storage(byteCount: 5000)

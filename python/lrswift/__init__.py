@@ -13,7 +13,15 @@ from . import _core, _threadpools, adapt, models, nn, optim, random, schedule
 from ._dlpack import from_dlpack
 from ._tensor import Tensor
 from .autograd import enable_grad, grad, hvp, jvp, no_grad
-from .config import config, get_threads, set_threads, show_config
+from .config import (
+    config,
+    get_threads,
+    max_memory_allocated,
+    memory_allocated,
+    reset_peak_memory_stats,
+    set_threads,
+    show_config,
+)
 from .creation import (
     arange,
     bool_,
@@ -109,17 +117,17 @@ _LAZY = {
 }
 
 __all__ = [
-    "ArgumentError", "DTypeError", "Diverged", "Error", "FormatError", "LearnedSchedule", "MissingFiles",
-    "RecordingError", "ShapeError", "Tensor",
+    "ArgumentError", "DTypeError", "Diverged", "Error", "FormatError", "LearnedSchedule",
+    "MissingFiles", "RecordingError", "ShapeError", "Tensor",
     "abs", "adapt", "arange", "argmax", "best_window", "bool_", "broadcast_to", "cat",
     "check_hypergradient", "compare", "compare_hpo", "config", "data", "enable_grad", "exp", "eye",
-    "find_lr", "fit",
-    "float32", "float64", "from_dlpack", "full", "gelu", "get_threads", "grad", "hvp", "hypergradient",
-    "int64", "jvp", "learn_schedule", "load", "log", "lr_range_test", "matmul", "max", "maximum", "mean",
-    "min", "minimize", "minimum", "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random",
-    "relu", "reshape", "save", "schedule", "seed", "set_threads", "sharing_bound", "sharing_noise",
-    "show_config", "sigmoid", "sklearn", "softplus", "sqrt", "square", "stack", "sum", "tanh", "tensor",
-    "transpose", "uint8", "where", "zeros",
+    "find_lr", "fit", "float32", "float64", "from_dlpack", "full", "gelu", "get_threads", "grad", "hvp",
+    "hypergradient", "int64", "jvp", "learn_schedule", "load", "log", "lr_range_test", "matmul", "max",
+    "max_memory_allocated", "maximum", "mean", "memory_allocated", "min", "minimize", "minimum",
+    "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random", "relu",
+    "reset_peak_memory_stats", "reshape", "save", "schedule", "seed", "set_threads", "sharing_bound",
+    "sharing_noise", "show_config", "sigmoid", "sklearn", "softplus", "sqrt", "square", "stack", "sum",
+    "tanh", "tensor", "transpose", "uint8", "where", "zeros",
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from . import comparison, optim, random
 from ._cards import describe_methods
 from ._learning_input import UPDATES
-from .config import show_config
+from .config import max_memory_allocated, show_config
 from .data import DATASETS, Splits, load
 from .errors import Error
 from .finder import find_lr
@@ -237,6 +237,9 @@ def _train(args: argparse.Namespace) -> None:
             f"{row['epoch']:>5}  {row['train_loss']:>10.4f}  {row['valid_loss']:>9.4f}  "
             f"{100 * row['accuracy']:>10.2f}  {rates:>20}  {row['seconds']:>7.2f}"
         )
+    if not args.quiet:
+        most = max_memory_allocated() / 1e6
+        print(f"at most {most:.1f} MB in tensors, gradients and buffers", file=sys.stderr)
     folder = _folder(args)
     if folder is not None:
         history.to_csv(folder / "history.csv")

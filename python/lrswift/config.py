@@ -1,4 +1,4 @@
-"""Threads, and what this build is made of."""
+"""Threads, memory, and what this build is made of."""
 
 from __future__ import annotations
 
@@ -23,6 +23,25 @@ def set_threads(count: int) -> None:
 def get_threads() -> int:
     """How many threads serve the calling thread."""
     return _core.get_threads()
+
+
+def memory_allocated() -> int:
+    """Bytes that tensors, gradients and the buffers of recorded programs hold now, in the core's own memory.
+
+    Rounded up to the sizes that are allocated. Arrays of others that are only read are not counted, nor what
+    is kept for the next tensor.
+    """
+    return _core.memory(False)[0]
+
+
+def max_memory_allocated() -> int:
+    """The most that `memory_allocated` has been since the start or the last `reset_peak_memory_stats`."""
+    return _core.memory(False)[1]
+
+
+def reset_peak_memory_stats() -> None:
+    """`max_memory_allocated` starts anew from what is in use now."""
+    _core.memory(True)
 
 
 def config() -> dict[str, Any]:

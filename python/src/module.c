@@ -41,6 +41,14 @@ static PyObject *get_threads(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ig
   return PyLong_FromLong(lrs_get_threads());
 }
 
+static PyObject *memory(PyObject *module, PyObject *value) {
+  bool reset;
+  int64_t now, peak;
+  if (flag_of(PyModule_GetState(module), &reset, value, "memory", "reset") < 0) return NULL;
+  lrs_memory(&now, &peak, reset);
+  return Py_BuildValue("LL", (long long)now, (long long)peak);
+}
+
 static PyObject *set_grad_enabled(PyObject *module, PyObject *value) {
   bool flag;
   if (flag_of(PyModule_GetState(module), &flag, value, "set_grad_enabled", "enabled") < 0) return NULL;
@@ -111,6 +119,8 @@ static PyMethodDef functions[] = {
      "catalogue($module, kind, /)\n--\n\nJSON: operations, directions, rates, config."},
     {"set_threads", set_threads, METH_O, "set_threads($module, n, /)\n--\n\nThreads that operations use."},
     {"get_threads", get_threads, METH_NOARGS, "get_threads($module, /)\n--\n\nThreads that operations use."},
+    {"memory", memory, METH_O,
+     "memory($module, reset, /)\n--\n\n(bytes in use, at most since the last reset)."},
     {"set_grad_enabled", set_grad_enabled, METH_O,
      "set_grad_enabled($module, enabled, /)\n--\n\nThe value before."},
     {"get_grad_enabled", get_grad_enabled, METH_NOARGS,

@@ -95,6 +95,8 @@ lrs_status lrs_measure(double *seconds, double *operations, const char *what, co
                        size_t attribute_count);
 lrs_status lrs_set_threads(int32_t count);
 int32_t lrs_get_threads(void);
+/* Bytes that tensors and operations hold now, and at most since the last reset. */
+void lrs_memory(int64_t *now, int64_t *peak, bool reset);
 /* Modes and the random state are per thread. */
 bool lrs_set_grad_enabled(bool enabled);
 bool lrs_get_grad_enabled(void);
