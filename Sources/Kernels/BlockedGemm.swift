@@ -32,6 +32,8 @@ struct BlockedGemm {
   var packedLimit = 1 << 21
   /// Uses that do not earn a panel of A its packing; nil: as measured.
   var fewUses: Int?
+  /// Bytes of A up to which each panel of B goes through all of its columns before the next.
+  var nearBytes = halfLevel2
 
   /// Columns of A in a block: the panel of B that belongs to it takes two thirds of a first-level cache of 48 KiB.
   static let deepest = 256
@@ -41,8 +43,11 @@ struct BlockedGemm {
   /// A panel of B that is used so many times is packed.
   private static let worthPacking = 4
   private static let halfLevel2 = max(128 << 10, cv_level2_cache() / 2)
-  /// Products above which the result is shared out, and below which a share does not pay.
+  /// Products below which a share does not pay.
   private static let sharing = 1 << 18
+  /// Products of one result below which two threads are no faster than one: their numbers lie in the cache of one, and the
+  /// other would have to fetch them.
+  static let leastShared = 1 << 20
 
   func run(shared: Bool) {
     let rowPanels = divideUp(m, kernels.rows)
@@ -146,48 +151,55 @@ struct BlockedGemm {
     let edge = buffer + (layout.depths.longest + 1) * width
     let residue = edge + kernels.rows * width
     if finish.watch != nil { residue.update(repeating: 0, count: kernels.width) }
-    for d in 0..<layout.depths.parts {
-      let depth = layout.depths[d]
-      for panel in first..<end {
-        let column = panel &* width
-        let columns = min(width, n &- column)
-        let narrow = columns <= kernels.width
-        let kernelWidth = narrow ? kernels.width : width
-        var source = b.pointer + depth.lowerBound &* b.row + column &* b.column
-        var step = b.row
-        if layout.packsB || columns != kernelWidth {
-          if b.column == 1 {
-            kernels.packColumns(depth.count, columns, source, b.row, buffer, kernelWidth)
-          } else {
-            kernels.packRows(depth.count, columns, source, b.column, buffer, kernelWidth)
-          }
-          (source, step) = (UnsafePointer(buffer), kernelWidth)
+    // Each panel through all blocks of columns where A stays near all the same: its part of C does, too, and long rows
+    // of B are read in one go.
+    let (depths, panels) = (layout.depths, end &- first)
+    let rowCount = layout.rows[high &- 1].upperBound &- layout.rows[low].lowerBound
+    let byPanels = rowCount &* k &* 4 <= nearBytes
+    func block(_ index: Int) -> (depth: Int, panel: Int) {
+      byPanels
+        ? (index % depths.parts, first &+ index / depths.parts) : (index / panels, first &+ index % panels)
+    }
+    for index in 0..<(panels &* depths.parts) {
+      let (d, panel) = block(index)
+      let depth = depths[d]
+      let column = panel &* width
+      let columns = min(width, n &- column)
+      let narrow = columns <= kernels.width
+      let kernelWidth = narrow ? kernels.width : width
+      var source = b.pointer + depth.lowerBound &* b.row + column &* b.column
+      var step = b.row
+      if layout.packsB || columns != kernelWidth {
+        if b.column == 1 {
+          kernels.packColumns(depth.count, columns, source, b.row, buffer, kernelWidth)
+        } else {
+          kernels.packRows(depth.count, columns, source, b.column, buffer, kernelWidth)
         }
-        let next =
-          panel + 1 < end ? (d, panel + 1) : d + 1 < layout.depths.parts ? (d + 1, first) : nil as (Int, Int)?
-        let table = narrow ? kernels.narrow : kernels.wide
-        let adds = accumulate || d > 0
-        let whole = columns == kernelWidth
-        var tile = cv_tile(
-          a: nil, b: source, c: edge, a_row: a.row, a_step: a.column, b_step: step,
-          c_row: whole ? cRow : width, depth: depth.count, accumulate: whole && adds, bias: nil, residue: nil)
-        let ends = d &+ 1 == layout.depths.parts
-        let added = ends ? bias.map { $0 + column } : nil
-        if ends && whole { (tile.bias, tile.residue) = (added, finish.watch == nil ? nil : residue) }
-        if packsA { (tile.a_row, tile.a_step) = (1, kernels.rows) }
-        for i in low..<high {
-          let range = layout.rows[i]
-          let row = layout.firstRow &+ range.lowerBound
-          let target = c + row &* cRow + column
-          tile.a =
-            packsA
-            ? UnsafePointer(layout.panel(d, i)) : a.pointer + row &* a.row + depth.lowerBound &* a.column
-          if layout.packsB, let next { prefetch(layout, next, i &- low, high &- low) }
-          if whole { tile.c = target }
-          table[range.count &- 1](&tile)
-          if !whole {
-            edgeResidue += mergeEdge(edge, width, target, cRow, range.count, columns, adds, bias: added)
-          }
+        (source, step) = (UnsafePointer(buffer), kernelWidth)
+      }
+      let next = index &+ 1 < panels &* depths.parts ? block(index &+ 1) : nil as (depth: Int, panel: Int)?
+      let table = narrow ? kernels.narrow : kernels.wide
+      let adds = accumulate || d > 0
+      let whole = columns == kernelWidth
+      var tile = cv_tile(
+        a: nil, b: source, c: edge, a_row: a.row, a_step: a.column, b_step: step,
+        c_row: whole ? cRow : width, depth: depth.count, accumulate: whole && adds, bias: nil, residue: nil)
+      let ends = d &+ 1 == depths.parts
+      let added = ends ? bias.map { $0 + column } : nil
+      if ends && whole { (tile.bias, tile.residue) = (added, finish.watch == nil ? nil : residue) }
+      if packsA { (tile.a_row, tile.a_step) = (1, kernels.rows) }
+      for i in low..<high {
+        let range = layout.rows[i]
+        let row = layout.firstRow &+ range.lowerBound
+        let target = c + row &* cRow + column
+        tile.a =
+          packsA
+          ? UnsafePointer(layout.panel(d, i)) : a.pointer + row &* a.row + depth.lowerBound &* a.column
+        if layout.packsB, let next { prefetch(layout, next, i &- low, high &- low) }
+        if whole { tile.c = target }
+        table[range.count &- 1](&tile)
+        if !whole {
+          edgeResidue += mergeEdge(edge, width, target, cRow, range.count, columns, adds, bias: added)
         }
       }
     }

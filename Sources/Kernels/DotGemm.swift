@@ -17,7 +17,7 @@ struct DotGemm {
   /// Added to every row.
   var bias: UnsafePointer<Float>?
 
-  /// Products above which the result is shared out.
+  /// Products below which a share does not pay.
   private static let sharing = 1 << 18
 
   /// Where this was faster than packing, by measurement: long sums, since a tile of 16 costs 30 shuffles to fold; few
@@ -31,7 +31,8 @@ struct DotGemm {
   func run(shared: Bool) {
     let rows = Split(m, divideUp(m, kernels.dotRows))
     let columns = Split(n, divideUp(n, kernels.dotColumns))
-    let wanted = shared ? min(16, m * n * k / Self.sharing) : 1
+    let work = m * n * k
+    let wanted = shared && work >= BlockedGemm.leastShared ? min(16, work / Self.sharing) : 1
     guard wanted > 1 else {
       multiply(rows, columns, 0..<rows.parts, 0..<columns.parts)
       return

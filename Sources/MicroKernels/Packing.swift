@@ -15,12 +15,13 @@ public let packRows:
       }
       return
     }
-    var p = 0
-    while p < depth {
-      // The last columns overlap those before them.
-      p = min(p, depth &- width)
-      var i = 0
-      while i < rows {
+    // Along the rows, as the processor expects it: they come from memory, and this many streams it follows.
+    var i = 0
+    while i < rows {
+      var p = 0
+      while p < depth {
+        // The last columns overlap those before them.
+        p = min(p, depth &- width)
         #if WIDE_VECTORS
           cv_transpose_f32(
             source + i &* stride + p, stride, min(rows &- i, width), target + p &* step + i, step)
@@ -28,9 +29,9 @@ public let packRows:
           cv_transpose_f32x8(
             source + i &* stride + p, stride, min(rows &- i, width), target + p &* step + i, step)
         #endif
-        i &+= width
+        p &+= width
       }
-      p &+= width
+      i &+= width
     }
   }
 

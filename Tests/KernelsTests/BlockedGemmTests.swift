@@ -30,7 +30,8 @@ final class BlockedGemmTests: XCTestCase {
     }
   }
 
-  /// A packed and not, in one piece and in several, for every transposition: the same bits, near the obvious loop in Double.
+  /// A packed and not, in one piece and in several, panels or blocks of columns first, for every transposition: the same
+  /// bits, near the obvious loop in Double.
   func testPackingDoesNotShow() {
     var numbers = Numbers(seed: 8)
     let shapes = [(120, 70, 300), (61, 45, 530), (30, 130, 40), (15, 33, 17)]
@@ -47,15 +48,20 @@ final class BlockedGemmTests: XCTestCase {
         }
         for kernels in GemmKernels.all {
           var first: [Double]?
-          for (fewUses, packedLimit) in [(0, 1 << 21), (0, 40 * k), (100, 1 << 21)] {
-            let label = "\(kernels.name) \(m) \(n) \(k) \(transposeA) \(transposeB) \(fewUses) \(packedLimit)"
+          for (fewUses, packedLimit, near) in [
+            (0, 1 << 21, 1 << 19), (0, 40 * k, 1 << 19), (100, 1 << 21, 1 << 19), (0, 1 << 21, 0),
+            (100, 1 << 21, 0),
+          ] {
+            let label =
+              "\(kernels.name) \([m, n, k]) \(transposeA) \(transposeB) \([fewUses, packedLimit, near])"
             let got = sameBitsForAnyThreads(label) {
               let result = accumulate ? Buffer<Float>(c) : Buffer<Float>(count: m * n)
               BlockedGemm(
                 kernels: kernels, m: m, n: n, k: k,
                 a: .init(pointer: left.elements, row: rowA, column: columnA),
                 b: .init(pointer: right.elements, row: rowB, column: columnB), c: result.elements, cRow: n,
-                accumulate: accumulate, packedLimit: packedLimit, fewUses: fewUses
+                accumulate: accumulate, packedLimit: packedLimit, fewUses: fewUses,
+                nearBytes: near
               ).run(shared: true)
               return result.values
             }

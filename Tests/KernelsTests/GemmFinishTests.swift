@@ -7,7 +7,7 @@ final class GemmFinishTests: XCTestCase {
   /// Packed, by dot products, empty sums, edges of every kind, shared out.
   private let shapes = [
     (1, 1, 1), (3, 5, 0), (32, 32, 784), (128, 10, 300), (29, 40, 17), (15, 33, 600), (70, 130, 64),
-    (200, 9, 50),
+    (200, 9, 50), (300, 130, 64),
   ]
 
   /// The bias after the sum: the same bits as the product and then the sum, for every vector width and any threads.

@@ -66,8 +66,8 @@ final class GemmTests: XCTestCase {
   func testLargeShapes() {
     for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
       for type in scalarTypes {
-        check(type, ta, tb, 131, 67, 65, accumulate: ta)
-        check(type, ta, tb, 45, 193, 64, accumulate: tb)
+        check(type, ta, tb, 131, 127, 65, accumulate: ta)
+        check(type, ta, tb, 45, 393, 64, accumulate: tb)
       }
     }
     check(Float.self, false, false, 131, 67, 65, accumulate: false, shared: false)
