@@ -52,6 +52,29 @@ public func channelSums<T: Scalar>(
   return (Array(sums[..<channels]), Array(sums[channels...]))
 }
 
+/// out += alpha times the sum over rows of u, for each channel.
+@inline(__always)
+func addChannelSums<T: Scalar>(
+  _: T.Type, _ rows: Int, _ channels: Int, _ u: UnsafePointer<T>, _ alpha: Double,
+  _ out: UnsafeMutablePointer<T>
+) {
+  if rows > rowsInBlock {
+    let sums = channelSums(T.self, rows, channels, u, mask: nil, nil, shift: []).sum
+    for c in 0..<channels { out[c] += T(alpha * sums[c]) }
+    return
+  }
+  // One block needs no room for its sums.
+  withUnsafeTemporaryAllocation(of: T.self, capacity: T.Vector.width) { sums in
+    for c in stride(from: 0, to: channels, by: T.Vector.width) {
+      let strip = Strip<T>(c, rows, channels, 0, rows)
+      var sum = T.Vector(0)
+      strip.forEachRow { at, load in sum = sum + load(u + at) }
+      sum.store(sums.baseAddress!)
+      for lane in 0..<strip.lanes { out[c + lane] += T(alpha * Double(sums[lane])) }
+    }
+  }
+}
+
 /// Up to a vector of neighboring channels over a range of rows.
 private struct Strip<T: Scalar> {
   let channels: Int, first: Int, lanes: Int

@@ -58,8 +58,7 @@ public func stridedCopy<T: Scalar>(
   if rank == 2, walk.extents[0] > 1, walk.extents[1] > 1 {
     let n = walk.extents[1]
     if walk.destination == [0, 1], walk.source == [n, 1] {
-      let sums = channelSums(T.self, walk.extents[0], n, src, mask: nil, nil, shift: []).sum
-      for i in 0..<n { dst[i] += T(alpha * sums[i]) }
+      addChannelSums(T.self, walk.extents[0], n, src, alpha, dst)
       return
     }
     if walk.source == [0, 1], walk.destination == [n, 1], n < 8 * T.Vector.width {

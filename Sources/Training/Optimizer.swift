@@ -189,8 +189,9 @@ public final class Optimizer: @unchecked Sendable {
     let ratesAreGiven = machineType == ConstantRate.self || machineType == PeriodicALRS.self
     // Only rates and clipping ask how long a gradient is; that it is finite may be known.
     let known = afterBackward && ratesAreGiven && !clips
-    var norms = gradientNorms(known ? active.filter { !$0.tensor.gradientIsFinite } : active)
-    let finite = loss.isFinite && norms.allSatisfy(\.isFinite)
+    var norms = known ? [] : gradientNorms(active)
+    let finite =
+      loss.isFinite && (known ? active.allSatisfy(\.gradientIsFinite) : norms.allSatisfy(\.isFinite))
     if finite { for machine in machines { try machine.check(loss: loss) } }
     if let request = try judge(loss: loss, finite: finite) { return request }
     guard finite else { return try skip(loss) }

@@ -51,6 +51,13 @@ final class ParameterSlot {
   var scalar: any Scalar.Type { tensor.dtype.scalar }
   var directionPointer: UnsafeMutableRawPointer { direction!.pointer }
 
+  /// Of the gradient that a program's backward run has left: from what it knows, or by looking.
+  var gradientIsFinite: Bool {
+    if tensor.gradientIsFinite { return true }
+    let g = tensor.grad!.pointer
+    return innerProduct(scalar, g, g, tensor.count).isFinite
+  }
+
   private func vectors(into target: [Storage]) -> RuleVectors {
     let none = tensor.pointer
     return RuleVectors(

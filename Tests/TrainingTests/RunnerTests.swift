@@ -134,6 +134,26 @@ final class RunnerTests: XCTestCase {
     }
   }
 
+  /// A finite loss whose gradient overflows: no step, for the rates that ask for its norm and for those that do not.
+  func testAGradientThatIsNotFiniteIsSkipped() throws {
+    for rate in ["constant", "l4"] {
+      let problem = try Regression(.float32, rows: rows, batch: batch)
+      for i in 0..<(2 * rows) {
+        problem.data[0].pointer.storeBytes(of: Float(3e38), toByteOffset: 4 * i, as: Float.self)
+      }
+      for i in 0..<rows {
+        problem.data[1].pointer.storeBytes(of: Float(9), toByteOffset: 4 * i, as: Float.self)
+      }
+      let optimizer = try makeOptimizer(rate: rate)
+      try optimizer.addGroup([problem.w, problem.b], names: ["w", "b"], Attributes("group"))
+      let outcome = run(problem, optimizer, indices(2))
+      XCTAssertEqual(outcome.done, 2)
+      XCTAssertEqual(outcome.losses, [81, 81])
+      XCTAssertEqual(optimizer.skippedSteps, 2)
+      XCTAssertEqual(problem.w.values + problem.b.values, [0, 0, 0])
+    }
+  }
+
   func testWithoutAnOptimizerNothingMoves() throws {
     let problem = try Regression(.float64, rows: rows, batch: batch)
     let outcome = run(problem, nil, indices(3))
