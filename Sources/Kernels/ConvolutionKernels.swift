@@ -13,6 +13,8 @@ struct ConvolutionKernels: Sendable {
   let shiftPlanes: @Sendable (UnsafePointer<cv_plane_shifts>) -> Void
   let convolvePlanes: @Sendable (UnsafePointer<cv_planes>) -> Void
   let planeGradient: @Sendable (UnsafePointer<cv_plane_gradient>) -> Void
+  /// Whether `pixels` takes several taps of a row together.
+  let takesNeighbors: Bool
   /// Outputs of the tallest tiles of planes, and floats of a vector.
   let tallestPlanes: Int, tallestGradientPlanes: Int, planeLanes: Int
 
@@ -23,7 +25,7 @@ struct ConvolutionKernels: Sendable {
     fillPlanes: { MicroKernels.fillPlanes($0) },
     shiftPlanes: { MicroKernels.shiftPlanes($0) },
     convolvePlanes: { MicroKernels.convolvePlanes($0) },
-    planeGradient: { MicroKernels.addPlaneGradient($0) },
+    planeGradient: { MicroKernels.addPlaneGradient($0) }, takesNeighbors: false,
     tallestPlanes: MicroKernels.tallestPlanes, tallestGradientPlanes: MicroKernels.tallestGradientPlanes,
     planeLanes: MicroKernels.vectorWidth)
 
@@ -37,7 +39,7 @@ struct ConvolutionKernels: Sendable {
         fillPlanes: { MicroKernelsV4.fillPlanes($0) },
         shiftPlanes: { MicroKernelsV4.shiftPlanes($0) },
         convolvePlanes: { MicroKernelsV4.convolvePlanes($0) },
-        planeGradient: { MicroKernelsV4.addPlaneGradient($0) },
+        planeGradient: { MicroKernelsV4.addPlaneGradient($0) }, takesNeighbors: true,
         tallestPlanes: MicroKernelsV4.tallestPlanes,
         tallestGradientPlanes: MicroKernelsV4.tallestGradientPlanes,
         planeLanes: MicroKernelsV4.vectorWidth)

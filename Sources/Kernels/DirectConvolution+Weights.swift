@@ -15,8 +15,9 @@ func directWeightGradient(
   let shape = TaskShape(
     images: images, height: pass.outputHeight, width: pass.outputWidth, pixels: pass.outputs > 128 ? 192 : 128
   )
-  let layout = InputLayout(pass, rows: shape.rows, spread: true)
-  let quads = RowQuads(pass, layout)
+  let neighbors = kernels.takesNeighbors && pass.neighborGradient
+  let layout = InputLayout(pass, rows: shape.rows, spread: true, bare: neighbors)
+  let quads = neighbors ? RowQuads(neighbors: pass, layout) : RowQuads(pass, layout)
   let columns = ColumnBlocks(pass.outputs)
   // Neighbors' gradients would share few of the first-level cache's sets.
   let crowded = pass.yPixel % 64 == 0
@@ -28,6 +29,7 @@ func directWeightGradient(
   let tiles = (quads.offsets.count + 2) / 3
   let parts = columnParts * min(tiles, max(1, 8 / (sums * columnParts)))
   let rowParts = parts / columnParts
+  let zeros = Storage(zeroed: 32 * 4)
   let partials = Storage(byteCount: sums * size * 4)
   let partial = partials.pointer.assumingMemoryBound(to: Float.self)
   ThreadPool.shared.run(sums * parts) { task in
@@ -52,19 +54,39 @@ func directWeightGradient(
           x: input,
           gradient: gy + firstImage * pass.yImage + firstRow * pass.yRow + pass.yFirst + columns.low(block),
           partial: partial + sum * size + 4 * (quads.offsets.count * columns.low(block) + firstQuad * width),
-          offsets: nil, quads: Int64(quadCount), images: Int64(imageCount), rows: Int64(rowCount),
+          x_ahead: nil, g_ahead: nil, zeros: zeros.pointer.assumingMemoryBound(to: Float.self), offsets: nil,
+          quads: Int64(quadCount), images: Int64(imageCount), rows: Int64(rowCount),
           width: Int64(pass.outputWidth), x_image: Int64(layout.image),
           x_row: Int64(pass.strideY * layout.row), x_pixel: Int64(pass.strideX * layout.pixel),
           g_image: Int64(pass.yImage), g_row: Int64(pass.yRow), g_pixel: Int64(pass.yPixel),
-          vectors: Int32(columns.vectors(block)), accumulate: chunk > firstChunk ? 1 : 0)
+          first: Int64(max(0, -pass.left)), last: Int64(min(pass.inputColumns, pass.width - pass.left)),
+          x_ahead_step: 0, g_ahead_step: 0,
+          vectors: Int32(columns.vectors(block)), neighbors: neighbors ? 3 : 1,
+          accumulate: chunk > firstChunk ? 1 : 0)
+        if neighbors && block == blocks.lowerBound && chunk + 1 < chunks * (sum + 1) / sums {
+          // The next chunk lies behind this one.
+          let tiles = quadCount / 3 * imageCount * rowCount
+          let lines = { (floats: Int) in Int64((floats / tiles + 16) / 16 * 16) }
+          leaf.x_ahead = input + (imageCount * rowCount) * pass.width * pass.pitch
+          leaf.g_ahead = leaf.gradient + imageCount * rowCount * pass.yRow
+          leaf.x_ahead_step = lines(imageCount * rowCount * pass.width * pass.pitch)
+          leaf.g_ahead_step = lines(imageCount * rowCount * pass.yRow)
+        }
         // The columns beyond would be read from beyond the last image.
         let last = firstImage + imageCount == images && firstRow + rowCount == pass.outputHeight
         quads.offsets.withUnsafeBufferPointer { offsets in
           leaf.offsets = offsets.baseAddress! + firstQuad
+          let add = { (leaf: cv_weight_gradient) in
+            if neighbors {
+              quads.forEachTapRow(pass, leaf, firstQuad, firstRow) { kernels.weightGradient($0) }
+            } else {
+              withUnsafePointer(to: leaf) { kernels.weightGradient($0) }
+            }
+          }
           if crowded || present < width && last {
-            withCopiedGradient(leaf, present, width) { kernels.weightGradient($0) }
+            withCopiedGradient(leaf, present, width, add)
           } else {
-            kernels.weightGradient(&leaf)
+            add(leaf)
           }
         }
       }
@@ -77,10 +99,12 @@ func directWeightGradient(
         let width = 16 * columns.vectors(block)
         let from = partial + 4 * quads.offsets.count * columns.low(block) + rows[row] * width
         let to = gw + row * gwRow + columns.low(block)
-        for column in 0..<(columns.high(block) - columns.low(block)) {
-          var total = accumulate ? to[column] : 0
-          for sum in 0..<sums { total += from[sum * size + column] }
-          to[column] = total
+        let present = columns.high(block) - columns.low(block)
+        for column in stride(from: 0, to: present, by: SIMD16<Float>.width) {
+          let lanes = min(SIMD16<Float>.width, present - column)
+          var total = accumulate ? SIMD16<Float>.load(to + column, count: lanes) : SIMD16<Float>(repeating: 0)
+          for sum in 0..<sums { total += SIMD16<Float>.load(from + sum * size + column) }
+          total.store(to + column, count: lanes)
         }
       }
     }
@@ -89,7 +113,7 @@ func directWeightGradient(
 
 private func withCopiedGradient(
   _ leaf: cv_weight_gradient, _ present: Int, _ width: Int,
-  _ body: (UnsafePointer<cv_weight_gradient>) -> Void
+  _ body: (cv_weight_gradient) -> Void
 ) {
   var leaf = leaf
   let (images, rows, pixels) = (Int(leaf.images), Int(leaf.rows), Int(leaf.width))
@@ -109,7 +133,7 @@ private func withCopiedGradient(
   leaf.g_pixel = Int64(width)
   leaf.g_row = Int64(pixels * width)
   leaf.g_image = Int64(rows * pixels * width)
-  body(&leaf)
+  body(leaf)
 }
 
 /// The rows of the weights in groups of four neighbors within a segment; the last of a segment overlaps its forerunner.
@@ -126,6 +150,51 @@ private struct RowQuads {
         for row in low..<min(run, low + 4) { rows.append(4 * offsets.count + row - start) }
         offsets.append(segment + Int64(start))
       }
+    }
+  }
+
+  /// Three neighboring taps of four channels together.
+  init(neighbors pass: TapPass, _ layout: InputLayout) {
+    let channels = pass.channels
+    rows = Array(repeating: 0, count: pass.depth)
+    for (y, tap) in pass.rows.taps.enumerated() {
+      for low in stride(from: 0, to: channels, by: 4) {
+        let start = min(low, channels - 4)
+        for x in 0..<3 {
+          for channel in low..<min(channels, low + 4) {
+            rows[(3 * y + x) * channels + channel] = 4 * offsets.count + channel - start
+          }
+          offsets.append(Int64((tap.offset - pass.top) * layout.row + start))
+        }
+      }
+    }
+  }
+
+  /// The part of a leaf that belongs to each row of the kernel, over the rows of output whose windows' row there is.
+  func forEachTapRow(
+    _ pass: TapPass, _ all: cv_weight_gradient, _ firstQuad: Int, _ firstRow: Int,
+    _ body: (UnsafePointer<cv_weight_gradient>) -> Void
+  ) {
+    let perRow = offsets.count / pass.rows.taps.count
+    for (y, tap) in pass.rows.taps.enumerated() {
+      let low = max(firstQuad, y * perRow)
+      let high = min(firstQuad + Int(all.quads), (y + 1) * perRow)
+      guard low < high else { continue }
+      let above = max(0, -(firstRow + tap.offset))
+      let present = max(0, min(Int(all.rows), pass.height - firstRow - tap.offset) - above)
+      var leaf = all
+      leaf.offsets += low - firstQuad
+      leaf.partial += 4 * (low - firstQuad) * 16 * Int(all.vectors)
+      leaf.quads = Int64(high - low)
+      leaf.rows = Int64(present)
+      let before = (low - firstQuad) / 3 * Int(all.images * all.rows)
+      if leaf.x_ahead != nil {
+        leaf.x_ahead += before * Int(all.x_ahead_step)
+        leaf.g_ahead += before * Int(all.g_ahead_step)
+      }
+      leaf.x += above * Int(all.x_row)
+      leaf.gradient += above * Int(all.g_row)
+      body(&leaf)
     }
   }
 }

@@ -48,6 +48,17 @@ struct TapPass {
       && top + inputRows(outputHeight) <= height && left + inputColumns <= width
   }
 
+  /// Taps of each row of the kernel, if as many read the pixels that neighboring outputs read first.
+  var neighbors: Int {
+    let taps = columns.taps
+    let count = taps.count
+    let side = zip(taps, taps.dropFirst()).allSatisfy { $0.offset + strideX == $1.offset }
+    return side && (count == 3 || count == 5) ? count : 1
+  }
+
+  /// Whether the weight gradient takes three neighboring taps together, from the images themselves.
+  var neighborGradient: Bool { neighbors == 3 && strideX == 1 && strideY == 1 && channels >= 4 }
+
   /// Offsets of runs of `run` contiguous floats within a window.
   func segments(_ layout: InputLayout) -> (offsets: [Int64], run: Int) {
     let adjoining =
@@ -67,9 +78,10 @@ struct InputLayout {
   let pixel: Int, row: Int, image: Int
 
   /// `spread`: keeps the same channels of neighboring pixels out of the same cache sets.
-  init(_ pass: TapPass, rows: Int, spread: Bool = false) {
-    let crowded = spread && pass.channels % 64 == 0
-    inside = pass.readsInside && !crowded
+  /// `bare`: whoever reads knows what lies outside the images.
+  init(_ pass: TapPass, rows: Int, spread: Bool = false, bare: Bool = false) {
+    let crowded = spread && !bare && pass.channels % 64 == 0
+    inside = bare || pass.readsInside && !crowded
     pixel = inside ? pass.pitch : pass.channels + (crowded ? 16 : 0)
     row = (inside ? pass.width : pass.inputColumns) * pixel
     image = inside ? pass.height * row : pass.inputRows(rows) * row
@@ -116,7 +128,11 @@ func runTaps(
   let shape = TaskShape(
     images: images, height: pass.outputHeight, width: pass.outputWidth, pixels: max(24, min(256, total / 16)))
   let layout = InputLayout(pass, rows: shape.rows)
-  let (offsets, run) = pass.segments(layout)
+  let neighbors = kernels.takesNeighbors && pass.outputs <= 16 ? pass.neighbors : 1
+  let (offsets, run) =
+    neighbors > 1
+    ? (pass.rows.taps.map { Int64(($0.offset - pass.top) * layout.row) }, pass.channels)
+    : pass.segments(layout)
   let groupsInRow = (pass.outputWidth + 3) / 4
   ThreadPool.shared.run(shape.imageBlocks * shape.rowBlocks) { task in
     let (imageBlock, rowBlock) = task.quotientAndRemainder(dividingBy: shape.rowBlocks)
@@ -127,6 +143,7 @@ func runTaps(
     let copy = Storage(byteCount: layout.room(pass, imageCount) * 4)
     let input = taskInput(pass, layout, x, firstImage, imageCount, firstRow, rowCount, copy)
     let count = imageCount * rowCount * groupsInRow
+    let ahead = pass.inputAhead(x, images, shape, task)
     withUnsafeTemporaryAllocation(of: cv_pixels.self, capacity: count) { groups in
       var at = 0
       for image in 0..<imageCount {
@@ -147,15 +164,32 @@ func runTaps(
         for block in 0..<blocks.count {
           var leaf = cv_convolution(
             x: input, weights: weights + blocks.low(block) * pass.depth,
-            y: y + pass.yFirst + blocks.low(block),
+            y: y + pass.yFirst + blocks.low(block), ahead: block == 0 ? ahead.pointer : nil,
             offsets: offsets.baseAddress, segments: Int64(offsets.count), run: Int64(run),
             x_pixel: Int64(pass.strideX * layout.pixel), y_pixel: Int64(pass.yPixel),
             columns: Int64(blocks.high(block) - blocks.low(block)), vectors: Int32(blocks.vectors(block)),
+            neighbors: Int32(neighbors), ahead_step: Int32((ahead.count / count + 16) / 16 * 16),
             accumulate: accumulate ? 1 : 0)
           kernels.pixels(&leaf, UnsafePointer(groups.baseAddress!), count)
         }
       }
     }
+  }
+}
+
+extension TapPass {
+  /// The input that the next task of this thread begins with, as far as it lies behind this one's.
+  func inputAhead(
+    _ x: UnsafePointer<Float>, _ images: Int, _ shape: TaskShape, _ task: Int
+  ) -> (pointer: UnsafePointer<Float>?, count: Int) {
+    let (imageBlock, rowBlock) = (task + ThreadPool.shared.threads).quotientAndRemainder(
+      dividingBy: shape.rowBlocks)
+    let image = imageBlock * shape.images
+    guard image < images else { return (nil, 0) }
+    let row = max(0, rowBlock * shape.rows * strideY + top)
+    let rows =
+      shape.images > 1 ? min(shape.images, images - image) * height : min(inputRows(shape.rows), height - row)
+    return (x + (image * height + row) * width * pitch, max(0, rows) * width * pitch)
   }
 }
 

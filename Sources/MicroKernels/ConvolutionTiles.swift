@@ -19,7 +19,7 @@ protocol Block {
 }
 
 @inline(__always)
-private func load16(_ p: UnsafePointer<Float>) -> SIMD16<Float> {
+func load16(_ p: UnsafePointer<Float>) -> SIMD16<Float> {
   UnsafeRawPointer(p).loadUnaligned(as: SIMD16<Float>.self)
 }
 
@@ -28,7 +28,7 @@ private func store16(_ v: SIMD16<Float>, _ p: UnsafeMutablePointer<Float>) {
   UnsafeMutableRawPointer(p).storeBytes(of: v, as: SIMD16<Float>.self)
 }
 
-private struct FourByOne: Block {
+struct FourByOne: Block {
   var a = SIMD16<Float>(repeating: 0)
   var b = SIMD16<Float>(repeating: 0)
   var c = SIMD16<Float>(repeating: 0)
@@ -54,7 +54,7 @@ private struct FourByOne: Block {
   }
 }
 
-private struct FourByTwo: Block {
+struct FourByTwo: Block {
   var a = SIMD16<Float>(repeating: 0)
   var b = SIMD16<Float>(repeating: 0)
   var c = SIMD16<Float>(repeating: 0)
@@ -102,6 +102,9 @@ private struct FourByTwo: Block {
 public func convolvePixels(
   _ c: UnsafePointer<cv_convolution>, _ pixels: UnsafePointer<cv_pixels>, _ count: Int
 ) {
+  #if WIDE_VECTORS
+    if c.pointee.neighbors > 1 { return convolveNeighbors(c.pointee, pixels, count) }
+  #endif
   if wide {
     if c.pointee.vectors == 2 {
       walk(FourByTwo.self, c.pointee, pixels, count, 0)
@@ -120,6 +123,7 @@ private func walk<B: Block>(
   var at = 0
   if wide {
     while at &+ 3 <= count {
+      fetchAhead(c, at, 3)
       three(B.self, c, pixels + at)
       at &+= 3
     }
@@ -127,6 +131,22 @@ private func walk<B: Block>(
   while at < count {
     one(B.self, c, pixels + at, vector)
     at &+= 1
+  }
+}
+
+/// Asks for the part of what is read next that belongs to `groups` groups of pixels.
+@inline(__always)
+func fetchAhead(_ c: cv_convolution, _ at: Int, _ groups: Int) {
+  fetch(c.ahead, at &* Int(c.ahead_step), groups &* Int(c.ahead_step))
+}
+
+@inline(__always)
+func fetch(_ p: UnsafePointer<Float>?, _ from: Int, _ count: Int) {
+  guard let p else { return }
+  var line = 0
+  while line < count {
+    cv_prefetch(p + (from &+ line))
+    line &+= 16
   }
 }
 
@@ -173,7 +193,7 @@ private func one<B: Block>(
 }
 
 @inline(__always)
-private func put<B: Block>(_ block: B, _ c: cv_convolution, _ p: cv_pixels, _ vector: Int) {
+func put<B: Block>(_ block: B, _ c: cv_convolution, _ p: cv_pixels, _ vector: Int) {
   let y = c.y! + Int(p.y) + (16 &* vector)
   let columns = min(B.width, Int(c.columns) &- 16 &* vector)
   if p.first == 0 && p.last == 4 && columns == B.width {
@@ -200,6 +220,9 @@ private func put<B: Block>(_ block: B, _ c: cv_convolution, _ p: cv_pixels, _ ve
 
 /// One block of columns of the weight gradient, over a block of images' rows.
 public func addWeightGradient(_ c: UnsafePointer<cv_weight_gradient>) {
+  #if WIDE_VECTORS
+    if c.pointee.neighbors > 1 { return addNeighborGradient(c.pointee) }
+  #endif
   if wide {
     if c.pointee.vectors == 2 {
       walk(FourByTwo.self, c.pointee, 0)
@@ -253,9 +276,9 @@ private func three<B: Block>(_: B.Type, _ c: cv_weight_gradient, _ at: Int) {
       }
     }
   }
-  addTo(c, at, 0, u)
-  addTo(c, at &+ 1, 0, v)
-  addTo(c, at &+ 2, 0, t)
+  addSums(c, at, 0, u)
+  addSums(c, at &+ 1, 0, v)
+  addSums(c, at &+ 2, 0, t)
 }
 
 @inline(__always)
@@ -273,11 +296,11 @@ private func one<B: Block>(_: B.Type, _ c: cv_weight_gradient, _ at: Int, _ vect
       }
     }
   }
-  addTo(c, at, vector, u)
+  addSums(c, at, vector, u)
 }
 
 @inline(__always)
-private func addTo<B: Block>(_ c: cv_weight_gradient, _ quad: Int, _ first: Int, _ block: B) {
+func addSums<B: Block>(_ c: cv_weight_gradient, _ quad: Int, _ first: Int, _ block: B) {
   let step = 16 &* Int(c.vectors)
   let rows = c.partial! + (4 &* quad &* step &+ 16 &* first)
   block.forEach { row, vector, value in

@@ -49,6 +49,24 @@ final class DirectConvolutionTests: XCTestCase {
     }
   }
 
+  /// Kernels whose rows have three or five taps that read the pixels of neighboring outputs, side by side or, with a
+  /// stride, as far apart; windows that lie beyond the image wholly or in part.
+  func testNeighboringTaps() {
+    var numbers = Numbers(seed: 23)
+    for i in 0..<80 {
+      func upTo(_ most: Int) -> Int { 1 + numbers.integer(below: most) }
+      let kernel = (upTo(4), i % 3 == 0 ? 5 : 3)
+      let step = i % 5 == 0 ? 2 : 1
+      let padding = (upTo(4) - 1, upTo(6) - 1)
+      let groups = i % 7 == 0 ? 2 : 1
+      let g = WindowGeometry(
+        height: max(upTo(9), kernel.0 - 2 * padding.0),
+        width: max(upTo(40), (kernel.1 - 1) * step + 1 - 2 * padding.1), channels: groups * upTo(20),
+        kernel: kernel, stride: (1 + i % 2, step), padding: padding, dilation: (1, step), groups: groups)
+      check(ConvolutionProblem(g, images: upTo(5), outputs: groups * upTo(36)), accumulate: i % 2 == 0)
+    }
+  }
+
   func testNoChannelsAndNoOutputs() {
     let none = WindowGeometry(
       height: 3, width: 4, channels: 0, kernel: (2, 2), stride: (1, 1), padding: (0, 0))

@@ -12,18 +12,22 @@ typedef struct {
   int32_t last;
 } cv_pixels;
 
-/* y[pixel] (+)= sum over segments and r < run of x[window + offset + r] * weights[...][columns]. */
+/* y[pixel] (+)= sum over segments and r < run of x[window + offset + r] * weights[...][columns]; where a
+ * segment has several neighbors, also over those n, at x[window + offset + n x_pixel + r]. */
 typedef struct {
   const float *x;
-  const float *weights; /* [segment][run][16 * vectors] */
+  const float *weights; /* [segment][neighbor][run][16 * vectors] */
   float *y;
+  const float *ahead;     /* what is read next */
   const int64_t *offsets; /* of the segments within a window */
   int64_t segments;
   int64_t run;
   int64_t x_pixel; /* from one output pixel's window to the next */
   int64_t y_pixel;
-  int64_t columns; /* of the 16 * vectors that exist */
-  int32_t vectors; /* 1 or 2 */
+  int64_t columns;    /* of the 16 * vectors that exist */
+  int32_t vectors;    /* 1 or 2 */
+  int32_t neighbors;  /* 1; 3 or 5 where the kernels take them */
+  int32_t ahead_step; /* floats of `ahead` to ask for with each four pixels */
   int32_t accumulate;
 } cv_convolution;
 
@@ -32,13 +36,18 @@ typedef struct {
 typedef struct {
   const float *x;
   const float *gradient;
-  float *partial;         /* [quads][4][16 * vectors] */
-  const int64_t *offsets; /* of the quads within a window */
+  float *partial;                 /* [quads][4][16 * vectors] */
+  const float *x_ahead, *g_ahead; /* what is read next */
+  const float *zeros;             /* 16 * vectors, if quads lie side by side */
+  const int64_t *offsets;         /* of the quads within a window */
   int64_t quads;
   int64_t images, rows, width;
   int64_t x_image, x_row, x_pixel;
   int64_t g_image, g_row, g_pixel;
+  int64_t first, last;                /* columns of the windows that there are, if quads lie side by side */
+  int64_t x_ahead_step, g_ahead_step; /* floats to ask for with each row of a tile */
   int32_t vectors;
+  int32_t neighbors; /* 3: each quad and the next two read x 0, 1 and 2 pixels on, at the first's offset */
   int32_t accumulate;
 } cv_weight_gradient;
 
