@@ -1,12 +1,28 @@
 /// Passes over arrays [rows, channels] that batch normalization and its derivatives are made of: sums over rows for each
 /// channel, and sums of up to four arrays, each scaled by one number a channel.
 
+/// Where a pass counts: where factor v + constant, rounded once, is positive. Without factors, where v is.
+public struct ChannelGate {
+  let pointer: UnsafeRawPointer
+  let line: (factors: [Double], constant: [Double])?
+
+  public init(_ pointer: UnsafeRawPointer, _ line: (factors: [Double], constant: [Double])? = nil) {
+    (self.pointer, self.line) = (pointer, line)
+  }
+
+  /// Factors and then constants.
+  fileprivate func numbers<T: Scalar>(_: T.Type, _ channels: Int) -> [T] {
+    guard let line else { return Array(repeating: 1, count: channels) + Array(repeating: 0, count: channels) }
+    return (line.factors + line.constant).map { T($0) }
+  }
+}
+
 /// One array of a pass.
 public struct ChannelTerm {
   public let pointer: UnsafeRawPointer
   /// One factor a channel.
   public let factors: [Double]
-  /// Counts only where the mask is positive.
+  /// Counts only where the gate is open.
   public let masked: Bool
 
   public init(_ pointer: UnsafeRawPointer, _ factors: [Double], masked: Bool = false) {
@@ -19,36 +35,32 @@ public struct ChannelTerm {
 /// Rows whose sums are formed in the arrays' own precision; blocks of them are added in double precision, in order.
 private let rowsInBlock = 256
 
-/// For each channel the sums over rows of u and of u (v - shift); u counts only where `mask`, if given, is positive.
+/// For each channel the sums over rows of u and of u (v - shift); u counts only where the gate, if given, is open.
 @specialized(where T == Float)
 @specialized(where T == Double)
 public func channelSums<T: Scalar>(
-  _: T.Type, _ rows: Int, _ channels: Int, _ u: UnsafeRawPointer, mask: UnsafeRawPointer?,
+  _: T.Type, _ rows: Int, _ channels: Int, _ u: UnsafeRawPointer, gate: ChannelGate?,
   _ v: UnsafeRawPointer?, shift: [Double]
 ) -> (sum: [Double], product: [Double]) {
   let u = u.assumingMemoryBound(to: T.self)
   let v = v?.assumingMemoryBound(to: T.self)
-  let mask = mask?.assumingMemoryBound(to: T.self)
+  let mask = gate?.pointer.assumingMemoryBound(to: T.self)
+  let line = gate?.numbers(T.self, channels) ?? []
   let shift = shift.map { T($0) }
-  let blocks = (rows + rowsInBlock - 1) / rowsInBlock
-  let partials = Storage(byteCount: max(1, blocks * 2 * channels) * MemoryLayout<T>.stride)
-  let partial = partials.pointer.assumingMemoryBound(to: T.self)
+  let partials = BlockSums<T>(rows, channels)
   shift.withUnsafeBufferPointer { shift in
-    let shift = shift.baseAddress
-    ThreadPool.shared.run(blocks) { block in
-      let low = block * rowsInBlock
-      let high = min(rows, low + rowsInBlock)
-      let out = partial + block * 2 * channels
-      for c in stride(from: 0, to: channels, by: T.Vector.width) {
-        let strip = Strip<T>(c, rows, channels, low, high)
-        columnSums(u, mask, v, shift.map { strip.center($0) } ?? T.Vector(0), strip, out)
+    line.withUnsafeBufferPointer { line in
+      let (shift, line) = (shift.baseAddress, line.baseAddress)
+      ThreadPool.shared.run(partials.blocks) { block in
+        for c in stride(from: 0, to: channels, by: T.Vector.width) {
+          let strip = partials.strip(block, c)
+          let gate = mask.map { Gate(at: $0, strip.load(line!, c), strip.load(line!, channels &+ c)) }
+          columnSums(u, gate, v, shift.map { strip.load($0, c) } ?? T.Vector(0), strip, partials[block])
+        }
       }
     }
   }
-  var sums = [Double](repeating: 0, count: 2 * channels)
-  for block in 0..<blocks {
-    for i in 0..<(2 * channels) { sums[i] += Double(partial[block * 2 * channels + i]) }
-  }
+  let sums = partials.total()
   return (Array(sums[..<channels]), Array(sums[channels...]))
 }
 
@@ -59,7 +71,7 @@ func addChannelSums<T: Scalar>(
   _ out: UnsafeMutablePointer<T>
 ) {
   if rows > rowsInBlock {
-    let sums = channelSums(T.self, rows, channels, u, mask: nil, nil, shift: []).sum
+    let sums = channelSums(T.self, rows, channels, u, gate: nil, nil, shift: []).sum
     for c in 0..<channels { out[c] += T(alpha * sums[c]) }
     return
   }
@@ -72,6 +84,60 @@ func addChannelSums<T: Scalar>(
       sum.store(sums.baseAddress!)
       for lane in 0..<strip.lanes { out[c + lane] += T(alpha * Double(sums[lane])) }
     }
+  }
+}
+
+/// Two sums for each block of rows and each channel.
+private struct BlockSums<T: Scalar> {
+  let rows: Int, channels: Int
+  let blocks: Int
+  private let storage: Storage
+
+  init(_ rows: Int, _ channels: Int) {
+    (self.rows, self.channels) = (rows, channels)
+    blocks = (rows + rowsInBlock - 1) / rowsInBlock
+    storage = Storage(byteCount: max(1, blocks * 2 * channels) * MemoryLayout<T>.stride)
+  }
+
+  subscript(block: Int) -> UnsafeMutablePointer<T> {
+    storage.pointer.assumingMemoryBound(to: T.self) + block &* 2 &* channels
+  }
+
+  func count(_ block: Int) -> Int { min(rowsInBlock, rows &- block &* rowsInBlock) }
+
+  @inline(__always)
+  func strip(_ block: Int, _ channel: Int) -> Strip<T> {
+    let low = block &* rowsInBlock
+    return Strip<T>(channel, rows, channels, low, low &+ count(block))
+  }
+
+  @inline(__always)
+  func total() -> [Double] {
+    var sums = [Double](repeating: 0, count: 2 * channels)
+    for block in 0..<blocks {
+      let part = self[block]
+      for i in 0..<(2 * channels) { sums[i] += Double(part[i]) }
+    }
+    return sums
+  }
+}
+
+/// A gate for a vector of channels.
+private struct Gate<T: Scalar> {
+  private let pointer: UnsafePointer<T>
+  private let factor: T.Vector, constant: T.Vector
+
+  @inline(__always)
+  init(at pointer: UnsafePointer<T>, _ factor: T.Vector, _ constant: T.Vector) {
+    (self.pointer, self.factor, self.constant) = (pointer, factor, constant)
+  }
+
+  /// The value where the gate is open, zero elsewhere.
+  @inline(__always)
+  func pass(_ value: T.Vector, _ at: Int, _ load: (UnsafePointer<T>) -> T.Vector) -> T.Vector {
+    let zero = T.Vector(0)
+    return T.Vector.select(
+      load(pointer + at).fused(times: factor, plus: constant), greaterThan: zero, value, zero)
   }
 }
 
@@ -93,7 +159,7 @@ private struct Strip<T: Scalar> {
   }
 
   @inline(__always)
-  func center(_ p: UnsafePointer<T>) -> T.Vector { T.Vector.load(p + first, count: lanes) }
+  func load(_ p: UnsafePointer<T>, _ at: Int) -> T.Vector { T.Vector.load(p + at, count: lanes) }
 
   @inline(__always)
   func forEachRow(_ body: (_ at: Int, _ load: (UnsafePointer<T>) -> T.Vector) -> Void) {
@@ -111,7 +177,7 @@ private struct Strip<T: Scalar> {
 
 @inline(__always)
 private func columnSums<T: Scalar>(
-  _ u: UnsafePointer<T>, _ mask: UnsafePointer<T>?, _ v: UnsafePointer<T>?, _ shift: T.Vector,
+  _ u: UnsafePointer<T>, _ gate: Gate<T>?, _ v: UnsafePointer<T>?, _ shift: T.Vector,
   _ strip: Strip<T>, _ out: UnsafeMutablePointer<T>
 ) {
   let zero = T.Vector(0)
@@ -119,14 +185,14 @@ private func columnSums<T: Scalar>(
   if let v {
     strip.forEachRow { at, load in
       var value = load(u + at)
-      if let mask { value = T.Vector.select(load(mask + at), greaterThan: zero, value, zero) }
+      if let gate { value = gate.pass(value, at, load) }
       sum = sum + value
       product = value.fused(times: load(v + at) - shift, plus: product)
     }
   } else {
     strip.forEachRow { at, load in
       var value = load(u + at)
-      if let mask { value = T.Vector.select(load(mask + at), greaterThan: zero, value, zero) }
+      if let gate { value = gate.pass(value, at, load) }
       sum = sum + value
     }
   }
@@ -140,63 +206,51 @@ private func columnSums<T: Scalar>(
 public func channelMoments<T: Scalar>(
   _: T.Type, _ rows: Int, _ channels: Int, _ x: UnsafeRawPointer
 ) -> (mean: [Double], variance: [Double]) {
-  let count = Double(max(1, rows))
-  let mean = channelSums(
-    T.self, rows, channels, x, mask: nil, nil, shift: []
-  ).sum.map { $0 / count }
-  // sum x (x - m) for m near the mean would cancel: sum (x - m)^2 from a second, cached pass does not.
-  let squares = channelSquares(T.self, rows, channels, x, mean)
-  return (mean, squares.map { $0 / count })
-}
-
-/// sum over rows of (x - shift)^2 for each channel.
-@specialized(where T == Float)
-@specialized(where T == Double)
-func channelSquares<T: Scalar>(
-  _: T.Type, _ rows: Int, _ channels: Int, _ x: UnsafeRawPointer, _ shift: [Double]
-) -> [Double] {
   let x = x.assumingMemoryBound(to: T.self)
-  let shift = shift.map { T($0) }
-  let blocks = (rows + rowsInBlock - 1) / rowsInBlock
-  let partials = Storage(byteCount: max(1, blocks * channels) * MemoryLayout<T>.stride)
-  let partial = partials.pointer.assumingMemoryBound(to: T.self)
-  shift.withUnsafeBufferPointer { shift in
-    let shift = shift.baseAddress!
-    ThreadPool.shared.run(blocks) { block in
-      let low = block * rowsInBlock
-      let high = min(rows, low + rowsInBlock)
-      let out = partial + block * channels
-      for c in stride(from: 0, to: channels, by: T.Vector.width) {
-        let strip = Strip<T>(c, rows, channels, low, high)
-        let center = strip.center(shift)
-        var sum = T.Vector(0)
-        strip.forEachRow { at, load in
-          let distance = load(x + at) - center
-          sum = distance.fused(times: distance, plus: sum)
-        }
-        sum.store(out + c, count: strip.lanes)
+  let partials = BlockSums<T>(rows, channels)
+  // sum x^2 - n m^2 would cancel; the squares about a block's mean, which is still in cache, do not.
+  ThreadPool.shared.run(partials.blocks) { block in
+    let out = partials[block]
+    let share = 1 / Double(partials.count(block))
+    for c in stride(from: 0, to: channels, by: T.Vector.width) {
+      let strip = partials.strip(block, c)
+      var (sum, squares) = (T.Vector(0), T.Vector(0))
+      strip.forEachRow { at, load in sum = sum + load(x + at) }
+      let center = sum * T.Vector(share)
+      strip.forEachRow { at, load in
+        let distance = load(x + at) - center
+        squares = distance.fused(times: distance, plus: squares)
       }
+      sum.store(out + c, count: strip.lanes)
+      squares.store(out + (channels &+ c), count: strip.lanes)
     }
   }
-  var sums = [Double](repeating: 0, count: channels)
-  for block in 0..<blocks {
-    for c in 0..<channels { sums[c] += Double(partial[block * channels + c]) }
+  let sums = partials.total()
+  let count = Double(max(1, rows))
+  let mean = sums[..<channels].map { $0 / count }
+  var variance = sums[channels...].map { $0 / count }
+  for block in 0..<partials.blocks {
+    let (part, own) = (partials[block], Double(partials.count(block)))
+    for c in 0..<channels {
+      let distance = Double(part[c]) / own - mean[c]
+      variance[c] += own / count * distance * distance
+    }
   }
-  return sums
+  return (mean, variance)
 }
 
-/// out (+)= sum of factor term over up to four terms, + constant; where `mask` is not positive, masked terms (all, and
+/// out (+)= sum of factor term over up to four terms, + constant; where the gate is shut, masked terms (all, and
 /// the constant, if `maskResult`) count as zero. `rectify`: negative results become zero.
 @specialized(where T == Float)
 @specialized(where T == Double)
 public func channelCombine<T: Scalar>(
   _: T.Type, _ rows: Int, _ channels: Int, _ terms: [ChannelTerm], constant: [Double],
-  mask: UnsafeRawPointer?,
-  maskResult: Bool, rectify: Bool, _ out: UnsafeMutableRawPointer, _ accumulate: Bool
+  gate: ChannelGate?, maskResult: Bool, rectify: Bool, _ out: UnsafeMutableRawPointer, _ accumulate: Bool
 ) {
   let out = out.assumingMemoryBound(to: T.self)
-  let mask = mask?.assumingMemoryBound(to: T.self)
-  let factors = (terms.flatMap(\.factors) + constant).map { T($0) }
+  let mask = gate?.pointer.assumingMemoryBound(to: T.self)
+  let factors =
+    (terms.flatMap(\.factors) + constant).map { T($0) } + (gate?.numbers(T.self, channels) ?? [])
   let inputs = terms.map { $0.pointer.assumingMemoryBound(to: T.self) }
   let masked = terms.map(\.masked)
   let count = terms.count
@@ -211,7 +265,12 @@ public func channelCombine<T: Scalar>(
               let at = base &+ c
               let zero = T.Vector(0)
               var total = T.Vector.load(factors.baseAddress! + (count &* channels &+ c))
-              let gate = mask.map { T.Vector.load($0 + at) } ?? zero
+              let gate =
+                mask.map {
+                  let line = factors.baseAddress! + ((count &+ 1) &* channels &+ c)
+                  return T.Vector.load($0 + at).fused(
+                    times: T.Vector.load(line), plus: T.Vector.load(line + channels))
+                } ?? zero
               for i in 0..<count {
                 var value = T.Vector.load(inputs[i] + at)
                 if masked[i] { value = T.Vector.select(gate, greaterThan: zero, value, zero) }
@@ -226,7 +285,9 @@ public func channelCombine<T: Scalar>(
             }
             while c < channels {
               let at = base &+ c
-              let open = mask.map { $0[at] > 0 } ?? false
+              let line = (count &+ 1) &* channels &+ c
+              let open =
+                mask.map { factors[line &+ channels].addingProduct($0[at], factors[line]) > 0 } ?? false
               var total = factors[count &* channels &+ c]
               for i in 0..<count where !masked[i] || open {
                 total.addProduct(inputs[i][at], factors[i &* channels &+ c])

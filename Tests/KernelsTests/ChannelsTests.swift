@@ -6,19 +6,33 @@ import XCTest
 final class ChannelsTests: XCTestCase {
   private let shapes = [(0, 3), (1, 1), (5, 7), (300, 16), (700, 33), (2, 0)]
 
+  /// An array whose sign, or that of a line through it, opens and shuts; and where it is open.
+  private func gate(_ numbers: inout Numbers, _ rows: Int, _ channels: Int, line: Bool) -> (
+    make: (UnsafeRawPointer) -> ChannelGate, array: [Double], open: [Bool]
+  ) {
+    let array = numbers.array(rows * channels)
+    let (factors, constant) = (numbers.array(channels), numbers.array(channels))
+    let open = array.indices.map { i in
+      line ? array[i] * factors[i % channels] + constant[i % channels] > 0 : array[i] > 0
+    }
+    return ({ ChannelGate($0, line ? (factors, constant) : nil) }, array, open)
+  }
+
   private func checkSums<T: Scalar>(_: T.Type, _ rows: Int, _ channels: Int, masked: Bool, second: Bool) {
     var numbers = Numbers(seed: UInt64(rows + channels))
     let (u, v) = (numbers.array(rows * channels), numbers.array(rows * channels))
-    let (mask, shift) = (numbers.array(rows * channels), numbers.array(channels))
+    let shift = numbers.array(channels)
+    let gate = self.gate(&numbers, rows, channels, line: second)
     var sum = [Double](repeating: 0, count: channels)
     var product = sum
-    for i in u.indices where !masked || mask[i] > 0 {
+    for i in u.indices where !masked || gate.open[i] {
       sum[i % channels] += u[i]
       if second { product[i % channels] += u[i] * (v[i] - shift[i % channels]) }
     }
     let got = sameBitsForAnyThreads {
       let result = channelSums(
-        T.self, rows, channels, Buffer<T>(u).pointer, mask: masked ? Buffer<T>(mask).pointer : nil,
+        T.self, rows, channels, Buffer<T>(u).pointer,
+        gate: masked ? gate.make(Buffer<T>(gate.array).pointer) : nil,
         second ? Buffer<T>(v).pointer : nil, shift: second ? shift : [])
       return result.sum + result.product
     }
@@ -59,14 +73,15 @@ final class ChannelsTests: XCTestCase {
     var numbers = Numbers(seed: UInt64(7 * count + rows))
     let inputs = (0..<count).map { _ in numbers.array(rows * channels) }
     let factors = (0..<count).map { _ in numbers.array(channels) }
-    let (constant, mask) = (numbers.array(channels), numbers.array(rows * channels))
+    let constant = numbers.array(channels)
+    let gate = self.gate(&numbers, rows, channels, line: count % 2 == 0)
     let before = numbers.array(rows * channels)
     let wanted = before.indices.map { i in
       let c = i % channels
       var total = constant[c]
       // Every other term is masked.
-      for k in 0..<count where k % 2 == 0 || mask[i] > 0 { total += inputs[k][i] * factors[k][c] }
-      if maskResult && mask[i] <= 0 { total = 0 }
+      for k in 0..<count where k % 2 == 0 || gate.open[i] { total += inputs[k][i] * factors[k][c] }
+      if maskResult && !gate.open[i] { total = 0 }
       if rectify { total = max(total, 0) }
       return accumulate ? before[i] + total : total
     }
@@ -76,7 +91,7 @@ final class ChannelsTests: XCTestCase {
         ChannelTerm(Buffer<T>(inputs[k]).pointer, factors[k], masked: k % 2 == 1)
       }
       channelCombine(
-        T.self, rows, channels, terms, constant: constant, mask: Buffer<T>(mask).pointer,
+        T.self, rows, channels, terms, constant: constant, gate: gate.make(Buffer<T>(gate.array).pointer),
         maskResult: maskResult, rectify: rectify, out.pointer, accumulate)
       return out.values
     }
@@ -101,7 +116,7 @@ final class ChannelsTests: XCTestCase {
   func testNaNPassesTheRectifier() {
     let out = Buffer<Float>(count: 17)
     channelCombine(
-      Float.self, 1, 17, [], constant: [Double](repeating: .nan, count: 17), mask: nil, maskResult: false,
+      Float.self, 1, 17, [], constant: [Double](repeating: .nan, count: 17), gate: nil, maskResult: false,
       rectify: true, out.pointer, false)
     XCTAssertTrue(out.values.allSatisfy { $0.isNaN })
   }

@@ -16,6 +16,8 @@ private final class BatchNormOp: Op {
   private var mean: [Double] = []
   private(set) var variance: [Double] = []
   private var scale: [Double] = []
+  /// What the last forward pass multiplied x by and added.
+  private var line: (factors: [Double], constant: [Double]) = ([], [])
   /// G0 and G1 of the last gradient pulled through.
   private var sums: (g0: [Double], g1: [Double]) = ([], [])
 
@@ -49,7 +51,8 @@ private final class BatchNormOp: Op {
     let slope = each { w[$0] * self.scale[$0] }
     var terms = [ChannelTerm(x.pointer, slope)]
     if inputs.count == 6 { terms.append(ChannelTerm(inputs[5].pointer, ones)) }
-    combine(terms, each { b[$0] - slope[$0] * self.mean[$0] }, nil, rectify: relu, output.pointer, false)
+    line = (slope, each { b[$0] - slope[$0] * self.mean[$0] })
+    combine(terms, line.constant, nil, rectify: relu, output.pointer, false)
   }
 
   override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {
@@ -70,23 +73,22 @@ private final class BatchNormOp: Op {
         motion.db[$0] - slope[$0] * self.mean[$0] - w[$0] * self.scale[$0] * motion.mean[$0]
       }
       combine(
-        terms, constant, relu ? output.pointer : nil, maskResult: relu, out + k * output.byteCount, accumulate
-      )
+        terms, constant, gate(inputs, output), maskResult: relu, out + k * output.byteCount, accumulate)
     }
   }
 
   override func preparePull(_ inputs: [Tensor], _ output: Tensor) {
-    sums = gradientSums(inputs[0], output, output.gradient.pointer)
+    sums = gradientSums(inputs, output, output.gradient.pointer)
   }
 
   override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {
     guard index != 3, index != 4 else { return }
     let target = inputs[index]
     let g = output.gradient.pointer
-    let mask = relu ? UnsafeRawPointer(output.pointer) : nil
+    let gate = self.gate(inputs, output)
     if index == 5 {
       let (out, accumulate) = target.gradient.receive(target.byteCount)
-      return combine([ChannelTerm(g, ones, masked: relu)], zeros, mask, out, accumulate)
+      return combine([ChannelTerm(g, ones, masked: relu)], zeros, gate, out, accumulate)
     }
     let (g0, g1) = sums
     let (out, accumulate) = target.gradient.receive(target.byteCount)
@@ -99,7 +101,7 @@ private final class BatchNormOp: Op {
       let bend = each { -slope[$0] * self.scale[$0] * g1[$0] * self.perRow }
       let constant = each { -slope[$0] * g0[$0] * self.perRow - bend[$0] * self.mean[$0] }
       combine(
-        [ChannelTerm(g, slope, masked: relu), ChannelTerm(inputs[0].pointer, bend)], constant, mask, out,
+        [ChannelTerm(g, slope, masked: relu), ChannelTerm(inputs[0].pointer, bend)], constant, gate, out,
         accumulate)
     }
   }
@@ -108,7 +110,7 @@ private final class BatchNormOp: Op {
     guard index != 3, index != 4 else { return }
     let (x, target) = (inputs[0], inputs[index])
     let g = UnsafeRawPointer(output.gradient.pointer)
-    let mask = relu ? UnsafeRawPointer(output.pointer) : nil
+    let gate = self.gate(inputs, output)
     let hasTangent = output.gradientTangent.ready
     if index == 5 || index == 2 {
       guard hasTangent else { return }
@@ -117,9 +119,9 @@ private final class BatchNormOp: Op {
         let dg = UnsafeRawPointer(output.gradientTangent.pointer + k * output.byteCount)
         let to = out + k * target.byteCount
         if index == 5 {
-          combine([ChannelTerm(dg, ones, masked: relu)], zeros, mask, to, accumulate)
+          combine([ChannelTerm(dg, ones, masked: relu)], zeros, gate, to, accumulate)
         } else {
-          write(gradientSums(x, output, dg).g0, to, accumulate)
+          write(gradientSums(inputs, output, dg).g0, to, accumulate)
         }
       }
       return
@@ -131,11 +133,11 @@ private final class BatchNormOp: Op {
     for k in 0..<count {
       let motion = Motion(self, inputs, k)
       let dg = hasTangent ? UnsafeRawPointer(output.gradientTangent.pointer + k * output.byteCount) : nil
-      let (h0, own) = dg.map { gradientSums(x, output, $0) } ?? (zeros, zeros)
+      let (h0, own) = dg.map { gradientSums(inputs, output, $0) } ?? (zeros, zeros)
       // The tangent of G1: sum of dgz h + gz dh.
       var h1 = own
       if let dx = motion.dx {
-        let along = channelSums(dtype.scalar, rows, channels, g, mask: mask, dx, shift: motion.mean).product
+        let along = channelSums(dtype.scalar, rows, channels, g, gate: gate, dx, shift: motion.mean).product
         for c in 0..<channels { h1[c] += s[c] * along[c] - motion.q[c] * g1[c] }
       }
       let to = out + k * target.byteCount
@@ -155,7 +157,7 @@ private final class BatchNormOp: Op {
       let constant = each { c in
         n * (-change[c] * g0[c] + slope[c] * (-h0[c] + s[c] * motion.mean[c] * g1[c])) - bend[c] * m[c]
       }
-      combine(terms, constant, mask, to, accumulate)
+      combine(terms, constant, gate, to, accumulate)
     }
   }
 
@@ -173,7 +175,7 @@ private final class BatchNormOp: Op {
       dx = x.tangent.ready ? UnsafeRawPointer(x.tangent.pointer + k * x.byteCount) : nil
       if let dx, !op.fixed {
         let (sum, product) = channelSums(
-          op.dtype.scalar, op.rows, op.channels, dx, mask: nil, x.pointer, shift: op.mean)
+          op.dtype.scalar, op.rows, op.channels, dx, gate: nil, x.pointer, shift: op.mean)
         mean = sum.map { $0 * op.perRow }
         q = op.each { product[$0] * op.perRow * op.scale[$0] * op.scale[$0] }
       }
@@ -181,20 +183,26 @@ private final class BatchNormOp: Op {
   }
 
   /// Sums over rows of gz and of gz h.
-  private func gradientSums(_ x: Tensor, _ output: Tensor, _ g: UnsafeRawPointer) -> (
+  private func gradientSums(_ inputs: [Tensor], _ output: Tensor, _ g: UnsafeRawPointer) -> (
     g0: [Double], g1: [Double]
   ) {
     let (sum, product) = channelSums(
-      dtype.scalar, rows, channels, g, mask: relu ? output.pointer : nil, x.pointer, shift: mean)
+      dtype.scalar, rows, channels, g, gate: gate(inputs, output), inputs[0].pointer, shift: mean)
     return (sum, each { product[$0] * self.scale[$0] })
   }
 
+  /// Where ReLU lets pass. Without a residual x, which these passes read anyway, says so as well as the output.
+  private func gate(_ inputs: [Tensor], _ output: Tensor) -> ChannelGate? {
+    guard relu else { return nil }
+    return inputs.count == 6 ? ChannelGate(output.pointer) : ChannelGate(inputs[0].pointer, line)
+  }
+
   private func combine(
-    _ terms: [ChannelTerm], _ constant: [Double], _ mask: UnsafeRawPointer?, maskResult: Bool = false,
+    _ terms: [ChannelTerm], _ constant: [Double], _ gate: ChannelGate?, maskResult: Bool = false,
     rectify: Bool = false, _ out: UnsafeMutableRawPointer, _ accumulate: Bool
   ) {
     channelCombine(
-      dtype.scalar, rows, channels, terms, constant: constant, mask: mask, maskResult: maskResult,
+      dtype.scalar, rows, channels, terms, constant: constant, gate: gate, maskResult: maskResult,
       rectify: rectify, out, accumulate)
   }
 
