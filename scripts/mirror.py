@@ -21,6 +21,7 @@ COVERED = {
     "Sources/MicroKernels/PoolTiles.swift": "Tests/KernelsTests/MaxPoolTests.swift",
     "Sources/Kernels/WinogradKernels.swift": "Tests/KernelsTests/WinogradConvolutionTests.swift",
     "Sources/MicroKernels/WinogradTiles.swift": "Tests/KernelsTests/WinogradConvolutionTests.swift",
+    "Sources/MicroKernels/ImageTiles.swift": "Tests/KernelsTests/ImageConvolutionTests.swift",
     "Sources/MicroKernels/NeighborTiles.swift": "Tests/KernelsTests/DirectConvolutionTests.swift",
     "Sources/MicroKernels/PlaneTiles.swift": "Tests/KernelsTests/PlaneConvolutionTests.swift",
     "Sources/Kernels/SIMD16+Lane.swift": "Tests/KernelsTests/LaneTests.swift",

@@ -22,7 +22,7 @@ public func convolveInputGradient<T: Scalar>(
 ) {
   if T.self == Float.self && prefersWinograd(g, outputs, WinogradPass(inputGradient: g, images, outputs)) {
     winogradInputGradient(.fastest, g, images, outputs, gy, w, gx, accumulate)
-  } else if T.self == Float.self && !prefersPatches(g, outputs) {
+  } else if T.self == Float.self && !prefersPatches(g, images, outputs) {
     directInputGradient(.fastest, g, images, outputs, gy, w, gx, accumulate)
   } else {
     patchInputGradient(T.self, g, images, outputs, gy, w, gx, accumulate)
@@ -43,8 +43,13 @@ public func convolveWeightGradient<T: Scalar>(
 
 /// Whether the direct input gradient would spend most of its products on padding and on columns that do not exist, as
 /// for few channels under a large kernel; patches have neither.
-private func prefersPatches(_ g: WindowGeometry, _ outputs: Int) -> Bool {
+private func prefersPatches(_ g: WindowGeometry, _ images: Int, _ outputs: Int) -> Bool {
   guard g.groups == 1, g.imageSize > 0 else { return false }
+  if TapPass.inputGradient(g, outputs).allSatisfy({
+    Blocking.faster.byImages(.fastest, $0, images) != nil || $0.depth == 0
+  }) {
+    return false
+  }
   let useful = Double(g.positions * g.patchSize)
   let planes =
     g.strideX == 1 && g.strideY == 1
@@ -65,8 +70,8 @@ func directForward(
   let w = w.assumingMemoryBound(to: Float.self)
   for group in 0..<g.groups {
     let pass = TapPass(forward: g, outputs, group)
-    runTaps(kernels, pass, images, x.assumingMemoryBound(to: Float.self), y, accumulate, blocking) {
-      low, high, width, to in
+    runTaps(kernels, [pass], images, x.assumingMemoryBound(to: Float.self), y, accumulate, blocking) {
+      pass, low, high, width, to in
       for term in 0..<pass.depth {
         (to + term * width).update(from: w + term * outputs + group * pass.outputs + low, count: high - low)
         (to + term * width + high - low).update(repeating: 0, count: width - (high - low))
@@ -88,18 +93,17 @@ func directInputGradient(
     clear(gx, images * g.imageSize, accumulate)
   }
   let channels = g.groupChannels
-  for pass in passes where pass.depth > 0 {
-    runTaps(kernels, pass, images, gy.assumingMemoryBound(to: Float.self), gx, accumulate, blocking) {
-      low, high, width, to in
-      var to = to
-      for row in pass.rows.taps {
-        for column in pass.columns.taps {
-          let from = w + (row.kernel * g.kernelWidth + column.kernel) * channels * outputs + pass.firstChannel
-          for output in 0..<pass.channels {
-            for channel in low..<high { to[channel - low] = from[channel * outputs + output] }
-            (to + high - low).update(repeating: 0, count: width - (high - low))
-            to += width
-          }
+  let gy = gy.assumingMemoryBound(to: Float.self)
+  runTaps(kernels, passes.filter { $0.depth > 0 }, images, gy, gx, accumulate, blocking) {
+    pass, low, high, width, to in
+    var to = to
+    for row in pass.rows.taps {
+      for column in pass.columns.taps {
+        let from = w + (row.kernel * g.kernelWidth + column.kernel) * channels * outputs + pass.firstChannel
+        for output in 0..<pass.channels {
+          for channel in low..<high { to[channel - low] = from[channel * outputs + output] }
+          (to + high - low).update(repeating: 0, count: width - (high - low))
+          to += width
         }
       }
     }

@@ -18,6 +18,23 @@ struct ConvolutionKernels: Sendable {
   /// Outputs of the tallest tiles of planes, and floats of a vector.
   let tallestPlanes: Int, tallestGradientPlanes: Int, planeLanes: Int
 
+  /// Those with a lane for each of sixteen images, which takes vectors of sixteen.
+  struct Lanes: Sendable {
+    let fill:
+      @Sendable (
+        _ source: UnsafePointer<Float>, _ step: Int, _ images: Int, _ count: Int, UnsafeMutablePointer<Float>
+      ) -> Void
+    let drain:
+      @Sendable (
+        _ source: UnsafePointer<Float>, _ count: Int, UnsafeMutablePointer<Float>, _ step: Int, _ images: Int,
+        _ accumulate: Bool
+      ) -> Void
+    let convolve: @Sendable (UnsafePointer<cv_lanes>) -> Void
+    /// Outputs of the tallest tiles.
+    let tallest: Int
+  }
+  let lanes: Lanes?
+
   /// What every processor that loads this library has.
   static let base = ConvolutionKernels(
     pixels: { MicroKernels.convolvePixels($0, $1, $2) },
@@ -27,7 +44,7 @@ struct ConvolutionKernels: Sendable {
     convolvePlanes: { MicroKernels.convolvePlanes($0) },
     planeGradient: { MicroKernels.addPlaneGradient($0) }, takesNeighbors: false,
     tallestPlanes: MicroKernels.tallestPlanes, tallestGradientPlanes: MicroKernels.tallestGradientPlanes,
-    planeLanes: MicroKernels.vectorWidth)
+    planeLanes: MicroKernels.vectorWidth, lanes: nil)
 
   /// For AVX-512, nil where the processor lacks it.
   static let v4: ConvolutionKernels? = {
@@ -42,7 +59,11 @@ struct ConvolutionKernels: Sendable {
         planeGradient: { MicroKernelsV4.addPlaneGradient($0) }, takesNeighbors: true,
         tallestPlanes: MicroKernelsV4.tallestPlanes,
         tallestGradientPlanes: MicroKernelsV4.tallestGradientPlanes,
-        planeLanes: MicroKernelsV4.vectorWidth)
+        planeLanes: MicroKernelsV4.vectorWidth,
+        lanes: Lanes(
+          fill: { MicroKernelsV4.fillLanes($0, $1, $2, $3, $4) },
+          drain: { MicroKernelsV4.drainLanes($0, $1, $2, $3, $4, $5) },
+          convolve: { MicroKernelsV4.convolveLanes($0) }, tallest: MicroKernelsV4.tallestImages))
     #else
       return nil
     #endif

@@ -107,43 +107,85 @@ struct TaskShape {
   }
 }
 
-/// y (+)= the pass over x. `pack` writes weight columns [low, high) as [depth][width].
+/// y (+)= the passes over x, which write each their own part of it. `pack` writes weight columns [low, high) of a pass as
+/// [depth][width].
 func runTaps(
-  _ kernels: ConvolutionKernels, _ pass: TapPass, _ images: Int, _ x: UnsafePointer<Float>,
+  _ kernels: ConvolutionKernels, _ passes: [TapPass], _ images: Int, _ x: UnsafePointer<Float>,
   _ y: UnsafeMutablePointer<Float>, _ accumulate: Bool, _ blocking: Blocking,
-  pack: (_ low: Int, _ high: Int, _ width: Int, _ to: UnsafeMutablePointer<Float>) -> Void
+  pack: (_ pass: TapPass, _ low: Int, _ high: Int, _ width: Int, _ to: UnsafeMutablePointer<Float>) -> Void
 ) {
-  if blocking.byPlanes(pass, pass.prefersPlanesForward) {
-    return runPlanes(kernels, pass, images, x, y, accumulate, pack: pack)
+  var direct: [TapPass] = []
+  for pass in passes {
+    if let lanes = blocking.byImages(kernels, pass, images) {
+      runImages(lanes, pass, images, x, y, accumulate) { pack(pass, $0, $1, $2, $3) }
+    } else if blocking.byPlanes(pass, pass.prefersPlanesForward) {
+      runPlanes(kernels, pass, images, x, y, accumulate) { pack(pass, $0, $1, $2, $3) }
+    } else {
+      direct.append(pass)
+    }
   }
-  let blocks = ColumnBlocks(pass.outputs)
-  let packed = Storage(byteCount: blocks.paddedCount * pass.depth * 4)
-  let weights = packed.pointer.assumingMemoryBound(to: Float.self)
-  ThreadPool.shared.run(blocks.count) { block in
-    pack(
-      blocks.low(block), blocks.high(block), 16 * blocks.vectors(block),
-      weights + blocks.low(block) * pass.depth)
+  guard let height = direct.map(\.outputHeight).max(), let width = direct.map(\.outputWidth).max() else {
+    return
   }
-  let total = images * pass.outputHeight * pass.outputWidth
+  // A task takes all passes: they read the same input and write neighboring lines.
   let shape = TaskShape(
-    images: images, height: pass.outputHeight, width: pass.outputWidth, pixels: max(24, min(256, total / 16)))
-  let layout = InputLayout(pass, rows: shape.rows)
-  let neighbors = kernels.takesNeighbors && pass.outputs <= 16 ? pass.neighbors : 1
-  let (offsets, run) =
-    neighbors > 1
-    ? (pass.rows.taps.map { Int64(($0.offset - pass.top) * layout.row) }, pass.channels)
-    : pass.segments(layout)
-  let groupsInRow = (pass.outputWidth + 3) / 4
+    images: images, height: height, width: width, pixels: max(24, min(256, images * height * width / 16)))
+  let packed = direct.map { PackedPass(kernels, $0, shape, pack) }
   ThreadPool.shared.run(shape.imageBlocks * shape.rowBlocks) { task in
+    for (i, pass) in packed.enumerated() {
+      pass.run(kernels, shape, task, images, x, y, accumulate, looksAhead: i == 0)
+    }
+  }
+}
+
+/// A pass by vectors along outputs, with its weights.
+private struct PackedPass {
+  private let pass: TapPass
+  private let blocks: ColumnBlocks
+  private let packed: Storage
+  private let layout: InputLayout
+  private let neighbors: Int, run: Int
+  private let offsets: [Int64]
+
+  init(
+    _ kernels: ConvolutionKernels, _ pass: TapPass, _ shape: TaskShape,
+    _ pack: (TapPass, _ low: Int, _ high: Int, _ width: Int, _ to: UnsafeMutablePointer<Float>) -> Void
+  ) {
+    self.pass = pass
+    let blocks = ColumnBlocks(pass.outputs)
+    self.blocks = blocks
+    packed = Storage(byteCount: blocks.paddedCount * pass.depth * 4)
+    let weights = packed.pointer.assumingMemoryBound(to: Float.self)
+    ThreadPool.shared.run(blocks.count) { block in
+      pack(
+        pass, blocks.low(block), blocks.high(block), 16 * blocks.vectors(block),
+        weights + blocks.low(block) * pass.depth)
+    }
+    let layout = InputLayout(pass, rows: shape.rows)
+    self.layout = layout
+    neighbors = kernels.takesNeighbors && pass.outputs <= 16 ? pass.neighbors : 1
+    (offsets, run) =
+      neighbors > 1
+      ? (pass.rows.taps.map { Int64(($0.offset - pass.top) * layout.row) }, pass.channels)
+      : pass.segments(layout)
+  }
+
+  func run(
+    _ kernels: ConvolutionKernels, _ shape: TaskShape, _ task: Int, _ images: Int, _ x: UnsafePointer<Float>,
+    _ y: UnsafeMutablePointer<Float>, _ accumulate: Bool, looksAhead: Bool
+  ) {
+    let weights = packed.pointer.assumingMemoryBound(to: Float.self)
+    let groupsInRow = (pass.outputWidth + 3) / 4
     let (imageBlock, rowBlock) = task.quotientAndRemainder(dividingBy: shape.rowBlocks)
     let firstImage = imageBlock * shape.images
     let imageCount = min(shape.images, images - firstImage)
     let firstRow = rowBlock * shape.rows
     let rowCount = min(shape.rows, pass.outputHeight - firstRow)
+    let count = imageCount * rowCount * groupsInRow
+    guard count > 0 else { return }
     let copy = Storage(byteCount: layout.room(pass, imageCount) * 4)
     let input = taskInput(pass, layout, x, firstImage, imageCount, firstRow, rowCount, copy)
-    let count = imageCount * rowCount * groupsInRow
-    let ahead = pass.inputAhead(x, images, shape, task)
+    let ahead = looksAhead ? pass.inputAhead(x, images, shape, task) : (pointer: nil, count: 0)
     withUnsafeTemporaryAllocation(of: cv_pixels.self, capacity: count) { groups in
       var at = 0
       for image in 0..<imageCount {

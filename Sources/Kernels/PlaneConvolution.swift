@@ -126,9 +126,14 @@ struct PlaneLayout {
   }
 }
 
-/// Vectors along outputs or along pixels.
+/// Vectors along outputs, pixels or images.
 enum Blocking {
-  case faster, pixels, planes
+  case faster, pixels, planes, images
+
+  func byImages(_ kernels: ConvolutionKernels, _ pass: TapPass, _ images: Int) -> ConvolutionKernels.Lanes? {
+    self == .images || self == .faster && pass.prefersImages(images)
+      ? pass.allowsImages(kernels) ? kernels.lanes : nil : nil
+  }
 
   func byPlanes(_ pass: TapPass, _ preferred: Bool) -> Bool {
     pass.allowsPlanes && (self == .planes || self == .faster && preferred)

@@ -113,4 +113,25 @@ typedef struct {
   int64_t source_row, source_plane, target_plane;
 } cv_plane_shifts;
 
+/* A row of pixels with a lane for each of 16 images: y[pixel][output] is the sum over rows, taps and channels
+ * of x[offsets[row]][pixel * stride + columns[tap] + left][channel] * weights[skipped +
+ * row][tap][channel][output]. */
+typedef struct {
+  const float *x;
+  const float *weights; /* for each group of outputs [row][tap][channel][output] */
+  float *y;             /* [pixel][output][16] */
+  const int64_t *offsets;
+  const int64_t *columns; /* ascending; relative to the image's first column */
+  int64_t rows, taps;
+  int64_t run;             /* channels */
+  int64_t skipped;         /* rows of the weights before the first */
+  int64_t depth;           /* terms of one output, of which there may be fewer here */
+  int64_t outputs, groups; /* the groups are as even as can be */
+  int64_t pixels;
+  int64_t width; /* of the image */
+  int64_t stride;
+  int64_t left;    /* columns before the image's first */
+  int64_t x_pixel; /* from one output pixel's window to the next */
+} cv_lanes;
+
 #endif

@@ -1,0 +1,117 @@
+import CVector
+
+/// Convolution with a lane for each image: where batches are large and channels or outputs do not fill vectors, sixteen
+/// images side by side do. A task brings what it needs of them into rows [pixel][channel][image], with room for the columns
+/// that windows reach beyond the image, and takes its outputs back.
+struct ImageLayout {
+  /// Output rows of a task and tasks of an image.
+  let rows: Int, rowBlocks: Int
+  /// Floats of a row of input and of output.
+  let inputRow: Int, outputRow: Int
+
+  init(_ pass: TapPass) {
+    inputRow = 16 * pass.inputColumns * pass.channels
+    outputRow = 16 * pass.outputWidth * pass.outputs
+    // So many rows of both stay in a part of the second-level cache.
+    let most = max(1, min(pass.outputHeight, (1 << 16) / (inputRow * pass.strideY + outputRow)))
+    rowBlocks = (pass.outputHeight + most - 1) / most
+    rows = (pass.outputHeight + rowBlocks - 1) / rowBlocks
+  }
+}
+
+extension TapPass {
+  /// Whether a task's rows of input and output are contiguous and no tap reads backwards.
+  func allowsImages(_ kernels: ConvolutionKernels) -> Bool {
+    kernels.lanes != nil && channels == pitch && yPixel == outputs && depth > 0 && outputWidth > 0
+      && outputHeight > 0
+  }
+
+  /// Where vectors along outputs would leave more lanes idle than the last images do. Measured: with up to three channels
+  /// planes win, which are read from fewer places.
+  func prefersImages(_ images: Int) -> Bool {
+    let full = Double(images) / Double((images + 15) / 16 * 16)
+    let byOutputs = Double(outputs) / Double(ColumnBlocks(outputs).paddedCount)
+    return full > 0.9 && byOutputs < 0.85 * full && channels > 3
+  }
+}
+
+/// y (+)= the pass over x. `pack` writes weight columns [low, high) as [depth][width].
+func runImages(
+  _ lanes: ConvolutionKernels.Lanes, _ pass: TapPass, _ images: Int, _ x: UnsafePointer<Float>,
+  _ y: UnsafeMutablePointer<Float>, _ accumulate: Bool,
+  pack: (_ low: Int, _ high: Int, _ width: Int, _ to: UnsafeMutablePointer<Float>) -> Void
+) {
+  let layout = ImageLayout(pass)
+  let outputs = pass.outputs
+  let groups = (outputs + lanes.tallest - 1) / lanes.tallest
+  let packed = Storage(byteCount: pass.depth * outputs * 4)
+  let weights = packed.pointer.assumingMemoryBound(to: Float.self)
+  for group in 0..<groups {
+    let (low, high) = (outputs * group / groups, outputs * (group + 1) / groups)
+    pack(low, high, high - low, weights + pass.depth * low)
+  }
+  let columns = pass.columns.taps.map { Int64($0.offset) }
+  let taps = pass.rows.taps
+  let imageRow = pass.width * pass.channels
+  ThreadPool.shared.run((images + 15) / 16 * layout.rowBlocks) { task in
+    let (imageBlock, rowBlock) = task.quotientAndRemainder(dividingBy: layout.rowBlocks)
+    let firstImage = 16 * imageBlock
+    let imageCount = min(16, images - firstImage)
+    let firstRow = rowBlock * layout.rows
+    let rows = min(layout.rows, pass.outputHeight - firstRow)
+    guard rows > 0 else { return }
+    // Rows of the image from `top` on.
+    let top = max(0, firstRow * pass.strideY + pass.top)
+    let inputRows = max(
+      0, min(pass.height, (firstRow + rows - 1) * pass.strideY + pass.rows.last + 1) - top)
+    let room = Storage(byteCount: (inputRows * layout.inputRow + layout.outputRow) * 4)
+    let input = room.pointer.assumingMemoryBound(to: Float.self)
+    let output = input + inputRows * layout.inputRow
+    pass.fillLanes(lanes, x, firstImage, imageCount, top, inputRows, layout.inputRow, input)
+    columns.withUnsafeBufferPointer { columns in
+      withUnsafeTemporaryAllocation(of: Int64.self, capacity: taps.count) { offsets in
+        for row in 0..<rows {
+          let place = (firstRow + row) * pass.strideY
+          let first = taps.firstIndex { place + $0.offset >= 0 } ?? taps.count
+          let end = taps.lastIndex { place + $0.offset < pass.height }.map { $0 + 1 } ?? 0
+          for tap in first..<max(first, end) {
+            offsets[tap - first] = Int64((place + taps[tap].offset - top) * layout.inputRow)
+          }
+          var leaf = cv_lanes(
+            x: input, weights: weights, y: output, offsets: offsets.baseAddress,
+            columns: columns.baseAddress, rows: Int64(max(0, end - first)), taps: Int64(columns.count),
+            run: Int64(pass.channels), skipped: Int64(first), depth: Int64(pass.depth),
+            outputs: Int64(outputs), groups: Int64(groups),
+            pixels: Int64(pass.outputWidth), width: Int64(pass.width), stride: Int64(pass.strideX),
+            left: Int64(-pass.left), x_pixel: Int64(16 * pass.strideX * pass.channels))
+          lanes.convolve(&leaf)
+          lanes.drain(
+            output, pass.outputWidth * outputs,
+            y + (pass.yFirst + firstImage * pass.yImage + (firstRow + row) * pass.yRow), pass.yImage,
+            imageCount, accumulate)
+        }
+      }
+    }
+  }
+}
+
+extension TapPass {
+  /// Rows from `top` on, each with zeros where windows reach beyond it.
+  func fillLanes(
+    _ lanes: ConvolutionKernels.Lanes, _ x: UnsafePointer<Float>, _ firstImage: Int, _ images: Int,
+    _ top: Int, _ rows: Int, _ inputRow: Int, _ target: UnsafeMutablePointer<Float>
+  ) {
+    let image = height * width * pitch
+    let low = min(inputColumns, max(0, -left))
+    let high = max(low, min(inputColumns, width - left))
+    for row in 0..<rows {
+      let to = target + row * inputRow
+      to.update(repeating: 0, count: 16 * low * channels)
+      (to + 16 * high * channels).update(repeating: 0, count: 16 * (inputColumns - high) * channels)
+      if low < high {
+        let from = x + (firstImage * image + ((top + row) * width + left + low) * pitch)
+        lanes.fill(from, image, images, (high - low) * channels, to + 16 * low * channels)
+      }
+    }
+  }
+}
