@@ -86,8 +86,14 @@ import CVector
   ) {
     var at = 0
     while at &+ 4 <= pixels {
-      tile(H.By4.self, c, at, w, low)
-      at &+= 4
+      // At the ends of a row two pairs may meet fewer taps than four pixels together.
+      if 2 &* taps(c, at, 4).count <= taps(c, at, 2).count &+ taps(c, at &+ 2, 2).count {
+        tile(H.By4.self, c, at, w, low)
+        at &+= 4
+      } else {
+        tile(H.By2.self, c, at, w, low)
+        at &+= 2
+      }
     }
     if at &+ 2 <= pixels {
       tile(H.By2.self, c, at, w, low)
@@ -96,22 +102,27 @@ import CVector
     if at < pixels { tile(H.By1.self, c, at, w, low) }
   }
 
+  /// The taps of a row that meet the image for any of `width` pixels; the first of them read furthest to the left.
+  @inline(__always)
+  private func taps(_ c: cv_lanes, _ at: Int, _ width: Int) -> Range<Int> {
+    var (first, end) = (0, Int(c.taps))
+    while first < end && Int(c.columns[first]) &+ (at &+ width &- 1) &* Int(c.stride) < 0 { first &+= 1 }
+    while first < end && Int(c.columns[end &- 1]) &+ at &* Int(c.stride) >= Int(c.width) { end &-= 1 }
+    return first..<end
+  }
+
   @inline(__always)
   private func tile<T: LaneTile>(
     _: T.Type, _ c: cv_lanes, _ at: Int, _ w: UnsafePointer<Float>, _ low: Int
   ) {
     var sums = T()
-    let (taps, run, step) = (Int(c.taps), Int(c.run), Int(c.x_pixel))
-    let width = T.Pixels.count
-    // Taps that meet the image for any of these pixels; the first of them read furthest to the left.
-    var (first, end) = (0, taps)
-    while first < end && Int(c.columns[first]) &+ (at &+ width &- 1) &* Int(c.stride) < 0 { first &+= 1 }
-    while first < end && Int(c.columns[end &- 1]) &+ at &* Int(c.stride) >= Int(c.width) { end &-= 1 }
+    let (run, step) = (Int(c.run), Int(c.x_pixel))
+    let present = taps(c, at, T.Pixels.count)
     let x = c.x! + at &* step
     for row in 0..<Int(c.rows) {
       let from = x + Int(c.offsets[row])
-      var weights = w + ((Int(c.skipped) &+ row) &* taps &+ first) &* run &* T.height
-      for tap in first..<end {
+      var weights = w + ((Int(c.skipped) &+ row) &* Int(c.taps) &+ present.lowerBound) &* run &* T.height
+      for tap in present {
         var x = from + (Int(c.columns[tap]) &+ Int(c.left)) &* 16 &* run
         for _ in 0..<run {
           sums.add(weights, T.Pixels(x, step))

@@ -29,6 +29,10 @@ def problems(draw):
         stride, groups = (1, 1), draw(st.integers(1, 2))
         channels, outputs = groups * draw(st.integers(1, 3)), groups * draw(st.integers(1, 24))
         size[1] += draw(st.sampled_from([0, 2, 16, 30]))
+    elif draw(st.booleans()):  # enough images for a vector lane each
+        images, groups = draw(st.sampled_from([15, 16, 31, 48])), 1
+        size = [n + draw(st.integers(0, 5)) for n in least]
+        channels, outputs = draw(st.integers(4, 9)), draw(st.sampled_from([1, 5, 6, 7, 13, 20]))
     x, w = (images, *size, channels), (*kernel, channels // groups, outputs)
     return x, w, (stride, padding, dilation, groups), draw(st.integers(0, 2**32 - 1))
 
