@@ -18,6 +18,7 @@ COVERED = {
     "Sources/Kernels/ConvolutionKernels.swift": "Tests/KernelsTests/DirectConvolutionTests.swift",
     "Sources/Kernels/DirectConvolution+Weights.swift": "Tests/KernelsTests/DirectConvolutionTests.swift",
     "Sources/MicroKernels/ConvolutionTiles.swift": "Tests/KernelsTests/DirectConvolutionTests.swift",
+    "Sources/MicroKernels/Draws.swift": "Tests/KernelsTests/PhiloxTests.swift",
     "Sources/MicroKernels/PoolTiles.swift": "Tests/KernelsTests/MaxPoolTests.swift",
     "Sources/Kernels/WinogradKernels.swift": "Tests/KernelsTests/WinogradConvolutionTests.swift",
     "Sources/MicroKernels/WinogradTiles.swift": "Tests/KernelsTests/WinogradConvolutionTests.swift",

@@ -34,10 +34,12 @@ func catalogueJSON(_ kind: String) throws -> String {
       })
   case "config":
     let blas = blasDescription()
+    let memory = MemoryUse.measure()
     return object([
       ("blas", quoted(blas.library)), ("blas_core", quoted(blas.core)),
       ("gemm", quoted(gemmDescription())), ("gemm_kernels", array(Measure.gemmNames.map(quoted))),
       ("threads", "\(ThreadPool.shared.threads)"), ("instruction_set", quoted(instructionSet)),
+      ("memory", "\(memory.now)"), ("peak_memory", "\(memory.peak)"),
     ])
   default:
     throw Failure.value(

@@ -34,18 +34,23 @@ public protocol VectorLane: Lane {
   static func load(_ p: UnsafePointer<Element>, count: Int) -> Self
   /// Zeros in all but the first `count` lanes.
   func first(_ count: Int) -> Self
+  /// Zeros in the lanes whose bit is not set.
+  func keeping(_ bits: UInt32) -> Self
   func store(_ p: UnsafeMutablePointer<Element>)
   /// Sum over the lanes in double precision.
   func sum() -> Double
   var absoluteValue: Self { get }
   func fused(times b: Self, plus c: Self) -> Self
-  var rounded: Self { get }
-  /// 2^self for whole `self` in the normal range.
-  var powerOfTwo: Self { get }
+  /// With the sign of `x`.
+  func signed(like x: Self) -> Self
+  /// Half as much again as the number from which on neighbors are 1 apart.
+  static var roundingShift: Double { get }
+  /// self times 2^n for `shifted` = n + `roundingShift`, while both are normal.
+  func scaled(byExponentOf shifted: Self) -> Self
+  /// self = mantissa 2^exponent with the mantissa in [1/sqrt 2, sqrt 2), for positive normal numbers.
   var exponent: Self { get }
   var mantissa: Self { get }
-  static var exponentialTerms: Int { get }
-  static var logarithmTerms: Int { get }
+  /// Below which e^x is no normal number, and from which on it is infinite.
   static var exponentialLimits: (low: Double, high: Double) { get }
   static var ln2: (high: Double, low: Double) { get }
   static var smallestNormal: Double { get }
@@ -68,6 +73,15 @@ extension VectorLane {
     }
   }
 }
+
+/// Asks for what a loop over several vectors reads at p some steps later: from three vectors on the processor does not
+/// foresee them all. Any address may be given.
+@inlinable @inline(__always)
+public func readSoon<T>(_ p: UnsafePointer<T>) { cv_prefetch_near(UnsafeRawPointer(p) + bytesAhead) }
+@inlinable @inline(__always)
+public func writeSoon<T>(_ p: UnsafeMutablePointer<T>) { cv_prefetch_write(UnsafeRawPointer(p) + bytesAhead) }
+@inlinable @inline(__always)
+public var bytesAhead: Int { 2048 }
 
 /// A floating type that tensors are made of, and the vector its loops run on.
 public protocol Scalar: BinaryFloatingPoint, SIMDScalar, Codable {

@@ -26,6 +26,8 @@ extension SIMD16<Float>: Lane, VectorLane {
   @inlinable @inline(__always)
   public func first(_ count: Int) -> Self { cv_first_f32(self, Int32(truncatingIfNeeded: count)) }
   @inlinable @inline(__always)
+  public func keeping(_ bits: UInt32) -> Self { cv_keep_f32(self, bits) }
+  @inlinable @inline(__always)
   public func store(_ p: UnsafeMutablePointer<Float>) {
     UnsafeMutableRawPointer(p).storeBytes(of: self, as: Self.self)
   }
@@ -36,20 +38,18 @@ extension SIMD16<Float>: Lane, VectorLane {
   @inlinable @inline(__always)
   public func fused(times b: Self, plus c: Self) -> Self { cv_fma_f32(self, b, c) }
   @inlinable @inline(__always)
-  public var rounded: Self { cv_round_f32(self) }
+  public func signed(like x: Self) -> Self { cv_copysign_f32(self, x) }
   @inlinable @inline(__always)
-  public var powerOfTwo: Self { cv_exp2_f32(self) }
+  public static var roundingShift: Double { 12_582_912 }
+  @inlinable @inline(__always)
+  public func scaled(byExponentOf shifted: Self) -> Self { cv_scale_f32(self, shifted) }
   @inlinable @inline(__always)
   public var exponent: Self { cv_exponent_f32(self) }
   @inlinable @inline(__always)
   public var mantissa: Self { cv_mantissa_f32(self) }
 
   @inlinable @inline(__always)
-  public static var exponentialTerms: Int { 7 }
-  @inlinable @inline(__always)
-  public static var logarithmTerms: Int { 6 }
-  @inlinable @inline(__always)
-  public static var exponentialLimits: (low: Double, high: Double) { (-87, 88) }
+  public static var exponentialLimits: (low: Double, high: Double) { (-87.336544, 88.72283935546875) }
   @inlinable @inline(__always)
   public static var ln2: (high: Double, low: Double) { (0.693359375, -2.12194440e-4) }
   @inlinable @inline(__always)

@@ -26,6 +26,8 @@ extension SIMD8<Double>: Lane, VectorLane, WideLane {
   @inlinable @inline(__always)
   public func first(_ count: Int) -> Self { cv_first_f64(self, Int32(truncatingIfNeeded: count)) }
   @inlinable @inline(__always)
+  public func keeping(_ bits: UInt32) -> Self { cv_keep_f64(self, bits) }
+  @inlinable @inline(__always)
   public func store(_ p: UnsafeMutablePointer<Double>) {
     UnsafeMutableRawPointer(p).storeBytes(of: self, as: Self.self)
   }
@@ -38,20 +40,18 @@ extension SIMD8<Double>: Lane, VectorLane, WideLane {
   @inlinable @inline(__always)
   public func fused(times b: Self, plus c: Self) -> Self { cv_fma_f64(self, b, c) }
   @inlinable @inline(__always)
-  public var rounded: Self { cv_round_f64(self) }
+  public func signed(like x: Self) -> Self { cv_copysign_f64(self, x) }
   @inlinable @inline(__always)
-  public var powerOfTwo: Self { cv_exp2_f64(self) }
+  public static var roundingShift: Double { 6_755_399_441_055_744 }
+  @inlinable @inline(__always)
+  public func scaled(byExponentOf shifted: Self) -> Self { cv_scale_f64(self, shifted) }
   @inlinable @inline(__always)
   public var exponent: Self { cv_exponent_f64(self) }
   @inlinable @inline(__always)
   public var mantissa: Self { cv_mantissa_f64(self) }
 
   @inlinable @inline(__always)
-  public static var exponentialTerms: Int { 14 }
-  @inlinable @inline(__always)
-  public static var logarithmTerms: Int { 12 }
-  @inlinable @inline(__always)
-  public static var exponentialLimits: (low: Double, high: Double) { (-708, 709) }
+  public static var exponentialLimits: (low: Double, high: Double) { (-708.396418532264, 709.7827128933841) }
   @inlinable @inline(__always)
   public static var ln2: (high: Double, low: Double) {
     (6.93147180369123816490e-01, 1.90821492927058770002e-10)

@@ -101,7 +101,9 @@ private struct Pointers<T: Scalar> {
     @inline(__always)
     func at(_ p: UnsafePointer<T>, _ wanted: Bool) -> T.Vector {
       if !wanted { return T.Vector(0) }
-      return n == T.Vector.width ? T.Vector.load(p + i) : T.Vector.load(p + i, count: n)
+      if n < T.Vector.width { return T.Vector.load(p + i, count: n) }
+      readSoon(p + i)
+      return T.Vector.load(p + i)
     }
     return Place(
       theta: at(theta, true), g: at(g, touch.gradient), s0: at(s0, touch.reads & 1 != 0),

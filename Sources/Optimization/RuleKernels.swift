@@ -100,6 +100,12 @@ private func ruleStep<R: UpdateRule, T: Scalar>(
   let rate = T.Vector(rate)
   eachVector(T.Vector.width, low, high) { i, n in
     let full = n == T.Vector.width
+    if full {
+      writeSoon(theta + i)
+      readSoon(g + i)
+      if slots > 0 { writeSoon(s0 + i) }
+      if slots > 1 { writeSoon(s1 + i) }
+    }
     let x = full ? T.Vector.load(theta + i) : T.Vector.load(theta + i, count: n)
     var a = slots > 0 ? (full ? T.Vector.load(s0 + i) : T.Vector.load(s0 + i, count: n)) : T.Vector(0)
     var b = slots > 1 ? (full ? T.Vector.load(s1 + i) : T.Vector.load(s1 + i, count: n)) : T.Vector(0)
@@ -135,6 +141,13 @@ private func ruleDirection<R: UpdateRule, T: Scalar>(
   var smoothedSlope = T.Vector.Wide(0)
   eachVector(T.Vector.width, low, high) { i, n in
     let full = n == T.Vector.width
+    if full {
+      readSoon(theta + i)
+      readSoon(g + i)
+      if slots > 0 { readSoon(s0 + i) }
+      if slots > 1 { readSoon(s1 + i) }
+      writeSoon(out + i)
+    }
     let x = full ? T.Vector.load(theta + i) : T.Vector.load(theta + i, count: n)
     var a = slots > 0 ? (full ? T.Vector.load(s0 + i) : T.Vector.load(s0 + i, count: n)) : T.Vector(0)
     var b = slots > 1 ? (full ? T.Vector.load(s1 + i) : T.Vector.load(s1 + i, count: n)) : T.Vector(0)

@@ -45,15 +45,20 @@ final class LaneTests: XCTestCase {
     typealias V = T.Vector
     let (low, high) = (T.dtype == .float32 ? -126 : -1022, T.dtype == .float32 ? 127 : 1023)
     for n in [low, -20, -1, 0, 1, 9, high] {
-      XCTAssertEqual(lanes(V(Double(n)).powerOfTwo)[0], Double(sign: .plus, exponent: n, significand: 1))
+      let shifted = V(Double(n)) + V(V.roundingShift)
+      let power = Double(sign: .plus, exponent: n, significand: 1)
+      XCTAssertEqual(lanes(V(1).scaled(byExponentOf: shifted))[0], power)
+      XCTAssertEqual(lanes(V(-1.75).scaled(byExponentOf: shifted))[0], -1.75 * power)
     }
-    for x in [1, 1.5, 1.999, 2, 3, 0.25, 1e-20, 1e20] {
+    for x in [1, 1.5, 1.999, 2, 3, 0.25, 1e-20, 1e20, Double(T.leastNormalMagnitude)] {
       let exact = T(x)
-      XCTAssertEqual(lanes(V(x).exponent)[0], Double(exact.exponent))
-      XCTAssertEqual(lanes(V(x).mantissa)[0], Double(exact.significand))
+      let larger = exact.significand > T(2).squareRoot()
+      XCTAssertEqual(lanes(V(Double(exact)).exponent)[0], Double(exact.exponent) + (larger ? 1 : 0))
+      XCTAssertEqual(lanes(V(Double(exact)).mantissa)[0], Double(exact.significand) / (larger ? 2 : 1))
     }
-    for (x, rounded) in [(0.5, 0.0), (1.5, 2), (2.5, 2), (-0.5, 0), (-1.5, -2), (2.6, 3)] {
-      XCTAssertEqual(lanes(V(x).rounded)[0], rounded)
+    for (x, sign) in [(1.5, -2.0), (-1.5, -0.0), (-1.5, 0.0), (0, -1)] {
+      XCTAssertEqual(
+        lanes(V(x).signed(like: V(sign)))[0].bitPattern, (sign.sign == .minus ? -abs(x) : abs(x)).bitPattern)
     }
   }
 

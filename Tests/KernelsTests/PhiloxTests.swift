@@ -1,3 +1,4 @@
+import CVector
 import Foundation
 import XCTest
 
@@ -19,10 +20,52 @@ final class PhiloxTests: XCTestCase {
     }
   }
 
+  /// A dropout of ones.
   private func mask<T: Scalar>(_: T.Type, _ p: Double, _ n: Int, stream: UInt64 = 3) -> [Double] {
     let out = Buffer<T>(count: n)
-    dropoutMask(T.self, Philox(seed: 42, stream: stream), p, out.pointer, n)
+    let ones = Buffer<T>(count: n, filledWith: 1)
+    Dropout(n, p).draw(T.self, Philox(seed: 42, stream: stream), ones.pointer, out.pointer)
     return out.values
+  }
+
+  private func checkApplication<T: Scalar>(_: T.Type, _ n: Int) {
+    var numbers = Numbers(seed: 4)
+    let (x, old, mask) = (numbers.array(n), numbers.array(n), mask(T.self, 0.3, n))
+    let dropout = Dropout(n, 0.3)
+    let drawn = Buffer<T>(count: n)
+    // What is left out may be anything.
+    let dirty = zip(x, mask).map { $1 == 0 ? ($0 > 0 ? .nan : .infinity) : $0 }
+    dropout.draw(T.self, Philox(seed: 42, stream: 3), Buffer<T>(dirty).pointer, drawn.pointer)
+    let wanted = zip(x, mask).map { $0 * $1 }
+    expectClose(T.self, drawn.values, wanted, units: 2)
+    for accumulate in [false, true] {
+      let out = accumulate ? Buffer<T>(old) : Buffer<T>(count: n)
+      dropout.apply(T.self, Buffer<T>(dirty).pointer, out.pointer, accumulate)
+      expectClose(T.self, out.values, accumulate ? zip(old, wanted).map(+) : wanted, units: 2)
+    }
+  }
+
+  func testDropoutIsAppliedAsItWasDrawn() {
+    for n in tailCounts + [63, 64, 65, 3 * blockLength + 5] {
+      for type in scalarTypes { checkApplication(type, n) }
+    }
+  }
+
+  /// The bits of every instruction set.
+  func testBitsOfAllKernels() {
+    let generator = Philox(seed: 42, stream: 3)
+    for kernel in drawKernels {
+      var bits = [UInt32](repeating: 0, count: 9)
+      bits.withUnsafeMutableBufferPointer {
+        var draw = cv_draw(
+          bits: $0.baseAddress!, first: 5, count: 9, stream: 3, k0: 42, k1: 0, threshold: 1 << 31)
+        kernel(&draw)
+      }
+      for i in 0..<(32 * 9) {
+        let word = generator.words(UInt64(40 + i / 4))[i % 4]
+        XCTAssertEqual(bits[i / 32] >> UInt32(i % 32) & 1 == 1, word >= 1 << 31)
+      }
+    }
   }
 
   /// The share of zeros lies within four standard deviations of p, and the rest is 1 / (1 - p).

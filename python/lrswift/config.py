@@ -49,6 +49,8 @@ def config() -> dict[str, Any]:
 
     gemm: the float32 matrix product in use, the best that this processor runs unless the environment variable
     LRSWIFT_GEMM named another of gemm_kernels when it was first used ("swift" means the best).
+    memory, peak_memory: bytes that all tensors, programs and optimizers of this process hold, now and at most;
+    arrays shared with NumPy and others are not counted.
     """
     found: dict[str, Any] = {"version": _core.version()}
     found.update(json.loads(_core.catalogue("config")))
@@ -64,5 +66,6 @@ def show_config() -> dict[str, Any]:
     width = max(len(key) for key in found)
     for key, value in found.items():
         text = " ".join(str(v) for v in value) if isinstance(value, list) else value
+        text = f"{value / 1e6:.1f} MB" if key.endswith("memory") else text
         print(f"{key:<{width}}  {text}")
     return found

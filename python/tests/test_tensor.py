@@ -320,6 +320,20 @@ def test_config_and_threads():
     assert lr.show_config()["version"] == lr.__version__
 
 
+def test_memory_now_and_at_most(capsys):
+    before = lr.config()
+    big = lr.zeros(1000, 1000)
+    held = lr.config()
+    assert held["memory"] - before["memory"] >= big.size * 4
+    assert held["peak_memory"] >= held["memory"]
+    del big
+    after = lr.config()
+    assert after["memory"] <= held["memory"] - 4_000_000
+    assert after["peak_memory"] == held["peak_memory"]
+    lr.show_config()
+    assert f"{after['peak_memory'] / 1e6:.1f} MB" in capsys.readouterr().out
+
+
 def test_repr():
     assert repr(lr.tensor([1.0, 2.0])) == "tensor([1., 2.])"
     assert "float64" in repr(double(A))

@@ -128,23 +128,35 @@ let gatherOperation = Operation("gather", .linear, inputs: 2...2) { inputs, _ in
   return try GatherOp(x, index).apply(inputs)
 }
 
+private struct DropoutMap: LinearMap {
+  let dropout: Dropout
+  var sourceCount: Int { dropout.count }
+  var destinationCount: Int { dropout.count }
+
+  func apply(_ dtype: DType, _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ accumulate: Bool) {
+    dropout.apply(dtype.scalar, x, y, accumulate)
+  }
+
+  func adjoint(_ dtype: DType, _ y: UnsafeRawPointer, _ x: UnsafeMutableRawPointer, _ accumulate: Bool) {
+    apply(dtype, y, x, accumulate)
+  }
+}
+
 /// Inverted dropout: zeroes each element with probability p and divides the rest by 1 - p.
 private final class DropoutOp: LinearOp {
-  private let map: MaskMap
-  private let probability: Double
+  private let dropout: Dropout
   private let source = RandomStream()
 
   init(_ x: Tensor, _ probability: Double) {
-    map = MaskMap(x.count, x.dtype)
-    self.probability = probability
-    super.init(shape: x.shape, dtype: x.dtype, maps: [map])
+    dropout = Dropout(x.count, probability)
+    super.init(shape: x.shape, dtype: x.dtype, maps: [DropoutMap(dropout: dropout)])
   }
 
   override var random: RandomStream? { source }
 
-  override func prepare(_ inputs: [Tensor]) throws {
+  override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
     let generator = Philox(seed: source.seed, stream: source.stream)
-    dropoutMask(dtype.scalar, generator, probability, map.mask.pointer, map.sourceCount)
+    dropout.draw(dtype.scalar, generator, inputs[0].pointer, output.pointer)
   }
 }
 

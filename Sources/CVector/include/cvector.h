@@ -27,8 +27,6 @@ CV_INLINE cv_f32 cv_sqrt_f32(cv_f32 x) { return __builtin_elementwise_sqrt(x); }
 CV_INLINE cv_f64 cv_sqrt_f64(cv_f64 x) { return __builtin_elementwise_sqrt(x); }
 CV_INLINE cv_f32 cv_abs_f32(cv_f32 x) { return __builtin_elementwise_abs(x); }
 CV_INLINE cv_f64 cv_abs_f64(cv_f64 x) { return __builtin_elementwise_abs(x); }
-CV_INLINE cv_f32 cv_round_f32(cv_f32 x) { return __builtin_elementwise_roundeven(x); }
-CV_INLINE cv_f64 cv_round_f64(cv_f64 x) { return __builtin_elementwise_roundeven(x); }
 CV_INLINE cv_f32 cv_fma_f32(cv_f32 a, cv_f32 b, cv_f32 c) { return __builtin_elementwise_fma(a, b, c); }
 CV_INLINE cv_f64 cv_fma_f64(cv_f64 a, cv_f64 b, cv_f64 c) { return __builtin_elementwise_fma(a, b, c); }
 
@@ -285,19 +283,28 @@ CV_INLINE cv_f64 cv_select_greater_f64(cv_f64 a, cv_f64 b, cv_f64 x, cv_f64 y) {
   return (cv_f64)(((cv_i64)x & mask) | ((cv_i64)y & ~mask));
 }
 
-/* 2^n for whole n within the normal range. */
-CV_INLINE cv_f32 cv_exp2_f32(cv_f32 n) { return (cv_f32)((__builtin_convertvector(n, cv_i32) + 127) << 23); }
-CV_INLINE cv_f64 cv_exp2_f64(cv_f64 n) { return (cv_f64)((__builtin_convertvector(n, cv_i64) + 1023) << 52); }
-/* x = mantissa * 2^exponent with mantissa in [1, 2), for positive normal x. */
+CV_INLINE cv_f32 cv_copysign_f32(cv_f32 x, cv_f32 y) { return __builtin_elementwise_copysign(x, y); }
+CV_INLINE cv_f64 cv_copysign_f64(cv_f64 x, cv_f64 y) { return __builtin_elementwise_copysign(x, y); }
+/* x times 2^n for n in the lowest bits of `shifted`. */
+CV_INLINE cv_f32 cv_scale_f32(cv_f32 x, cv_f32 shifted) {
+  return (cv_f32)((cv_i32)x + ((cv_i32)shifted << 23));
+}
+CV_INLINE cv_f64 cv_scale_f64(cv_f64 x, cv_f64 shifted) {
+  return (cv_f64)((cv_i64)x + ((cv_i64)shifted << 52));
+}
+/* x = mantissa * 2^exponent with the mantissa in [1/sqrt 2, sqrt 2), for positive normal x: the bits of
+ * 1/sqrt 2 are subtracted, and what is left above the mantissa's is the exponent. */
 CV_INLINE cv_f32 cv_exponent_f32(cv_f32 x) {
-  return __builtin_convertvector(((cv_i32)x >> 23) - 127, cv_f32);
+  return __builtin_convertvector(((cv_i32)x - 0x3f3504f3) >> 23, cv_f32);
 }
 CV_INLINE cv_f64 cv_exponent_f64(cv_f64 x) {
-  return __builtin_convertvector(((cv_i64)x >> 52) - 1023, cv_f64);
+  return __builtin_convertvector(((cv_i64)x - 0x3fe6a09e667f3bcdLL) >> 52, cv_f64);
 }
-CV_INLINE cv_f32 cv_mantissa_f32(cv_f32 x) { return (cv_f32)(((cv_i32)x & 0x007fffff) | 0x3f800000); }
+CV_INLINE cv_f32 cv_mantissa_f32(cv_f32 x) {
+  return (cv_f32)((cv_i32)x - (((cv_i32)x - 0x3f3504f3) & ~0x007fffff));
+}
 CV_INLINE cv_f64 cv_mantissa_f64(cv_f64 x) {
-  return (cv_f64)(((cv_i64)x & 0x000fffffffffffffLL) | 0x3ff0000000000000LL);
+  return (cv_f64)((cv_i64)x - (((cv_i64)x - 0x3fe6a09e667f3bcdLL) & ~0x000fffffffffffffLL));
 }
 
 CV_INLINE cv_f64 cv_widen(cv_f32x8 x) { return __builtin_convertvector(x, cv_f64); }
@@ -349,19 +356,21 @@ CV_INLINE double cv_erf(double x) { return erf(x); }
 CV_INLINE double cv_pow(double x, double y) { return pow(x, y); }
 CV_INLINE double cv_exp(double x) { return exp(x); }
 
-/* Philox4x32-10 for eight consecutive counters, a word in the low half of each lane; their 32 words in order,
- * as a dropout mask: 0 below the threshold, else keep. */
+/* Philox4x32-10 for eight consecutive counters, a word in the low half of each lane; their 32 words in order.
+ */
 typedef uint64_t cv_u64 __attribute__((ext_vector_type(8)));
 typedef uint32_t cv_u32 __attribute__((ext_vector_type(16)));
-typedef int32_t cv_i32x8 __attribute__((ext_vector_type(8)));
+typedef bool cv_bits __attribute__((ext_vector_type(16)));
 
 CV_INLINE void cv_philox_words(uint64_t counter, uint64_t stream, uint32_t k0, uint32_t k1, cv_u32 *words) {
   const cv_u64 count = (cv_u64){0, 1, 2, 3, 4, 5, 6, 7} + counter;
   const cv_u64 low = (cv_u64)(0xFFFFFFFFu);
   cv_u64 c0 = count & low, c1 = count >> 32;
   cv_u64 c2 = (cv_u64)(stream & 0xFFFFFFFFu), c3 = (cv_u64)(stream >> 32);
+  /* Unrolled and masked, the factors are seen to have 32 bits: a product of 64 takes three times as long. */
+#pragma clang loop unroll(full)
   for (int round = 0; round < 10; round++) {
-    const cv_u64 p0 = c0 * (cv_u64)(0xD2511F53u), p1 = c2 * (cv_u64)(0xCD9E8D57u);
+    const cv_u64 p0 = (c0 & low) * (cv_u64)(0xD2511F53u), p1 = (c2 & low) * (cv_u64)(0xCD9E8D57u);
     c0 = (p1 >> 32) ^ c1 ^ (cv_u64)((uint64_t)k0);
     c1 = p1 & low;
     c2 = (p0 >> 32) ^ c3 ^ (cv_u64)((uint64_t)k1);
@@ -374,27 +383,35 @@ CV_INLINE void cv_philox_words(uint64_t counter, uint64_t stream, uint32_t k0, u
   words[1] = (cv_u32)__builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
 }
 
-CV_INLINE void cv_dropout_f32(uint64_t counter, uint64_t stream, uint32_t k0, uint32_t k1, uint32_t threshold,
-                              float keep, float *mask) {
+/* Which of the 32 words are not below the threshold, the first in the lowest bit. */
+CV_INLINE uint32_t cv_philox_bits(uint64_t counter, uint64_t stream, uint32_t k0, uint32_t k1,
+                                  uint32_t threshold) {
   cv_u32 words[2];
   cv_philox_words(counter, stream, k0, k1, words);
+  uint16_t halves[2];
   for (int i = 0; i < 2; i++) {
-    const cv_i32 kept = words[i] >= (cv_u32)(threshold);
-    const cv_i32 values = kept & (cv_i32)(cv_f32)(keep);
-    __builtin_memcpy(mask + 16 * i, &values, sizeof values);
+    const cv_bits kept = __builtin_convertvector(words[i] >= (cv_u32)(threshold), cv_bits);
+    __builtin_memcpy(&halves[i], &kept, sizeof halves[i]);
   }
+  return (uint32_t)halves[0] | (uint32_t)halves[1] << 16;
+}
+/* x where the lane's bit is set, 0 elsewhere. */
+CV_INLINE cv_f32 cv_keep_f32(cv_f32 x, uint32_t bits) {
+  const cv_i32 lane = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
+  return (cv_f32)((cv_i32)x & (((cv_i32)(int32_t)bits & lane) != 0));
+}
+CV_INLINE cv_f64 cv_keep_f64(cv_f64 x, uint32_t bits) {
+  const cv_i64 lane = {1, 2, 4, 8, 16, 32, 64, 128};
+  return (cv_f64)((cv_i64)x & (((cv_i64)(int64_t)bits & lane) != 0));
 }
 
-CV_INLINE void cv_dropout_f64(uint64_t counter, uint64_t stream, uint32_t k0, uint32_t k1, uint32_t threshold,
-                              double keep, double *mask) {
-  cv_u32 words[2];
-  cv_philox_words(counter, stream, k0, k1, words);
-  for (int i = 0; i < 4; i++) {
-    const cv_i32 kept = words[i / 2] >= (cv_u32)(threshold);
-    const cv_i32x8 half = i % 2 ? kept.hi : kept.lo;
-    const cv_i64 values = __builtin_convertvector(half, cv_i64) & (cv_i64)(cv_f64)(keep);
-    __builtin_memcpy(mask + 8 * i, &values, sizeof values);
-  }
-}
+/* bits[i] for i < count: the words of counters 8 (first + i) and the seven after it. */
+typedef struct {
+  uint32_t *bits;
+  int64_t first, count;
+  uint64_t stream;
+  uint32_t k0, k1;
+  uint32_t threshold;
+} cv_draw;
 
 #endif
