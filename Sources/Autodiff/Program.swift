@@ -106,12 +106,23 @@ public final class Program: @unchecked Sendable {
     for (input, source) in zip(inputs, data) {
       let batch = input.shape[0]
       let rowBytes = batch == 0 ? 0 : input.byteCount / batch
-      for r in 0..<batch {
-        (input.pointer + r * rowBytes).copyMemory(
-          from: source.pointer + Int(rows[r]) * rowBytes, byteCount: rowBytes)
+      func copy(_ low: Int, _ high: Int) {
+        for r in low..<high {
+          (input.pointer + r * rowBytes).copyMemory(
+            from: source.pointer + Int(rows[r]) * rowBytes, byteCount: rowBytes)
+        }
+      }
+      let shares = batch * rowBytes / Program.share
+      if shares < 2 {
+        copy(0, batch)
+      } else {
+        ThreadPool.shared.run(shares) { copy(batch * $0 / shares, batch * ($0 + 1) / shares) }
       }
     }
   }
+
+  /// Bytes of a batch that are worth a share of a thread's.
+  private static let share = 1 << 16
 
   /// What `load` relies on.
   public func check(_ data: [Tensor], rows: UnsafePointer<Int64>, _ count: Int, batch: Int) throws {

@@ -96,6 +96,24 @@ final class ProgramTests: XCTestCase {
     XCTAssertFalse(bias.gradientIsFinite)
   }
 
+  /// A batch that is copied by several threads.
+  func testLargeBatchesAreLoadedWhole() throws {
+    let (batch, width) = (200, 1000)
+    let x = Tensor(shape: [batch, width], dtype: .float32)
+    try Recorder.begin([x])
+    let program = try Recorder.end([apply("sum", [x])])
+    let data = Tensor([7, width], (0..<(7 * width)).map(Double.init), .float32)
+    let rows = (0..<batch).map { Int64($0 * 5 % 7) }
+    let before = ThreadPool.shared.threads
+    defer { ThreadPool.shared.threads = before }
+    for threads in [1, 3] {
+      ThreadPool.shared.threads = threads
+      x.storage.zero()
+      program.load([data], rows: rows)
+      XCTAssertEqual(x.values, rows.flatMap { row in (0..<width).map { Double(Int(row) * width + $0) } })
+    }
+  }
+
   func testLabelOutOfRangeIsAnError() throws {
     let x = Tensor([1, 2], [0.5, 1], requiresGrad: true)
     XCTAssertThrowsError(try apply("cross_entropy", [x, labels([2])])) { error in
