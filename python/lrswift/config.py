@@ -49,8 +49,8 @@ def config() -> dict[str, Any]:
 
     gemm: the float32 matrix product in use, the best that this processor runs unless the environment variable
     LRSWIFT_GEMM named another of gemm_kernels when it was first used ("swift" means the best).
-    memory, peak_memory: bytes that all tensors, programs and optimizers of this process hold, now and at most;
-    arrays shared with NumPy and others are not counted.
+    memory, peak_memory: bytes that all tensors, programs and optimizers of this process hold, now and at
+    most; arrays shared with NumPy and others are not counted.
     """
     found: dict[str, Any] = {"version": _core.version()}
     found.update(json.loads(_core.catalogue("config")))
