@@ -77,9 +77,10 @@ def learn_schedule(
     learning_rates, momentums, weight_decays: how many values share the steps (learning_rates=steps: nothing
     is shared). step_size, initial: for rates, momenta, decays; a number each, or one per value.
     update: "gated" moves a value where the seeds agree and retreats where hypergradients have lost their
-    meaning; "sign" steps by the sign of the mean, halved (`step_decay`) when it flips; "gradient" is the
-    paper's printed step, step_size times the window's average. Stops early when every step is below 5 % of
-    its value. horizon: see `hypergradient` (1: greedy). budgets: inner steps of the first outer steps,
+    meaning: early rates are raised towards later ones, and all are traded for momentum; "sign" steps by the
+    sign of the mean, halved (`step_decay`) when it flips; "gradient" is the paper's printed step, step_size
+    times the window's average. Stops early when every step is below 5 % of its value.
+    horizon: see `hypergradient` (1: greedy). budgets: inner steps of the first outer steps,
     smaller than `steps`; schedules are compared at full length only. optimizer: "sgd" or "nesterov".
     clip_gradient, clip_hvp, mode, curvature: as in `hypergradient`.
 
