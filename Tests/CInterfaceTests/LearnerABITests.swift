@@ -5,7 +5,7 @@ import XCTest
 
 final class LearnerABITests: XCTestCase {
   private let arguments: [String: [Double]] = [
-    "counts": [1, 1, 0], "initial": [0.1, 0.5], "step_size": [0.1, 0.1], "windows": [10, 10],
+    "counts": [1, 1, 0], "initial": [0.5, 0.5], "step_size": [0.125, 0.125], "windows": [10, 10],
   ]
 
   private func make() -> Handle {
@@ -39,11 +39,11 @@ final class LearnerABITests: XCTestCase {
     defer { for l in [learner, other] { lrs_learner_destroy(l) } }
     let step: [String: [Double]] = ["losses": [2, 2], "hypergradients": [1, -1, 2, -2]]
     expectOK(withAttributes(step) { lrs_learner_observe(learner, $0, $1) })
-    XCTAssertEqual(get(learner, "values"), [0, 0.6])
-    XCTAssertEqual(get(learner, "best_values"), [0.1, 0.5])
+    XCTAssertEqual(get(learner, "values"), [0.375, 0.625])
+    XCTAssertEqual(get(learner, "best_values"), [0.5, 0.5])
     XCTAssertEqual(get(learner, "best_loss"), [2])
     expectOK(withAttributes(["state": get(learner, "state")]) { lrs_learner_load(other, $0, $1) })
-    XCTAssertEqual(get(other, "values"), [0, 0.6])
+    XCTAssertEqual(get(other, "values"), [0.375, 0.625])
     XCTAssertEqual(get(other, "observed"), [1])
   }
 
