@@ -38,7 +38,7 @@ public struct L4: RateMachine {
   public func check(loss: Double) throws {
     if loss < lowerBound {
       throw Failure.value(
-        "L4 needs a loss of at least lower_bound=\(lowerBound), got \(loss); pass lower_bound=b for a loss that is "
+        "L4 needs a loss of at least lower_bound=\(lowerBound), got \(describe(loss)); pass lower_bound=b for a loss that is "
           + "never below b")
     }
   }

@@ -23,3 +23,6 @@ public struct Failure: Error, CustomStringConvertible {
   public static func shape(_ message: String) -> Failure { Failure(.shape, message) }
   public static func type(_ message: String) -> Failure { Failure(.type, message) }
 }
+
+/// A number for a message, as Python writes it: the sign of NaN, which depends on the processor's path to it, says nothing.
+public func describe(_ number: Double) -> String { number.isNaN ? "nan" : "\(number)" }

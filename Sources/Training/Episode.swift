@@ -151,7 +151,7 @@ public final class Episode {
   func evaluate(_ program: Program) throws -> Double {
     let loss = try program.forward()
     guard loss.isFinite else {
-      throw Failure(.diverged, "the training loss is \(loss) at step \(step) of \(steps)")
+      throw Failure(.diverged, "the training loss is \(describe(loss)) at step \(step) of \(steps)")
     }
     program.backward()
     return loss
@@ -196,7 +196,7 @@ public final class Episode {
     try batches.run(program, done: &done) { i in
       losses[i] = try program.forward()
       guard losses[i].isFinite else {
-        throw Failure(.diverged, "the validation loss is \(losses[i]) after step \(step) of \(steps)")
+        throw Failure(.diverged, "the validation loss is \(describe(losses[i])) after step \(step) of \(steps)")
       }
       if width > 0 { program.backward() }
       validation.add(placement, losses[i], Double(batches.batch), differentiated: width > 0)

@@ -34,7 +34,7 @@ extension Optimizer {
       return nil
     }
     if finite {
-      return try undo(loss, "the loss, \(loss), has exploded: the guard's limit is \(limit(watch))")
+      return try undo(loss, "the loss, \(describe(loss)), has exploded: the guard's limit is \(limit(watch))")
     }
     if watch.canUndo && consecutiveSkips > 0 {
       let request = try undo(loss, "the loss or its gradient was not finite twice in a row")

@@ -16,4 +16,9 @@ final class FailureTests: XCTestCase {
     XCTAssertNil(Failure.Kind(rawValue: 0))
     XCTAssertNil(Failure.Kind(rawValue: 8))
   }
+
+  func testNumbersInMessages() {
+    XCTAssertEqual(
+      [Double.nan, -Double.nan, -.infinity, 0.5].map { describe($0) }, ["nan", "nan", "-inf", "0.5"])
+  }
 }

@@ -25,7 +25,7 @@ extension Schedule {
   public func finiteValue(_ step: Int) throws -> Double {
     let value = value(step)
     guard value.isFinite else {
-      throw Failure.value("schedule: the value at step \(step) must be finite, got \(value)")
+      throw Failure.value("schedule: the value at step \(step) must be finite, got \(describe(value))")
     }
     return value
   }
