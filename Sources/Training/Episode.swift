@@ -196,7 +196,8 @@ public final class Episode {
     try batches.run(program, done: &done) { i in
       losses[i] = try program.forward()
       guard losses[i].isFinite else {
-        throw Failure(.diverged, "the validation loss is \(describe(losses[i])) after step \(step) of \(steps)")
+        throw Failure(
+          .diverged, "the validation loss is \(describe(losses[i])) after step \(step) of \(steps)")
       }
       if width > 0 { program.backward() }
       validation.add(placement, losses[i], Double(batches.batch), differentiated: width > 0)
