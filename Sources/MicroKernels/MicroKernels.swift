@@ -62,7 +62,8 @@ public func wideKernel(_ rows: Int) -> MicroKernel {
 }
 
 @inline(__always)
-private func multiplyTile<T: FinishingTile>(_: T.Type, _ operands: UnsafePointer<cv_tile>) {
+private func multiplyTile<T: Tile>(_: T.Type, _ operands: UnsafePointer<cv_tile>)
+where T.Row: FinishingColumns {
   let given = operands.pointee
   var tile = T()
   var (a, b, left) = (given.a!, given.b!, given.depth)

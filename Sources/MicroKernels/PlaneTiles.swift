@@ -293,7 +293,7 @@ where T.Row == FourTaps {
     c.partial! + (low &* Int(c.taps) &+ tap) &* lanes, Int(c.taps) &* lanes, c.accumulate != 0)
 }
 
-/// What four taps read, or one output's sums for them.
+/// What four taps read, or one output's sums for them, which take no bias.
 private struct FourTaps: Columns {
   private var v0: Vector
   private var v1: Vector
@@ -338,6 +338,10 @@ private struct FourTaps: Columns {
     store(before.v2 + v2, p + 2 * width)
     store(before.v3 + v3, p + 3 * width)
   }
+  @inline(__always)
+  func finish(
+    _ p: UnsafeMutablePointer<Float>, _ accumulate: Bool, _ bias: FourTaps, _ residue: inout FourTaps
+  ) { write(p, accumulate) }
 }
 
 /// One output, whose gradient is read a vector of positions at a time.
@@ -354,6 +358,11 @@ private struct Line: Tile {
   func write(_ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool) {
     sums.write(c, accumulate)
   }
+  @inline(__always)
+  func finish(
+    _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool, _ bias: FourTaps,
+    _ residue: inout FourTaps
+  ) { write(c, stride, accumulate) }
 }
 
 private typealias Lines1 = Line

@@ -29,13 +29,14 @@ protocol Columns {
   /// self += x b
   mutating func add(_ x: Vector, _ b: Self)
   func write(_ p: UnsafeMutablePointer<Float>, _ accumulate: Bool)
+  /// `write` of a complete result, then the bias; what is not finite makes the residue NaN, since x - x is 0 elsewhere.
+  func finish(_ p: UnsafeMutablePointer<Float>, _ accumulate: Bool, _ bias: Self, _ residue: inout Self)
 }
 
-/// Columns of a result that may be complete.
+/// Columns whose results are finished. A protocol of its own, but no conformance of tiles under a condition: that would
+/// need their metadata at run time, and with it a function that the linker shares with other targets.
 protocol FinishingColumns: Columns {
   init(repeating x: Float)
-  /// `write`, then the bias; what is not finite makes the residue NaN, since x - x is 0 elsewhere.
-  func finish(_ p: UnsafeMutablePointer<Float>, _ accumulate: Bool, _ bias: Self, _ residue: inout Self)
   /// The sum of the vectors.
   var folded: Vector { get }
 }
@@ -123,9 +124,6 @@ protocol Tile {
   /// self[i] += a[i * stride] b
   mutating func add(_ a: UnsafePointer<Float>, _ stride: Int, _ b: Row)
   func write(_ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool)
-}
-
-protocol FinishingTile: Tile where Row: FinishingColumns {
   func finish(
     _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool, _ bias: Row, _ residue: inout Row)
 }
@@ -143,9 +141,6 @@ struct Single<Row: Columns>: Tile {
   }
   @inline(__always)
   func write(_ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool) { row.write(c, accumulate) }
-}
-
-extension Single: FinishingTile where Row: FinishingColumns {
   @inline(__always)
   func finish(
     _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool, _ bias: Row, _ residue: inout Row
@@ -173,12 +168,10 @@ struct Stacked<Upper: Tile, Lower: Tile>: Tile where Upper.Row == Lower.Row {
     upper.write(c, stride, accumulate)
     lower.write(c + Upper.rows &* stride, stride, accumulate)
   }
-}
-
-extension Stacked: FinishingTile where Upper: FinishingTile, Lower: FinishingTile {
   @inline(__always)
   func finish(
-    _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool, _ bias: Row, _ residue: inout Row
+    _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool, _ bias: Upper.Row,
+    _ residue: inout Upper.Row
   ) {
     upper.finish(c, stride, accumulate, bias, &residue)
     lower.finish(c + Upper.rows &* stride, stride, accumulate, bias, &residue)
