@@ -8,6 +8,23 @@ from lrswift import _core
 from lrswift.nn import functional as F
 
 
+def assert_same_derivatives(fused, composed, primals, tangents, rtol):
+    """Gradients, products along tangents, and Hessian products."""
+
+    def curvature(f):
+        leaves = [lr.tensor(p, requires_grad=True) for p in primals]
+        return lr.hvp(lambda: f(*leaves), leaves, tangents)
+
+    for got, wanted in (
+        (lr.grad(fused)(*primals), lr.grad(composed)(*primals)),
+        (lr.jvp(fused, primals, tangents), lr.jvp(composed, primals, tangents)),
+        (curvature(fused), curvature(composed)),
+    ):
+        for a, b in zip(got, wanted, strict=True):
+            scale = np.abs(b.numpy()).max()
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=rtol, atol=rtol * scale)
+
+
 def _layer_norm_composed(x, w, b):
     """What the fused layer normalization is in plain operations."""
     axes = tuple(range(x.ndim - w.ndim, x.ndim))
@@ -36,19 +53,8 @@ def test_fused_layer_norm_is_the_composed_one_in_all_four_passes(shape, moving, 
 
         return run
 
-    def curvature(f):
-        leaves = [lr.tensor(p, requires_grad=True) for p in primals]
-        return lr.hvp(lambda: f(*leaves), leaves, tangents)
-
     fused, composed = loss(F.layer_norm), loss(_layer_norm_composed)
-    for got, wanted in (
-        (lr.grad(fused)(*primals), lr.grad(composed)(*primals)),
-        (lr.jvp(fused, primals, tangents), lr.jvp(composed, primals, tangents)),
-        (curvature(fused), curvature(composed)),
-    ):
-        for a, b in zip(got, wanted, strict=True):
-            scale = np.abs(b.numpy()).max()
-            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=rtol, atol=rtol * scale)
+    assert_same_derivatives(fused, composed, primals, tangents, rtol)
 
 
 def test_layer_norm_adds_up_where_one_tensor_is_weight_and_bias():
@@ -117,18 +123,7 @@ def test_fused_batch_norm_is_the_composed_one_in_all_four_passes(training, relu,
 
     tangents = [array(2, *p.shape) for p in primals]
 
-    def curvature(f):
-        leaves = [lr.tensor(p, requires_grad=True) for p in primals]
-        return lr.hvp(lambda: f(*leaves), leaves, tangents)
-
-    for got, wanted in (
-        (lr.grad(fused)(*primals), lr.grad(composed)(*primals)),
-        (lr.jvp(fused, primals, tangents), lr.jvp(composed, primals, tangents)),
-        (curvature(fused), curvature(composed)),
-    ):
-        for a, b in zip(got, wanted, strict=True):
-            scale = np.abs(b.numpy()).max()
-            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=rtol, atol=rtol * scale)
+    assert_same_derivatives(fused, composed, primals, tangents, rtol)
 
 
 def test_fused_batch_norm_has_the_same_bits_for_any_number_of_threads():
