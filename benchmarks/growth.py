@@ -20,10 +20,10 @@ import numpy as np
 import support.turns as turns
 
 import lrswift as lr
-from lrswift import plots
-from lrswift._episode import Episode, Steps
-from lrswift._progress import Progress
-from lrswift._recording import Recorder
+from lrswift.hypergradients.episode import Episode, Steps
+from lrswift.loop.recorder import Recorder
+from lrswift.pictures import figure as plots
+from lrswift.progress import Progress
 
 ROWS, SECONDS_A_TURN = 2048, 0.04
 

@@ -23,8 +23,8 @@ from support import remote, turns
 from support.work import Columns
 
 import lrswift as lr
-from lrswift._episode import Episode, Steps
-from lrswift._progress import Progress
+from lrswift.hypergradients.episode import Episode, Steps
+from lrswift.progress import Progress
 
 BATCH, STRETCH, EARLY = 128, 20, 500
 SEVEN = {"learning_rates": [0.05] * 7, "momentums": [0.9], "weight_decays": [1e-4]}

@@ -24,8 +24,8 @@ from support.turns import Clock, take_turns
 
 import lrswift as lr
 from lrswift import _core
-from lrswift._recording import Recorder
-from lrswift.creation import tensor
+from lrswift.loop.recorder import Recorder
+from lrswift.tensors.creation import tensor
 
 Arrays = tuple[np.ndarray, np.ndarray]
 adapt, optim = lr.adapt, lr.optim

@@ -6,9 +6,9 @@ import numpy as np
 
 import lrswift as lr
 from lrswift import _core
-from lrswift._episode import Episode, Steps
-from lrswift._progress import Progress
-from lrswift._recording import Recorder
+from lrswift.hypergradients.episode import Episode, Steps
+from lrswift.loop.recorder import Recorder
+from lrswift.progress import Progress
 
 from .turns import Clock, Turn
 from .work import Columns, Training, Updates

@@ -9,20 +9,32 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import _core, _threadpools, adapt, models, nn, optim, random, schedule
-from ._dlpack import from_dlpack
-from ._tensor import Tensor
-from .autograd import enable_grad, grad, hvp, jvp, no_grad
+from . import adapt, models, nn, optim, random, schedule
+from ._core import version as core_version
 from .config import (
     config,
     get_threads,
     max_memory_allocated,
     memory_allocated,
+    register_threadpool,
     reset_peak_memory_stats,
     set_threads,
     show_config,
 )
-from .creation import (
+from .errors import (
+    ArgumentError,
+    Diverged,
+    DTypeError,
+    Error,
+    FormatError,
+    MissingFiles,
+    RecordingError,
+    ShapeError,
+)
+from .random import seed
+from .store import load, save
+from .tensors.autograd import enable_grad, grad, hvp, jvp, no_grad
+from .tensors.creation import (
     arange,
     bool_,
     eye,
@@ -37,17 +49,8 @@ from .creation import (
     uint8,
     zeros,
 )
-from .errors import (
-    ArgumentError,
-    Diverged,
-    DTypeError,
-    Error,
-    FormatError,
-    MissingFiles,
-    RecordingError,
-    ShapeError,
-)
-from .functions import (
+from .tensors.dlpack import from_dlpack
+from .tensors.functions import (
     abs,
     argmax,
     broadcast_to,
@@ -73,47 +76,47 @@ from .functions import (
     transpose,
     where,
 )
-from .random import seed
-from .saving import load, save
+from .tensors.tensor import Tensor
 
 if TYPE_CHECKING:
     from . import data, sklearn
-    from .comparison import compare
-    from .finder import find_lr
-    from .fitting import fit
-    from .hpo import compare_hpo
-    from .hypergradient_check import check_hypergradient
-    from .hypergradients import hypergradient
-    from .learned import LearnedSchedule
-    from .learning import learn_schedule
-    from .minimization import minimize
-    from .range_test import lr_range_test
-    from .sharing import best_window, sharing_bound, sharing_noise
+    from .experiments.comparison import compare
+    from .experiments.hpo import compare_hpo
+    from .hypergradients.check import check_hypergradient
+    from .hypergradients.hypergradient import hypergradient
+    from .hypergradients.sharing import best_window, sharing_bound, sharing_noise
+    from .learning.learn import learn_schedule
+    from .learning.learned_schedule import LearnedSchedule
+    from .scipy import minimize
+    from .search.find import find_lr
+    from .search.range_test import lr_range_test
+    from .training.fit import fit
 
-__version__: str = _core.version()
+__version__: str = core_version()
 
-_threadpools.register()
+register_threadpool()
 
-# loaded on first use, so that `import lrswift` costs little more than `import numpy`
+# name -> its module, None for a module itself; loaded on first use, so that `import lrswift` costs little
+# more than `import numpy`
 _LAZY = {
-    "data": ("data", None),
-    "sklearn": ("sklearn", None),
-    "fit": ("fitting", "fit"),
-    "find_lr": ("finder", "find_lr"),
-    "lr_range_test": ("range_test", "lr_range_test"),
-    "compare": ("comparison", "compare"),
-    "compare_hpo": ("hpo", "compare_hpo"),
-    "check_hypergradient": ("hypergradient_check", "check_hypergradient"),
-    "hypergradient": ("hypergradients", "hypergradient"),
-    "learn_schedule": ("learning", "learn_schedule"),
-    "LearnedSchedule": ("learned", "LearnedSchedule"),
-    "sharing_bound": ("sharing", "sharing_bound"),
-    "best_window": ("sharing", "best_window"),
-    "sharing_noise": ("sharing", "sharing_noise"),
-    "torch": ("torch", None),
-    "numpy": ("numpy", None),
-    "optax": ("optax", None),
-    "minimize": ("minimization", "minimize"),
+    "LearnedSchedule": "learning.learned_schedule",
+    "best_window": "hypergradients.sharing",
+    "check_hypergradient": "hypergradients.check",
+    "compare": "experiments.comparison",
+    "compare_hpo": "experiments.hpo",
+    "data": None,
+    "find_lr": "search.find",
+    "fit": "training.fit",
+    "hypergradient": "hypergradients.hypergradient",
+    "learn_schedule": "learning.learn",
+    "lr_range_test": "search.range_test",
+    "minimize": "scipy",
+    "numpy": None,
+    "optax": None,
+    "sharing_bound": "hypergradients.sharing",
+    "sharing_noise": "hypergradients.sharing",
+    "sklearn": None,
+    "torch": None,
 }
 
 __all__ = [
@@ -134,9 +137,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'lrswift' has no attribute {name!r}")
-    module, attribute = _LAZY[name]
-    found = importlib.import_module(f".{module}", __name__)
-    value = found if attribute is None else getattr(found, attribute)
+    module = _LAZY[name]
+    found = importlib.import_module(f".{module or name}", __name__)
+    value = found if module is None else getattr(found, name)
     globals()[name] = value
     return value
 

@@ -11,23 +11,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import comparison, optim, random
-from ._cards import describe_methods
-from ._learning_input import UPDATES
+from . import optim, random
 from .config import max_memory_allocated, show_config
 from .data import DATASETS, Splits, load
 from .errors import Error
-from .finder import find_lr
-from .fitting import fit
-from .hpo import SEARCHES, HpoComparison, compare_hpo
-from .hpo.comparison import DEFAULT_SEARCHES
-from .learning import learn_schedule
-from .methods import KINDS, METHODS
+from .experiments import comparison
+from .experiments.hpo import SEARCHES, HpoComparison, compare_hpo
+from .experiments.hpo.comparison import DEFAULT_SEARCHES
+from .experiments.papers import FIGURES, SCALES, reproduce
+from .experiments.sensitivity import Sensitivity, sensitivity
+from .learning.learn import learn_schedule
+from .learning.settings import UPDATES
 from .nn import Module
 from .nn.functional import cross_entropy
-from .reproduce import FIGURES, SCALES, reproduce
-from .saving import save
-from .sensitivity import Sensitivity, sensitivity
+from .rates.cards import describe_methods
+from .search.find import find_lr
+from .store import save
+from .training.fit import fit
+from .training.methods import KINDS, METHODS
 
 _PICTURES = [name for name in DATASETS if name != "text"]
 _OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 from typing import Any
 
-from . import _core
-from .errors import ArgumentError
+from ._core import catalogue
+from ._core import get_threads as core_get_threads
+from ._core import memory as core_memory
+from ._core import set_threads as core_set_threads
+from ._core import version as core_version
+from .checks import check_whole
 
 
 def set_threads(count: int) -> None:
@@ -15,14 +20,12 @@ def set_threads(count: int) -> None:
 
     At first: LRSWIFT_NUM_THREADS, else the processors that this process may use (affinity, control group).
     """
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise ArgumentError(f"set_threads: count: got {count!r}; allowed: an integer of at least 1")
-    _core.set_threads(count)
+    core_set_threads(check_whole(count, "set_threads: count", 1))
 
 
 def get_threads() -> int:
     """How many threads serve the calling thread."""
-    return _core.get_threads()
+    return core_get_threads()
 
 
 def memory_allocated() -> int:
@@ -31,17 +34,17 @@ def memory_allocated() -> int:
     Rounded up to the sizes that are allocated. Arrays of others that are only read are not counted, nor what
     is kept for the next tensor.
     """
-    return _core.memory(False)[0]
+    return core_memory(False)[0]
 
 
 def max_memory_allocated() -> int:
     """The most that `memory_allocated` has been since the start or the last `reset_peak_memory_stats`."""
-    return _core.memory(False)[1]
+    return core_memory(False)[1]
 
 
 def reset_peak_memory_stats() -> None:
     """`max_memory_allocated` starts anew from what is in use now."""
-    _core.memory(True)
+    core_memory(True)
 
 
 def config() -> dict[str, Any]:
@@ -52,9 +55,9 @@ def config() -> dict[str, Any]:
     memory, peak_memory: bytes that all tensors, programs and optimizers of this process hold, now and at
     most; arrays shared with NumPy and others are not counted.
     """
-    found: dict[str, Any] = {"version": _core.version()}
-    found.update(json.loads(_core.catalogue("config")))
-    found["threads"] = _core.get_threads()
+    found: dict[str, Any] = {"version": core_version()}
+    found.update(json.loads(catalogue("config")))
+    found["threads"] = core_get_threads()
     # the variable makes OpenBLAS run as on another processor, often at half speed
     found["OPENBLAS_CORETYPE"] = os.environ.get("OPENBLAS_CORETYPE")
     return found
@@ -69,3 +72,35 @@ def show_config() -> dict[str, Any]:
         text = f"{value / 1e6:.1f} MB" if key.endswith("memory") else text
         print(f"{key:<{width}}  {text}")
     return found
+
+
+def register_threadpool() -> None:
+    """Makes lrswift one of the libraries that `threadpoolctl.threadpool_limits` and `threadpool_info` know.
+
+    Nothing happens where threadpoolctl is not installed.
+    """
+    try:
+        import threadpoolctl
+    except ModuleNotFoundError:
+        return
+
+    class Controller(threadpoolctl.LibController):
+        user_api = "lrswift"
+        internal_api = "lrswift"
+        filename_prefixes = ("liblrswift",)
+
+        def get_num_threads(self) -> int:
+            return int(self.dynlib.lrs_get_threads())
+
+        def set_num_threads(self, num_threads: int) -> Any:
+            return self.dynlib.lrs_set_threads(ctypes.c_int32(num_threads))
+
+        def get_version(self) -> str:
+            version = self.dynlib.lrs_version
+            version.restype = ctypes.c_char_p
+            return version().decode()
+
+        def set_additional_attributes(self) -> None:
+            """threadpoolctl asks for it; there are none."""
+
+    threadpoolctl.register(Controller)

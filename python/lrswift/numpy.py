@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from . import optim
-from ._dlpack import from_dlpack
-from ._tensor import Tensor, from_array
 from .errors import ArgumentError, DTypeError, ShapeError
-from .optim._base import Optimizer
+from .optim.optimizer import CURVATURE, DONE, LOSS, Optimizer
+from .rates.base import Adapter
+from .tensors.dlpack import from_dlpack
+from .tensors.operations import from_array
+from .tensors.tensor import Tensor
 
 Arrays = Mapping[str, np.ndarray] | Sequence[np.ndarray]
 
@@ -73,7 +75,7 @@ class Adapted:
             self._start(params, values)
         optimizer = self._optimizer
         assert optimizer is not None
-        if loss is None and isinstance(optimizer.rate, optim._base.Adapter):
+        if loss is None and isinstance(optimizer.rate, Adapter):
             name = type(optimizer.rate).__name__
             raise DTypeError(f"update: loss: not given; {name} needs it: update(params, grads, loss)")
         probes = bool(optimizer._core.get("probes"))
@@ -92,7 +94,7 @@ class Adapted:
         before = [value.copy() for value in values] if probes else []
         try:
             request = optimizer._core.begin(0.0 if loss is None else float(loss), probes)
-            while request[0] != optim._base._DONE:
+            while request[0] != DONE:
                 self._write(values)
                 request = optimizer._core.answer(self._evaluate(request[0], params, loss_fn))
         except BaseException:
@@ -105,10 +107,10 @@ class Adapted:
 
     def _evaluate(self, kind: int, params: Arrays, loss_fn: Callable[..., Any] | None) -> float:
         assert loss_fn is not None
-        if kind == optim._base._CURVATURE:
+        if kind == CURVATURE:
             raise DTypeError("lr: Newton needs second derivatives; allowed: adapters that evaluate the loss")
         found = loss_fn(params) if _takes_argument(loss_fn) else loss_fn()
-        if kind == optim._base._LOSS:
+        if kind == LOSS:
             return float(found[0] if isinstance(found, tuple) else found)
         if not isinstance(found, tuple) or len(found) != 2:
             raise DTypeError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import _core
+from ._core import random_get, random_set
 from .errors import ArgumentError
 
 State = tuple[int, int]
@@ -14,17 +14,17 @@ def seed(value: int) -> None:
     """Starts this thread's random numbers anew from `value`, an integer of 0 to 2**63 - 1."""
     if not isinstance(value, (int, np.integer)) or not 0 <= int(value) < 2**63:
         raise ArgumentError(f"seed: got {value!r}; allowed: an integer of 0 to 2**63 - 1")
-    _core.random_set(int(value), 0)
+    random_set(int(value), 0)
 
 
 def get_state() -> State:
     """(seed, offset) of this thread."""
-    return _core.random_get()
+    return random_get()
 
 
 def set_state(state: State) -> None:
     """Puts back what `get_state` returned."""
-    _core.random_set(*state)
+    random_set(*state)
 
 
 def generator() -> np.random.Generator:
@@ -32,6 +32,6 @@ def generator() -> np.random.Generator:
 
     Philox is counter-based: its key is (seed, offset), so a draw depends on nothing else.
     """
-    value, offset = _core.random_get()
-    _core.random_set(value, offset + 1)
+    value, offset = random_get()
+    random_set(value, offset + 1)
     return np.random.Generator(np.random.Philox(key=np.array([value, offset], np.uint64)))

@@ -17,8 +17,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .adapt import Adapter, check_number
+from .checks import check_number
 from .errors import ArgumentError, DTypeError
+from .rates.base import Adapter
 
 __all__ = [
     "Constant", "Cosine", "Exponential", "Linear", "MultiStep", "OneCycle", "Piecewise", "Product",

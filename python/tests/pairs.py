@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import lrswift as lr
-from lrswift._cards import cards
+from lrswift.rates.cards import cards
 
 # what a card's argument without a default is given
 REQUIRED = {"rate": 0.02, "meta_lr": 1e-4}

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import lrswift as lr
-from lrswift import _safetensors
+from lrswift import store
 
 CURVATURES = np.array([4.0, 1.0])
 
@@ -70,7 +70,7 @@ def same(a, b):
 
 def without_format(checkpoint):
     """Makes it a file of the first version, which named no format."""
-    arrays, metadata = _safetensors.read(checkpoint)
+    arrays, metadata = store.read(checkpoint)
     ((name, facts),) = metadata.items()
     old = {key: value for key, value in json.loads(facts).items() if key != "format"}
-    _safetensors.write(checkpoint, arrays, {name: json.dumps(old)})
+    store.write(checkpoint, arrays, {name: json.dumps(old)})

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import lrswift as lr
-from lrswift.comparison import Comparison, Run, accuracy_text, rate_text
-from lrswift.history import History
-from lrswift.methods import METHODS
+from lrswift.experiments.comparison import Comparison, Run, accuracy_text, rate_text
+from lrswift.loop.history import History
+from lrswift.training.methods import METHODS
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ import pytest
 import lrswift as lr
 from lrswift.cli import main
 from lrswift.data import Dataset, Splits
-from lrswift.hpo import SEARCHES
+from lrswift.experiments.hpo import SEARCHES
+from lrswift.experiments.hpo import comparison as hpo_comparison
 
 optuna = pytest.importorskip("optuna")
 datasets = pytest.importorskip("sklearn.datasets")
@@ -61,7 +62,7 @@ def split():
 
 def trained(values, seed, until, held):
     """Validation loss of a linear network after `until` steps of momentum SGD, in NumPy."""
-    from lrswift._replica import row_numbers
+    from lrswift.learning.inner_run import row_numbers
 
     (x, y), _ = split()
     lr.seed(seed)
@@ -108,9 +109,9 @@ def test_random_search_is_the_obvious_loop():
 
 
 def test_lrswifts_own_plain_training_agrees_to_the_bit():
-    from lrswift._learning_input import check
-    from lrswift._replica import run as replica
-    from lrswift.hpo.training import Problem, Training, whole_loss
+    from lrswift.experiments.hpo.training import Problem, Training, whole_loss
+    from lrswift.learning.inner_run import run as replica
+    from lrswift.learning.settings import check
 
     train, held = split()
     settings = check(
@@ -240,7 +241,7 @@ def numbers(result):
 
 
 def test_interrupted_it_keeps_what_is_done_and_goes_on(tmp_path, monkeypatch):
-    true, calls = lr.hpo.comparison._search, []
+    true, calls = hpo_comparison._search, []
 
     def failing(name, *rest):
         calls.append(name)
@@ -248,7 +249,7 @@ def test_interrupted_it_keeps_what_is_done_and_goes_on(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return true(name, *rest)
 
-    monkeypatch.setattr(lr.hpo.comparison, "_search", failing)
+    monkeypatch.setattr(hpo_comparison, "_search", failing)
     with pytest.raises(KeyboardInterrupt) as caught:
         search("random", "hyperband", out=tmp_path)
     assert [(r.search, r.seed) for r in caught.value.comparison.runs] == [("random", 0), ("hyperband", 0)]

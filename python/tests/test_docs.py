@@ -26,7 +26,7 @@ MADE = {
     "Sources/Kernels/Pointwise/Silu.swift",
     "Sources/Adaptation/BoldDriver.swift",
     "Tests/AdaptationTests/BoldDriverTests.swift",
-    "python/lrswift/adapt/bold_driver.py",
+    "python/lrswift/rates/bold_driver.py",
     "python/tests/reference/bold_driver.py",
 }
 PLACEHOLDERS = {"Sources/X/Y.swift", "Tests/XTests/YTests.swift"}
@@ -184,9 +184,9 @@ def test_the_places_that_the_pages_edit_are_there() -> None:
         "Sources/Autodiff/Ops/Products.swift": ["struct MatmulForm"],
         "Sources/Adaptation/RateCatalogue.swift": ["QLABGrad.self,"],
         "Tests/KernelsTests/PointwiseTests.swift": ['"relu": Reference(value:'],
-        "python/lrswift/functions.py": ["def _floating", 'return apply("relu", _floating(x))'],
-        "python/lrswift/adapt/__init__.py": ["from .l4 import L4", "__all__"],
-        "python/lrswift/methods.py": ["METHODS: dict[str, Method]"],
+        "python/lrswift/tensors/functions.py": ["def _floating", 'return apply("relu", _floating(x))'],
+        "python/lrswift/adapt.py": ["from .rates.l4 import L4", "__all__"],
+        "python/lrswift/training/methods.py": ["METHODS: dict[str, Method]"],
         "python/tests/test_adapters.py": ["CASES = {", '"tlr": Case('],
     }
     for path, texts in places.items():

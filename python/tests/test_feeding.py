@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lrswift as lr
-from lrswift._feeding import ArrayFeed, feed
+from lrswift.loop.feed import ArrayFeed, feed
 
 FLOAT32 = np.dtype(np.float32)
 

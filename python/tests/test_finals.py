@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 from quadratic_learning import CURVATURES, Bowl, bowls, learn
 
-from lrswift._finals import Finals, peaked
-from lrswift._replica import Outcome
+from lrswift.learning import inner_run
+from lrswift.learning.finalists import Finals, peaked
+from lrswift.learning.inner_run import Outcome
 
 
 @pytest.mark.parametrize("finalists", [1, 3])
@@ -50,9 +49,8 @@ def test_finalists_are_trained_without_going_back(monkeypatch):
         calls.append((mode, columns))
         return hypergradient(*arguments, mode=mode, columns=columns, **options)
 
-    hypergradients = sys.modules["lrswift.hypergradients"]
-    hypergradient = hypergradients.hypergradient
-    monkeypatch.setattr(hypergradients, "hypergradient", noted)
+    hypergradient = inner_run.hypergradient
+    monkeypatch.setattr(inner_run, "hypergradient", noted)
     found = learn(outer_steps=3, mode="reverse")
     assert calls[:6] == [("reverse", None)] * 6
     assert calls[6:] == [("forward", ())] * found.final_losses.size

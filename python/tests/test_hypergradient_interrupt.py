@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import lrswift as lr
-from lrswift._episode import Episode, Steps
+from lrswift.hypergradients.episode import Episode, Steps
 
 X = np.random.default_rng(0).normal(size=(64, 6))
 Y = np.random.default_rng(1).integers(0, 3, 64)

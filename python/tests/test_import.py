@@ -43,7 +43,7 @@ def test_public_names():
     for name in lr.nn.__all__:
         assert getattr(lr.nn, name) is not None
     code = (
-        "import lrswift.fitting, lrswift.comparison, lrswift as lr; "
+        "import lrswift.training.fit, lrswift.experiments.comparison, lrswift as lr; "
         "print(callable(lr.fit), callable(lr.compare))"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["True", "True"]

@@ -8,6 +8,7 @@ from test_adapters import Quadratic
 from test_whole_methods import EACH_PAIR, PAIRS, native_parameter, pair
 
 import lrswift as lr
+from lrswift.loop.history import History
 
 A = lr.adapt
 ALL = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta"]
@@ -81,7 +82,7 @@ NETWORK = {
 }
 
 
-def trained(rate: str, direction: str, epochs: int = 8) -> tuple[lr.fitting.History, bytes]:
+def trained(rate: str, direction: str, epochs: int = 8) -> tuple[History, bytes]:
     lr.seed(0)
     model = lr.models.mlp(64, [16], 10)
     options = NETWORK.get((rate, direction), {})

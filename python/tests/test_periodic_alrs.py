@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import lrswift as lr
-from lrswift import adapt, finder
+from lrswift import adapt
+from lrswift.search import find as finder
 
 F = lr.nn.functional
 rng = np.random.default_rng(0)

@@ -94,7 +94,7 @@ def test_figure_2(root, tmp_path, capsys):
 
 def test_the_error_of_a_window_is_unbiased():
     """Against the error that is known when the true mean is."""
-    from lrswift.reproduce.fds_figure2 import errors_of
+    from lrswift.experiments.papers.fds_figure2 import errors_of
 
     rng = np.random.default_rng(1)
     mean = np.linspace(0, 3, 12)
@@ -105,7 +105,7 @@ def test_the_error_of_a_window_is_unbiased():
 
 
 def test_figure_2_goes_on_where_it_stopped(root, tmp_path, monkeypatch):
-    from lrswift.reproduce import fds_figure2
+    from lrswift.experiments.papers import fds_figure2
 
     assert run("fds-figure2", root, tmp_path / "whole") == 0
     whole = load_file(tmp_path / "whole" / "fds-figure2.safetensors")["hypergradients"]
@@ -155,7 +155,7 @@ def test_figure_3(root, tmp_path):
 
 def test_unknown_names(tmp_path):
     import lrswift as lr
-    from lrswift.reproduce import reproduce
+    from lrswift.experiments.papers import reproduce
 
     with pytest.raises(lr.Error, match="^figure: got 'x'; allowed: fds-figure1, fds-figure2"):
         reproduce("x", out=tmp_path)

@@ -12,11 +12,11 @@ import pytest
 
 import lrswift as lr
 from lrswift import cli
-from lrswift.comparison import Run
-from lrswift.history import History
-from lrswift.methods import METHODS
-from lrswift.sensitivity import Sensitivity, sensitivity
-from lrswift.sensitivity_report import picture
+from lrswift.experiments.comparison import Run
+from lrswift.experiments.sensitivity import Sensitivity, sensitivity
+from lrswift.experiments.sensitivity_report import picture
+from lrswift.loop.history import History
+from lrswift.training.methods import METHODS
 
 
 def splits() -> lr.data.Splits:

@@ -17,7 +17,7 @@ from test_adapters import Quadratic, Twin, adam, check, native, rates_of, sgd
 from test_rates2 import Method, clipped, probing
 
 import lrswift as lr
-from lrswift import _safetensors
+from lrswift import store
 
 A = lr.adapt
 ADAM = {"betas": (0.8, 0.99), "eps": 1e-6}
@@ -170,7 +170,7 @@ def resumed(name: str, twin: Twin, folder) -> list[np.ndarray]:
         (".model", {f"p{i}": p for i, p in enumerate(twin.arrays())}),
         (".optimizer", twin.optimizer.state_dict()),
     ):
-        _safetensors.write(path + suffix, state, {})
+        store.write(path + suffix, state, {})
     here = os.path.dirname(__file__)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([here, *sys.path])}
     done = subprocess.run(

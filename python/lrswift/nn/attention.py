@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .._tensor import Operand, Tensor, as_tensor
-from ..creation import zeros
+from ..checks import check_whole
 from ..errors import ArgumentError, ShapeError
-from ..functions import where
+from ..tensors.creation import zeros
+from ..tensors.functions import where
+from ..tensors.tensor import Operand, Tensor, as_tensor
 from . import functional as F
 from . import init
-from .layers import Dropout, LayerNorm, Linear, _count
+from .layers import Dropout, LayerNorm, Linear
 from .module import Module
 from .parameter import Parameter
 
@@ -46,8 +47,8 @@ class MultiheadAttention(Module):
         batch_first: bool = False,
     ) -> None:
         super().__init__()
-        self.embed_dim = _count(embed_dim, "MultiheadAttention: embed_dim")
-        self.num_heads = _count(num_heads, "MultiheadAttention: num_heads")
+        self.embed_dim = check_whole(embed_dim, "MultiheadAttention: embed_dim", 1)
+        self.num_heads = check_whole(num_heads, "MultiheadAttention: num_heads", 1)
         if self.embed_dim % self.num_heads:
             raise ArgumentError(
                 f"MultiheadAttention: num_heads: got {num_heads}; "

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .. import _core
-from .._modes import modes
-from .._tensor import Operand, Tensor, apply, as_tensor
+from .._core import apply as core_apply
 from ..errors import ArgumentError, DTypeError, ShapeError
-from ..functions import gelu, relu, sigmoid, softplus, tanh
+from ..tensors.functions import gelu, relu, sigmoid, softplus, tanh
+from ..tensors.modes import modes
+from ..tensors.operations import apply
+from ..tensors.tensor import Operand, Tensor, as_tensor
 
 __all__ = [
     "avg_pool2d", "batch_norm", "conv2d", "cross_entropy", "dropout", "embedding", "flatten", "gelu",
@@ -52,8 +53,8 @@ def linear(x: Operand, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             f"linear: x: got shape {x.shape}; allowed: [..., {weight.shape[1]}] for weight {weight.shape}"
         )
     if bias is not None and bias.shape == weight.shape[:1] and bias.dtype == weight.dtype:
-        return _core.apply("linear", (x, weight, bias), {})  # type: ignore[return-value]
-    out: Tensor = _core.apply("matmul", (x, weight), {"transpose_b": True})  # type: ignore[assignment]
+        return core_apply("linear", (x, weight, bias), {})  # type: ignore[return-value]
+    out: Tensor = core_apply("matmul", (x, weight), {"transpose_b": True})  # type: ignore[assignment]
     return out if bias is None else out + bias
 
 
@@ -82,7 +83,7 @@ def conv2d(
         "groups": groups,
     }
     inputs = (as_float(x, "conv2d", weight), weight)
-    return _core.apply("conv2d", inputs if bias is None else (*inputs, bias), attributes)  # type: ignore[return-value]
+    return core_apply("conv2d", inputs if bias is None else (*inputs, bias), attributes)  # type: ignore[return-value]
 
 
 def _pool(operation: str, x: Operand, size: Pair, stride: Pair | None, padding: Pair) -> Tensor:
@@ -151,7 +152,7 @@ def cross_entropy(logits: Operand, labels: Operand) -> Tensor:
     y = as_tensor(labels, name="cross_entropy: labels")
     if y.is_floating or y.dtype_name == "bool":
         raise DTypeError(f"cross_entropy: labels: got dtype {y.dtype}; allowed: int64 or uint8 class numbers")
-    return _core.apply("cross_entropy", (x, y))  # type: ignore[return-value]
+    return core_apply("cross_entropy", (x, y))  # type: ignore[return-value]
 
 
 def mse_loss(prediction: Operand, target: Operand) -> Tensor:
@@ -178,7 +179,7 @@ def layer_norm(x: Operand, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> T
         raise ShapeError(
             f"layer_norm: x: got shape {t.shape}; allowed: [..., {', '.join(map(str, weight.shape))}]"
         )
-    return _core.apply("layer_norm", (t, weight, bias), {"eps": float(eps)})  # type: ignore[return-value]
+    return core_apply("layer_norm", (t, weight, bias), {"eps": float(eps)})  # type: ignore[return-value]
 
 
 def embedding(index: Operand, weight: Tensor) -> Tensor:
@@ -186,5 +187,5 @@ def embedding(index: Operand, weight: Tensor) -> Tensor:
     i = as_tensor(index, name="embedding: index")
     if i.is_floating or i.dtype_name == "bool":
         raise DTypeError(f"embedding: index: got dtype {i.dtype}; allowed: integers")
-    rows: Tensor = _core.apply("gather", (weight, i.reshape(math.prod(i.shape))))  # type: ignore[assignment]
+    rows: Tensor = core_apply("gather", (weight, i.reshape(math.prod(i.shape))))  # type: ignore[assignment]
     return rows.reshape((*i.shape, *weight.shape[1:]))

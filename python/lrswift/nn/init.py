@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import random
-from .._tensor import Tensor, from_array
 from ..errors import ShapeError
+from ..tensors.operations import from_array
+from ..tensors.tensor import Tensor
 from .parameter import Parameter
 
 

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from .. import _core
-from .._modes import modes
-from .._tensor import Operand, Tensor
-from ..creation import ones, zeros
+from .._core import apply as core_apply
+from ..checks import check_whole
 from ..errors import ArgumentError, ShapeError
+from ..tensors.creation import ones, zeros
+from ..tensors.modes import modes
+from ..tensors.tensor import Operand, Tensor
 from . import functional as F
 from . import init
 from .module import Module
 from .parameter import Parameter
-
-
-def _count(value: int, name: str) -> int:
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-        raise ArgumentError(f"{name}: got {value!r}; allowed: an integer of at least 1")
-    return int(value)
 
 
 class Linear(Module):
@@ -31,8 +24,8 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         super().__init__()
-        self.in_features = _count(in_features, "Linear: in_features")
-        self.out_features = _count(out_features, "Linear: out_features")
+        self.in_features = check_whole(in_features, "Linear: in_features", 1)
+        self.out_features = check_whole(out_features, "Linear: out_features", 1)
         self.weight = init.drawn((self.out_features, self.in_features), self.in_features)
         self.bias = init.drawn((self.out_features,), self.in_features) if bias else None
 
@@ -63,13 +56,13 @@ class Conv2d(Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        self.in_channels = _count(in_channels, "Conv2d: in_channels")
-        self.out_channels = _count(out_channels, "Conv2d: out_channels")
+        self.in_channels = check_whole(in_channels, "Conv2d: in_channels", 1)
+        self.out_channels = check_whole(out_channels, "Conv2d: out_channels", 1)
         self.kernel_size = F.pair(kernel_size, "Conv2d: kernel_size", 1)
         self.stride = F.pair(stride, "Conv2d: stride", 1)
         self.padding = F.pair(padding, "Conv2d: padding", 0)
         self.dilation = F.pair(dilation, "Conv2d: dilation", 1)
-        self.groups = _count(groups, "Conv2d: groups")
+        self.groups = check_whole(groups, "Conv2d: groups", 1)
         if self.in_channels % self.groups or self.out_channels % self.groups:
             raise ArgumentError(
                 f"Conv2d: groups: got {groups}; allowed: a divisor of {in_channels} and of {out_channels}"
@@ -103,7 +96,7 @@ class _BatchNorm(Module):
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__()
-        self.num_features = _count(num_features, f"{type(self).__name__}: num_features")
+        self.num_features = check_whole(num_features, f"{type(self).__name__}: num_features", 1)
         self.eps = eps
         self.momentum = momentum
         self.weight = Parameter(ones(self.num_features))
@@ -131,7 +124,7 @@ class _BatchNorm(Module):
             "training": self.training,
             "relu": relu,
         }
-        return _core.apply("batch_norm", inputs, attributes)  # type: ignore[return-value]
+        return core_apply("batch_norm", inputs, attributes)  # type: ignore[return-value]
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
@@ -177,8 +170,8 @@ class GroupNorm(Module):
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5) -> None:
         super().__init__()
-        self.num_groups = _count(num_groups, "GroupNorm: num_groups")
-        self.num_channels = _count(num_channels, "GroupNorm: num_channels")
+        self.num_groups = check_whole(num_groups, "GroupNorm: num_groups", 1)
+        self.num_channels = check_whole(num_channels, "GroupNorm: num_channels", 1)
         if self.num_channels % self.num_groups:
             raise ArgumentError(
                 f"GroupNorm: num_groups: got {num_groups}; allowed: a divisor of num_channels, {num_channels}"
@@ -205,8 +198,8 @@ class Embedding(Module):
 
     def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
         super().__init__()
-        self.num_embeddings = _count(num_embeddings, "Embedding: num_embeddings")
-        self.embedding_dim = _count(embedding_dim, "Embedding: embedding_dim")
+        self.num_embeddings = check_whole(num_embeddings, "Embedding: num_embeddings", 1)
+        self.embedding_dim = check_whole(embedding_dim, "Embedding: embedding_dim", 1)
         self.weight = Parameter(zeros(self.num_embeddings, self.embedding_dim))
         init.normal(self.weight)
 

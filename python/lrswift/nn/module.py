@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .._dtypes import as_dtype
-from .._tensor import Tensor, from_array
 from ..errors import ArgumentError, DTypeError, ShapeError
+from ..tensors.dtypes import as_dtype
+from ..tensors.operations import from_array
+from ..tensors.tensor import Tensor
 from .parameter import Parameter
 
 Self = TypeVar("Self", bound="Module")

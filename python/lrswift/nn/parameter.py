@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._tensor import Tensor, from_array
-from ..creation import tensor
 from ..errors import DTypeError
+from ..tensors.creation import tensor
+from ..tensors.operations import from_array
+from ..tensors.tensor import Tensor
 
 
 class Parameter(Tensor):

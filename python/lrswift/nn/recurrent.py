@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._tensor import Operand, Tensor
-from ..creation import zeros
+from ..checks import check_whole
 from ..errors import ArgumentError, ShapeError
-from ..functions import cat, sigmoid, stack, tanh
+from ..tensors.creation import zeros
+from ..tensors.functions import cat, sigmoid, stack, tanh
+from ..tensors.tensor import Operand, Tensor
 from . import functional as F
 from . import init
-from .layers import _count
 from .module import Module
 
 
@@ -40,9 +40,9 @@ class _Recurrent(Module):
         name = type(self).__name__
         if not 0.0 <= dropout < 1.0:
             raise ArgumentError(f"{name}: dropout: got {dropout!r}; allowed: 0 <= dropout < 1")
-        self.input_size = _count(input_size, f"{name}: input_size")
-        self.hidden_size = _count(hidden_size, f"{name}: hidden_size")
-        self.num_layers = _count(num_layers, f"{name}: num_layers")
+        self.input_size = check_whole(input_size, f"{name}: input_size", 1)
+        self.hidden_size = check_whole(hidden_size, f"{name}: hidden_size", 1)
+        self.num_layers = check_whole(num_layers, f"{name}: num_layers", 1)
         self.bias = bias
         self.batch_first = batch_first
         self.dropout = dropout

@@ -4,9 +4,9 @@ loss = optimizer.minimize(closure)                                    # the reco
 optimizer.zero_grad(); loss.backward(); optimizer.step(loss)          # the familiar one
 """
 
-from ._base import Optimizer
 from .adam import Adam, AdamW
 from .l4 import L4Adam, L4Mom
+from .optimizer import Optimizer
 from .scaled import Adadelta, Adagrad, RMSprop
 from .schedule_free import ScheduleFree
 from .sgd import SGD

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from ..adapt import L4
-from ._base import Optimizer, Params
+from ..rates.l4 import L4
+from .optimizer import Optimizer, Params
 
 
 class L4Mom(Optimizer):

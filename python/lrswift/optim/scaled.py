@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ._base import Optimizer, Params, Rate
+from .optimizer import Optimizer, Params, Rate
 
 
 class RMSprop(Optimizer):

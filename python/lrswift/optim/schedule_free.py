@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
-from ..adapt import ScheduleFree as ScheduleFreeRate
-from ..adapt import check_number
+from ..checks import check_number
 from ..errors import ArgumentError
+from ..rates.averaging import ScheduleFree as ScheduleFreeRate
 from ..schedule import Schedule
-from ._base import Optimizer, Params
+from .optimizer import Optimizer, Params
 
 _USUAL = {"sgd": 1.0, "adamw": 0.0025}
 

@@ -6,7 +6,7 @@ import math
 
 from ..errors import ArgumentError
 from ..schedule import Piecewise
-from ._base import Optimizer, Params, Rate
+from .optimizer import Optimizer, Params, Rate
 
 
 class SGD(Optimizer):

@@ -16,15 +16,16 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from .._progress import Progress
-from .._recording import Recorder
-from .._tensor import Tensor, from_array
 from ..errors import ArgumentError, Diverged
-from ..finder import find_lr
-from ..fitting import Steps
-from ..history import History
-from ..methods import METHODS
+from ..loop.history import History
+from ..loop.recorder import Recorder
+from ..loop.steps import Steps
 from ..optim import Optimizer
+from ..progress import Progress
+from ..search.find import find_lr
+from ..tensors.operations import from_array
+from ..tensors.tensor import Tensor
+from ..training.methods import METHODS
 from . import _network
 
 Method = str | Callable[..., Optimizer]

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from .. import nn
-from .._feeding import Batch
-from .._tensor import Tensor, from_array
-from ..autograd import no_grad
+from ..loop.feed import Batch
 from ..nn import functional as F
+from ..tensors.autograd import no_grad
+from ..tensors.operations import from_array
+from ..tensors.tensor import Tensor
 
 # beyond it a sparse matrix is made dense in parts
 DENSE_BYTES = 64 << 20

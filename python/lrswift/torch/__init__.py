@@ -5,8 +5,8 @@ optimizer = lr.torch.Adapted(torch.optim.Adam(model.parameters()), lr=lr.adapt.L
 
 from ._adapted import Adapted
 from ._average import EMA
-from .ema import l4_adam, l4_mom
 from .find import find_lr
+from .l4 import l4_adam, l4_mom
 from .scheduling import schedule
 
 __all__ = ["EMA", "Adapted", "find_lr", "l4_adam", "l4_mom", "schedule"]

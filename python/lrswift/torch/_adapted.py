@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import _core
-from ..adapt import named
+from .._core import Machine as CoreMachine
 from ..errors import ArgumentError, Diverged, DTypeError
-from ..optim._base import _rate_card
+from ..optim.attributes import rate_card
+from ..rates.named import named
 from . import _state
 from ._active import ALL, TENSOR, Active, Finder, check_groups, check_parameters, names, parameters
-from ._conversation import Conversation
+from ._decide import Conversation
 from ._direction import Directions, Formed, check_base
 from ._probing import Evaluation, checked, random_state
 from ._rate import Rate, multiplier_of
@@ -59,13 +59,13 @@ class Adapted(torch.optim.Optimizer):
         self.skipped_steps = 0
         self._skipped_in_row = 0
         self.step_count = 0
-        self._card = _rate_card(self.rate)
-        first = _core.Machine(*self._card)
+        self._card = rate_card(self.rate)
+        first = CoreMachine(*self._card)
         self._scope = int(first.get("scope"))
         self._probes, self._needs_loss = bool(first.get("probes")), bool(first.get("needs_loss"))
         self._directions = Directions(base)
         self._memory = Memory(first, self._directions)
-        self._machines: list[_core.Machine] = []
+        self._machines: list[CoreMachine] = []
         # by the place of the parameter
         self._rates: dict[int, float] = {}
         # per group: the mean rate of the last step without and with what schedulers multiply it by
@@ -288,7 +288,7 @@ class Adapted(torch.optim.Optimizer):
         groups = self.base.param_groups
         count = (1, len(groups), sum(len(group["params"]) for group in groups))[self._scope]
         while len(self._machines) < count:
-            self._machines.append(_core.Machine(*self._card))
+            self._machines.append(CoreMachine(*self._card))
         first = self._machines[0].get("initial_rate") or 1.0
         for group in groups[len(self._shown) :]:
             self._plain.append(first)

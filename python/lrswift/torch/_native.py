@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.optim import optimizer as hooks
 
-from .. import _core
+from .._core import vectors_direction, vectors_move, vectors_products
 from ._average import EMA
 
 _CLASSES = (Tensor, torch.nn.Parameter)
@@ -58,7 +58,7 @@ class Local:
         pairs[0::_PAIR] = first = _addresses(a)
         pairs[1::_PAIR] = first if a is b else _addresses(b)
         pairs[2::_PAIR] = self.counts
-        return _core.vectors_products(self.wide, pairs)
+        return vectors_products(self.wide, pairs)
 
     def table(
         self, tensors: Sequence[Tensor], gradients: Sequence[Tensor], directions: Sequence[Tensor]
@@ -73,7 +73,7 @@ class Local:
 
     def move(self, table: array[int], tensors: Sequence[Tensor], rate: float) -> None:
         """p -= rate d. table: of `tensors`."""
-        _core.vectors_move(self.wide, table, rate)
+        vectors_move(self.wide, table, rate)
         # what autograd saved of them is seen to be outdated, as after any in-place operation
         torch.autograd.graph.increment_version(tensors)
 
@@ -192,7 +192,7 @@ class NativeRule:
             part = rows(table, indices)
             for slot in range(len(states[indices[0]])):
                 part[2 + slot :: _VECTORS] = _addresses(states[i][slot] for i in indices)
-            found = _core.vectors_direction(name, options, t + 1, local.wide, part)
+            found = vectors_direction(name, options, t + 1, local.wide, part)
             for i, slope, smooth in zip(indices, found[0::2], found[1::2], strict=True):
                 slopes[i], smoothed[i] = slope, smooth
         return slopes, smoothed

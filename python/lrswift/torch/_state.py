@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,13 +11,10 @@ from ..errors import ArgumentError
 from ._active import names, parameters
 from ._rate import Rate
 
-if TYPE_CHECKING:
-    from ._adapted import Adapted
-
 VERSION = 2
 
 
-def read(adapted: Adapted) -> dict[str, Any]:
+def read(adapted: Any) -> dict[str, Any]:
     """The base's state_dict, with plain numbers for rates, and "lrswift" beside it."""
     groups = adapted.param_groups
     held = parameters(adapted.base)
@@ -54,7 +51,7 @@ def read(adapted: Adapted) -> dict[str, Any]:
     }
 
 
-def write(adapted: Adapted, given: dict[str, Any]) -> None:
+def write(adapted: Any, given: dict[str, Any]) -> None:
     """Checks everything, then changes everything."""
     held = parameters(adapted.base)
     own = _checked(adapted, given, held)
@@ -85,7 +82,7 @@ def _placed(values: dict[int, Tensor], held: list[Tensor]) -> dict[int, Tensor]:
     return {i: torch.zeros_like(held[i], requires_grad=False).copy_(v) for i, v in values.items()}
 
 
-def _checked(adapted: Adapted, given: dict[str, Any], held: list[Tensor]) -> dict[str, Any]:
+def _checked(adapted: Any, given: dict[str, Any], held: list[Tensor]) -> dict[str, Any]:
     own = given.get("lrswift") if isinstance(given, dict) else None
     if not isinstance(own, dict) or not {"state", "param_groups"} <= given.keys():
         raise ArgumentError("load_state_dict: no state of an Adapted; allowed: what state_dict() returned")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .. import _core
+from .._core import Machine as CoreMachine
 from ._active import Active
 from ._direction import Directions
 from ._sums import Sums
@@ -21,7 +21,7 @@ class Memory:
 
     names = ("start", "window_start", "window_gradient", "previous_gradient")
 
-    def __init__(self, machine: _core.Machine, directions: Directions) -> None:
+    def __init__(self, machine: CoreMachine, directions: Directions) -> None:
         self.uses = {
             key: bool(machine.get(f"uses_{key}"))
             for key in ("window", "previous", "previous_gradient", "start")

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..adapt import SBFSearch, check_number
+from ..checks import check_number
 from ..errors import ArgumentError, DTypeError
-from ..finder import Found, _signals
+from ..search.find import Found, signals_of
+from ..search.sbf_search import SBFSearch
 from ._active import ALL, Finder, parameters
 from ._direction import Directions, check_base
 from ._probing import random_state, set_random_state
@@ -65,7 +66,7 @@ def find_lr(
         value=chosen.value,
         done=chosen.done,
         steps=len(hunt.values),
-        signals=_signals(np.array(hunt.values), chosen.value),
+        signals=signals_of(np.array(hunt.values), chosen.value),
         gradients=np.array(hunt.gradients),
         values=np.array(hunt.values),
         receipt=receipt,

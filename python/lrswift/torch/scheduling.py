@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import _core
+from .._core import Machine as CoreMachine
 from ..errors import ArgumentError, DTypeError
-from ..optim._base import _rate_card
+from ..optim.attributes import rate_card
 from ..schedule import Schedule
 
 
@@ -21,7 +21,7 @@ def schedule(optimizer: torch.optim.Optimizer, rates: Any, steps: int | None = N
     optimizer's own lr is replaced.
     """
     if isinstance(rates, Schedule):
-        machine = _core.Machine(*_rate_card(rates))
+        machine = CoreMachine(*rate_card(rates))
         wanted = machine.factor
     else:
         values = np.asarray(getattr(rates, "learning_rates", rates), np.float64)

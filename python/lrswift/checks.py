@@ -1,0 +1,29 @@
+"""Checks of arguments: what was given, and what is allowed."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+import numpy as np
+
+from .errors import ArgumentError, DTypeError
+
+
+def check_number(value: Any, name: str, *, infinite: bool = False) -> float:
+    """`value` as a float. DTypeError for no number, ArgumentError for nan (and inf unless `infinite`)."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise DTypeError(f"{name}: got {value!r} ({type(value).__name__}); allowed: a number")
+    if math.isnan(value) or (math.isinf(value) and not infinite):
+        raise ArgumentError(f"{name}: got {value!r}; allowed: a finite number")
+    return float(value)
+
+
+def check_whole(value: Any, name: str, least: int, most: int | None = None) -> int:
+    """`value` as an int. ArgumentError unless it is a whole number of at least `least`, at most `most`."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        allowed = f"an integer of at least {least}" if most is None else f"an integer of {least} to {most}"
+        raise ArgumentError(f"{name}: got {value!r}; allowed: {allowed}")
+    return int(value)

@@ -1,0 +1,1 @@
+"""Many runs compared: methods, sensitivities, searches, the figures of papers; and their reports."""

@@ -1,0 +1,225 @@
+"""`compare_hpo`: Optuna's searches for a schedule beside hypergradients, at equal cost."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...checks import check_number, check_whole
+from ...config import config
+from ...data import Dataset, Splits, load
+from ...errors import ArgumentError
+from ...learning.inner_run import seeded
+from ...learning.settings import FAMILIES, RANGES, arrays_of, check, check_ranges, need_optuna
+from ...nn import Module
+from ...nn.functional import cross_entropy
+from ...progress import Progress
+from ...tensors.tensor import Tensor
+from ..comparison import MODELS
+from .results import RESULTS, HpoComparison, Searched, read_runs
+from .searches import SEARCHES, check_searches, network_seed
+from .training import Arrays, Costs, Meter, Problem, measured_costs, untrained_loss, whole_loss
+
+DEFAULT_SEARCHES = ("random", "tpe", "hyperband", "hypergradients", "hybrid")
+# what may differ between a folder of results and the call that goes on with it
+_FREE = ("seeds", "searches", "costs", "untrained", "config", "date")
+
+
+def compare_hpo(
+    data: str | Splits = "digits",
+    model: str | Callable[[Dataset, int], Module] = "mlp",
+    searches: Sequence[str] = DEFAULT_SEARCHES,
+    steps: int = 100,
+    budget: float = 200.0,
+    seeds: int = 3,
+    batch_size: int = 64,
+    seed: int = 0,
+    *,
+    loss: Callable[..., Tensor] = cross_entropy,
+    learning_rates: int = 5,
+    momentums: int = 1,
+    weight_decays: int = 1,
+    ranges: Sequence[Sequence[float]] = RANGES,
+    networks: int = 1,
+    fresh: int = 3,
+    valid: float = 0.1,
+    clip_gradient: float | None = None,
+    costs: Sequence[float] | None = None,
+    root: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    command: str | None = None,
+) -> HpoComparison:
+    """Searches for the learning rates, momenta and weight decays of training runs of `steps` steps, with each
+    of `searches` and seeds seed, seed + 1, ..., all for the same cost.
+
+    searches: "random", "tpe", "hyperband", "bohb" (TPE with Hyperband's pruner), through Optuna with its
+    defaults, and "hypergradients" (`learn_schedule` from zeros, gated) and "hybrid" (its start="optuna",
+    half of the cost for starting points). ranges: (low, high) for rates, momenta and decays, of all searches
+    that draw at random; hypergradients start at zero with their usual step sizes. Searches without
+    derivatives train `networks` networks for a setting, those with them 2. A search stops when nothing more
+    fits in its budget.
+
+    budget: what a search may cost, in plain training runs of `steps` steps. A validation, and a step that is
+    differentiated by all values, count as many plain steps as they take on this machine, by processor time,
+    measured once (`settings["costs"]`); costs: (differentiated step, validation), declared instead.
+    A run that diverges costs the steps that it made.
+
+    valid: the fraction of the training data by which the searches choose. Every setting that was the best
+    validated one at its time is then trained anew on `fresh` networks, the same for all searches, and
+    tested on the test data, which costs the search nothing: the lowest of many noisy losses is often luck.
+    Regret is the distance to the lowest such test loss. data, model, root: as of `compare`; a Splits is taken
+    with its pixels divided by its `top`. clip_gradient: as in `hypergradient`, for all searches.
+
+    out: folder for results.csv, results.json and report.html, written after every search, so that Ctrl-C
+    keeps what is done; KeyboardInterrupt has it as `comparison`, too. resume: goes on with the searches that
+    are not in `out` yet. progress: a bar with the time left.
+    Raises ArgumentError for names, counts and a budget in which a search cannot do anything, and for results
+    of other settings in `out`; ImportError without optuna.
+    """
+    names = check_searches(searches)
+    if isinstance(model, str) and model not in MODELS:
+        raise ArgumentError(f"model: got {model!r}; allowed: {', '.join(MODELS)}")
+    for name, value in (("seeds", seeds), ("networks", networks), ("fresh", fresh)):
+        check_whole(value, name, 1)
+    runs_allowed = check_number(budget, "budget")
+    declared = None if costs is None else _declared(costs)
+    settings = check(
+        steps=steps, batch_size=batch_size, counts=(learning_rates, momentums, weight_decays), outer_steps=1,
+        step_size=(0.1, 0.15, 4e-4), step_decay=0.5, initial=(0, 0, 0), update="gated", seeds=1, seed=seed,
+        clip_gradient=clip_gradient, clip_hvp=None, optimizer="sgd", horizon=None, mode="forward",
+        budgets=None, blocks=1, finalists=1,
+    )  # fmt: skip
+    within = check_ranges(ranges)
+    for family, (low, high) in zip(FAMILIES, within, strict=True):
+        if not low <= 0 <= high:
+            raise ArgumentError(
+                f"ranges: {family}: got {low}, {high}; allowed: ranges with 0, where hypergradients begin"
+            )
+    need_optuna("compare_hpo")
+    splits = (load(data, root) if isinstance(data, str) else data).scaled()
+    make = MODELS[model] if isinstance(model, str) else model
+    train, held = arrays_of(splits.train, check_number(valid, "valid"), settings)
+    problem = Problem(
+        lambda _: make(splits.train, len(splits.classes)), loss, train, held, settings, networks, within
+    )  # fmt: skip
+    facts = _described(splits, model, problem) | {
+        "budget": runs_allowed, "seeds": seeds, "fresh": fresh, "searches": names,
+        "declared": None if declared is None else asdict(declared),
+    }  # fmt: skip
+    kept, counted = _kept(Path(out) / RESULTS, facts) if out is not None and resume else ([], None)
+    counted = counted or declared or measured_costs(problem, seed)
+    problem = replace(problem, costs=counted)
+    _check_budget(names, problem, runs_allowed)
+    jobs = [(name, number) for number in range(seed, seed + seeds) for name in names]
+    # far from the numbers that searches use
+    tests = [network_seed(seed, 2**31, i) for i in range(fresh)]
+    test = (splits.test.x, splits.test.y)
+    zeros = problem.parted([0.0] * sum(settings.counts))
+    facts["untrained"] = float(np.mean([untrained_loss(problem.job(zeros, s, test)) for s in tests]))
+    result = HpoComparison(kept, facts | {"costs": asdict(counted)}, command)
+    done = {(run.search, run.seed) for run in kept}
+    with Progress(len(jobs) * int(runs_allowed * steps), "compare_hpo", progress) as bar:
+        for name, number in jobs:
+            if (name, number) in done:
+                bar.advance(int(runs_allowed * steps))
+                continue
+            try:
+                result.runs.append(_search(name, number, problem, runs_allowed * steps, bar, test, tests))
+                if out is not None:
+                    result.write(out)
+            except KeyboardInterrupt as stop:
+                stop.comparison = result  # type: ignore[attr-defined]
+                raise
+    if out is not None:
+        result.write(out)
+    return result
+
+
+def _search(
+    name: str,
+    seed: int,
+    problem: Problem,
+    budget: float,
+    bar: Progress,
+    test: Arrays,
+    tests: Sequence[int],
+) -> Searched:
+    """One search, and the tests of what it would have returned; tests: seeds of networks."""
+    meter = Meter(problem, bar)
+    SEARCHES[name].run(problem, budget, seed, meter)
+    bar.advance(max(0, int(budget) - int(meter.cost)))
+    searched = Searched(name, seed, meter.tried, {})
+    for i in searched.improvements():
+        values = problem.parted(meter.tried[i].values)
+        jobs = [problem.job(values, s, test) for s in tests]
+        searched.tested[i] = [whole_loss(job) for job in jobs]
+    return searched
+
+
+def _declared(costs: Any) -> Costs:
+    try:
+        differentiated, validation = (check_number(cost, "costs") for cost in costs)
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"costs: got {costs!r}; allowed: None, or (differentiated step, validation)"
+        ) from None
+    if not (1 <= differentiated < math.inf and 0 <= validation < math.inf):
+        raise ArgumentError(
+            f"costs: got {costs!r}; allowed: a step of at least 1 and a validation of at least 0 plain steps"
+        )
+    return Costs(differentiated, validation)
+
+
+def _check_budget(names: Sequence[str], problem: Problem, budget: float) -> None:
+    for name in names:
+        least = SEARCHES[name].least(problem) / problem.settings.steps
+        if not least <= budget < math.inf:
+            raise ArgumentError(
+                f"budget: got {budget:g} runs; allowed: at least {least:.3g}, which {name} needs to do "
+                "anything at all"
+            )
+
+
+def _described(splits: Splits, model: Any, problem: Problem) -> dict[str, Any]:
+    """What the files and the report say of how it was made."""
+    s = problem.settings
+    return {
+        "data": splits.name, "train_examples": len(problem.train[0]),
+        "valid_examples": len(problem.valid[0]), "test_examples": len(splits.test),
+        "model": model if isinstance(model, str) else getattr(model, "__name__", "custom"),
+        "parameters": seeded(problem.make_model, s.seed).num_parameters(),
+        "steps": s.steps, "batch_size": s.batch_size, "counts": list(s.counts), "first_seed": s.seed,
+        "ranges": [list(pair) for pair in problem.ranges], "networks": problem.networks,
+        "clip_gradient": s.clip_gradient, "config": config(), "date": time.strftime("%Y-%m-%d"),
+    }  # fmt: skip
+
+
+def _kept(path: Path, facts: dict[str, Any]) -> tuple[list[Searched], Costs | None]:
+    """What an earlier call with the same settings has found."""
+    if not path.exists():
+        return [], None
+    try:
+        before, runs = read_runs(path)
+        costs = Costs(**before["costs"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ArgumentError(f"resume: {path}: no results of compare_hpo; allowed: those, or none") from None
+    for name, value in json.loads(json.dumps(facts)).items():
+        if name not in _FREE and before.get(name) != value:
+            raise ArgumentError(
+                f"resume: {path} was made with {name}={before.get(name)!r}, got {value!r}; "
+                "allowed: the same settings, or another folder"
+            )
+    return runs, costs
+
+
+__all__ = ["DEFAULT_SEARCHES", "compare_hpo"]

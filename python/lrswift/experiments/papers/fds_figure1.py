@@ -1,0 +1,92 @@
+"""FDS, figure 1: what searches find in wide ranges against cost and time, hypergradients beside Optuna's.
+
+LeNet, five learning rates, momentum and weight decay in the paper's ranges, gradients clipped at 3 as in its
+code (Hessian products are not: the hypergradients are exact). `lr.compare_hpo` says how cost is counted.
+Source: Micaelli and Storkey, arXiv 2007.07869, figure 1 (there a WRN-16-1 on CIFAR-10 and its rivals by
+HpBandSter).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import models
+from ...data import Dataset, Splits
+from ...nn import Module
+from ..hpo import HpoComparison, compare_hpo
+from ..hpo.report import LEAST
+from .problem import as_text, draw, fashion_mnist, write_table
+
+NAME = "fds-figure1"
+CLIP = 3.0
+
+
+@dataclass(frozen=True)
+class _Scale:
+    steps: int
+    batch_size: int
+    budget: float
+    seeds: int
+    validation: int
+    test: int
+
+
+_SCALES = {
+    "quick": _Scale(steps=8, batch_size=16, budget=40, seeds=1, validation=100, test=100),
+    "small": _Scale(steps=100, batch_size=64, budget=150, seeds=3, validation=1000, test=5000),
+    "paper": _Scale(steps=250, batch_size=128, budget=300, seeds=6, validation=5000, test=10_000),
+}
+
+
+def make(scale: str, data: str | os.PathLike[str] | None, out: Path, seed: int, progress: bool) -> str:
+    """Searches, writes NAME.csv, .json, .png and the folder NAME of all settings tried; the table as text."""
+    settings = _SCALES[scale]
+    (x, y), (test_x, test_y) = fashion_mnist(data)
+    test = Dataset(test_x[: settings.test], test_y[: settings.test], 1.0)
+    splits = Splits("Fashion-MNIST", Dataset(x, y, 1.0), test, [str(k) for k in range(10)])
+    result = compare_hpo(
+        splits, lenet, steps=settings.steps, budget=settings.budget, seeds=settings.seeds,
+        batch_size=settings.batch_size, seed=seed, valid=settings.validation / len(x), clip_gradient=CLIP,
+        out=out / NAME, resume=True, progress=progress, command=f"lrswift reproduce {NAME} --scale {scale}",
+    )  # fmt: skip
+    rows = sorted(result.summary(), key=lambda row: row["test_loss"])
+    facts = {"settings": asdict(settings) | {"seed": seed}, "costs": result.settings["costs"]}
+    write_table(out / NAME, rows, facts | {"regret_is_above": result.floor()})
+    drawn = draw(out / f"{NAME}.png", lambda: _picture(result))
+    shown = [{key: value for key, value in row.items() if key != "search"} for row in rows]
+    return f"{as_text(shown)}\n{out / NAME / 'report.html'}\n{drawn}"
+
+
+def lenet(train: Dataset, classes: int) -> Module:
+    """Ten classes, one channel."""
+    return models.lenet(classes)
+
+
+def _picture(result: HpoComparison) -> Any:
+    from ...pictures.figure import BLUE, GRAY, GREEN, ORANGE, panels
+
+    colors = dict(zip(result.names(), (GRAY, ORANGE, GREEN, BLUE, "#7a5195"), strict=True))
+    figure, axes = panels(2)
+    for ax, axis, unit in zip(axes, ("cost", "processor"), (result.settings["steps"], 1), strict=True):
+        for run in result.runs:
+            _stairs(ax, result, [run], axis, unit, color=colors[run.search], alpha=0.3, linewidth=0.8)
+        for name in result.names():
+            label = result.labels[name] if axis == "cost" else None
+            _stairs(ax, result, result.of(name), axis, unit, color=colors[name], linewidth=2, label=label)
+        ax.set(yscale="log", ylim=(None, 1.1 * result.regret_untrained()), title="Regret")
+    axes[0].set(xlabel="cost, in training runs")
+    axes[1].set(xlabel="seconds of processor time")
+    figure.legend(frameon=False, loc="outside lower center", ncols=len(colors))
+    return figure
+
+
+def _stairs(ax: Any, result: HpoComparison, runs: Any, axis: str, unit: float, **style: Any) -> None:
+    """What is no better than no training is not drawn."""
+    x, regret = result.stairs(runs, axis)
+    shown = np.where(regret < result.regret_untrained(), np.maximum(regret, LEAST), np.nan)
+    ax.plot(x / unit, shown, **style)

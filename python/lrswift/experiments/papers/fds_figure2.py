@@ -1,0 +1,180 @@
+"""FDS, figure 2: the error of hypergradients averaged over windows of steps, beside Theorem 4.1.
+
+LeNet, momentum 0.9, no decay, learning rates on a cosine from 0.01. Every seed is another network and
+another order of the batches; all its T hypergradients come from one sweep in reverse mode.
+Source: Micaelli and Storkey, arXiv 2007.07869, section 4.2 and figure 2 (there SVHN, here Fashion-MNIST).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import models, store
+from ...errors import ArgumentError
+from ...hypergradients.episode import Steps
+from ...hypergradients.hypergradient import hypergradient
+from ...hypergradients.sharing import SharingNoise, best_window, sharing_bound, sharing_noise
+from ...learning.inner_run import row_numbers, seeded
+from ...nn.functional import cross_entropy
+from ...progress import Progress
+from .problem import Pair, as_text, draw, fashion_mnist, write_table
+
+NAME = "fds-figure2"
+INITIAL_RATE, MOMENTUM = 0.01, 0.9
+
+
+@dataclass(frozen=True)
+class _Scale:
+    seeds: int
+    steps: int
+    batch_size: int
+    validation: int
+
+
+_SCALES = {
+    "quick": _Scale(seeds=4, steps=12, batch_size=16, validation=200),
+    "small": _Scale(seeds=24, steps=250, batch_size=128, validation=2000),
+    "paper": _Scale(seeds=100, steps=250, batch_size=128, validation=2000),
+}
+
+
+def make(scale: str, data: str | os.PathLike[str] | None, out: Path, seed: int, progress: bool) -> str:
+    """Measures, writes NAME.csv, .json, .png and the hypergradients; returns the table as text."""
+    settings = _SCALES[scale]
+    found = measure(settings, data, out / f"{NAME}.safetensors", seed, progress)
+    noise = noise_of(found)
+    rows = table(found, noise)
+    best = best_window(noise.mse1, noise.epsilon, noise.correlation)
+    measured = min(rows, key=lambda row: row["mse"])["window"]
+    facts = {"settings": asdict(settings) | {"seed": seed}, "noise": asdict(noise)}
+    # JSON has no inf
+    suggested = min(best, float(settings.steps))
+    write_table(out / NAME, rows, facts | {"best_window": measured, "best_window_of_theorem": suggested})
+    drawn = draw(out / f"{NAME}.png", lambda: _picture(found, rows, noise, measured, suggested))
+    return (
+        f"{as_text(rows)}\nbest window: measured {measured}, Theorem 4.1 {suggested:.3g} "
+        f"(mse1 {noise.mse1:.3g}, drift {noise.epsilon:.3g}, correlation {noise.correlation:.3g})\n{drawn}"
+    )
+
+
+def measure(settings: _Scale, data: Any, path: Path, seed: int, progress: bool) -> np.ndarray:
+    """Hypergradients float64 [seeds, steps], kept in `path` after every seed and continued from there."""
+    identity = asdict(settings) | {"seed": seed}
+    done = np.zeros((0, settings.steps))
+    if path.exists():
+        arrays, metadata = store.read(path)
+        kept = json.loads(metadata.get("lrswift.reproduce", "null"))
+        if kept is None or {**kept, "seeds": 0} != {**identity, "seeds": 0}:
+            raise ArgumentError(f"out: {path} was made with {kept}; allowed: the same settings, {identity}")
+        done = arrays["hypergradients"][: settings.seeds]
+    if len(done) == settings.seeds:
+        return done
+    train, test = fashion_mnist(data)
+    with Progress(settings.seeds - len(done), NAME, progress, "seed") as bar:
+        while len(done) < settings.seeds:
+            found = one_seed(settings, train, test, _seed(seed, len(done)))
+            done = np.concatenate([done, found[None]])
+            store.write(path, {"hypergradients": done}, {"lrswift.reproduce": json.dumps(identity)})
+            bar.advance(1, deviation=float(found.std()))
+    return done
+
+
+def _seed(seed: int, number: int) -> int:
+    return int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint32)[0])
+
+
+def one_seed(settings: _Scale, train: Pair, test: Pair, seed: int) -> np.ndarray:
+    """Of one network: the hypergradient of every step's learning rate, float64 [steps]."""
+    steps = np.arange(settings.steps)
+    rates = INITIAL_RATE * (1 + np.cos(np.pi * steps / settings.steps)) / 2
+    batches = Steps(train, row_numbers(len(train[0]), settings.steps, settings.batch_size, seed), np.float32)
+    held = [
+        tuple(a[i : min(i + 500, settings.validation)] for a in test)
+        for i in range(0, settings.validation, 500)
+    ]
+    found = hypergradient(
+        seeded(lambda _: models.lenet(), seed), cross_entropy, batches, held, rates.tolist(), [MOMENTUM],
+        mode="reverse", dtype=np.float32,
+    )  # fmt: skip
+    return found.learning_rates
+
+
+def windows_of(steps: int) -> list[int]:
+    """The windows that divide the run."""
+    return [w for w in range(1, steps + 1) if steps % w == 0]
+
+
+def averaged(hypergradients: np.ndarray, window: int) -> np.ndarray:
+    """[seeds, steps]: every entry replaced by the mean of its window."""
+    seeds, steps = hypergradients.shape
+    means = hypergradients.reshape(seeds, steps // window, window).mean(2)
+    return np.repeat(means, window, axis=1)
+
+
+def errors_of(hypergradients: np.ndarray, window: int) -> tuple[float, float]:
+    """(variance, squared bias) of window averages as estimates of the mean hypergradient of each step.
+
+    Unbiased: the mean over the seeds at hand carries a seeds-th of the variance, which is taken off.
+    """
+    average = averaged(hypergradients, window)
+    off = average - hypergradients
+    bias2 = off.mean(0) ** 2 - off.var(0, ddof=1) / len(hypergradients)
+    return float(average.var(0, ddof=1).mean()), float(bias2.mean())
+
+
+def noise_of(hypergradients: np.ndarray) -> SharingNoise:
+    """What Theorem 4.1 needs, from windows of a tenth of the run.
+
+    From step to step the change of the mean drowns in the noise of the few seeds at hand.
+    """
+    steps = hypergradients.shape[1]
+    window = max(w for w in windows_of(steps) if w <= max(1, steps // 10))
+    sums = hypergradients.reshape(len(hypergradients), -1, window).sum(2)
+    return sharing_noise(sums, window)
+
+
+def table(hypergradients: np.ndarray, noise: SharingNoise) -> list[dict[str, Any]]:
+    """A row per window."""
+    rows = []
+    for window in windows_of(hypergradients.shape[1]):
+        variance, bias2 = errors_of(hypergradients, window)
+        bound = sharing_bound(noise.mse1, noise.epsilon, noise.correlation, window)
+        rows.append(
+            {"window": window, "mse": variance + bias2, "variance": variance, "bias2": bias2, "bound": bound}
+        )
+    return rows
+
+
+def _picture(
+    found: np.ndarray, rows: list[dict[str, Any]], noise: SharingNoise, measured: int, suggested: float
+) -> Any:
+    from ...pictures.figure import BLUE, GRAY, ORANGE, panels
+
+    figure, (left, right) = panels(2)
+    steps = np.arange(found.shape[1])
+    low, middle, high = np.quantile(found, (0.1, 0.5, 0.9), axis=0)
+    left.fill_between(steps, low, high, color=BLUE, alpha=0.2, linewidth=0, label="80 % of seeds")
+    left.plot(steps, middle, color=BLUE, linewidth=0.8, label="median")
+    left.plot(steps, averaged(found, measured).mean(0), color=ORANGE, label=f"mean over {measured} steps")
+    left.axhline(0, color=GRAY, linewidth=0.8)
+    left.set(title=f"Hypergradients of {len(found)} seeds", xlabel="step")
+    left.legend(frameon=False)
+    windows = np.array([row["window"] for row in rows])
+    right.plot(windows, [row["mse"] for row in rows], "o-", color=BLUE, label="measured")
+    right.plot(windows, [row["variance"] for row in rows], ":", color=BLUE, label="its variance")
+    fine = np.geomspace(1, windows[-1], 200)
+    bound = sharing_bound(noise.mse1, noise.epsilon, noise.correlation, fine)
+    right.plot(fine, bound, color=GRAY, label="Theorem 4.1")
+    best = next(row for row in rows if row["window"] == measured)
+    right.plot(measured, best["mse"], "o", color=ORANGE, markersize=9, label=f"best: {measured}")
+    least = sharing_bound(noise.mse1, noise.epsilon, noise.correlation, suggested)
+    right.plot(suggested, least, "D", color=GRAY, label=f"its minimum: {suggested:.0f}")
+    right.set(title="Mean squared error", xlabel="steps that share a rate", xscale="log", yscale="log")
+    right.legend(frameon=False)
+    return figure

@@ -1,0 +1,1 @@
+"""Derivatives of whole training runs with respect to their hyperparameters (FDS)."""

@@ -1,0 +1,188 @@
+"""One training run on a copy of a model, differentiated with respect to its hyperparameters by the core."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._core import Episode as CoreEpisode
+from ..errors import ArgumentError, DTypeError, RecordingError, ShapeError
+from ..loop.feed import Batch, feed
+from ..loop.recorder import Recorder
+from ..loop.steps import CHUNK_SECONDS
+from ..progress import Progress
+from ..tensors.autograd import enable_grad
+from ..tensors.dtypes import as_dtype
+from ..tensors.modes import frozen_statistics, without_dropout
+from ..tensors.tensor import Tensor
+from .layers import layer_numbers
+
+FAMILIES = ("learning_rates", "momentums", "weight_decays", "beta2s", "epsilons")
+
+# (arrays, rows of them int64 [batches, batch size]): a stretch of batches of one shape
+Stretch = tuple[Batch, np.ndarray]
+
+
+class Steps:
+    """Batches as rows of whole arrays: `indices` int64 [T, batch] of `arrays`, cast once and copied never.
+
+    A list of batches does as well wherever these are accepted; this form is for long runs over few data.
+    """
+
+    def __init__(self, arrays: Sequence[Any], indices: Any, dtype: Any = np.float64) -> None:
+        data = feed(tuple(arrays), "train_batches", as_dtype(dtype), 1)
+        self.arrays: Batch = data.tensors  # type: ignore[union-attr]
+        self.indices = np.ascontiguousarray(indices, np.int64)
+        if self.indices.ndim != 2:
+            raise ShapeError(f"indices: got {self.indices.ndim} axes; allowed: [steps, batch]")
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def stretches(self, low: int, high: int, backwards: bool = False) -> Iterator[Stretch]:
+        """The steps low to high - 1."""
+        part = self.indices[low:high]
+        yield self.arrays, np.ascontiguousarray(part[::-1] if backwards else part)
+
+
+class _Listed:
+    """The same of a list of batches, each converted when its turn comes."""
+
+    def __init__(self, batches: Any, name: str, dtype: np.dtype) -> None:
+        if isinstance(batches, (str, bytes, dict)) or not hasattr(batches, "__len__"):
+            raise DTypeError(
+                f"{name}: got {type(batches).__name__}; allowed: a sequence of batches, each (x, y, ...)"
+            )
+        self.batches = batches if hasattr(batches, "__getitem__") else list(batches)
+        self.name = name
+        self.dtype = dtype
+        if len(self.batches) == 0:
+            raise ArgumentError(f"{name}: no batch given; allowed: at least 1")
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def stretches(self, low: int, high: int, backwards: bool = False) -> Iterator[Stretch]:
+        order = range(high - 1, low - 1, -1) if backwards else range(low, high)
+        for t in order:
+            (stretch,) = feed([tuple(self.batches[t])], f"{self.name}: step {t}", self.dtype).epoch(0)
+            yield stretch
+
+
+Source = Steps | _Listed
+
+
+def source(batches: Any, name: str, dtype: np.dtype) -> Source:
+    """`batches` as something to take stretches of."""
+    return batches if isinstance(batches, Steps) else _Listed(batches, name, dtype)
+
+
+def _cast_copy(model: Any, dtype: np.dtype) -> Any:
+    if not hasattr(model, "parameters"):
+        raise DTypeError(f"model: got {type(model).__name__}; allowed: an nn.Module")
+    made = copy.deepcopy(model).to(dtype)
+    return made.train()
+
+
+class Episode:
+    """A run of `steps` training steps from the parameters that `model` has, on a copy of it in `dtype`.
+
+    values: by name of FAMILIES, the numbers that floor(n t / steps) chooses from; rates [layers, n] are those
+    of each layer. curvature: of the loss, as in `hypergradient`. mode: "forward",
+    "reverse", or "plain" (training alone). columns: numbers of the values to differentiate by, counted
+    through the families in order; by default all. Batch-norm uses batch statistics, dropout is off.
+
+    Use: `train` up to a point, `validate` there, `collect`; again until the end; `results`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        loss: Callable[..., Tensor],
+        steps: int,
+        values: Mapping[str, Any],
+        optimizer: str = "sgd",
+        mode: str = "forward",
+        tile: int = 8,
+        dtype: Any = np.float64,
+        columns: Sequence[int] | None = None,
+        clip_gradient: float | None = None,
+        clip_hvp: float | None = None,
+        curvature: str = "hessian",
+    ) -> None:
+        self.dtype = as_dtype(dtype)
+        self.model = _cast_copy(model, self.dtype)
+        self.mode = mode
+        self.values = {name: np.asarray(values.get(name, ()), np.float64) for name in FAMILIES}
+        self._recorder = Recorder(self.model, loss, keep_outputs=curvature != "hessian")
+        attributes: dict[str, Any] = {"optimizer": optimizer, "mode": mode, "steps": steps, "tile": tile}
+        attributes.update((name, v.ravel().tolist()) for name, v in self.values.items() if v.size)
+        attributes["curvature"] = curvature
+        if self.values["learning_rates"].ndim == 2:
+            attributes["layers"] = layer_numbers(self.model)
+        for name, value in (("columns", columns), ("clip_gradient", clip_gradient), ("clip_hvp", clip_hvp)):
+            if value is not None:
+                attributes[name] = value
+        self._core = CoreEpisode([p for p in self.model.parameters() if p.requires_grad], attributes)
+        self.step = 0
+        self._collected = 0
+        self.losses: list[np.ndarray] = []
+
+    def train(self, batches: Source, low: int, high: int, bar: Progress) -> None:
+        """Steps low to high - 1 of `batches`. Diverged where a loss is not finite."""
+        for losses in self._each(self._core.train, batches.stretches(low, high)):
+            self.losses.append(losses)
+            self.step += len(losses)
+            bar.advance(len(losses), loss=losses[-1])
+
+    def validate(self, batches: Source) -> None:
+        """Adds all of `batches` to the validation loss of this point, and their gradient."""
+        for _ in self._each(self._core.validate, batches.stretches(0, len(batches))):
+            pass
+
+    def collect(self, batches: Source, bar: Progress) -> float:
+        """Ends a horizon here; the mean validation loss. batches: those trained on, for reverse mode."""
+        loss: float = self._core.collect()
+        if self.mode == "reverse":
+            for losses in self._each(
+                self._core.retreat, batches.stretches(self._collected, self.step, backwards=True)
+            ):
+                bar.advance(len(losses))
+        self._collected = self.step
+        return loss
+
+    def results(self) -> dict[str, np.ndarray]:
+        """The hypergradients so far, by family: float64, of the shape of its values."""
+        flat = np.frombuffer(self._core.hypergradients())
+        parts = np.split(flat, np.cumsum([v.size for v in self.values.values()])[:-1])
+        return {
+            name: part.reshape(v.shape).copy()
+            for (name, v), part in zip(self.values.items(), parts, strict=True)
+        }
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Copies of the parameters and buffers where the run stands."""
+        state: dict[str, np.ndarray] = self.model.state_dict()
+        return state
+
+    def _each(self, run: Callable[..., Any], stretches: Iterator[Stretch]) -> Iterator[np.ndarray]:
+        for tensors, indices in stretches:
+            program = self._program(tensors, indices.shape[1])
+            done = 0
+            while done < len(indices):
+                steps, losses = run(program, tensors, indices[done:], CHUNK_SECONDS)
+                done += steps
+                yield np.frombuffer(losses)
+
+    def _program(self, tensors: Batch, batch: int) -> Any:
+        with enable_grad(), without_dropout(), frozen_statistics():
+            program = self._recorder.program(tensors, batch)
+        if program is None:
+            raise RecordingError(
+                "loss: reads values while it is computed, so it cannot be recorded and differentiated twice; "
+                "allowed: a loss made of tensor operations alone"
+            )
+        return program

@@ -1,0 +1,266 @@
+"""Hybrid search: Optuna proposes starting points, hypergradients refine them, and Optuna learns of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import optuna
+
+from .. import store
+from ..errors import ArgumentError, Diverged
+from ..progress import Progress
+from .inner_run import Job, Outcome
+from .learned_schedule import LearnedSchedule
+from .outer_loop import FORMAT, Learning, check_format, trained
+from .settings import FAMILIES, SearchSettings
+from .workers import Farm
+
+# a sign step that was too large needs three to show it: there, back, and half
+LEG = 3
+# what Optuna's own sampler takes at random before it believes its model
+RANDOM_STARTS = 10
+
+
+class _Line:
+    """A starting point and what became of it."""
+
+    def __init__(self, number: int, learning: Learning, losses: np.ndarray) -> None:
+        self.number, self.learning, self.start = number, learning, losses
+        self.closed = False
+
+    @property
+    def best(self) -> float:
+        """Validation loss of its best point so far."""
+        own = float(self.learning.get("best_loss")[0])
+        return min(_loss(self.start), own if math.isfinite(own) else math.inf)
+
+
+class Starting:
+    """One call of `learn_schedule(start="optuna")`; with the methods of `Learning` that it needs."""
+
+    def __init__(self, learning: Learning, search: SearchSettings, outer_steps: int) -> None:
+        self.first, self.search, self.outer_steps = learning, search, outer_steps
+        settings = learning.settings
+        self.ranges = distributions(settings.counts, search.ranges)
+        sampler = optuna.samplers.TPESampler(
+            seed=settings.seed % 2**32, n_startup_trials=min(RANDOM_STARTS, (search.trials + 1) // 2)
+        )
+        with quiet():
+            self.study = optuna.create_study(sampler=sampler)
+        initial = [value for family in settings.initial for value in family]
+        self.study.enqueue_trial(dict(zip(self.ranges, initial, strict=True)))
+        self.lines: list[_Line] = []
+        self.order: list[tuple[_Line, int]] = []
+        self.log: list[list[Outcome]] = []
+        self.replayed: list[list[Outcome]] = []
+        self.cost = [0, 0]
+
+    def run(self, farm: Farm, outer_steps: int, checkpoint: Any, progress: bool) -> LearnedSchedule:
+        settings, trials = self.first.settings, self.search.trials
+        plain = trials * settings.seeds * settings.steps
+        total = plain + outer_steps * settings.blocks * settings.seeds * settings.steps
+        legs = -(-outer_steps // LEG)
+        with Progress(total, "learn_schedule", progress, "inner step") as bar, quiet():
+            for leg in range(legs):
+                while len(self.lines) < self._due(leg, legs):
+                    self.propose(farm, bar, checkpoint)
+                for _ in range(min(LEG, outer_steps - leg * LEG)):
+                    self.refine(farm, bar, checkpoint)
+            return self.schedule(farm, bar)
+
+    def _due(self, leg: int, legs: int) -> int:
+        """Starts tried before a leg: `initial` before the first one, half of them before the next.
+
+        All of them profit from what was refined before.
+        """
+        if leg == 0 and legs > 1:
+            return 1
+        return math.ceil(self.search.trials * (1 + (leg / (legs - 1) if legs > 1 else 1)) / 2)
+
+    def propose(self, farm: Farm, bar: Progress, checkpoint: Any) -> None:
+        """Tries one starting point."""
+        settings = self.first.settings
+        trial = self.study.ask(dict(self.ranges))
+        values = [trial.params[name] for name in self.ranges]
+        ends = np.cumsum(settings.counts)[:-1].tolist()
+        initial = tuple(tuple(map(float, part)) for part in np.split(np.array(values), ends))
+        seed = int(np.random.SeedSequence((settings.seed, trial.number)).generate_state(2, np.uint32)[1])
+        first = self.first
+        learning = Learning(
+            first.make_model, first.loss, first.train, first.valid,
+            replace(settings, initial=initial, seed=seed),
+        )  # fmt: skip
+        # an outer step that no refinement reaches: other networks than those of the refinement
+        jobs = [
+            replace(job, seed=learning.settings.replica_seed(2**31, replica))
+            for replica, job in enumerate(learning.jobs(settings.steps, differentiated=False))
+        ]
+        outcomes = self.outcomes(farm, jobs, 1, bar)
+        losses = np.array([o.valid_loss for o in outcomes])
+        line = _Line(trial.number, learning, losses)
+        self.study.tell(trial, _loss(losses))
+        self.lines.append(line)
+        self.order.append((line, -1))
+        self.cost[0] += settings.seeds * settings.steps
+        self.write(checkpoint)
+        bar.note({"trials": len(self.lines), "best": min(line.best for line in self.lines)})
+
+    def refine(self, farm: Farm, bar: Progress, checkpoint: Any) -> None:
+        """One outer step from the most promising point; of a leg's start, the same line goes on."""
+        line = self._chosen()
+        if line is None:
+            return
+        learning, settings = line.learning, self.first.settings
+        budget = settings.budget(learning.done)
+        outcomes = self.outcomes(farm, learning.jobs(budget), settings.blocks, bar)
+        learning.learn(outcomes, budget == settings.steps)
+        self.order.append((line, learning.done - 1))
+        self.cost[1] += settings.seeds * budget
+        self._tell(line)
+        self.write(checkpoint)
+        bar.note({"trials": len(self.lines), "best": min(line.best for line in self.lines)})
+        try:
+            learning.judge(outcomes)
+        except Diverged:
+            line.closed = True
+
+    def _chosen(self) -> _Line | None:
+        """The line in hand until its leg is over, then the best; None when nothing can be refined further."""
+        steps = sum(row >= 0 for _, row in self.order)
+        last = self.order[-1][0]
+        if steps % LEG and self._open(last):
+            return last
+        return min(filter(self._open, self.lines), key=lambda line: line.best, default=None)
+
+    def _open(self, line: _Line) -> bool:
+        return not line.closed and not line.learning.get("converged")[0]
+
+    def _tell(self, line: _Line) -> None:
+        """The study learns of a refined point; its model knows nothing beyond the ranges."""
+        record, row = line.learning.record, line.learning.done - 1
+        losses, values = record["seed_losses"][row], record["values"][row]
+        params = dict(zip(self.ranges, map(float, values), strict=True))
+        inside = all(self.ranges[name].low <= v <= self.ranges[name].high for name, v in params.items())
+        if row == 0 or not inside or np.isnan(losses).any():
+            return
+        self.study.add_trial(
+            optuna.trial.create_trial(
+                params=params,
+                distributions=dict(self.ranges),
+                value=_loss(losses),
+                user_attrs={"refined_from": line.number, "outer_step": row},
+            )  # fmt: skip
+        )
+
+    def outcomes(self, farm: Farm, jobs: Sequence[Job], blocks: int, bar: Progress) -> list[Outcome]:
+        """Of whole seeds; what a checkpoint has seen is taken from it."""
+        if self.replayed:
+            found = self.replayed.pop(0)
+            bar.advance(len(jobs) * jobs[0].steps)
+        else:
+            found = trained(farm, jobs, blocks, bar)
+        self.log.append(found)
+        return found
+
+    def schedule(self, farm: Farm, bar: Progress) -> LearnedSchedule:
+        """All lines as one record, in the order they were tried, and the best of its finalists."""
+        settings, count = self.first.settings, sum(self.first.settings.counts)
+        rows: dict[str, list[Any]] = {name: [] for name in self.first.record}
+        for line, row in self.order:
+            absent = {
+                "values": [value for family in line.learning.settings.initial for value in family],
+                "seed_losses": line.start,
+                "hypergradients": np.full((settings.seeds, count), np.nan),
+                "signals": np.full(count, np.nan),
+                "retreated": False,
+            }
+            found = absent if row < 0 else {name: line.learning.record[name][row] for name in rows}
+            for name in rows:
+                rows[name].append(found[name])
+        first = self.first
+        first.record = {name: np.array(values) for name, values in rows.items()}
+        first.compare_finalists(farm, bar)
+        learned = first.schedule()
+        chosen = self.order[max(learned.best, 0)][0]
+        return replace(
+            learned,
+            converged=bool(chosen.learning.get("converged")[0]),
+            cost=(self.cost[0] + first.finals.losses.size * settings.steps, self.cost[1]),
+            trials=np.array([line.number for line, _ in self.order]),
+            study=self.study,
+        )
+
+    # ---- checkpoints: the outcomes in order, from which everything else follows ------------------------
+    def _identity(self) -> dict[str, Any]:
+        mine = self.first.settings.identity() | vars(self.search) | {"outer_steps": self.outer_steps}
+        found: dict[str, Any] = json.loads(json.dumps(mine))
+        return found
+
+    def write(self, path: str | os.PathLike[str] | None) -> None:
+        if path is None or self.replayed:
+            return
+        facts = {
+            "settings": self._identity(), "shapes": self.log[0][0].shapes, "format": FORMAT,
+            "failures": [[o.failure for o in outcomes] for outcomes in self.log],
+        }  # fmt: skip
+        arrays = {
+            "valid_losses": np.array([[o.valid_loss for o in outcomes] for outcomes in self.log]),
+            "hypergradients": np.array([[o.hypergradients for o in outcomes] for outcomes in self.log]),
+        }
+        store.write(path, arrays, {"lrswift.starting": json.dumps(facts)})
+
+    def read(self, path: str | os.PathLike[str]) -> None:
+        arrays, metadata = store.read(path)
+        if "lrswift.starting" not in metadata:
+            raise ArgumentError(
+                f'resume: {path}: no checkpoint of learn_schedule(start="optuna"); '
+                "allowed: a file that `checkpoint` wrote"
+            )
+        facts = json.loads(metadata["lrswift.starting"])
+        check_format(path, facts)
+        for name, value in self._identity().items():
+            if facts["settings"].get(name) != value:
+                raise ArgumentError(
+                    f"resume: {path} was made with {name}={facts['settings'].get(name)!r}, got {value!r}; "
+                    "allowed: the same arguments"
+                )
+        shapes = {name: tuple(shape) for name, shape in facts["shapes"].items()}
+        rows = zip(arrays["valid_losses"], arrays["hypergradients"], facts["failures"], strict=True)
+        self.replayed = [
+            [Outcome(float(v), h, shapes, f) for v, h, f in zip(*row, strict=True)] for row in rows
+        ]
+
+
+def distributions(
+    counts: Sequence[int], ranges: Sequence[Sequence[float]]
+) -> dict[str, optuna.distributions.FloatDistribution]:
+    """By name, in the order of the values: what each may be."""
+    return {
+        f"{family}[{k}]": optuna.distributions.FloatDistribution(low, high)
+        for family, count, (low, high) in zip(FAMILIES, counts, ranges, strict=True)
+        for k in range(count)
+    }
+
+
+def _loss(losses: np.ndarray) -> float:
+    """Mean over seeds; inf where one diverged, or was not trained in full."""
+    mean = float(np.mean(losses))
+    return mean if math.isfinite(mean) else math.inf
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Optuna announces every study and trial."""
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(level)

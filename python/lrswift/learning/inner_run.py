@@ -1,0 +1,114 @@
+"""One seed of one outer step: a fresh network, trained and differentiated. Picklable, for any executor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from .. import random
+from ..data.batches import permutation
+from ..errors import Diverged
+from ..hypergradients.episode import Steps
+from ..hypergradients.hypergradient import hypergradient
+from ..tensors.tensor import Tensor
+
+VALIDATION_BATCH = 500
+
+
+def seeded(make_model: Callable[[int], Any], seed: int) -> Any:
+    """A fresh network, decided by `seed`; the global generator stays as it is."""
+    state = random.get_state()
+    random.seed(seed)
+    try:
+        return make_model(seed)
+    finally:
+        random.set_state(state)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs. values: rates (or rows of them, by layer), momenta, decays; seed: of weights,
+    batches and random numbers.
+
+    columns: numbers of the values to differentiate by, all if None.
+    """
+
+    make_model: Callable[[int], Any]
+    loss: Callable[..., Tensor]
+    train: tuple[np.ndarray, ...]
+    valid: tuple[np.ndarray, ...]
+    steps: int
+    batch_size: int
+    values: tuple[Any, tuple[float, ...], tuple[float, ...]]
+    seed: int
+    columns: tuple[int, ...] | None
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """valid_loss and hypergradients float64 [N] at the end; inf and nan when `failure` says so.
+
+    train_losses: of each step, empty when unknown.
+    """
+
+    valid_loss: float
+    hypergradients: np.ndarray
+    shapes: dict[str, tuple[int, ...]]
+    failure: str | None = None
+    train_losses: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+
+def row_numbers(rows: int, steps: int, batch: int, seed: int) -> np.ndarray:
+    """int64 [steps, batch]: whole batches of one random order of the rows after another."""
+    per_epoch = rows // batch
+    epochs = -(-steps // per_epoch)
+    orders = [permutation(rows, seed, e)[: per_epoch * batch].reshape(-1, batch) for e in range(epochs)]
+    return np.ascontiguousarray(np.concatenate(orders)[:steps], np.int64)
+
+
+def run(job: Job) -> Outcome:
+    """Trains and differentiates; a run that diverges is an outcome, too."""
+    state = random.get_state()
+    random.seed(job.seed)
+    try:
+        model = job.make_model(job.seed)
+        floating = next(iter(model.parameters())).dtype
+        rows, validated = len(job.train[0]), len(job.valid[0])
+        train = Steps(job.train, row_numbers(rows, job.steps, job.batch_size, job.seed), floating)
+        valid = [
+            tuple(a[i : i + VALIDATION_BATCH] for a in job.valid)
+            for i in range(0, validated, VALIDATION_BATCH)
+        ]
+        shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
+        try:
+            found = hypergradient(
+                model, job.loss, train, valid, *job.values, dtype=floating, columns=job.columns, **job.options
+            )
+        except Diverged as error:
+            count = sum(np.size(v) for v in job.values)
+            return Outcome(np.inf, np.full(count, np.nan), shapes, str(error))
+        parts = (found.learning_rates.ravel(), found.momentums, found.weight_decays)
+        return Outcome(found.valid_loss, np.concatenate(parts), shapes, train_losses=found.losses)
+    finally:
+        random.set_state(state)
+
+
+def joined(outcomes: Sequence[Outcome], blocks: int) -> list[Outcome]:
+    """The outcomes of whole seeds: a block has zeros where others have hypergradients."""
+    return [
+        replace(
+            outcomes[i], hypergradients=np.sum([o.hypergradients for o in outcomes[i : i + blocks]], axis=0)
+        )
+        for i in range(0, len(outcomes), blocks)
+    ]
+
+
+def step_of(failure: str) -> str:
+    """The inner step that a failure names."""
+    named = re.search(r"step \d+", failure)
+    return named.group() if named else failure

@@ -1,0 +1,263 @@
+"""The outer loop of `learn_schedule`: the learner, the record of its outer steps, and their checkpoints."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import store
+from .._core import Learner as CoreLearner
+from ..errors import ArgumentError, Diverged, ShapeError
+from ..hypergradients.sharing import best_window, sharing_noise
+from ..progress import Progress
+from ..tensors.tensor import Tensor
+from .finalists import NETWORKS_A_SEED, Finals
+from .inner_run import Job, Outcome, joined, run, step_of
+from .learned_schedule import LearnedSchedule
+from .settings import Settings, starting_values
+from .workers import Farm
+
+# of checkpoints; another whenever the same outcomes lead to other outer steps
+FORMAT = 2
+
+
+class Learning:
+    """One call of `learn_schedule`: the learner, and the record of the outer steps done."""
+
+    def __init__(
+        self,
+        make_model: Callable[[int], Any],
+        loss: Callable[..., Tensor],
+        train: tuple[np.ndarray, ...],
+        valid: tuple[np.ndarray, ...],
+        settings: Settings,
+    ) -> None:
+        self.make_model, self.loss, self.train, self.valid = make_model, loss, train, valid
+        self.settings = settings
+        initial, step_size, windows = starting_values(settings)
+        self.learner = CoreLearner(
+            update=settings.update, counts=settings.counts, initial=initial, step_size=step_size,
+            windows=windows, step_decay=settings.step_decay, layers=max(1, len(settings.layers)),
+        )  # fmt: skip
+        count = sum(settings.counts)
+        self.record: dict[str, np.ndarray] = {
+            "values": np.zeros((0, count)),
+            "seed_losses": np.zeros((0, settings.seeds)),
+            "hypergradients": np.zeros((0, settings.seeds, count)),
+            "signals": np.zeros((0, count)),
+            "retreated": np.zeros(0, bool),
+        }
+        self.shapes: dict[str, tuple[int, ...]] | None = None
+        self.warned = False
+        self.finals = Finals.empty(NETWORKS_A_SEED * settings.seeds)
+
+    @property
+    def done(self) -> int:
+        return len(self.record["values"])
+
+    def get(self, key: str) -> np.ndarray:
+        found: Any = self.learner.get(key)
+        return np.array(found.numpy())
+
+    def run(self, farm: Farm, outer_steps: int, checkpoint: Any, progress: bool) -> LearnedSchedule:
+        settings = self.settings
+        total = (
+            settings.seeds * settings.blocks * sum(settings.budget(o) for o in range(self.done, outer_steps))
+        )
+        with Progress(total, "learn_schedule", progress, "inner step") as bar:
+            while self.done < outer_steps and not self.get("converged")[0]:
+                budget = settings.budget(self.done)
+                outcomes = trained(farm, self.jobs(budget), settings.blocks, bar)
+                self.learn(outcomes, budget == settings.steps)
+                if checkpoint is not None:
+                    self.write(checkpoint)
+                best = float(self.get("best_loss")[0])
+                signal = float(np.median(self.record["signals"][-1, : settings.counts[0]]))
+                bar.note({"outer": self.done, "best": best, "signal": signal})
+                self.judge(outcomes)
+            self.compare_finalists(farm, bar)
+        return self.schedule()
+
+    def jobs(self, budget: int, differentiated: bool = True) -> list[Job]:
+        """A task for each seed, or for each block of its values."""
+        return [
+            self.job(self.get("values"), budget, self.settings.replica_seed(self.done, replica), columns)
+            for replica in range(self.settings.seeds)
+            for columns in (self.settings.columns() if differentiated else [()])
+        ]
+
+    def job(self, row: np.ndarray, budget: int, seed: int, columns: tuple[int, ...] | None) -> Job:
+        rates, momenta, decays = (v.tolist() for v in self.parted(row))
+        # nothing to differentiate by: forward mode is then training alone
+        mode = {"mode": "forward"} if columns == () else {}
+        return Job(
+            self.make_model, self.loss, self.train, self.valid, budget, self.settings.batch_size,
+            (rates, tuple(momenta), tuple(decays)), seed, columns, self.settings.options() | mode,
+        )  # fmt: skip
+
+    def parted(self, row: np.ndarray) -> list[np.ndarray]:
+        """Rates, [layers, windows] where each layer has its own, momenta, decays."""
+        rates, momenta, decays = np.split(row, np.cumsum(self.settings.counts)[:-1])
+        if self.settings.layers:
+            rates = rates.reshape(len(self.settings.layers), -1)
+        return [rates, momenta, decays]
+
+    def compare_finalists(self, farm: Farm, bar: Progress) -> None:
+        """Validates the best outer steps once more, on networks that had no say in their choice."""
+        losses = self.mean_losses()
+        order = np.argsort(losses, kind="stable")
+        chosen = np.array([o for o in order[: self.settings.finalists] if np.isfinite(losses[o])], np.int64)
+        if self.settings.finalists > 1 and len(chosen):
+            self.finals = Finals.of(chosen, self.validate(farm, bar, self.record["values"][chosen]))
+
+    def validate(self, farm: Farm, bar: Progress, values: np.ndarray) -> list[Outcome]:
+        """Of values [F, N], row by row; the same networks for all: what differs is the schedule."""
+        seeds = [self.settings.final_seed(i) for i in range(NETWORKS_A_SEED * self.settings.seeds)]
+        jobs = [self.job(row, self.settings.steps, seed, ()) for row in values for seed in seeds]
+        return farm.map(run, jobs, functools.partial(_advance, bar, 0))
+
+    def mean_losses(self) -> np.ndarray:
+        """By outer step, inf where it was not validated at full length."""
+        losses = self.record["seed_losses"].mean(1)
+        return np.where(np.isnan(losses), np.inf, losses)
+
+    def learn(self, outcomes: Sequence[Outcome], whole: bool) -> None:
+        for replica, outcome in enumerate(outcomes):
+            if self.shapes is None:
+                self.shapes = outcome.shapes
+            if outcome.shapes != self.shapes:
+                raise ShapeError(
+                    f"make_model: parameters {outcome.shapes} for seed {replica} of outer step {self.done}, "
+                    f"{self.shapes} before; allowed: the same for every seed"
+                )
+        row = {
+            "values": self.get("values"),
+            "seed_losses": np.array([o.valid_loss for o in outcomes]),
+            "hypergradients": np.stack([o.hypergradients for o in outcomes]),
+        }
+        self.learner.observe(
+            {
+                "losses": row["seed_losses"].tolist(),
+                "hypergradients": row["hypergradients"].ravel().tolist(),
+                "whole": float(whole),
+            }
+        )
+        row["signals"] = self.get("signals")
+        row["retreated"] = self.get("retreated")[0] != 0
+        if not whole:
+            row["seed_losses"] = np.full(len(outcomes), np.nan)
+        for name, value in row.items():
+            self.record[name] = np.concatenate([self.record[name], np.asarray(value)[None]])
+
+    def judge(self, outcomes: Sequence[Outcome]) -> None:
+        """Says what went wrong, after the outer step is safe."""
+        failed = [o.failure for o in outcomes if o.failure is not None]
+        if failed:
+            message = (
+                f"outer step {self.done - 1}: {len(failed)} of {len(outcomes)} runs diverged at "
+                f"{', '.join(map(step_of, failed))}"
+            )
+            if len(failed) == len(outcomes) and self.settings.update != "gated":
+                error = Diverged(f"learn_schedule: {message}; its schedule holds the outer steps done")
+                error.schedule = self.schedule()  # type: ignore[attr-defined]
+                raise error
+            warnings.warn(f"learn_schedule: {message}", stacklevel=4)
+        rates = self.record["signals"][-1, : self.settings.counts[0]]
+        if failed or self.warned or self.settings.seeds < 2 or np.median(rates) >= 1:
+            return
+        self.warned = True
+        window = self.suggested_window()
+        advice = "more seeds may help" if window is None else f"try windows of about {window:.0f} steps"
+        warnings.warn(
+            f"learn_schedule: outer step {self.done - 1}: half of the rates' hypergradients are below their "
+            f"standard error over {self.settings.seeds} seeds; {advice}",
+            stacklevel=4,
+        )
+
+    def suggested_window(self) -> float | None:
+        """Theorem 4.1's best window for the noise and drift seen at the last healthy outer step."""
+        count, windows = self.settings.counts[0], self.settings.windows[0]
+        if self.settings.seeds < 2 or windows < 2:
+            return None
+        healthy = [h for h in self.record["hypergradients"][:, :, :count] if np.isfinite(h).all()]
+        if not healthy:
+            return None
+        # what all layers would share
+        sums = healthy[-1].reshape(self.settings.seeds, -1, windows).sum(1)
+        noise = sharing_noise(sums, max(1, self.settings.steps // windows))
+        return min(best_window(noise.mse1, noise.epsilon, noise.correlation), float(self.settings.steps))
+
+    def schedule(self) -> LearnedSchedule:
+        losses = self.mean_losses()
+        best = int(losses.argmin()) if np.isfinite(losses).any() else -1
+        if (final := self.finals.best) is not None:
+            best = final
+        values = self.record["values"][best] if best >= 0 else self.get("best_values")
+        rates, momenta, decays = self.parted(values)
+        return LearnedSchedule(
+            rates, momenta, decays, self.settings.steps, best,
+            values=self.record["values"], seed_losses=self.record["seed_losses"],
+            hypergradients=self.record["hypergradients"], signals=self.record["signals"],
+            retreated=self.record["retreated"], finalists=self.finals.steps,
+            final_losses=self.finals.losses, final_penalties=self.finals.penalties,
+            converged=bool(self.get("converged")[0]),
+            suggested_window=self.suggested_window(), nesterov=self.settings.optimizer == "nesterov",
+            layers=self.settings.layers,
+            cost=(
+                self.finals.losses.size * self.settings.steps,
+                self.settings.seeds * sum(map(self.settings.budget, range(self.done))),
+            ),
+        )  # fmt: skip
+
+    # ---- checkpoints -----------------------------------------------------------------------------------
+    def write(self, path: str | os.PathLike[str]) -> None:
+        facts = {
+            "settings": self.settings.identity(), "warned": self.warned, "shapes": self.shapes,
+            "format": FORMAT,
+        }  # fmt: skip
+        arrays = self.record | {"state": self.get("state")}
+        store.write(path, arrays, {"lrswift.learning": json.dumps(facts)})
+
+    def read(self, path: str | os.PathLike[str]) -> None:
+        arrays, metadata = store.read(path)
+        if "lrswift.learning" not in metadata:
+            raise ArgumentError(
+                f"resume: {path}: no checkpoint of learn_schedule; allowed: a file that `checkpoint` wrote"
+            )
+        facts = json.loads(metadata["lrswift.learning"])
+        check_format(path, facts)
+        mine = json.loads(json.dumps(self.settings.identity()))
+        for name, value in mine.items():
+            if facts["settings"].get(name) != value:
+                raise ArgumentError(
+                    f"resume: {path} was made with {name}={facts['settings'].get(name)!r}, got {value!r}; "
+                    "allowed: the same arguments"
+                )
+        self.learner.load({"state": arrays.pop("state").tolist()})
+        self.record = arrays
+        self.warned = facts["warned"]
+        self.shapes = {name: tuple(shape) for name, shape in facts["shapes"].items()}
+
+
+def check_format(path: str | os.PathLike[str], facts: dict[str, Any]) -> None:
+    """ArgumentError where other outer steps were taken than those of today."""
+    if facts.get("format") != FORMAT:
+        raise ArgumentError(
+            f"resume: {path} was written by another version, whose outer steps differ; "
+            f"allowed: checkpoints of format {FORMAT}, got {facts.get('format', 1)}; start anew"
+        )
+
+
+def trained(farm: Farm, jobs: Sequence[Job], blocks: int, bar: Progress) -> list[Outcome]:
+    """The outcomes of whole seeds, of which each is `blocks` jobs."""
+    return joined(farm.map(run, jobs, functools.partial(_advance, bar, jobs[0].steps)), blocks)
+
+
+def _advance(bar: Progress, steps: int, _: Outcome) -> None:
+    bar.advance(steps)

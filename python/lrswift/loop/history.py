@@ -1,0 +1,117 @@
+"""What a training run did: a row per epoch, and the loss and rates of every step."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..pictures.figure import BLUE, ORANGE, panels, smoothed
+
+COLUMNS = ("epoch", "step", "train_loss", "lr", "lr_low", "lr_high", "valid_loss", "accuracy", "seconds")
+
+
+class History:
+    """rows: a dict per epoch with COLUMNS (None where there is no validation) and any further metrics.
+
+    losses: float64 [steps], the loss before each update; rates: float64 [steps, 3], mean, lowest and
+    highest rate of each step. `lr` of a row is the mean over its steps, `lr_low` and `lr_high` the extremes.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._losses: list[np.ndarray] = []
+        self._rates: list[np.ndarray] = []
+
+    @property
+    def losses(self) -> np.ndarray:
+        return np.concatenate(self._losses) if self._losses else np.zeros(0)
+
+    @property
+    def rates(self) -> np.ndarray:
+        return np.concatenate(self._rates) if self._rates else np.zeros((0, 3))
+
+    def add(self, losses: np.ndarray, rates: np.ndarray) -> None:
+        """Appends the steps of one run of the core."""
+        self._losses.append(np.array(losses, np.float64))
+        self._rates.append(np.array(rates, np.float64).reshape(-1, 3))
+
+    def summarize(
+        self, since: int, epoch: int, seconds: float, validation: dict[str, float]
+    ) -> dict[str, Any]:
+        """Appends and returns the row of an epoch whose first step was number `since`."""
+        losses, rates = self.losses[since:], self.rates[since:]
+        finite = losses[np.isfinite(losses)]
+        row: dict[str, Any] = dict.fromkeys(COLUMNS)
+        row.update(epoch=epoch, step=since + len(losses), seconds=seconds)
+        row["train_loss"] = float(finite.mean()) if finite.size else float("nan")
+        row.update(zip(("lr", "lr_low", "lr_high"), _summary(rates), strict=True))
+        row.update(validation)
+        self.rows.append(row)
+        return row
+
+    def annotate(self, **facts: Any) -> dict[str, Any]:
+        """Adds to the last row and returns it."""
+        self.rows[-1].update(facts)
+        return self.rows[-1]
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Writes the rows, one per epoch, with a header."""
+        names = list(dict.fromkeys([*COLUMNS, *(key for row in self.rows for key in row)]))
+        with Path(path).open("w", newline="") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+    def plot(self) -> Any:
+        """A matplotlib Figure: loss, accuracy (where known) and learning rate."""
+        return _drawn(self)
+
+    def __repr__(self) -> str:
+        if not self.rows:
+            return "History(no epochs)"
+        last = self.rows[-1]
+        accuracy = "" if last["accuracy"] is None else f", accuracy {last['accuracy']:.4f}"
+        loss = f"train_loss {last['train_loss']:.4f}"
+        return f"History({len(self.rows)} epochs, {loss}{accuracy}, lr {last['lr']:.4g})"
+
+
+def _summary(rates: np.ndarray) -> tuple[float, float, float]:
+    if not len(rates):
+        return float("nan"), float("nan"), float("nan")
+    return float(rates[:, 0].mean()), float(rates[:, 1].min()), float(rates[:, 2].max())
+
+
+def _drawn(history: History) -> Any:
+    """Loss, accuracy where it is known, and learning rate of a History, side by side."""
+    known = [row for row in history.rows if row["accuracy"] is not None]
+    figure, axes = panels(3 if known else 2)
+    losses, rates = history.losses, history.rates
+    steps = np.arange(1, len(losses) + 1)
+    axes[0].plot(steps, losses, color=BLUE, alpha=0.2, linewidth=0.7)
+    axes[0].plot(steps, smoothed(losses, len(losses) // 50), color=BLUE, label="training")
+    validated = [row for row in history.rows if row["valid_loss"] is not None]
+    if validated:
+        values = [row["valid_loss"] for row in validated]
+        axes[0].plot(
+            [r["step"] for r in validated], values, "o-", color=ORANGE, markersize=4, label="validation"
+        )
+        axes[0].legend(frameon=False)
+    axes[0].set(title="Loss", xlabel="step")
+    if np.nanmin(losses, initial=np.inf) > 0:
+        axes[0].set_yscale("log")
+    if known:
+        axes[1].plot(
+            [r["step"] for r in known], [100 * r["accuracy"] for r in known], "o-", color=ORANGE, markersize=4
+        )
+        axes[1].set(title="Accuracy, %", xlabel="step")
+    axes[-1].fill_between(steps, rates[:, 1], rates[:, 2], color=BLUE, alpha=0.2, linewidth=0)
+    axes[-1].plot(steps, rates[:, 0], color=BLUE, alpha=0.25, linewidth=0.7)
+    axes[-1].plot(steps, smoothed(rates[:, 0], len(rates) // 50), color=BLUE)
+    axes[-1].set(title="Learning rate", xlabel="step")
+    if len(rates) and rates[:, 1].min() > 0 and rates[:, 2].max() > 3 * rates[:, 1].min():
+        axes[-1].set_yscale("log")
+    return figure

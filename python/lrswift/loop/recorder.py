@@ -1,0 +1,144 @@
+"""Recording a loss function once per kind of batch, for replay by the core."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import random
+from .._core import record_abort, record_begin, record_end
+from ..errors import ArgumentError, DTypeError, RecordingError, ShapeError
+from ..tensors.operations import from_array
+from ..tensors.tensor import Tensor
+from .feed import Batch
+
+
+def takes_model(loss: Callable[..., Any], arrays: int) -> bool:
+    """Whether `loss` is called as loss(model, *batch): it has 1 + arrays required positional parameters.
+
+    Otherwise it is called as loss(model(x), y), which needs batches of two arrays (ArgumentError).
+    """
+    try:
+        parameters = inspect.signature(loss).parameters.values()
+        required = sum(
+            p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+            for p in parameters
+        )
+    except (TypeError, ValueError):
+        required = 2
+    if required == 1 + arrays:
+        return True
+    if arrays != 2:
+        raise ArgumentError(
+            f"loss: takes {required} arguments for batches of {arrays} arrays; "
+            f"allowed: loss(model, *batch), or batches (x, y) for loss(model(x), y)"
+        )
+    return False
+
+
+class Recorder:
+    """The loss of one model as programs, one per shapes and dtypes of the batch, modes and parameters.
+
+    After a RecordingError `eager` is True: the loss reads values while it is computed, so it is run anew
+    for every batch. keep_outputs: Tensors that the model returns are outputs of the program, too, after
+    the loss; the model's class changes.
+    """
+
+    def __init__(self, model: Any, loss: Callable[..., Any], keep_outputs: bool = False) -> None:
+        self.model = model
+        self._outputs = _outputs_of(model) if keep_outputs else []
+        self.loss = loss
+        self.eager = False
+        self._programs: dict[Any, Any] = {}
+
+    def __call__(self, *batch: Tensor) -> Tensor:
+        """The loss of a batch, checked to be a scalar Tensor."""
+        if takes_model(self.loss, len(batch)):
+            value = self.loss(self.model, *batch)
+        else:
+            value = self.loss(self.model(batch[0]), batch[1])
+        if not isinstance(value, Tensor):
+            raise DTypeError(f"loss: returned {type(value).__name__}; allowed: a scalar Tensor")
+        if value.size != 1:
+            raise ShapeError(f"loss: returned a Tensor of shape {value.shape}; allowed: a scalar")
+        return value
+
+    def program(self, tensors: Batch, batch: int) -> Any:
+        """The program for `batch` rows of `tensors`; None when it must run eagerly."""
+        if self.eager:
+            return None
+        key = (batch, *((t.shape[1:], t.dtype_name) for t in tensors), self._modes())
+        if key not in self._programs:
+            self._programs[key] = self._record(tensors, batch)
+        return self._programs[key]
+
+    def _modes(self) -> tuple[Any, ...]:
+        if not hasattr(self.model, "modules"):
+            return ()
+        modes = tuple(module.training for module in self.model.modules())
+        return (modes, tuple(id(p) for p in self.model.parameters()))
+
+    def _record(self, tensors: Batch, batch: int) -> Any:
+        inputs = rows(tensors, np.arange(batch))
+        # recording evaluates the loss once, which must leave no trace
+        state = random.get_state()
+        buffers = (
+            [(b, from_array(b.numpy())) for b in self.model.buffers()]
+            if hasattr(self.model, "buffers")
+            else []
+        )
+        record_begin(inputs)
+        try:
+            self._outputs.clear()
+            return record_end((self(*inputs), *self._outputs))
+        except RecordingError as error:
+            record_abort()
+            self.eager = True
+            warnings.warn(
+                f"the loss cannot be recorded, running it anew for every batch: {error}", stacklevel=5
+            )
+            return None
+        except BaseException:
+            record_abort()
+            raise
+        finally:
+            random.set_state(state)
+            for buffer, value in buffers:
+                buffer.assign(value)
+
+
+def rows(tensors: Batch, numbers: np.ndarray) -> Batch:
+    """Copies of the rows of each tensor."""
+    return tuple(from_array(t.numpy()[numbers]) for t in tensors)
+
+
+def _outputs_of(model: Any) -> list[Tensor]:
+    """A list to which `model`, from now on, adds every Tensor that it returns."""
+    found: list[Tensor] = []
+    kind: Any = type(model)
+
+    # a subclass, since a special method is looked up there and the loss may do with its model what it likes
+    class Watched(kind):  # type: ignore[misc]
+        def __call__(self, *inputs: Any, **options: Any) -> Any:
+            made = super().__call__(*inputs, **options)
+            parts = made if isinstance(made, (tuple, list)) else [made]
+            found.extend(part for part in parts if isinstance(part, Tensor))
+            return made
+
+    object.__setattr__(model, "__class__", Watched)
+    return found
+
+
+class Modes:
+    """Keeps every module's train/eval mode, to put it back."""
+
+    def __init__(self, model: Any) -> None:
+        self._kept = [(m, m.training) for m in model.modules()] if hasattr(model, "modules") else []
+
+    def restore(self) -> None:
+        for module, training in self._kept:
+            module.training = training

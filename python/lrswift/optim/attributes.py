@@ -1,0 +1,48 @@
+"""Rates and options under the names and in the form of the core."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..checks import check_number
+from ..errors import ArgumentError, DTypeError
+from ..rates.base import Adapter
+from ..schedule import Piecewise, Schedule
+
+
+def rate_card(rate: Any) -> tuple[str, dict[str, Any]]:
+    """The core's name and attributes of a rate."""
+    if isinstance(rate, Adapter):
+        return rate.core_name, rate.attributes()
+    if isinstance(rate, Schedule):
+        return "constant", {"rate": 1.0, **rate.attributes()}
+    if isinstance(rate, type) and issubclass(rate, (Adapter, Schedule)):
+        raise DTypeError(f"lr: got the class {rate.__name__}; allowed: an instance, {rate.__name__}()")
+    try:
+        value = check_number(rate, "lr")
+    except DTypeError:
+        raise DTypeError(
+            f"lr: got {rate!r}; allowed: a number of at least 0, a schedule of lrswift.schedule, "
+            "an adapter of lrswift.adapt or its name"
+        ) from None
+    if value < 0:
+        raise ArgumentError(f"lr: got {value!r}; allowed: a number of at least 0")
+    return "constant", {"rate": value}
+
+
+def spelled(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options under the core's names."""
+    found: dict[str, Any] = {}
+    for key, value in options.items():
+        if key == "betas":
+            if not isinstance(value, Sequence) or len(value) != 2:
+                raise ArgumentError(f"betas: got {value!r}; allowed: two numbers")
+            found["beta1"], found["beta2"] = (check_number(b, "betas") for b in value)
+        elif isinstance(value, bool):
+            found[key] = value
+        elif isinstance(value, Piecewise) and key != "eps":
+            found |= {key: value.values, f"{key}.steps": value.steps}
+        else:
+            found["epsilon" if key == "eps" else key] = check_number(value, key)
+    return found

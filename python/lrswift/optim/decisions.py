@@ -1,0 +1,166 @@
+"""The flight recorder: what a rate was decided on, and why it moved, in words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._core import Optimizer as CoreOptimizer
+from .._core import replay as core_replay
+from .._core import tensor as core_tensor
+from ..errors import ArgumentError
+from ..rates.base import Adapter
+
+TAKEN, STAYED, SKIPPED, UNDONE = 0, 1, 2, 3  # the record's field "outcome"
+
+History = dict[str, np.ndarray]
+
+
+def read(core: CoreOptimizer) -> History:
+    """The recorded decisions, oldest first: field -> float64 [rows]."""
+    names, rows = core.history()
+    table = np.array(rows)
+    return {name: table[:, i] for i, name in enumerate(names.split(","))}
+
+
+def explain(history: History, step: int, method: str) -> str:
+    """What was decided at `step` (from 0), one line per rate, from the inputs that the record holds.
+
+    Raises ArgumentError when the record does not hold that step.
+    """
+    steps = history["step"]
+    found = np.flatnonzero(steps == step)
+    if not len(found):
+        held = f"steps {int(steps[0])} to {int(steps[-1])}" if len(steps) else "none; call record(True) first"
+        raise ArgumentError(f"explain: step: got {step}; the record holds {held}")
+    return "\n".join(_sentence(history, int(row), method) for row in found)
+
+
+def _sentence(history: History, row: int, method: str) -> str:
+    now = {name: float(column[row]) for name, column in history.items()}
+    machine = f", rate {int(now['machine'])}" if history["machine"].max() > 0 else ""
+    start = f"step {int(now['step'])}{machine}: "
+    if now["outcome"] == SKIPPED:
+        return f"{start}skipped, because the loss ({now['loss']:.6g}) or its gradient was not finite"
+    if now["outcome"] == UNDONE:
+        return f"{start}undone, because {_fault(now)}; rates are {now['scale']:.4g} times theirs from here"
+    inputs = f"loss {now['loss']:.6g}, {_REASONS.get(method, _slope)(now)}"
+    if now["outcome"] == STAYED:
+        return f"{start}the parameters stayed where they were; {inputs}"
+    return f"{start}rate {now['rate']:.6g}{_move(history, row, now)}{_limits(now)}; {inputs}"
+
+
+def _limits(now: dict[str, float]) -> str:
+    """What else set the rate than the method's formula."""
+    bound = {-1: ", held at min_lr", 1: ", held at max_lr"}.get(int(now["bound"]), "")
+    return bound + (", a fallback, as the formula gave no rate" if now["fallback"] else "")
+
+
+def _fault(now: dict[str, float]) -> str:
+    if not np.isfinite(now["loss"]):
+        return "the loss or its gradient was not finite twice in a row after it"
+    if now["loss"] > now["limit"]:
+        return f"the loss after it, {now['loss']:.6g}, had exploded: the guard's limit was {now['limit']:.6g}"
+    return "it made parameters that are not finite"
+
+
+def _move(history: History, row: int, now: dict[str, float]) -> str:
+    """Against the decision before of the same rate."""
+    before = np.flatnonzero(
+        (history["machine"][:row] == now["machine"]) & (history["outcome"][:row] == TAKEN)
+    )
+    if not len(before):
+        return ", the first on record"
+    old = float(history["rate"][before[-1]])
+    if old == now["rate"]:
+        return ", as before"
+    factor = f" by a factor of {now['rate'] / old:.4g}" if old else ""
+    return f", {'up' if now['rate'] > old else 'down'} from {old:.6g}{factor}"
+
+
+def _slope(now: dict[str, float]) -> str:
+    return f"slope <g, d> {now['slope']:.6g}, |g|^2 {now['gradient_norm2']:.6g}"
+
+
+def _l4(now: dict[str, float]) -> str:
+    if now["smoothed_slope"] <= 0:
+        return (
+            f"the averaged slope {now['smoothed_slope']:.6g} is not positive, so no step would lower the loss"
+        )
+    return f"averaged slope {now['smoothed_slope']:.6g}: the step to a fraction of the way to the lowest loss"
+
+
+def _window(now: dict[str, float]) -> str:
+    dot, norm2 = now["window_dot"], now["window_norm2"]
+    if np.isnan(dot):
+        return "inside a window, where the rate does not change"
+    if dot == 0:
+        return "the first window, which has nothing to be compared with"
+    agree = "agrees with" if dot > 0 else "turns against"
+    return f"the window's gradient {agree} the one before: inner product {dot:.6g}, squared norm {norm2:.6g}"
+
+
+def _searched(now: dict[str, float]) -> str:
+    return "set by the last search, or the initial one before any"
+
+
+def _hypergradient(now: dict[str, float]) -> str:
+    if np.isnan(now["previous_dot"]):
+        return "no step before to judge by"
+    longer = "longer" if now["previous_dot"] > 0 else "shorter"
+    return f"<g, d'> {now['previous_dot']:.6g}: the step before should have been {longer}"
+
+
+def _online(now: dict[str, float]) -> str:
+    delta = now["hypergradient"]
+    if np.isnan(delta):
+        return "no validation loss yet to judge by"
+    way = "larger" if delta < 0 else "smaller"
+    return f"Delta {delta:.6g}: the validation loss asks for a {way} rate"
+
+
+def _whole(now: dict[str, float]) -> str:
+    return f"|g|^2 {now['gradient_norm2']:.6g}: the method's own recursion and state moved it"
+
+
+def _probe(now: dict[str, float]) -> str:
+    if np.isnan(now["probe_loss"]):
+        return _slope(now)
+    count = int(now["probes"])
+    return (
+        f"slope {now['slope']:.6g}, and loss {now['probe_loss']:.6g} at a step of {now['probe_length']:.6g} "
+        f"({count} evaluation{'s' if count > 1 else ''})"
+    )
+
+
+def _curvature(now: dict[str, float]) -> str:
+    bends = "" if now["curvature"] > 0 else ", not positive: the rate before is kept"
+    return f"slope {now['slope']:.6g} over curvature {now['curvature']:.6g}{bends}"
+
+
+# what decided, for the methods that have more to say than their slope
+_REASONS = {
+    "l4": _l4,
+    "tlr": _window,
+    "ntlr": _window,
+    "hd": _hypergradient,
+    "marthe": _online,
+    "newton": _curvature,
+    "periodic_alrs": _searched,
+    **dict.fromkeys(("d_adaptation", "prodigy", "schedule_free", "yellowfin", "momo"), _whole),
+    **dict.fromkeys(("qlabgrad", "lqa", "sls", "naive_tlr"), _probe),
+}
+
+
+def replay(record: History, adapter: Adapter, machine: int = 0) -> np.ndarray:
+    """The rates that `adapter` would have taken on recorded steps, without model or data.
+
+    record: `optimizer.history`. machine: which of several rates (per group or tensor), 0. Skipped and
+    undone steps give nan. What the record cannot know is what other rates would have led to: inputs stay as
+    they were.
+    Raises ArgumentError for methods that evaluate the model themselves.
+    """
+    table = np.ascontiguousarray(np.stack(list(record.values()), axis=1), dtype=np.float64)
+    rows = core_tensor(table, "float64", table.shape)
+    values = {key: value for key, value in adapter.attributes().items() if key != "scope"}
+    rates = np.array(core_replay(adapter.core_name, values, rows, machine))
+    return rates[record["machine"] == machine]

@@ -1,0 +1,361 @@
+"""What all optimizers share: groups of parameters, steps, and their state."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import random
+from .._core import Optimizer as CoreOptimizer
+from ..checks import check_number
+from ..errors import ArgumentError, DTypeError, ShapeError
+from ..rates.base import Adapter
+from ..rates.named import named
+from ..schedule import Schedule
+from ..tensors.autograd import enable_grad, no_grad
+from ..tensors.modes import frozen_statistics
+from ..tensors.operations import from_array
+from ..tensors.tensor import Tensor
+from . import decisions
+from .attributes import rate_card, spelled
+
+Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
+Rate = float | Schedule | Adapter | str
+DONE, LOSS, GRADIENTS, CURVATURE, VALIDATION = range(5)  # what the core asks for: lrs_request.kind
+
+
+class Optimizer:
+    """Base of all optimizers; made through SGD, Adam, L4Mom, ...
+
+    clip_value, clip_norm: limits of each entry of the gradient and of its norm over all parameters, inf;
+    applied before weight decay, as PyTorch's clip_grad_value_ and clip_grad_norm_.
+
+    params: tensors, (name, tensor) pairs, or group dicts {"params": ..., option: value}; each requires a
+    gradient. Raises ArgumentError or DTypeError naming the parameter and what is allowed.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        direction: str,
+        rate: Rate,
+        options: Mapping[str, Any],
+        clip_value: float = math.inf,
+        clip_norm: float = math.inf,
+    ) -> None:
+        self._defaults = dict(options)
+        limits = {"clip_value": clip_value, "clip_norm": clip_norm}
+        clips = {key: check_number(limit, key, infinite=True) for key, limit in limits.items()}
+        if isinstance(rate, str):
+            rate = named(rate)
+        name, attributes = rate_card(rate)
+        self.rate = rate
+        self.param_groups: list[dict[str, Any]] = []
+        self._names: list[str] = []
+        self._held: set[int] = set()
+        self._direction, self._clips = direction, clips
+        self._core = CoreOptimizer(direction, spelled(self._defaults) | clips, name, attributes)
+        if isinstance(params, Tensor):
+            raise DTypeError(
+                "params: got a Tensor; allowed: a list of tensors, (name, tensor) pairs, or group dicts"
+            )
+        groups = list(params)
+        if not groups:
+            raise ArgumentError("params: empty; allowed: at least one tensor that requires a gradient")
+        if all(isinstance(g, dict) for g in groups):
+            for group in groups:
+                self.add_param_group(group)  # type: ignore[arg-type]
+        else:
+            self.add_param_group({"params": groups})
+
+    # ---- parameters ------------------------------------------------------------------------------------
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        """More parameters, with options of their own: {"params": ..., "lr": ..., "weight_decay": ...}.
+
+        "lr" must be a number or a schedule, and the optimizer's own rate one of these too.
+        """
+        if not isinstance(group, dict) or "params" not in group:
+            raise ArgumentError(f"group: got {group!r}; allowed: a dict with the key 'params'")
+        given = {key: value for key, value in group.items() if key != "params"}
+        unknown = [key for key in given if key not in (*self._defaults, "lr")]
+        if unknown:
+            raise ArgumentError(
+                f"group: unknown {', '.join(unknown)}; allowed: {', '.join(('lr', *self._defaults))}"
+            )
+        held = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
+        tensors, names = self._checked(held)
+        attributes = spelled({key: value for key, value in given.items() if key != "lr"})
+        if "lr" in given:
+            if isinstance(self.rate, Adapter):
+                raise DTypeError(
+                    "group: lr: given beside an adapter, which sets all rates; allowed: no 'lr' in groups"
+                )
+            if isinstance(given["lr"], Adapter):
+                raise DTypeError(
+                    f"group: lr: got {given['lr']!r}; allowed: a number of at least 0 or a schedule"
+                )
+            own = rate_card(given["lr"])[1]
+            attributes |= {"lr": own.pop("rate"), **own}
+        self._core.add_group(tuple(tensors), tuple(names), attributes)
+        self._held.update(id(t) for t in tensors)
+        self._names += names
+        self.param_groups.append({"lr": self.rate, **self._defaults, **given, "params": tensors})
+
+    def _checked(self, held: Sequence[Any]) -> tuple[list[Tensor], list[str]]:
+        tensors: list[Tensor] = []
+        names: list[str] = []
+        seen = set(self._held)
+        for i, item in enumerate(held):
+            at = f"params[{i}]"
+            name = None
+            if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
+                name, item = item
+            if not isinstance(item, Tensor):
+                raise DTypeError(
+                    f"{at}: got {type(item).__name__}; allowed: tensors, (name, tensor) pairs, or group dicts"
+                )
+            name = name or getattr(item, "name", None)
+            if not item.requires_grad:
+                called = f" ({name})" if name else ""
+                raise ArgumentError(
+                    f"{at}{called}: requires no gradient; allowed: tensors with requires_grad=True"
+                )
+            if id(item) in seen:
+                raise ArgumentError(f"{at}: given twice; allowed: every parameter once")
+            if not name or name in names or name in self._names:
+                name = f"param.{len(self._names) + len(names)}"
+            seen.add(id(item))
+            tensors.append(item)
+            names.append(name)
+        if not tensors:
+            raise ArgumentError("params: empty; allowed: at least one tensor that requires a gradient")
+        return tensors, names
+
+    def zero_grad(self) -> None:
+        """Forgets the gradients of all parameters."""
+        self._core.zero_grad()
+
+    # ---- steps -----------------------------------------------------------------------------------------
+    def minimize(self, closure: Callable[[], Tensor], valid: Callable[[], Tensor] | None = None) -> float:
+        """One step on `closure() -> scalar Tensor`; returns the loss before the update.
+
+        Zeroes gradients, evaluates, differentiates, evaluates again if the adapter probes, updates.
+        All evaluations see the same random numbers, and only the first advances batch-norm statistics,
+        so closure must be deterministic given those. An exception in closure leaves parameters and
+        state as they were. Afterwards parameters hold the gradients of the last differentiated
+        evaluation: with NaiveTLR, which differentiates twice, those of its probe.
+        valid: the loss of validation data, likewise, for rates that descend on it (MARTHE); TypeError if they
+        are not given it, and not called for others. It never advances batch-norm statistics.
+        Raises DTypeError or ShapeError when closure returns no scalar Tensor, Diverged after
+        `max_skipped` skipped steps in a row.
+        """
+        if valid is None and self._core.get("validates"):
+            raise DTypeError(
+                f"minimize: valid: not given; {type(self.rate).__name__} needs a function that "
+                "returns the loss of validation data"
+            )
+        before = random.get_state()
+        loss, value = self._evaluate(closure, differentiate=True)
+        after = random.get_state()
+        request = self._core.begin(value, True)
+        try:
+            while request[0] != DONE:
+                if request[0] == CURVATURE:
+                    request = self._core.answer_curvature(loss)
+                    continue
+                random.set_state(before)
+                with frozen_statistics():
+                    if request[0] == VALIDATION and valid is not None:
+                        _, probe = self._evaluate(valid, differentiate=True)
+                    else:
+                        _, probe = self._evaluate(closure, differentiate=request[0] == GRADIENTS)
+                request = self._core.answer(probe)
+        except BaseException:
+            self._core.abort()
+            raise
+        finally:
+            random.set_state(after)
+        return value
+
+    def _evaluate(self, closure: Callable[[], Tensor], differentiate: bool) -> tuple[Tensor, float]:
+        if not differentiate:
+            with no_grad():
+                loss = _checked_loss(closure())
+                return loss, loss.item()
+        self.zero_grad()
+        with enable_grad():
+            loss = _checked_loss(closure())
+            value = loss.item()
+            if not loss.requires_grad:
+                raise ArgumentError(
+                    "closure: returned a loss that depends on no parameter requiring a gradient"
+                )
+            loss.backward()
+        return loss, value
+
+    def step(self, loss: Tensor | float | None = None) -> None:
+        """One step on the gradients that the parameters hold.
+
+        loss: the scalar they belong to; may be left out only when the rate is a number.
+        Raises TypeError for adapters that probe (use `minimize`) or need a loss that is not given.
+        """
+        if loss is None:
+            if isinstance(self.rate, Adapter):
+                raise DTypeError(f"step: loss: not given; {type(self.rate).__name__} needs it: step(loss)")
+            if self._core.get("guard"):
+                raise DTypeError("step: loss: not given; the guard needs it: step(loss)")
+            value = 0.0
+        elif isinstance(loss, Tensor):
+            value = _checked_loss(loss, "loss").item()
+        else:
+            value = float(loss)
+        self._core.begin(value, False)
+
+    # ---- two points ------------------------------------------------------------------------------------
+    def eval(self) -> None:
+        """Moves the parameters to where the method evaluates: Schedule-Free's average x.
+
+        Other methods have one point, and nothing happens. While there, a step raises ArgumentError.
+        """
+        self._core.set("evaluating", 1.0)
+
+    def train(self) -> None:
+        """Moves the parameters back to where training goes on: to the bit, if nothing has changed them."""
+        self._core.set("evaluating", 0.0)
+
+    @contextlib.contextmanager
+    def _point(self, evaluating: bool) -> Iterator[None]:
+        """In that mode inside, in the mode before afterwards."""
+        before = self._core.get("evaluating")
+        self._core.set("evaluating", float(evaluating))
+        try:
+            yield
+        finally:
+            self._core.set("evaluating", before)
+
+    # ---- facts -----------------------------------------------------------------------------------------
+    @property
+    def lr(self) -> float | dict[str, float]:
+        """Rate of the last step (the first one before any): a float, or {name: float} where rates differ."""
+        rates = self._core.rates()
+        if self._core.get("scope") == 0 and len(set(rates)) == 1:
+            return float(rates[0])
+        if self._core.get("scope") == 1 and len(self.param_groups) == 1:
+            return float(rates[0])
+        return dict(zip(self._names, map(float, rates), strict=True))
+
+    @property
+    def skipped_steps(self) -> int:
+        """How many steps were skipped because the loss or a gradient was not finite."""
+        return int(self._core.get("skipped_steps"))
+
+    @property
+    def max_skipped(self) -> int:
+        """After how many skipped steps in a row Diverged is raised; 20 at first."""
+        return int(self._core.get("max_skipped"))
+
+    @max_skipped.setter
+    def max_skipped(self, count: int) -> None:
+        self._core.set("max_skipped", float(count))
+
+    def guard(
+        self,
+        rollback: bool = True,
+        explode: float = 10.0,
+        *,
+        buffers: Iterable[Tensor] = (),
+        on: bool = True,
+    ) -> None:
+        """Safe steps: a step that makes the loss explode, or values that are not finite, is undone.
+
+        A loss explodes above `explode` times the median of the last 25 (`explode` > 1; for losses near or
+        below 0 see docs/decisions.md). Then parameters, state and counters go back to before the step that
+        led there, and all rates are halved; every good step takes 1 % off the factor's logarithm again. A
+        loss that is not finite is skipped first (`skipped_steps`) and blamed on the step before if the next
+        is not, either. Diverged is raised after `max_skipped` rollbacks in a row, with the parameters of the
+        last good step.
+        rollback=False: detects only. Diverged is raised at once, by a call that changes nothing.
+        buffers: what the model updates beside its parameters (`model.buffers()`: batch-norm statistics), put
+        back with them; `fit` knows. Costs a copy of the parameters and of all optimizer vectors, written
+        once a step. `step` then needs a loss. on=False: no guard, the state at first.
+        """
+        for name, flag in (("rollback", rollback), ("on", on)):
+            if not isinstance(flag, bool):
+                raise DTypeError(f"guard: {name}: got {flag!r}; allowed: True, False")
+        limit = check_number(explode, "guard: explode", infinite=True)
+        held = list(buffers)
+        for i, buffer in enumerate(held):
+            if not isinstance(buffer, Tensor):
+                raise DTypeError(f"guard: buffers[{i}]: got {type(buffer).__name__}; allowed: tensors")
+        self._core.guard(1 + rollback if on else 0, limit, held)
+
+    @property
+    def rollbacks(self) -> int:
+        """How many steps the guard has undone."""
+        return int(self._core.get("rollbacks"))
+
+    def _know_buffers(self, model: Any) -> None:
+        """What a guard puts back beside the parameters, unless it was told."""
+        mode, told = int(self._core.get("guard")), self._core.get("guard_buffers")
+        buffers = list(model.buffers()) if hasattr(model, "buffers") else []
+        if mode and buffers and not told:
+            self._core.guard(mode, self._core.get("explode"), buffers)
+
+    def record(self, on: bool = True, capacity: int = 10_000) -> None:
+        """Keeps the last `capacity` decisions of the rate with their inputs; off forgets them."""
+        self._core.record(capacity if on else 0)
+
+    @property
+    def history(self) -> dict[str, np.ndarray]:
+        """With `record(True)`: every decision and its inputs, field -> float64 [rows], oldest first.
+
+        step (from 0), machine (which rate), loss, slope <g, d>, smoothed_slope, gradient_norm2,
+        steps_per_epoch; of the step before: previous_dot <g, d'>, previous_gradient_norm2,
+        previous_direction_norm2, change_dot <g - g', d'>, change_norm2, previous_rate; window_dot and
+        window_norm2; epoch_displacement2 and epoch_change; hypergradient, Delta of MARTHE; travelled2
+        |theta - theta_0|^2, start_dot <g, theta_0 - theta>, start2; probes and the
+        last one's length and loss, curvature, rate, bound (-1 at
+        min_lr, 1 at max_lr), fallback (1: the formula gave no rate), limit of the loss and scale of the rate
+        (the guard's), outcome (0 taken, 1 stayed, 2 skipped, 3 undone: its loss is the one the step led to);
+        nan where a method does not ask.
+        """
+        return decisions.read(self._core)
+
+    def explain(self, step: int) -> str:
+        """Why the rate of `step` (from 0) is what it is, in words. Needs `record(True)` before that step."""
+        method = self.rate.core_name if isinstance(self.rate, Adapter) else "constant"
+        return decisions.explain(self.history, step, method)
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """The whole state, flat: name -> array (a copy)."""
+        return {name: np.array(value) for name, value in self._core.state().items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Puts back what `state_dict` returned, to an optimizer of the same kind and parameters."""
+        self._core.load({name: from_array(np.asarray(value)) for name, value in state.items()})
+
+    def _anew(self, lr: float) -> Optimizer:
+        """The same direction and groups at another rate, with nothing remembered."""
+        groups = [{k: v for k, v in group.items() if k != "lr"} for group in self.param_groups]
+        return Optimizer(groups, self._direction, lr, self._defaults, **self._clips)
+
+    def _know_epoch(self, steps: int) -> None:
+        """The epoch's length, for adapters that count in epochs, unless they were given one."""
+        if getattr(self.rate, "steps_per_epoch", 0) is None:
+            self._core.set("steps_per_epoch", float(steps))
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{key}={value!r}" for key, value in self._defaults.items())
+        return f"{type(self).__name__}({len(self._names)} tensors, lr={self.rate!r}, {options})"
+
+
+def _checked_loss(loss: Any, name: str = "closure") -> Tensor:
+    if not isinstance(loss, Tensor):
+        raise DTypeError(f"{name}: got {type(loss).__name__}; allowed: a scalar Tensor")
+    if loss.size != 1:
+        raise ShapeError(f"{name}: got a Tensor of shape {loss.shape}; allowed: a scalar")
+    return loss

@@ -1,0 +1,1 @@
+"""Figures, vector graphics, tables and pages: draws what it is given and knows no result."""

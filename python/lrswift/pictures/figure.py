@@ -1,0 +1,34 @@
+"""Pictures by matplotlib, which is imported on the first of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+# Okabe and Ito's: distinct for the color-blind
+BLUE, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#009e73", "#8a8f98"
+
+
+def panels(count: int) -> tuple[Any, list[Any]]:
+    """A figure of `count` axes in a row, in the style of all pictures here."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, count, figsize=(4.2 * count, 3.2), layout="constrained")
+    axes = [axes] if count == 1 else list(axes)
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(axis="y", color="#e6e8eb", linewidth=0.8)
+        ax.set_axisbelow(True)
+    return figure, axes
+
+
+def smoothed(values: np.ndarray, width: int) -> np.ndarray:
+    """Running mean over `width` entries, of the same length; entries that are not finite are left out."""
+    if not len(values):
+        return values
+    good = np.isfinite(values)
+    ones, kernel = good.astype(float), np.ones(max(1, width))
+    total = np.convolve(np.where(good, values, 0.0), kernel, "full")[: len(values)]
+    count = np.convolve(ones, kernel, "full")[: len(values)]
+    return total / np.where(count > 0, count, np.nan)

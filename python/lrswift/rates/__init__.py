@@ -1,0 +1,1 @@
+"""Descriptions of rate adapters, a file for each family; no vectors and no optimizer."""

@@ -1,0 +1,156 @@
+"""`minimize`: the rates of `lrswift.adapt` on a function of a vector, called as SciPy's `minimize` is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .errors import ArgumentError, Diverged, DTypeError
+from .numpy import Adapted
+from .rates.tlr import NaiveTLR
+
+
+class Result(dict[str, Any]):
+    """What `minimize` returns where SciPy is not installed: scipy.optimize.OptimizeResult's fields."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def _result(**fields: Any) -> Any:
+    try:
+        from scipy.optimize import OptimizeResult
+    except ImportError:
+        return Result(fields)
+    return OptimizeResult(fields)
+
+
+def minimize(
+    fun: Callable[..., Any],
+    x0: Any,
+    args: tuple[Any, ...] = (),
+    jac: bool | Callable[..., Any] = True,
+    method: Any = "l4",
+    direction: str | None = None,
+    tol: float | None = None,
+    gtol: float = 1e-6,
+    maxiter: int = 1000,
+    callback: Callable[[np.ndarray], Any] | None = None,
+    options: dict[str, Any] | None = None,
+    **rest: Any,
+) -> Any:
+    """Minimizes fun(x, *args) without a learning rate to set; returns an OptimizeResult.
+
+    jac: True: fun returns (value, gradient); else a function of (x, *args) that returns the gradient.
+    method: an adapter of `lrswift.adapt`, its name, or a number. direction: "sgd" by default, as in
+    `lrswift.numpy.Adapted`, with `options` of its own (direction="sgd", options={"momentum": 0.9}).
+    gtol (or tol): stops when no entry of the gradient is larger in size, 1e-6. maxiter: steps, 1000.
+    callback: called with a copy of x after every step; StopIteration from it ends the run.
+    The result has x, fun, jac, nit, nfev, njev, success, status, message, and history: "fun" and "lr" of
+    every step, "fun" before it. x is the best point seen. Vectors are float64.
+    It is also a method for SciPy: scipy.optimize.minimize(fun, x0, jac=True, method=lr.minimize, options=
+    {"rate": "qlabgrad"}), with the adapter as "rate" and the rest of these arguments beside it.
+    """
+    rest = {key: value for key, value in rest.items() if value is not None and key not in _SCIPY}
+    if "rate" in rest:
+        method = rest.pop("rate")
+    if "disp" in rest:
+        rest.pop("disp")
+    if rest:
+        raise ArgumentError(f"minimize: unknown {', '.join(rest)}; allowed: see its arguments")
+    evaluate = _Function(fun, args, jac)
+    x = np.array(x0, np.float64)
+    if x.size == 0:
+        raise ArgumentError("x0: empty; allowed: at least one number")
+    if maxiter < 0:
+        raise ArgumentError(f"maxiter: got {maxiter!r}; allowed: at least 0")
+    optimizer = Adapted(lr=method, direction=direction or "sgd", **(options or {}))
+    ahead = isinstance(method, NaiveTLR) or method == NaiveTLR.rate
+    limit = gtol if tol is None else tol
+    history: dict[str, list[float]] = {"fun": [], "lr": []}
+    value, gradient = evaluate(x)
+    best, best_x, best_gradient = value, x.copy(), gradient
+    status, message, steps = 1, f"stopped after {maxiter} steps", 0
+    while True:
+        if np.abs(gradient).max() <= limit:
+            status, message = 0, f"no entry of the gradient is larger than {limit:g}"
+            break
+        if steps == maxiter:
+            break
+        before = value
+        try:
+            rate = optimizer.update([x], [gradient], value, loss_fn=lambda p: evaluate.at(p[0], ahead))
+        except Diverged as error:
+            status, message = 2, str(error)
+            break
+        steps += 1
+        value, gradient = evaluate(x)
+        history["fun"].append(before)
+        history["lr"].append(float(rate) if isinstance(rate, float) else next(iter(rate.values())))
+        if not np.isfinite(value):
+            status, message = 2, f"the function is not finite after step {steps}"
+            break
+        if value <= best:
+            best, best_x, best_gradient = value, x.copy(), gradient
+        if callback is not None:
+            try:
+                callback(x.copy())
+            except StopIteration:
+                status, message = 99, "stopped by callback"
+                break
+    return _result(
+        x=best_x,
+        fun=best,
+        jac=best_gradient,
+        nit=steps,
+        nfev=evaluate.values,
+        njev=evaluate.gradients,
+        success=status == 0,
+        status=status,
+        message=message,
+        history={key: np.array(rows) for key, rows in history.items()},
+    )
+
+
+# what scipy.optimize.minimize passes on to any method
+_SCIPY = {"hess", "hessp", "bounds", "constraints"}
+
+
+class _Function:
+    """fun and its gradient, counted."""
+
+    def __init__(self, fun: Callable[..., Any], args: tuple[Any, ...], jac: Any) -> None:
+        if jac is not True and not callable(jac):
+            raise DTypeError(
+                f"jac: got {jac!r}; allowed: True, when fun returns (value, gradient), or a function"
+            )
+        self.fun, self.args, self.jac = fun, args, jac
+        self.values = self.gradients = 0
+
+    def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        self.values += 1
+        self.gradients += 1
+        if self.jac is True:
+            found = self.fun(x.copy(), *self.args)
+            if not isinstance(found, tuple) or len(found) != 2:
+                raise DTypeError(f"fun: got {type(found).__name__}; with jac=True: (value, gradient)")
+            value, gradient = found
+        else:
+            value, gradient = self.fun(x.copy(), *self.args), self.jac(x.copy(), *self.args)
+        gradient = np.asarray(gradient, np.float64)
+        if gradient.shape != x.shape:
+            raise ArgumentError(f"jac: got shape {gradient.shape}; allowed: {x.shape}, as x0")
+        return float(value), gradient
+
+    def at(self, x: np.ndarray, with_gradient: bool) -> Any:
+        """What a probe needs: the value, or (value, [gradient])."""
+        if self.jac is True or with_gradient:
+            value, gradient = self(x)
+            return value, [gradient]
+        self.values += 1
+        return float(self.fun(x.copy(), *self.args))

@@ -1,0 +1,86 @@
+"""What `find_lr` and `lr_range_test` share: a model is tried and put back, bit for bit."""
+
+from __future__ import annotations
+
+import copy
+import random as python_random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .. import random
+from ..errors import ArgumentError, DTypeError
+from ..loop.recorder import Modes
+from ..optim import Optimizer
+from ..tensors.operations import from_array
+from ..tensors.tensor import Tensor
+from .receipt import digests, loader_state
+
+
+def refuse_iterator(data: Any) -> None:
+    """ArgumentError when iterating over `data` uses it up."""
+    if isinstance(data, Iterator):
+        raise ArgumentError(
+            "data: got an iterator, which cannot be put back; allowed: arrays, or an iterable like a list"
+        )
+
+
+def trainable(model: Any, optimizer: Any) -> list[Tensor]:
+    """The parameters of `model` that require a gradient, once `optimizer` is a callable that makes one."""
+    if not hasattr(model, "parameters"):
+        raise DTypeError(f"model: got {type(model).__name__}; allowed: an nn.Module")
+    if not callable(optimizer) or isinstance(optimizer, Optimizer):
+        raise DTypeError(
+            f"optimizer: got {type(optimizer).__name__}; "
+            "allowed: a callable (params, lr=), such as lrswift.optim.Adam"
+        )
+    tensors = [p for p in model.parameters() if p.requires_grad]
+    if not tensors:
+        raise ArgumentError("model: has no parameters that require a gradient")
+    return tensors
+
+
+@contextmanager
+def untouched(model: Any, tensors: list[Tensor], data: Any) -> Iterator[dict[str, Any]]:
+    """Puts everything back at the end of the block; the receipt it gives is filled in then."""
+    before = digests(model, tensors, data)
+    kept = _Kept(model, tensors, data)
+    receipt: dict[str, Any] = {}
+    try:
+        yield receipt
+    finally:
+        kept.restore()
+    after = digests(model, tensors, data)
+    receipt.update(before=before, after=after, untouched=before == after)
+
+
+class _Kept:
+    """Copies of all that a search touches."""
+
+    def __init__(self, model: Any, tensors: list[Tensor], data: Any) -> None:
+        self.tensors = [(t, from_array(t.numpy()), t.grad) for t in tensors]
+        self.buffers = [(b, from_array(b.numpy())) for b in model.buffers()]
+        self.modes = Modes(model)
+        self.random = random.get_state()
+        self.numpy = np.random.get_state()
+        self.python = python_random.getstate()
+        self.data = data
+        self.loader = copy.deepcopy(loader_state(data))
+
+    def restore(self) -> None:
+        for tensor, value, grad in self.tensors:
+            tensor.assign(value)
+            tensor.grad = grad
+        for buffer, value in self.buffers:
+            buffer.assign(value)
+        self.modes.restore()
+        random.set_state(self.random)
+        np.random.set_state(self.numpy)
+        python_random.setstate(self.python)
+        if self.loader is not None and hasattr(self.data, "load_state_dict"):
+            self.data.load_state_dict(self.loader)
+        elif self.loader is not None:
+            for key, value in self.loader.items():
+                setattr(self.data, key, value)

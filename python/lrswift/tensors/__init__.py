@@ -1,0 +1,1 @@
+"""The native tensor in Python: operations, operators, indexing, derivatives."""

@@ -1,0 +1,61 @@
+"""The five dtypes of the core, and how data and axes given by a caller become what the core takes."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, ShapeError
+
+DTYPES = {name: np.dtype(name) for name in ("float32", "float64", "int64", "uint8", "bool")}
+Axis = int | Sequence[int] | None
+
+
+def as_dtype(dtype: Any) -> np.dtype:
+    """One of the five dtypes of the core. DTypeError for any other."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found is None or found.name not in DTYPES:
+        raise DTypeError(f"dtype: got {dtype!r}; allowed: {', '.join(DTYPES)}")
+    return found
+
+
+def core_array(data: Any, dtype: np.dtype | None, floating: np.dtype, name: str) -> np.ndarray:
+    """`data` as a C-ordered array of a core dtype: floats to `floating`, integers to int64 but uint8."""
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ShapeError(
+            f"{name}: rows of unequal length; allowed: a rectangular nested list or an array"
+        ) from error
+    if array.dtype.kind not in "fiub":
+        raise DTypeError(f"{name}: got dtype {array.dtype}; allowed: floating, integer or bool data")
+    if dtype is None:
+        if array.dtype.kind == "f":
+            dtype = floating
+        elif array.dtype.name in ("uint8", "bool"):
+            dtype = array.dtype
+        else:
+            dtype = DTYPES["int64"]
+    return np.ascontiguousarray(array, dtype).reshape(array.shape)
+
+
+def normalized_axes(axis: Axis, ndim: int, operation: str) -> list[int]:
+    """Axes as sorted non-negative integers; all of them for None. ShapeError when out of range or twice."""
+    if axis is None:
+        return list(range(ndim))
+    given = [operator.index(a) for a in (axis if isinstance(axis, Sequence) else (axis,))]
+    for a in given:
+        if not -ndim <= a < ndim:
+            raise ShapeError(
+                f"{operation}: axis {a} given for a tensor of {ndim} axes; allowed: {-ndim} to {ndim - 1}"
+            )
+    axes = sorted(a % ndim for a in given)
+    if len(set(axes)) != len(axes):
+        raise ShapeError(f"{operation}: axis {given} names an axis twice")
+    return axes

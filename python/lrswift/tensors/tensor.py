@@ -1,0 +1,380 @@
+"""`Tensor`: the native tensor with Python's operators, NumPy's broadcasting and PyTorch's method names.
+
+Python numbers never become tensors where a scaled shift or a power says the same, so `2 * x + 1`
+is two passes over x and holds no constants.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any, SupportsIndex
+
+import numpy as np
+
+from .._core import Tensor as CoreTensor
+from .._core import backward as core_backward
+from .._core import set_tensor_class
+from ..errors import RecordingError, ShapeError
+from . import dlpack
+from .dtypes import DTYPES, Axis, as_dtype, core_array, normalized_axes
+from .indexing import index
+from .operations import apply, from_array, run, shared_array
+
+Operand = Any  # a Tensor, a Python or NumPy number, or anything numpy.asarray takes
+
+_NUMBERS = (int, float, np.number, np.bool_)
+
+
+def as_tensor(data: Operand, like: Tensor | None = None, name: str = "data") -> Tensor:
+    """`data` itself if it is a Tensor, else a new one, floating data in the dtype of `like` or float32."""
+    if isinstance(data, Tensor):
+        return data
+    floating = like.dtype if like is not None and like.is_floating else DTYPES["float32"]
+    return from_array(core_array(data, None, floating, name))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, _NUMBERS)
+
+
+def _promoted(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in one dtype: the wider of two floating ones; the floating one of a mixed pair."""
+    if a.dtype == b.dtype:
+        return a, b
+    if a.is_floating and b.is_floating:
+        wanted = DTYPES["float64"]
+    elif a.is_floating or b.is_floating:
+        wanted = a.dtype if a.is_floating else b.dtype
+    else:
+        return a, b
+    return a.astype(wanted), b.astype(wanted)
+
+
+def binary(operation: str, a: Operand, b: Operand) -> Tensor:
+    """`a operation b` with NumPy's broadcasting; at least one is a Tensor or convertible to one."""
+    if not isinstance(a, Tensor):
+        like = b if isinstance(b, Tensor) else None
+        if like is not None and _is_number(a) and like.is_floating:
+            a = from_array(np.asarray(a, like.dtype))
+        a = as_tensor(a, like)
+    if not isinstance(b, Tensor):
+        b = from_array(np.asarray(b, a.dtype)) if _is_number(b) and a.is_floating else as_tensor(b, a)
+    a, b = _promoted(a, b)
+    return run(operation, (a, b))
+
+
+class Tensor(CoreTensor):
+    """An n-dimensional array with reverse- and forward-mode derivatives.
+
+    Made by `lrswift.tensor` and the operations on tensors, never by calling this class. `shape` is a
+    tuple, `dtype` a numpy.dtype (float32, float64, int64, uint8, bool), memory is C-contiguous and
+    exported through the buffer protocol, `__array__` and `__dlpack__` without a copy. Equality is
+    element-wise; hashing is by identity.
+    """
+
+    __array_priority__ = 1000.0  # so that ndarray + Tensor reaches Tensor.__radd__
+
+    # ---- facts -------------------------------------------------------------------------------------
+    @property
+    def dtype(self) -> np.dtype:
+        return DTYPES[self.dtype_name]
+
+    @property
+    def is_floating(self) -> bool:
+        return self.dtype_name.startswith("float")
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` has added up so far; None before the first."""
+        return self._grad  # type: ignore[return-value]
+
+    @grad.setter
+    def grad(self, value: Operand) -> None:
+        self._grad = None if value is None else as_tensor(value, self, "grad").astype(self.dtype)
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802
+        """All axes in reverse order."""
+        return self.transpose()
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a tensor without axes")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        flags = (
+            f", dtype={self.dtype_name}" if self.dtype_name not in ("float32", "int64", "bool") else ""
+        ) + (", requires_grad=True" if self.requires_grad else "")
+        try:
+            values = np.array2string(shared_array(self), separator=", ", prefix="tensor(")
+        except RecordingError:
+            values = f"<being recorded>, shape={self.shape}"
+        return f"tensor({values}{flags})"
+
+    __hash__ = object.__hash__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kept = dict(vars(self))
+        return _restore, (type(self), np.array(shared_array(self)), self.requires_grad, kept)
+
+    # ---- values ------------------------------------------------------------------------------------
+    def numpy(self) -> np.ndarray:
+        """The values as an ndarray that shares this tensor's memory: writing to it writes the tensor."""
+        return shared_array(self)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = shared_array(self)
+        if dtype is not None and np.dtype(dtype) != array.dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        """A DLPack capsule on this tensor's memory; options as in the array API standard."""
+        return dlpack.capsule(self, **options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return dlpack.CPU
+
+    def item(self) -> Any:
+        """The only element as a Python number. ShapeError if there is not exactly one."""
+        if self.size != 1:
+            raise ShapeError(f"item: a tensor of shape {self.shape} given; allowed: exactly one element")
+        return shared_array(self).item()
+
+    def tolist(self) -> Any:
+        return shared_array(self).tolist()
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.is_floating or self.size != 1:
+            raise TypeError("only an integer tensor of one element can be an index")
+        return int(self.item())
+
+    # ---- derivatives -------------------------------------------------------------------------------
+    def backward(self, seed: Operand = None) -> None:
+        """Adds d(self)/d(leaf) to `grad` of every leaf that requires one.
+
+        `seed`: the gradient arriving at self, same shape; None needs a scalar self (ShapeError otherwise).
+        """
+        if seed is None and self.size != 1:
+            raise ShapeError(
+                f"backward: a tensor of shape {self.shape} given; allowed: a scalar, or pass seed"
+            )
+        core_backward(self, None if seed is None else as_tensor(seed, self, "seed").astype(self.dtype))
+
+    def detach(self) -> Tensor:
+        """The same values, sharing memory, without history and without requires_grad."""
+        return super().detach()  # type: ignore[return-value]
+
+    def clone(self) -> Tensor:
+        """A copy; gradients flow through it."""
+        return (
+            apply("affine", self, scale=1.0, shift=0.0)
+            if self.is_floating
+            else from_array(shared_array(self))
+        )
+
+    def astype(self, dtype: Any) -> Tensor:
+        """In another dtype (itself if it has it already); differentiable between floating dtypes."""
+        wanted = as_dtype(dtype)
+        return self if wanted == self.dtype else apply("cast", self, dtype=wanted.name)
+
+    # ---- operators ---------------------------------------------------------------------------------
+    def _affine(self, other: Any, scale: float, shift: float) -> Tensor:
+        """scale * self + shift, in floating point unless self and `other` are integers."""
+        if not self.is_floating:
+            if isinstance(other, (int, np.integer, np.bool_)):
+                return from_array(
+                    core_array(shared_array(self) * int(scale) + int(shift), None, DTYPES["float32"], "data")
+                )
+            return apply("affine", self.astype(np.float32), scale=scale, shift=shift)
+        return apply("affine", self, scale=scale, shift=shift)
+
+    def __add__(self, other: Operand) -> Tensor:
+        return self._affine(other, 1.0, float(other)) if _is_number(other) else _binary("add", self, other)
+
+    def __sub__(self, other: Operand) -> Tensor:
+        return self._affine(other, 1.0, -float(other)) if _is_number(other) else _binary("sub", self, other)
+
+    def __rsub__(self, other: Operand) -> Tensor:
+        return self._affine(other, -1.0, float(other)) if _is_number(other) else _binary("sub", other, self)
+
+    def __mul__(self, other: Operand) -> Tensor:
+        return self._affine(other, float(other), 0.0) if _is_number(other) else _binary("mul", self, other)
+
+    def __truediv__(self, other: Operand) -> Tensor:
+        x = self if self.is_floating else self.astype(np.float32)
+        if _is_number(other):
+            with np.errstate(divide="ignore"):
+                return apply("affine", x, scale=float(np.divide(1.0, other)), shift=0.0)
+        return _binary("div", x, other)
+
+    def __rtruediv__(self, other: Operand) -> Tensor:
+        x = self if self.is_floating else self.astype(np.float32)
+        return apply("reciprocal", x) * other if _is_number(other) else _binary("div", other, x)
+
+    def __pow__(self, other: Operand) -> Tensor:
+        x = self if self.is_floating else self.astype(np.float32)
+        if not _is_number(other):
+            return apply("exp", apply("log", x) * other)
+        if other == 2:
+            return apply("square", x)
+        if other == 0.5:
+            return apply("sqrt", x)
+        return apply("power", x, exponent=float(other))
+
+    def __rpow__(self, other: Operand) -> Tensor:
+        return (
+            apply("exp", self * float(np.log(other))) if _is_number(other) else as_tensor(other, self) ** self
+        )
+
+    def __matmul__(self, other: Operand) -> Tensor:
+        return _binary("matmul", self, other)
+
+    def __rmatmul__(self, other: Operand) -> Tensor:
+        return _binary("matmul", other, self)
+
+    def __neg__(self) -> Tensor:
+        return self * -1
+
+    def __abs__(self) -> Tensor:
+        return apply("abs", self)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
+        return _binary("eq", self, other)
+
+    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
+        return _binary("ne", self, other)
+
+    def __lt__(self, other: Operand) -> Tensor:
+        return _binary("lt", self, other)
+
+    def __le__(self, other: Operand) -> Tensor:
+        return _binary("le", self, other)
+
+    def __gt__(self, other: Operand) -> Tensor:
+        return _binary("gt", self, other)
+
+    def __ge__(self, other: Operand) -> Tensor:
+        return _binary("ge", self, other)
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return index(self, key)
+
+    # ---- methods of shape and reduction --------------------------------------------------------------
+    def reshape(self, *shape: SupportsIndex | Sequence[SupportsIndex]) -> Tensor:
+        """The same elements in another shape; one entry may be -1 and is then computed."""
+        sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
+        wanted = [operator.index(n) for n in sizes]  # type: ignore[arg-type]
+        known = 1
+        for n in wanted:
+            known *= n if n != -1 else 1
+        if wanted.count(-1) == 1 and known > 0 and self.size % known == 0:
+            wanted[wanted.index(-1)] = self.size // known
+            known = self.size
+        if -1 in wanted or known != self.size or min(wanted, default=0) < 0:
+            raise ShapeError(
+                f"reshape: shape {tuple(wanted)} given for shape {self.shape} ({self.size} elements)"
+            )
+        return apply("reshape", self, shape=wanted)
+
+    def flatten(self, start: int = 0) -> Tensor:
+        """Axes from `start` on merged into one."""
+        return self.reshape(*self.shape[:start], int(np.prod(self.shape[start:], dtype=np.int64)))
+
+    def squeeze(self, axis: Axis = None) -> Tensor:
+        """Without the axes of size 1 (those named by `axis`, or all of them)."""
+        named = set(normalized_axes(axis, self.ndim, "squeeze"))
+        return self.reshape([n for i, n in enumerate(self.shape) if not (n == 1 and i in named)])
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """Axes in the order given; reversed without arguments."""
+        order = axes[0] if len(axes) == 1 and isinstance(axes[0], Sequence) else axes
+        order = [operator.index(a) for a in order] or list(range(self.ndim))[::-1]
+        normalized = [a + self.ndim if a < 0 else a for a in order]
+        if sorted(normalized) != list(range(self.ndim)):
+            raise ShapeError(
+                f"transpose: axes {tuple(order)} given; allowed: each of 0 to {self.ndim - 1} once"
+            )
+        return apply("transpose", self, axes=normalized)
+
+    def _reduce(self, operation: str, axis: Axis, keepdims: bool) -> Tensor:
+        axes = normalized_axes(axis, self.ndim, operation)
+        return apply(operation, self, axes=axes, keepdims=keepdims) if axes else self.clone()
+
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Sum over `axis` (an int, several, or None for all); int64 for integers and bools."""
+        return self._reduce("sum", axis, keepdims)
+
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Mean over `axis` (an int, several, or None for all); float32 for integer tensors."""
+        x = self if self.is_floating else self.astype(np.float32)
+        return x._reduce("mean", axis, keepdims)
+
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Largest element over `axis`; the gradient goes to the element chosen."""
+        return self._reduce("max", axis, keepdims)
+
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Smallest element over `axis`; the gradient goes to the element chosen."""
+        return self._reduce("min", axis, keepdims)
+
+    def argmax(self, axis: int | None = None) -> Tensor:
+        """Position (int64) of the first largest element along `axis`, or in the flattened tensor for None."""
+        x = self.reshape(-1) if axis is None else self
+        return apply("argmax", x, axis=normalized_axes(0 if axis is None else axis, x.ndim, "argmax")[0])
+
+    def exp(self) -> Tensor:
+        return apply("exp", self)
+
+    def log(self) -> Tensor:
+        return apply("log", self)
+
+    def sqrt(self) -> Tensor:
+        return apply("sqrt", self)
+
+    def square(self) -> Tensor:
+        return apply("square", self)
+
+    def tanh(self) -> Tensor:
+        return apply("tanh", self)
+
+    def sigmoid(self) -> Tensor:
+        return apply("sigmoid", self)
+
+    def relu(self) -> Tensor:
+        return apply("relu", self)
+
+    def abs(self) -> Tensor:
+        return abs(self)
+
+
+def _binary(operation: str, a: Any, b: Any) -> Tensor:
+    """`binary` for operators: NotImplemented for what is no array, so that Python can try the other side."""
+    for value in (a, b):
+        if value is None or isinstance(value, (str, bytes, dict, set)):
+            return NotImplemented
+    return binary(operation, a, b)
+
+
+def _restore(kind: type[Tensor], array: np.ndarray, requires_grad: bool, kept: dict[str, Any]) -> Tensor:
+    result = from_array(array, requires_grad)
+    result.__class__ = kind
+    vars(result).update(kept)
+    return result
+
+
+set_tensor_class(Tensor)

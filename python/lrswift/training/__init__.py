@@ -1,0 +1,1 @@
+"""`fit`: whole training runs, their checkpoints, and the named methods to train with."""

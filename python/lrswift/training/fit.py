@@ -1,0 +1,226 @@
+"""`fit`: a whole training run. The loss is recorded once and replayed by the core without Python."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..checks import check_whole
+from ..errors import ArgumentError, DTypeError
+from ..loop.feed import ArrayFeed, Batch, Feed, feed
+from ..loop.history import History
+from ..loop.recorder import Modes, Recorder, rows, takes_model
+from ..loop.steps import Steps
+from ..nn.functional import cross_entropy
+from ..optim import Optimizer
+from ..progress import Progress
+from ..search.periodic import periodic
+from ..tensors.autograd import no_grad
+from ..tensors.tensor import Tensor
+from . import checkpoint as checkpoint_file
+
+VALIDATION_BATCH = 1000
+
+Metric = str | Callable[[np.ndarray, np.ndarray], float]
+
+
+def fit(
+    model: Any,
+    optimizer: Optimizer,
+    train: Any,
+    valid: Any = None,
+    loss: Callable[..., Tensor] = cross_entropy,
+    epochs: int = 1,
+    batch_size: int = 64,
+    shuffle: bool = True,
+    seed: int = 0,
+    metrics: Sequence[Metric] = ("accuracy",),
+    progress: bool = True,
+    log: str | os.PathLike[str] | Callable[[dict[str, Any]], object] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    callbacks: Iterable[Callable[[History], object]] = (),
+) -> History:
+    """Trains `model` in place and returns its History.
+
+    train, valid: (x, y) arrays of equal length, a `data.Dataset`, or an iterable of such batches. Floating
+    data are cast to the parameters' dtype; inputs are never scaled. Arrays that need no cast are not copied.
+    loss: called as loss(model, *batch) if it has 1 + len(batch) required positional parameters, else as
+    loss(model(x), y); returns a scalar Tensor. It is recorded once per shape of batch; a loss that reads
+    values is run anew for every batch, after one warning.
+    epochs 1, batch_size 64 (the last batch may be smaller); shuffle: a new order every epoch, from (seed,
+    epoch) alone. metrics: "accuracy" (for integer labels) or functions (outputs, labels) -> float of arrays,
+    on `valid` after each epoch. A rate that descends on a validation loss (MARTHE) also gets a batch of
+    `valid` at every step, of `batch_size` rows, in turn and in its own order; such a run is not recorded, so
+    Python runs every step, and validation batches from an iterable are all kept. progress: a bar. log: a
+    CSV file or a function of the row, after each epoch. checkpoint: a file written atomically after each
+    epoch; resume: go on from it if it is there. callbacks: called with the
+    history after each epoch; one that returns True ends the training.
+
+    Ctrl-C stops within a second: the model then stands after the last whole step, and the exception's
+    `history` holds what was done. Modules come back in the modes they had.
+    With `adapt.PeriodicALRS`, rows have "found_lr": the rate that a search before the epoch found, or None.
+    Raises ArgumentError, ShapeError, DTypeError (arguments), Diverged (20 steps in a row not finite).
+    """
+    run = _Run(model, optimizer, loss, train, valid, epochs, batch_size, shuffle, seed, metrics)
+    if checkpoint is not None and resume and Path(checkpoint).exists():
+        run.first = checkpoint_file.read(checkpoint, model, optimizer, run.history)
+    modes = Modes(model)
+    try:
+        with optimizer._point(evaluating=False), Progress(run.total_steps(), "fit", progress) as bar:
+            for epoch in range(run.first, epochs):
+                row = run.epoch(epoch, bar)
+                _report(log, row, run.history)
+                if checkpoint is not None:
+                    checkpoint_file.write(checkpoint, model, optimizer, run.history, epoch + 1)
+                # all are called, whatever the first one says
+                answers = [callback(run.history) for callback in callbacks]
+                if any(answer is True for answer in answers):
+                    break
+    except BaseException as error:
+        error.history = run.history  # type: ignore[attr-defined]
+        raise
+    finally:
+        modes.restore()
+    return run.history
+
+
+class _Run:
+    """One call of `fit`."""
+
+    def __init__(
+        self,
+        model: Any,
+        optimizer: Optimizer,
+        loss: Callable[..., Tensor],
+        train: Any,
+        valid: Any,
+        epochs: int,
+        batch_size: int,
+        shuffle: bool,
+        seed: int,
+        metrics: Sequence[Metric],
+    ) -> None:
+        if not isinstance(optimizer, Optimizer):
+            raise DTypeError(f"optimizer: got {type(optimizer).__name__}; allowed: one of lrswift.optim")
+        check_whole(epochs, "epochs", 0)
+        for metric in metrics:
+            if not callable(metric) and metric != "accuracy":
+                raise ArgumentError(
+                    f"metrics: got {metric!r}; allowed: 'accuracy' or functions of (outputs, labels)"
+                )
+        self.model = model
+        self.optimizer = optimizer
+        self.recorder = Recorder(model, loss)
+        self.data, self.batch_size, self.seed = train, batch_size, seed
+        self.metrics = metrics
+        self.steps = Steps(self.recorder, optimizer)
+        self.history = self.steps.history
+        self.epochs = epochs
+        self.first = 0
+        floating = optimizer.param_groups[0]["params"][0].dtype
+        self.train: Feed = feed(train, "train", floating, batch_size, shuffle, seed)
+        self.valid: Feed | None = None if valid is None else feed(valid, "valid", floating, VALIDATION_BATCH)
+        if optimizer._core.get("validates"):
+            if valid is None:
+                raise DTypeError(
+                    f"fit: valid: not given; {type(optimizer.rate).__name__} needs data to validate on"
+                )
+            source = feed(valid, "valid", floating, batch_size)
+            self.steps.valid = [(b, numbers) for b, indices in source.epoch(0) for numbers in indices]
+        if isinstance(self.train, ArrayFeed):
+            takes_model(loss, len(self.train.tensors))
+        steps = self.train.steps()
+        if steps:
+            optimizer._know_epoch(steps)
+        optimizer._know_buffers(model)
+
+    def total_steps(self) -> int | None:
+        steps = self.train.steps()
+        return None if steps is None else steps * (self.epochs - self.first)
+
+    def epoch(self, epoch: int, bar: Progress) -> dict[str, Any]:
+        """One pass over the training data and the validation after it."""
+        start, since = time.perf_counter(), len(self.history.losses)
+        found = self.search(epoch, bar)
+        if hasattr(self.model, "train"):
+            self.model.train()
+        for tensors, indices in self.train.epoch(epoch):
+            # a program knows no validation loss
+            program = None if self.steps.valid else self.recorder.program(tensors, indices.shape[1])
+            self.steps.take(program, tensors, indices, bar)
+        seconds = time.perf_counter() - start
+        validation = {}
+        if self.valid is not None:
+            with self.optimizer._point(evaluating=True):
+                validation = evaluate(self.recorder, self.valid, self.metrics)
+        bar.note(validation)
+        row = self.history.summarize(since, epoch + 1, seconds, validation)
+        return row if periodic(self.optimizer.rate) is None else self.history.annotate(found_lr=found)
+
+    def search(self, epoch: int, bar: Progress) -> float | None:
+        """The rate found before this epoch, where the rate is a repeated search and one is due."""
+        rate = periodic(self.optimizer.rate)
+        if rate is None or epoch % rate.every:
+            return None
+        found = rate.search(
+            self.optimizer, self.model, self.recorder.loss, self.data, self.batch_size, self.seed + epoch
+        )
+        # a search that failed has set nothing
+        if self.optimizer._core.get("found") != found.value:
+            return None
+        bar.note({"found_lr": found.lr})
+        return found.lr
+
+
+def evaluate(recorder: Recorder, data: Feed, metrics: Sequence[Metric]) -> dict[str, float]:
+    """valid_loss and metrics, weighted by examples; evaluation mode, without derivatives."""
+    modes = Modes(recorder.model)
+    if hasattr(recorder.model, "eval"):
+        recorder.model.eval()
+    totals: dict[str, float] = {}
+    count = 0
+    try:
+        with no_grad():
+            for tensors, indices in data.epoch(0):
+                for numbers in indices:
+                    batch = rows(tensors, numbers)
+                    for name, value in _measured(recorder, batch, metrics).items():
+                        totals[name] = totals.get(name, 0.0) + value * len(numbers)
+                    count += len(numbers)
+    finally:
+        modes.restore()
+    return {name: total / count for name, total in totals.items()}
+
+
+def _measured(recorder: Recorder, batch: Batch, metrics: Sequence[Metric]) -> dict[str, float]:
+    # outputs are computed once where the loss is a function of them
+    if len(batch) == 2 and not takes_model(recorder.loss, 2):
+        outputs = recorder.model(batch[0])
+        found = {"valid_loss": float(recorder.loss(outputs, batch[1]))}
+    else:
+        found = {"valid_loss": float(recorder(*batch))}
+        if len(batch) != 2 or not metrics:
+            return found
+        outputs = recorder.model(batch[0])
+    if not isinstance(outputs, Tensor):
+        return found
+    labels = batch[1].numpy()
+    for metric in metrics:
+        if callable(metric):
+            found[getattr(metric, "__name__", "metric")] = float(metric(outputs.numpy(), labels))
+        elif outputs.ndim == 2 and labels.ndim == 1 and labels.dtype.kind in "iu":
+            found["accuracy"] = float((outputs.numpy().argmax(1) == labels).mean())
+    return found
+
+
+def _report(log: Any, row: dict[str, Any], history: History) -> None:
+    if callable(log):
+        log(row)
+    elif log is not None:
+        history.to_csv(log)
