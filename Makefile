@@ -58,13 +58,14 @@ test-long: install ## the tests that take minutes: finite differences over long 
 notebooks: ## every notebook, executed; a failing cell fails
 	$(BIN)/python scripts/notebooks.py
 
-check: ## formatters, linters, types, stubs, mirror, sizes, AVX-512 kept apart
+check: ## formatters, linters, types, stubs, rooms, mirror, sizes, AVX-512 kept apart
 	swift format lint --strict --recursive Sources Tests Package.swift
 	$(BIN)/clang-format --dry-run --Werror $(C_SOURCES)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml lrswift._core
+	PYTHONPATH=python $(BIN)/lint-imports
 	$(BIN)/python scripts/mirror.py
 	$(BIN)/python scripts/sizes.py
 	$(BIN)/python scripts/leaves.py "$(LRSWIFT_SWIFT_BUILD_DIR)/release"
