@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from reference import alrs, directions, l4, problems, qlabgrad, sbf, tlr
 
 

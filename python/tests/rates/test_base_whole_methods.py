@@ -7,14 +7,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from rates.test_base import Quadratic, Twin, adam, check, native, rates_of, sgd
+from rates.test_base_more import Method, clipped, probing
 from reference import bb, d_adaptation, momo, problems, prodigy, schedule_free, sls, yellowfin
 from reference import directions as D
 from reference.more_directions import clip_norm
-from test_adapters import Quadratic, Twin, adam, check, native, rates_of, sgd
-from test_rates2 import Method, clipped, probing
 
 import lrswift as lr
 from lrswift import store
@@ -148,8 +149,8 @@ RESUMED = """
 import sys
 import numpy as np
 import lrswift as lr
-from test_whole_methods import CASES
-from test_adapters import Twin
+from rates.test_base_whole_methods import CASES
+from rates.test_base import Twin
 
 name, path = sys.argv[1:]
 twin = Twin(CASES[name])
@@ -171,8 +172,8 @@ def resumed(name: str, twin: Twin, folder) -> list[np.ndarray]:
         (".optimizer", twin.optimizer.state_dict()),
     ):
         store.write(path + suffix, state, {})
-    here = os.path.dirname(__file__)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([here, *sys.path])}
+    here = Path(__file__).parents[1]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(here), *sys.path])}
     done = subprocess.run(
         [sys.executable, "-c", RESUMED, name, path], capture_output=True, text=True, env=environment, cwd=here
     )

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from reference import bb, dog, hd, l4, lqa, newton, ntlr, sls, sps, tlr
-from reference import directions as D
-from reference import more_directions as M
-from test_adapters import (
+from rates.test_base import (
     DAMPED,
     EACH,
     HEAVY,
@@ -29,6 +26,9 @@ from test_adapters import (
     rates_of,
     sgd,
 )
+from reference import bb, dog, hd, l4, lqa, newton, ntlr, sls, sps, tlr
+from reference import directions as D
+from reference import more_directions as M
 
 import lrswift as lr
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_adapters import Quadratic, Twin, check, native, printed, sgd
-from test_method_pairs import X, Y
-from test_whole_methods import CASES, free
+from rates.test_base import Quadratic, Twin, check, native, printed, sgd
+from rates.test_base_whole_methods import CASES, free
+from whole.test_method_pairs import X, Y
 
 import lrswift as lr
 

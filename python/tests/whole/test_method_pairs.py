@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_adapters import Quadratic
-from test_whole_methods import EACH_PAIR, PAIRS, native_parameter, pair
+from rates.test_base import Quadratic
+from rates.test_base_whole_methods import EACH_PAIR, PAIRS, native_parameter, pair
 
 import lrswift as lr
 from lrswift.loop.history import History

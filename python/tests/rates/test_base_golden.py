@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from rates.test_base import Quadratic, native, printed, sgd
 from reference import problems
-from test_adapters import Quadratic, native, printed, sgd
 
 import lrswift as lr
 

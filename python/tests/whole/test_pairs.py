@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pairs_resume
 import pytest
 from pairs import DIRECTIONS, PAIRS, RATES, label, make
 from pairs_resume import problem, step
@@ -66,7 +67,7 @@ def resumed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             step(optimizer, model, x, y)
         lr.save(folder / f"{label(pair)}.model", model)
         lr.save(folder / f"{label(pair)}.optimizer", optimizer)
-    script = Path(__file__).with_name("pairs_resume.py")
+    script = Path(pairs_resume.__file__)
     subprocess.run([sys.executable, str(script), str(folder), "50"], check=True, timeout=300)
     return folder
 

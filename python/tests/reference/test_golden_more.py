@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pytest
+
 from reference import bb, directions, dog, hd, lqa, more_directions, newton, ntlr, problems, sls, sps
-from test_reference_golden import near, run
+from reference.test_golden import near, run
 
 LINE_MINIMA = [0.1775147929, 0.1222547214, 0.1966081363, 0.1452744525, 0.2329785946]
 

@@ -18,7 +18,7 @@ import pytest
 
 from lrswift import _core, cli
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 OP, ADAPTER = ROOT / "docs" / "adding-an-op.md", ROOT / "docs" / "adding-an-adapter.md"
 # made by a reader who follows the pages
@@ -187,7 +187,7 @@ def test_the_places_that_the_pages_edit_are_there() -> None:
         "python/lrswift/tensors/functions.py": ["def _floating", 'return apply("relu", _floating(x))'],
         "python/lrswift/adapt.py": ["from .rates.l4 import L4", "__all__"],
         "python/lrswift/training/methods.py": ["METHODS: dict[str, Method]"],
-        "python/tests/test_adapters.py": ["CASES = {", '"tlr": Case('],
+        "python/tests/rates/test_base.py": ["CASES = {", '"tlr": Case('],
     }
     for path, texts in places.items():
         content = (ROOT / path).read_text(encoding="utf-8")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-SOURCES = Path(__file__).resolve().parents[1] / "src"
-HEADER = Path(__file__).resolve().parents[2] / "Sources" / "CLRSwift" / "include" / "lrswift.h"
+SOURCES = Path(__file__).resolve().parents[2] / "src"
+HEADER = Path(__file__).resolve().parents[3] / "Sources" / "CLRSwift" / "include" / "lrswift.h"
 LONGEST = 80
 # what takes -> what releases it
 PAIRS = {

@@ -14,7 +14,7 @@ from quadratic_learning import Bowl, Killing, learn, same, without_format
 
 import lrswift as lr
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 
 CHILD = """
 import sys
