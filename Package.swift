@@ -30,19 +30,22 @@ let package = Package(
     .target(name: "CVector"),
     .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
     // Swift; imports go downwards only
+    .target(name: "Vocabulary"),
     .target(name: "MicroKernels", dependencies: ["CVector"], swiftSettings: numeric),
     .target(
       name: "Kernels",
-      dependencies: ["CVector", "COpenBLAS"] + microKernels.map { .init(stringLiteral: $0) },
+      dependencies: ["Vocabulary", "CVector", "COpenBLAS"] + microKernels.map { .init(stringLiteral: $0) },
       swiftSettings: numeric),
-    .target(name: "Autodiff", dependencies: ["Kernels", "CVector"], swiftSettings: numeric),
-    .target(name: "Adaptation", dependencies: ["Kernels"], swiftSettings: numeric),
-    .target(name: "Optimization", dependencies: ["Kernels"], swiftSettings: numeric),
+    .target(name: "Autodiff", dependencies: ["Vocabulary", "Kernels", "CVector"], swiftSettings: numeric),
+    .target(name: "Adaptation", dependencies: ["Vocabulary"], swiftSettings: numeric),
+    .target(name: "Optimization", dependencies: ["Vocabulary", "Kernels"], swiftSettings: numeric),
     .target(
-      name: "Training", dependencies: ["Adaptation", "Optimization", "Autodiff", "Kernels", "CVector"],
+      name: "Training",
+      dependencies: ["Vocabulary", "Kernels", "Autodiff", "Adaptation", "Optimization", "CVector"],
       swiftSettings: numeric),
     .target(name: "CInterface", dependencies: ["Training", "CLRSwift"], swiftSettings: numeric),
     // Tests
+    .testTarget(name: "VocabularyTests", dependencies: ["Vocabulary"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: numeric),
     .testTarget(name: "AutodiffTests", dependencies: ["Autodiff"], swiftSettings: numeric),
     .testTarget(name: "AdaptationTests", dependencies: ["Adaptation"], swiftSettings: numeric),

@@ -42,7 +42,7 @@ COVERED = {
     "Sources/Training/Trajectory.swift": "Tests/TrainingTests/EpisodeTests.swift",
     "Sources/Optimization/MethodRule.swift": "Tests/OptimizationTests/MethodKernelsTests.swift",
     "Sources/Optimization/Methods": "Tests/OptimizationTests/MethodKernelsTests.swift",
-    "Sources/Kernels/PassScalars.swift": "Tests/OptimizationTests/MethodKernelsTests.swift",
+    "Sources/Vocabulary/PassScalars.swift": "Tests/OptimizationTests/MethodKernelsTests.swift",
     "Sources/Adaptation/DAdaptation.swift": "Tests/AdaptationTests/WholeMachineTests.swift",
     "Sources/Adaptation/MoMo.swift": "Tests/AdaptationTests/WholeMachineTests.swift",
     "Sources/Adaptation/Prodigy.swift": "Tests/AdaptationTests/WholeMachineTests.swift",

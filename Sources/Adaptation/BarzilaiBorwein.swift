@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// Barzilai and Borwein's step from the last displacement s and change of gradient y: form 1 s's / s'y, form 2
 /// s'y / y'y. Where s'y is not positive or the quotient not finite the rate before is kept.

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// A number.
 public struct ConstantRate: RateMachine {

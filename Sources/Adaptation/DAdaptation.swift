@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// D-Adaptation (Defazio and Mishchenko 2023): the rate is d times `lr`, with d a growing lower bound of the distance to
 /// the solution, measured by s, the weighted sum of gradients, and N, the weighted sum of <g, s>.

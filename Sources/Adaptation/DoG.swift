@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// Distance over gradients (Ivgi, Hinder and Carmon 2023): with r the largest distance from the start so far,
 ///

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// Hypergradient descent on the rate (Baydin et al. 2018): h = <g, d'> is minus the derivative of the loss by the rate
 /// of the step before, with d' that step's direction and the coupled decay in g.

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// L4: the step at which the linearised loss would reach a fraction of the way to its running minimum
 /// (Rolinek and Martius 2018, arXiv 1802.05074, eqs. 2-6).

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// LQA: the minimiser of the parabola through the losses at -a, 0 and a along the direction (Zhu et al. 2021):
 ///

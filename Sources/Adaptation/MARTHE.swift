@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// RTHO and MARTHE: descent on the rate along the validation loss's derivative by it, in forward mode. With z = d theta /
 /// d rate, carried along as z <- mu A z + B by every step,

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// MoMo (Schaipp et al. 2023): Polyak's step for the average of the linear models of past batches. With averages f of the
 /// losses, d of the gradients and gamma of <g, theta>, all of memory beta:

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// The rule that the TLR authors released later: a damped Newton step on the rate, with the secant's own sign. With x
 /// the inner product of the accumulated gradients of two windows and y the squared norm of the older one,

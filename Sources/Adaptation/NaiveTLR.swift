@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// Trainable learning rate, naive variant (the TLR paper, eqs. 5-7): gradient descent on the rate itself, with the
 /// derivative of the loss after the step, -<g(theta - rate d), d>, from a second gradient evaluation.

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// Exact line curvature: rate = <g, d> / d'Hd, the minimiser of the loss's second-order expansion along the direction,
 /// with d'Hd from one Hessian-vector product. QLABGrad's probe estimates the same number. Where the curvature is

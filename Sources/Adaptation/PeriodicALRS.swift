@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// A rate that searches set, constant in between: ALRS repeated during training. Searches need the model and its data
 /// and are made outside, where `every`, `start` and `maxEpochs` are read; the machine keeps what they found.

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// What the log of a tensor's rate over the rate of all has been like: r = log(rate_i / rate_all), as mean and variance
 /// over the recent past (weights 0.9^k, bias-corrected).

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// Prodigy (Mishchenko and Defazio 2023): D-Adaptation over Adam that finds the distance sooner. With lambda = d lr and
 /// q = sqrt(beta2):

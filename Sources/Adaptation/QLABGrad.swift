@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// QLABGrad: the minimiser of the parabola through the loss, its slope, and the loss at a trial rate a
 /// (the QLABGrad paper, eq. 10), along any direction d:

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// The list of learning-rate methods: one line each.
 public enum RateCatalogue {

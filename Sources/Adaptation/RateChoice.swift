@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// Which parameters share a rate.
 public enum Scope: Int, Sendable {

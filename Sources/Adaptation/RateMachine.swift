@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// What a rate may know of the step about to be taken: a few numbers, all in double precision.
 ///

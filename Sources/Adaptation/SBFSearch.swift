@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// Finds a threshold from noisy signals "increase" and "decrease": soft bisection, then fine search (the search of the
 /// ALRS paper). m is a moving average of the signals; a limit moves away from the value only while the signals agree

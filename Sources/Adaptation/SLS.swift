@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// Stochastic line search (Vaswani et al. 2019): from a starting length, shrink by beta until Armijo's condition
 /// L(theta - a d) <= L - c a <g, d> holds on the same batch.

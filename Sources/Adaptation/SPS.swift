@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// Stochastic Polyak step size (Loizou et al. 2021): (L - f*) / (c <g, d>), with <g, d> = |g|^2 along the gradient.
 ///

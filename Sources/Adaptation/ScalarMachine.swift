@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// A rate machine on its own, for loops whose vectors live elsewhere: it is given the numbers of a step by name and
 /// says what to do. A step is the conversation of `RateMachine`: `begin`, then an `answer` for every evaluation asked

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// Schedule-Free (Defazio et al. 2024): descent on z, gradients at y = (1 - beta) z + beta x, and x the average of all z
 /// weighted by w = t^r (largest rate so far)^p, t from 1: the point to evaluate, to which `eval` goes.

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// Moves the hyperparameters of a schedule by their hypergradients: the outer loop of FDS (Micaelli and Storkey,
 /// "Gradient-based hyperparameter optimization over long horizons", arXiv 2007.07869, Algorithm 1 and section 4.4).

@@ -1,5 +1,5 @@
 import Glibc
-import Kernels
+import Vocabulary
 
 /// SGD-BB (Tan et al. 2016): Barzilai and Borwein's step once per epoch of m steps, |s|^2 / |s'y| / m, with s the way from
 /// the start of the last epoch to its end, and y the change of the epoch's gradient, averaged with weight 10 / m. The

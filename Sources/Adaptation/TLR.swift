@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// What becomes of a rate that has collapsed.
 struct Restart {

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// A rate that is a whole method: it changes the recursion of its direction, and so goes with some directions only.
 ///

@@ -1,5 +1,5 @@
 import Glibc
-import Kernels
+import Vocabulary
 
 /// YellowFin (Zhang and Mitliagkas 2017): rate and momentum of heavy ball from the range of curvatures, measured by the
 /// squared norms n^2 of the last 20 gradients, from the gradient's variance C and from the distance D to the minimum.

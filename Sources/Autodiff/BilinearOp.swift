@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// The three arguments of the trilinear form <g, B(x, w)>.
 enum Role {

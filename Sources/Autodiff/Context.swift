@@ -1,5 +1,4 @@
 import CVector
-import Kernels
 
 /// Modes and random state of the calling thread.
 public enum Context {

@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// A linear map between flat arrays, stated as itself and its adjoint.
 protocol LinearMap {

@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// One application of an operation, with the shapes and constants it was applied to. The four passes:
 /// value, tangent, pullback, and the pullback's tangent. The families below derive them from one fact each.

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// What an operation is called, how many inputs it takes, and how to apply it. Each operation is one file in `Ops` and
 /// one line in `Catalogue`; the derivative tests run over `examples` of everything in it.

@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// y = phi(x), element by element: phi' scales tangents and gradients, phi'' bends them.
 final class PointwiseOp: Op {

@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// A recorded loss: the list of its operations with all their buffers, run again on other inputs without allocation.
 ///

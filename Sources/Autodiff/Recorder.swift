@@ -1,6 +1,6 @@
 import CVector
-import Kernels
 import Synchronization
+import Vocabulary
 
 /// The operations that a thread runs between `begin` and `end`, in order.
 public final class Recorder: @unchecked Sendable {

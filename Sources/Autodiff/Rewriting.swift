@@ -1,5 +1,3 @@
-import Kernels
-
 /// Changes to a recorded graph after which it gives the same numbers in fewer passes over memory.
 extension Recorder {
   /// max_pool(relu(z)) as relu(max_pool(z)), which rectifies only what the pool has chosen. The two agree bit for bit, in

@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// The part of the graph that an output depends on, in order of creation, which is a topological order.
 public struct Graph {

@@ -1,5 +1,6 @@
 import Kernels
 import Synchronization
+import Vocabulary
 
 /// A contiguous row-major array, and its place in the graph that made it.
 ///

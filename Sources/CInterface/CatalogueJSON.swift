@@ -2,6 +2,7 @@ import Adaptation
 import Autodiff
 import Kernels
 import Optimization
+import Vocabulary
 
 /// What the library knows of itself, as JSON.
 func catalogueJSON(_ kind: String) throws -> String {

@@ -1,7 +1,7 @@
 import Autodiff
 import CLRSwift
-import Kernels
 import Training
+import Vocabulary
 
 @c @implementation
 public func lrs_optimizer_record(_ optimizer: OpaquePointer!, _ capacity: Int32) -> lrs_status {

@@ -1,6 +1,6 @@
 import Adaptation
 import CLRSwift
-import Kernels
+import Vocabulary
 
 /// The outer loop of learned schedules, driven by whoever has hypergradients.
 private final class LearnerHandle {

@@ -1,6 +1,7 @@
 import Autodiff
 import CLRSwift
 import Kernels
+import Vocabulary
 
 @c @implementation
 public func lrs_version() -> UnsafePointer<CChar>! {

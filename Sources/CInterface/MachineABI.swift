@@ -1,6 +1,6 @@
 import Adaptation
 import CLRSwift
-import Kernels
+import Vocabulary
 
 private func machine(_ handle: OpaquePointer?) throws -> ScalarMachine {
   try object(handle, ScalarMachine.self, "machine")

@@ -1,5 +1,5 @@
 import CLRSwift
-import Kernels
+import Vocabulary
 
 /// The one place where Swift errors become status codes, and handles become objects.
 

@@ -1,6 +1,7 @@
 import Autodiff
 import CLRSwift
 import Kernels
+import Vocabulary
 
 /// A tensor handle. Its shape lives as long as it does, as C sees it.
 final class TensorHandle {

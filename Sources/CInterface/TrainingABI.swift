@@ -1,8 +1,8 @@
 import Adaptation
 import Autodiff
 import CLRSwift
-import Kernels
 import Training
+import Vocabulary
 
 // MARK: - Programs
 

@@ -1,6 +1,7 @@
 import CLRSwift
 import Kernels
 import Optimization
+import Vocabulary
 
 /// Vectors of another library, by address: what the caller says of their lengths is believed, what can be seen of an
 /// address is checked.

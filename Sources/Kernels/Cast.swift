@@ -1,3 +1,5 @@
+import Vocabulary
+
 /// Converts n elements between any two types: numbers to bool by "is not zero", floats to integers towards zero with
 /// saturation (NaN becomes 0).
 public func castElements(

@@ -1,4 +1,5 @@
 import CVector
+import Vocabulary
 
 /// What element-wise arithmetic is written against: a number, a vector of numbers, or a dual number over either.
 /// Update rules and pointwise functions are generic over their lane, so one text serves training steps and the
@@ -105,4 +106,11 @@ extension Double: Scalar {
   public static var dtype: DType { .float64 }
   @inlinable @inline(__always)
   public static func widen(_ p: UnsafePointer<Double>) -> SIMD8<Double> { SIMD8<Double>.load(p) }
+}
+
+extension DType {
+  /// The Swift type of a floating tensor's elements. Whoever calls this has checked `isFloating`.
+  public var scalar: any Scalar.Type {
+    self == .float64 ? Double.self : Float.self
+  }
 }

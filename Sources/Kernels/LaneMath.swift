@@ -1,11 +1,5 @@
 import CVector
 
-/// x^y in double precision, from the C library.
-public func power(_ x: Double, _ y: Double) -> Double { cv_pow(x, y) }
-/// e^x and the natural logarithm, likewise.
-public func exponential(_ x: Double) -> Double { cv_exp(x) }
-public func logarithm(_ x: Double) -> Double { cv_log(x) }
-
 /// Transcendental functions on vectors, from the operations of `VectorLane`.
 ///
 /// Errors, against libm on dense grids (`LaneMathTests`): below 2 units in the last place in single precision, at most 3 in

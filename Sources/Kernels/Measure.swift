@@ -1,4 +1,5 @@
 import CVector
+import Vocabulary
 
 /// How long kernels take by themselves, for benchmarks: wall time, or processor time for a crowded machine.
 public enum Measure {

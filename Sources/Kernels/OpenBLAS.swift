@@ -1,4 +1,5 @@
 import COpenBLAS
+import Vocabulary
 
 /// OpenBLAS runs on our own threads, one call per block of the result; it must not start threads itself.
 private let singleThreadedBLAS: Void = openblas_set_num_threads(1)

@@ -1,3 +1,5 @@
+import Vocabulary
+
 /// Several vectors worked on as one job: blocks of fixed length, none of which lies in two vectors, so that what is summed
 /// block by block does not depend on the threads.
 public struct SharedBlocks {

@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 enum AdadeltaRule: UpdateRule {
   @inline(__always)

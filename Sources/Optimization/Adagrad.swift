@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 enum AdagradRule: UpdateRule {
   @inline(__always)

@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 enum AdamRule: UpdateRule {
   @inline(__always)

@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// Adjoints of one parameter tensor: of the values after the step on entry, of those before it on return. `gradient` is
 /// written alone: the adjoint of the gradient that the step used.

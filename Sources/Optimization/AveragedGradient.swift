@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 enum AverageRule: UpdateRule {
   @inline(__always)

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// A direction of descent with its arguments: an update rule, and what its constants are at a step.
 public protocol ConfiguredDirection: Sendable {

@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// The vectors of one parameter tensor in a pass of a whole method. Unused ones may point anywhere valid.
 public struct MethodVectors {

@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// One place of all the vectors of a whole method: the parameter, its raw gradient, and up to four of the method's own.
 public struct Place<L: Lane> {

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// A direction whose arguments change on the way: "momentum": n values beside "momentum.steps": S means the value at
 /// index floor(n t / S) at step t, counted from 0, and the last one from S on. Such values need only be finite, like

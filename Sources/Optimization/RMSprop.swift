@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 enum RMSpropRule: UpdateRule {
   @inline(__always)

@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// The vectors of one parameter tensor during a step. Unused state may point anywhere valid.
 public struct RuleVectors {

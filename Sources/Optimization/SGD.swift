@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 enum GradientRule: UpdateRule {
   @inline(__always)

@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// What all columns of a step share, for one parameter tensor: the values before the step, which are only read.
 public struct StepVectors {

@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// What a training run can be differentiated by.
 public enum Hyperparameter: Int, CaseIterable, Sendable {

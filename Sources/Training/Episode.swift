@@ -1,6 +1,7 @@
 import Autodiff
 import Kernels
 import Optimization
+import Vocabulary
 
 /// A training run that is differentiated with respect to its own hyperparameters, each constant over windows of steps:
 /// of n values of one, step t of T (counted from 0) uses the one numbered floor(n t / T). Learning rates may be those of

@@ -1,6 +1,6 @@
 import Autodiff
-import Kernels
 import Optimization
+import Vocabulary
 
 /// What a differentiated training run is told, checked.
 struct EpisodeSettings {

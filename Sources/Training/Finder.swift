@@ -2,6 +2,7 @@ import Adaptation
 import Autodiff
 import Kernels
 import Optimization
+import Vocabulary
 
 /// Finds an initial rate from the sign of the learning-rate gradient (ALRS).
 ///

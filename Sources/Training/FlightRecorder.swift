@@ -1,5 +1,6 @@
 import Adaptation
 import Kernels
+import Vocabulary
 
 /// The last decisions of the rate machines with their inputs, in a ring of fixed size.
 struct FlightRecorder {

@@ -1,5 +1,6 @@
 import Autodiff
 import Kernels
+import Vocabulary
 
 /// What the losses of good steps have been like lately, and so which loss is an explosion.
 ///

@@ -1,6 +1,7 @@
 import Adaptation
 import Autodiff
 import Kernels
+import Vocabulary
 
 /// Safe steps: a loss is judged before the next step is made of it, and a step that led to a bad one is undone.
 extension Optimizer {

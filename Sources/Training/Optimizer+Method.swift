@@ -2,6 +2,7 @@ import Adaptation
 import Autodiff
 import Kernels
 import Optimization
+import Vocabulary
 
 /// Rates that are whole methods: which directions they go with, and their step.
 extension Optimizer {

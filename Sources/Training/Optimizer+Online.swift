@@ -2,6 +2,7 @@ import Adaptation
 import Autodiff
 import Kernels
 import Optimization
+import Vocabulary
 
 /// The derivatives of one parameter and of its momentum by the rate, the same at every step.
 final class RateTangents {

@@ -1,5 +1,5 @@
 import Adaptation
-import Kernels
+import Vocabulary
 
 /// Rates per tensor, shrunk towards the rate of all by their measured noise: one machine for all tensors (number 0) and
 /// one for each. The machine of all decides the level, the others how the tensors differ from it.

@@ -1,6 +1,7 @@
 import Adaptation
 import Autodiff
 import Kernels
+import Vocabulary
 
 extension Optimizer {
   /// Everything that a resumed run needs, as named tensors; of a guard, all but what undoes the last step.

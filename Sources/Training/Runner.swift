@@ -1,6 +1,6 @@
 import Autodiff
 import CVector
-import Kernels
+import Vocabulary
 
 /// Batches for a recorded program: rows of whole arrays, named by indices [steps, batch].
 public struct Batches {

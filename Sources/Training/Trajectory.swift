@@ -1,6 +1,7 @@
 import Autodiff
 import Kernels
 import Optimization
+import Vocabulary
 
 /// Reverse mode: the points of a run, kept to go back over, and the adjoints on the way.
 final class Trajectory {

@@ -1,4 +1,3 @@
-import Kernels
 import XCTest
 
 @testable import Autodiff

@@ -1,5 +1,5 @@
 import Foundation
-import Kernels
+import Vocabulary
 import XCTest
 
 @testable import Autodiff

@@ -1,5 +1,6 @@
 import CLRSwift
 import Foundation
+import Vocabulary
 import XCTest
 
 /// Every function, called wrongly: a status and a message, never a trap.

@@ -1,5 +1,6 @@
 import CLRSwift
 import Glibc
+import Vocabulary
 import XCTest
 
 typealias Handle = OpaquePointer

@@ -1,4 +1,5 @@
 import CLRSwift
+import Vocabulary
 import XCTest
 
 final class TensorABITests: XCTestCase {

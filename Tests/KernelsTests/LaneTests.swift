@@ -1,3 +1,4 @@
+import Vocabulary
 import XCTest
 
 @testable import Kernels
@@ -37,6 +38,10 @@ final class LaneTests: XCTestCase {
     let sums = V.addProduct(vb, vc, V.addProduct(va, vb, V.Wide(0)))
     XCTAssertEqual(sums.sum(), dot(a, b) + dot(b, c), accuracy: 1e-14)
     XCTAssertEqual(T.widen(Buffer<T>(a).elements).sum(), a.prefix(8).reduce(0, +), accuracy: 1e-14)
+  }
+
+  func testScalarsOfFloatingTypes() {
+    for dtype in [DType.float32, .float64] { XCTAssertEqual(dtype.scalar.dtype, dtype) }
   }
 
   func testArithmetic() { for type in scalarTypes { check(type) } }

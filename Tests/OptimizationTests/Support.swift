@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 import XCTest
 
 @testable import Optimization

@@ -1,5 +1,6 @@
 import Autodiff
 import Kernels
+import Vocabulary
 import XCTest
 
 @testable import Training

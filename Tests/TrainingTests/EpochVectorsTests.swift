@@ -1,5 +1,4 @@
 import Autodiff
-import Kernels
 import XCTest
 
 @testable import Training

@@ -1,5 +1,6 @@
 import Adaptation
 import Kernels
+import Vocabulary
 import XCTest
 
 @testable import Training

@@ -1,5 +1,5 @@
 import Adaptation
-import Kernels
+import Vocabulary
 import XCTest
 
 @testable import Training

@@ -1,6 +1,5 @@
 import Adaptation
 import Autodiff
-import Kernels
 import XCTest
 
 @testable import Training

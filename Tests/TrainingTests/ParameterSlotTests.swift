@@ -1,6 +1,6 @@
 import Autodiff
-import Kernels
 import Optimization
+import Vocabulary
 import XCTest
 
 @testable import Training

@@ -1,7 +1,7 @@
 import Adaptation
 import Autodiff
 import CVector
-import Kernels
+import Vocabulary
 import XCTest
 
 @testable import Training

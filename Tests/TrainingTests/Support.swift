@@ -1,6 +1,7 @@
 import Adaptation
 import Autodiff
 import Kernels
+import Vocabulary
 import XCTest
 
 @testable import Training

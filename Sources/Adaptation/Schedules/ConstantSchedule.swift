@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// The same at every step.
 public struct ConstantSchedule: CataloguedSchedule {

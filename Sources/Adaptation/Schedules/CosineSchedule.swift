@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// Half a cosine from initial to final, once or again and again (SGDR):
 ///

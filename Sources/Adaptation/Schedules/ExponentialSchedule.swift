@@ -1,5 +1,5 @@
 import Glibc
-import Kernels
+import Vocabulary
 
 /// The same factor every step: initial gamma^t, as PyTorch's ExponentialLR; gamma above 1 grows.
 public struct ExponentialSchedule: CataloguedSchedule {

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// A straight line from initial at step 0 to final at step `steps`, final from there on: PyTorch's LinearLR in
 /// absolute values.

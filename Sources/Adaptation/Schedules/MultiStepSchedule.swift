@@ -1,5 +1,5 @@
 import Glibc
-import Kernels
+import Vocabulary
 
 /// A drop at each milestone: initial gamma^(number of milestones reached), as PyTorch's MultiStepLR.
 public struct MultiStepSchedule: CataloguedSchedule {

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// One cycle: from max / div up to max, then down to max / (div final_div), both along half a cosine.
 ///

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// n values, each for the same share of `steps`: the one at index floor(n t / steps), the last one from there on. This
 /// is what FDS learns; values may be negative.

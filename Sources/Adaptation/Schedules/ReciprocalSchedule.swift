@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// initial / (1 + decay t): half the first value after 1 / decay steps.
 public struct ReciprocalSchedule: CataloguedSchedule {

@@ -1,5 +1,5 @@
 import Glibc
-import Kernels
+import Vocabulary
 
 /// A rate, or a factor of one, that is known before training starts: a pure function of the step, so it has no state
 /// to save. Values may be negative: learned schedules are.

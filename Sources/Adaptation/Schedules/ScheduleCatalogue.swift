@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// The list of schedules, one line each, and how a product of them is written as attributes.
 ///

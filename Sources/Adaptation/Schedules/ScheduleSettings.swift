@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// Argument values of a schedule, numbers and lists, that were checked against its card.
 public struct ScheduleSettings: Sendable {

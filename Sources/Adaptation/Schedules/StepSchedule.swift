@@ -1,5 +1,5 @@
 import Glibc
-import Kernels
+import Vocabulary
 
 /// A drop at regular intervals: initial gamma^floor(t / step_size), as PyTorch's StepLR.
 public struct StepSchedule: CataloguedSchedule {

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// A factor that rises in a straight line from start_factor at step 0 to 1 at step `steps`, 1 from there on, as
 /// PyTorch's LinearLR. Made to be multiplied with a schedule or a rate.

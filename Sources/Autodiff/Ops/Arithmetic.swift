@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// a + b and a - b with broadcasting.
 private final class SumOp: LinearOp {

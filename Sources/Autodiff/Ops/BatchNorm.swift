@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// Batch normalization over the last axis (Ioffe and Szegedy, 2015), with an optional residual and ReLU, fused:
 ///   z = w s (x - m) + b + r,  s = (v + eps)^(-1/2),  y = z or max(z, 0).

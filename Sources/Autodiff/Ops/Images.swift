@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// Window geometry from the attributes of a convolution or pooling over channels-last images.
 private func geometry(

@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// Layer normalization over the trailing axes (Ba, Kiros and Hinton, 2016), fused: y = w h + b, h = s (x - m) row by row.
 /// The derivatives are those of `RowNorm`.

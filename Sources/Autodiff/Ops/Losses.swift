@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// Mean softmax cross-entropy of logits [N, C] against N labels, fused: with p the softmax and e the one-hot labels,
 /// gradient (p - e) / N and Hessian (diag p - p p') / N per row.

@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// Conversion between element types; differentiable between the floating ones.
 private final class CastOp: Op {

@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// One operation for every function in `PointwiseCatalogue`.
 let pointwiseOperations: [Operation] = PointwiseCatalogue.names.map { name in

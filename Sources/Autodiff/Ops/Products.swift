@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// Batched matrix products a b (or a b'), as NumPy's matmul; one-dimensional operands are handled by the caller.
 private struct MatmulForm: BilinearForm {

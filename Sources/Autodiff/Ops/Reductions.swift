@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 private let reductionExamples: [Operation.Example] = [
   .init([[3, 4]]), .init([[3, 4, 2]], ["axes": .numbers([1])]),

@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// Two inputs of one shape, one of them chosen at each place: linear, with the mask that the value pass chose.
 private class ChoiceOp: LinearOp {

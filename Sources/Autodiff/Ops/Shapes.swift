@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// The same elements under another shape: a view.
 private final class ReshapeOp: LinearOp {

@@ -356,7 +356,6 @@ int32_t cv_allowed_processors(void);
 CV_INLINE double cv_log(double x) { return log(x); }
 CV_INLINE double cv_erf(double x) { return erf(x); }
 CV_INLINE double cv_pow(double x, double y) { return pow(x, y); }
-CV_INLINE double cv_exp(double x) { return exp(x); }
 
 /* x where the lane's bit is set, 0 elsewhere. */
 CV_INLINE cv_f32 cv_keep_f32(cv_f32 x, uint32_t bits) {

@@ -1,3 +1,5 @@
+import Vocabulary
+
 /// The list of pointwise functions: one line each.
 public enum PointwiseCatalogue {
   public static let names = [

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// The list of recursions that rates bring along: one line for each pair of a rate and a direction.
 public enum MethodCatalogue {

@@ -117,7 +117,9 @@ def test_commands_parse() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "folders"), [(OP, ("Kernels", "Autodiff")), (ADAPTER, ("Kernels", "Adaptation"))], ids=str
+    ("page", "folders"),
+    [(OP, ("Vocabulary", "Kernels", "Autodiff")), (ADAPTER, ("Vocabulary", "Adaptation"))],
+    ids=str,
 )
 def test_swift_names_are_declared(page: Path, folders: tuple[str, ...]) -> None:
     """Every type, and every function called, in the Swift examples is declared in the modules they go to."""
@@ -126,7 +128,7 @@ def test_swift_names_are_declared(page: Path, folders: tuple[str, ...]) -> None:
     code = re.sub(r'"[^"\n]*"|//[^\n]*', "", examples)
     own = set(re.findall(r"(?:enum|struct|class|let|func) (\w+)", code))
     library = {"Bool", "Double", "Foundation", "Reference", "String", "XCTest", "XCTestCase"}
-    library |= {"XCTAssertEqual", "Adaptation", "Kernels", "L"}
+    library |= {"XCTAssertEqual", "Adaptation", "Vocabulary", "L"}
     for name in sorted(set(re.findall(r"\b[A-Z]\w+", code)) - own - library):
         assert re.search(rf"(?:enum|struct|class|protocol|typealias) {name}\b", declared), (
             f"{page.name}: {name}"

@@ -30,9 +30,4 @@ public enum DType: Int32, Sendable, CaseIterable {
     guard let match = DType.allCases.first(where: { $0.name == name }) else { return nil }
     self = match
   }
-
-  /// The Swift type of a floating tensor's elements. Whoever calls this has checked `isFloating`.
-  public var scalar: any Scalar.Type {
-    self == .float64 ? Double.self : Float.self
-  }
 }

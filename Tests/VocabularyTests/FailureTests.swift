@@ -1,6 +1,6 @@
 import XCTest
 
-@testable import Kernels
+@testable import Vocabulary
 
 final class FailureTests: XCTestCase {
   func testAFailureIsItsMessage() {
