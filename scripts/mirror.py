@@ -1,32 +1,35 @@
-"""Reports Swift sources without their mirror: Sources/X/Y.swift <-> Tests/XTests/YTests.swift."""
+"""Reports Swift sources and suites without their mirror: Sources/X/Y.swift <-> Tests/XTests/YTests.swift."""
 
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
+CONVOLUTION = "Tests/KernelsTests/Convolution"
+DIRECT = f"{CONVOLUTION}/DirectConvolutionTests.swift"
+
 # One table-driven suite covers what is declared in one form: source or folder -> suite.
 COVERED = {
     "Sources/Autodiff/Ops": "Tests/AutodiffTests/CatalogueTests.swift",
-    "Sources/MicroKernels": "Tests/KernelsTests/GemmKernelsTests.swift",
-    "Sources/Kernels/Pointwise": "Tests/KernelsTests/PointwiseTests.swift",
+    "Sources/MicroKernels": "Tests/KernelsTests/Product/GemmKernelsTests.swift",
+    "Sources/Kernels/Pointwise": "Tests/KernelsTests/Pointwise/PointwiseTests.swift",
     "Sources/Autodiff/BilinearOp.swift": "Tests/AutodiffTests/CatalogueTests.swift",
     "Sources/Autodiff/LinearOp.swift": "Tests/AutodiffTests/CatalogueTests.swift",
     "Sources/Autodiff/Op.swift": "Tests/AutodiffTests/CatalogueTests.swift",
     "Sources/Autodiff/PointwiseOp.swift": "Tests/AutodiffTests/CatalogueTests.swift",
     "Sources/Autodiff/Catalogue.swift": "Tests/AutodiffTests/CatalogueTests.swift",
-    "Sources/Kernels/ConvolutionKernels.swift": "Tests/KernelsTests/DirectConvolutionTests.swift",
-    "Sources/Kernels/DirectConvolution+Weights.swift": "Tests/KernelsTests/DirectConvolutionTests.swift",
-    "Sources/MicroKernels/ConvolutionTiles.swift": "Tests/KernelsTests/DirectConvolutionTests.swift",
-    "Sources/MicroKernels/Draws.swift": "Tests/KernelsTests/PhiloxTests.swift",
-    "Sources/MicroKernels/PoolTiles.swift": "Tests/KernelsTests/MaxPoolTests.swift",
-    "Sources/Kernels/WinogradKernels.swift": "Tests/KernelsTests/WinogradConvolutionTests.swift",
-    "Sources/MicroKernels/WinogradTiles.swift": "Tests/KernelsTests/WinogradConvolutionTests.swift",
-    "Sources/MicroKernels/ImageTiles.swift": "Tests/KernelsTests/ImageConvolutionTests.swift",
-    "Sources/MicroKernels/NeighborTiles.swift": "Tests/KernelsTests/DirectConvolutionTests.swift",
-    "Sources/MicroKernels/PlaneTiles.swift": "Tests/KernelsTests/PlaneConvolutionTests.swift",
-    "Sources/Kernels/SIMD16+Lane.swift": "Tests/KernelsTests/LaneTests.swift",
-    "Sources/Kernels/SIMD8+Lane.swift": "Tests/KernelsTests/LaneTests.swift",
+    "Sources/Kernels/Convolution/ConvolutionKernels.swift": DIRECT,
+    "Sources/Kernels/Convolution/DirectConvolution+Weights.swift": DIRECT,
+    "Sources/MicroKernels/ConvolutionTiles.swift": DIRECT,
+    "Sources/MicroKernels/Draws.swift": "Tests/KernelsTests/Random/PhiloxTests.swift",
+    "Sources/MicroKernels/PoolTiles.swift": "Tests/KernelsTests/Pooling/MaxPoolTests.swift",
+    "Sources/Kernels/Convolution/WinogradKernels.swift": f"{CONVOLUTION}/WinogradConvolutionTests.swift",
+    "Sources/MicroKernels/WinogradTiles.swift": f"{CONVOLUTION}/WinogradConvolutionTests.swift",
+    "Sources/MicroKernels/ImageTiles.swift": f"{CONVOLUTION}/ImageConvolutionTests.swift",
+    "Sources/MicroKernels/NeighborTiles.swift": DIRECT,
+    "Sources/MicroKernels/PlaneTiles.swift": f"{CONVOLUTION}/PlaneConvolutionTests.swift",
+    "Sources/Kernels/Lanes/SIMD16+Lane.swift": "Tests/KernelsTests/Lanes/LaneTests.swift",
+    "Sources/Kernels/Lanes/SIMD8+Lane.swift": "Tests/KernelsTests/Lanes/LaneTests.swift",
     "Sources/Optimization/Adadelta.swift": "Tests/OptimizationTests/DirectionTests.swift",
     "Sources/Optimization/Adagrad.swift": "Tests/OptimizationTests/DirectionTests.swift",
     "Sources/Optimization/Adam.swift": "Tests/OptimizationTests/DirectionTests.swift",
@@ -69,10 +72,18 @@ COVERED = {
 }
 
 
+# Suites of what no one source is responsible for.
+ACROSS = {
+    "Tests/CInterfaceTests/TrapTests.swift",
+    "Tests/KernelsTests/SpecializationTests.swift",
+    "Tests/OptimizationTests/DualRuleTests.swift",
+}
+
+
 def suite_of(source: Path) -> Path:
-    for folder, suite in COVERED.items():
-        if source.is_relative_to(ROOT / folder):
-            return ROOT / suite
+    covering = [place for place in COVERED if source.is_relative_to(ROOT / place)]
+    if covering:
+        return ROOT / COVERED[max(covering, key=len)]
     module, *inner = source.relative_to(ROOT / "Sources").parts
     return ROOT.joinpath("Tests", f"{module}Tests", *inner[:-1], f"{source.stem}Tests.swift")
 
@@ -82,8 +93,16 @@ def main() -> int:
     gaps = [(s, suite_of(s)) for s in sources if not suite_of(s).exists()]
     for source, suite in gaps:
         print(f"{source.relative_to(ROOT)}: no {suite.relative_to(ROOT)}")
+    known = {suite_of(s) for s in sources} | {ROOT / suite for suite in ACROSS}
+    suites = sorted((ROOT / "Tests").rglob("*Tests.swift"))
+    orphans = [s for s in suites if s not in known]
+    for suite in orphans:
+        print(f"{suite.relative_to(ROOT)}: no source that it mirrors")
+    stale = [place for place in [*COVERED, *ACROSS] if not (ROOT / place).exists()]
+    for place in stale:
+        print(f"scripts/mirror.py: {place} does not exist")
     print(f"mirror: {len(sources) - len(gaps)} of {len(sources)} sources have their tests")
-    return 1 if gaps or not sources else 0
+    return 1 if gaps or orphans or stale or not sources else 0
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ def requirements(file: str, protocol: str) -> set[str]:
 @pytest.mark.parametrize(
     ("page", "file", "protocol"),
     [
-        (OP, "Sources/Kernels/Pointwise.swift", "PointwiseFunction"),
+        (OP, "Sources/Kernels/Pointwise/Pointwise.swift", "PointwiseFunction"),
         (ADAPTER, "Sources/Adaptation/RateMachine.swift", "RateMachine"),
     ],
     ids=["op", "adapter"],
@@ -185,7 +185,7 @@ def test_the_places_that_the_pages_edit_are_there() -> None:
         "Sources/Autodiff/Ops/Arithmetic.swift": ["struct ProductForm"],
         "Sources/Autodiff/Ops/Products.swift": ["struct MatmulForm"],
         "Sources/Adaptation/RateCatalogue.swift": ["QLABGrad.self,"],
-        "Tests/KernelsTests/PointwiseTests.swift": ['"relu": Reference(value:'],
+        "Tests/KernelsTests/Pointwise/PointwiseTests.swift": ['"relu": Reference(value:'],
         "python/lrswift/tensors/functions.py": ["def _floating", 'return apply("relu", _floating(x))'],
         "python/lrswift/adapt.py": ["from .rates.l4 import L4", "__all__"],
         "python/lrswift/training/methods.py": ["METHODS: dict[str, Method]"],
