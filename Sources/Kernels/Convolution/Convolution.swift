@@ -6,12 +6,10 @@ public func convolveForward<T: Scalar>(
   _: T.Type, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ x: UnsafeRawPointer, _ w: UnsafeRawPointer,
   _ y: UnsafeMutableRawPointer, _ accumulate: Bool
 ) {
-  if T.self == Float.self && prefersWinograd(g, outputs, WinogradPass(forward: g, images, outputs)) {
-    winogradForward(.fastest, g, images, outputs, x, w, y, accumulate)
-  } else if T.self == Float.self {
-    directForward(.fastest, g, images, outputs, x, w, y, accumulate)
-  } else {
-    patchForward(T.self, g, images, outputs, x, w, y, accumulate)
+  switch ConvolutionChoice.forward(T.dtype, g, images, outputs) {
+  case .winograd: winogradForward(.fastest, g, images, outputs, x, w, y, accumulate)
+  case .direct: directForward(.fastest, g, images, outputs, x, w, y, accumulate)
+  case .patches: patchForward(T.self, g, images, outputs, x, w, y, accumulate)
   }
 }
 
@@ -20,12 +18,10 @@ public func convolveInputGradient<T: Scalar>(
   _: T.Type, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
   _ w: UnsafeRawPointer, _ gx: UnsafeMutableRawPointer, _ accumulate: Bool
 ) {
-  if T.self == Float.self && prefersWinograd(g, outputs, WinogradPass(inputGradient: g, images, outputs)) {
-    winogradInputGradient(.fastest, g, images, outputs, gy, w, gx, accumulate)
-  } else if T.self == Float.self && !prefersPatches(g, images, outputs) {
-    directInputGradient(.fastest, g, images, outputs, gy, w, gx, accumulate)
-  } else {
-    patchInputGradient(T.self, g, images, outputs, gy, w, gx, accumulate)
+  switch ConvolutionChoice.inputGradient(T.dtype, g, images, outputs) {
+  case .winograd: winogradInputGradient(.fastest, g, images, outputs, gy, w, gx, accumulate)
+  case .direct: directInputGradient(.fastest, g, images, outputs, gy, w, gx, accumulate)
+  case .patches: patchInputGradient(T.self, g, images, outputs, gy, w, gx, accumulate)
   }
 }
 
@@ -34,35 +30,16 @@ public func convolveWeightGradient<T: Scalar>(
   _: T.Type, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
   _ x: UnsafeRawPointer, _ gw: UnsafeMutableRawPointer, _ accumulate: Bool
 ) {
-  if T.self == Float.self {
-    directWeightGradient(.fastest, g, images, outputs, gy, x, gw, accumulate)
-  } else {
+  if ConvolutionChoice.weightGradient(T.dtype) == .patches {
     patchWeightGradient(T.self, g, images, outputs, gy, x, gw, accumulate)
+  } else {
+    directWeightGradient(.fastest, g, images, outputs, gy, x, gw, accumulate)
   }
-}
-
-/// Whether the direct input gradient would spend most of its products on padding and on columns that do not exist, as
-/// for few channels under a large kernel; patches have neither.
-private func prefersPatches(_ g: WindowGeometry, _ images: Int, _ outputs: Int) -> Bool {
-  guard g.groups == 1, g.imageSize > 0 else { return false }
-  if TapPass.inputGradient(g, outputs).allSatisfy({
-    Blocking.faster.byImages(.fastest, $0, images) != nil || $0.depth == 0
-  }) {
-    return false
-  }
-  let useful = Double(g.positions * g.patchSize)
-  let planes =
-    g.strideX == 1 && g.strideY == 1
-    && TapPass.prefersPlanes(channels: outputs, outputs: g.channels, positions: g.height * g.width)
-  let spent =
-    Double(g.height * g.width * (planes ? g.channels : ColumnBlocks(g.channels).paddedCount))
-    * Double(g.kernelHeight * g.kernelWidth) / Double(g.strideY * g.strideX)
-  return useful < 0.45 * spent && g.channels > 1
 }
 
 func directForward(
   _ kernels: ConvolutionKernels, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ x: UnsafeRawPointer,
-  _ w: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ accumulate: Bool, _ blocking: Blocking = .faster
+  _ w: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ accumulate: Bool, _ forced: PassVectors? = nil
 ) {
   let y = y.assumingMemoryBound(to: Float.self)
   guard images > 0, outputs > 0 else { return }
@@ -70,7 +47,7 @@ func directForward(
   let w = w.assumingMemoryBound(to: Float.self)
   for group in 0..<g.groups {
     let pass = TapPass(forward: g, outputs, group)
-    runTaps(kernels, [pass], images, x.assumingMemoryBound(to: Float.self), y, accumulate, blocking) {
+    runTaps(kernels, [pass], images, x.assumingMemoryBound(to: Float.self), y, accumulate, forced) {
       pass, low, high, width, to in
       for term in 0..<pass.depth {
         (to + term * width).update(from: w + term * outputs + group * pass.outputs + low, count: high - low)
@@ -82,7 +59,7 @@ func directForward(
 
 func directInputGradient(
   _ kernels: ConvolutionKernels, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
-  _ w: UnsafeRawPointer, _ gx: UnsafeMutableRawPointer, _ accumulate: Bool, _ blocking: Blocking = .faster
+  _ w: UnsafeRawPointer, _ gx: UnsafeMutableRawPointer, _ accumulate: Bool, _ forced: PassVectors? = nil
 ) {
   let gx = gx.assumingMemoryBound(to: Float.self)
   let w = w.assumingMemoryBound(to: Float.self)
@@ -94,7 +71,7 @@ func directInputGradient(
   }
   let channels = g.groupChannels
   let gy = gy.assumingMemoryBound(to: Float.self)
-  runTaps(kernels, passes.filter { $0.depth > 0 }, images, gy, gx, accumulate, blocking) {
+  runTaps(kernels, passes.filter { $0.depth > 0 }, images, gy, gx, accumulate, forced) {
     pass, low, high, width, to in
     var to = to
     for row in pass.rows.taps {
@@ -112,7 +89,7 @@ func directInputGradient(
 
 func directWeightGradient(
   _ kernels: ConvolutionKernels, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
-  _ x: UnsafeRawPointer, _ gw: UnsafeMutableRawPointer, _ accumulate: Bool, _ blocking: Blocking = .faster
+  _ x: UnsafeRawPointer, _ gw: UnsafeMutableRawPointer, _ accumulate: Bool, _ forced: PassVectors? = nil
 ) {
   let gw = gw.assumingMemoryBound(to: Float.self)
   guard g.patchSize > 0, outputs > 0 else { return }
@@ -121,7 +98,7 @@ func directWeightGradient(
     let pass = TapPass(forward: g, outputs, group)
     directWeightGradient(
       kernels, pass, images, gy.assumingMemoryBound(to: Float.self), x.assumingMemoryBound(to: Float.self),
-      gw + group * pass.outputs, outputs, accumulate, blocking)
+      gw + group * pass.outputs, outputs, accumulate, forced)
   }
 }
 

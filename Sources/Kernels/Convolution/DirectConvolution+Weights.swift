@@ -5,9 +5,9 @@ import CVector
 func directWeightGradient(
   _ kernels: ConvolutionKernels, _ pass: TapPass, _ images: Int, _ gy: UnsafePointer<Float>,
   _ x: UnsafePointer<Float>, _ gw: UnsafeMutablePointer<Float>, _ gwRow: Int, _ accumulate: Bool,
-  _ blocking: Blocking
+  _ forced: PassVectors?
 ) {
-  if blocking.byPlanes(pass, pass.prefersPlanesBackward) {
+  if pass.gradientVectors(forced: forced) == .planes {
     return planeWeightGradient(kernels, pass, images, gy, x, gw, gwRow, accumulate)
   }
   // So many pixels of 32 columns and of a quad's lines stay in the first-level cache; where the partial sums do not
@@ -15,7 +15,7 @@ func directWeightGradient(
   let shape = TaskShape(
     images: images, height: pass.outputHeight, width: pass.outputWidth, pixels: pass.outputs > 128 ? 192 : 128
   )
-  let neighbors = kernels.takesNeighbors && pass.neighborGradient
+  let neighbors = pass.gradientTakesNeighbors(kernels)
   let layout = InputLayout(pass, rows: shape.rows, spread: true, bare: neighbors)
   let quads = neighbors ? RowQuads(neighbors: pass, layout) : RowQuads(pass, layout)
   let columns = ColumnBlocks(pass.outputs)

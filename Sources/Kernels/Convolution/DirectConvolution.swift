@@ -56,9 +56,6 @@ struct TapPass {
     return side && (count == 3 || count == 5) ? count : 1
   }
 
-  /// Whether the weight gradient takes three neighboring taps together, from the images themselves.
-  var neighborGradient: Bool { neighbors == 3 && strideX == 1 && strideY == 1 && channels >= 4 }
-
   /// Offsets of runs of `run` contiguous floats within a window.
   func segments(_ layout: InputLayout) -> (offsets: [Int64], run: Int) {
     let adjoining =
@@ -111,26 +108,26 @@ struct TaskShape {
 /// [depth][width].
 func runTaps(
   _ kernels: ConvolutionKernels, _ passes: [TapPass], _ images: Int, _ x: UnsafePointer<Float>,
-  _ y: UnsafeMutablePointer<Float>, _ accumulate: Bool, _ blocking: Blocking,
+  _ y: UnsafeMutablePointer<Float>, _ accumulate: Bool, _ forced: PassVectors?,
   pack: (_ pass: TapPass, _ low: Int, _ high: Int, _ width: Int, _ to: UnsafeMutablePointer<Float>) -> Void
 ) {
-  var direct: [TapPass] = []
+  var byOutputs: [TapPass] = []
   for pass in passes {
-    if let lanes = blocking.byImages(kernels, pass, images) {
-      runImages(lanes, pass, images, x, y, accumulate) { pack(pass, $0, $1, $2, $3) }
-    } else if blocking.byPlanes(pass, pass.prefersPlanesForward) {
-      runPlanes(kernels, pass, images, x, y, accumulate) { pack(pass, $0, $1, $2, $3) }
-    } else {
-      direct.append(pass)
+    switch pass.vectors(kernels, images, forced: forced) {
+    case .images:
+      runImages(kernels.lanes!, pass, images, x, y, accumulate) { pack(pass, $0, $1, $2, $3) }
+    case .planes: runPlanes(kernels, pass, images, x, y, accumulate) { pack(pass, $0, $1, $2, $3) }
+    case .outputs: byOutputs.append(pass)
     }
   }
-  guard let height = direct.map(\.outputHeight).max(), let width = direct.map(\.outputWidth).max() else {
+  guard let height = byOutputs.map(\.outputHeight).max(), let width = byOutputs.map(\.outputWidth).max()
+  else {
     return
   }
   // A task takes all passes: they read the same input and write neighboring lines.
   let shape = TaskShape(
     images: images, height: height, width: width, pixels: max(24, min(256, images * height * width / 16)))
-  let packed = direct.map { PackedPass(kernels, $0, shape, pack) }
+  let packed = byOutputs.map { PackedPass(kernels, $0, shape, pack) }
   ThreadPool.shared.run(shape.imageBlocks * shape.rowBlocks) { task in
     for (i, pass) in packed.enumerated() {
       pass.run(kernels, shape, task, images, x, y, accumulate, looksAhead: i == 0)
@@ -163,7 +160,7 @@ private struct PackedPass {
     }
     let layout = InputLayout(pass, rows: shape.rows)
     self.layout = layout
-    neighbors = kernels.takesNeighbors && pass.outputs <= 16 ? pass.neighbors : 1
+    neighbors = pass.tapsTogether(kernels)
     (offsets, run) =
       neighbors > 1
       ? (pass.rows.taps.map { Int64(($0.offset - pass.top) * layout.row) }, pass.channels)

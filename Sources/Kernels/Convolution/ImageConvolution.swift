@@ -19,22 +19,6 @@ struct ImageLayout {
   }
 }
 
-extension TapPass {
-  /// Whether a task's rows of input and output are contiguous and no tap reads backwards.
-  func allowsImages(_ kernels: ConvolutionKernels) -> Bool {
-    kernels.lanes != nil && channels == pitch && yPixel == outputs && depth > 0 && outputWidth > 0
-      && outputHeight > 0
-  }
-
-  /// Where vectors along outputs would leave more lanes idle than the last images do. Measured: with up to three channels
-  /// planes win, which are read from fewer places.
-  func prefersImages(_ images: Int) -> Bool {
-    let full = Double(images) / Double((images + 15) / 16 * 16)
-    let byOutputs = Double(outputs) / Double(ColumnBlocks(outputs).paddedCount)
-    return full > 0.9 && byOutputs < 0.85 * full && channels > 3
-  }
-}
-
 /// y (+)= the pass over x. `pack` writes weight columns [low, high) as [depth][width].
 func runImages(
   _ lanes: ConvolutionKernels.Lanes, _ pass: TapPass, _ images: Int, _ x: UnsafePointer<Float>,
@@ -52,7 +36,6 @@ func runImages(
   }
   let columns = pass.columns.taps.map { Int64($0.offset) }
   let taps = pass.rows.taps
-  let imageRow = pass.width * pass.channels
   ThreadPool.shared.run((images + 15) / 16 * layout.rowBlocks) { task in
     let (imageBlock, rowBlock) = task.quotientAndRemainder(dividingBy: layout.rowBlocks)
     let firstImage = 16 * imageBlock

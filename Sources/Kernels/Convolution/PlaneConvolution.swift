@@ -126,37 +126,6 @@ struct PlaneLayout {
   }
 }
 
-/// Vectors along outputs, pixels or images.
-enum Blocking {
-  case faster, pixels, planes, images
-
-  func byImages(_ kernels: ConvolutionKernels, _ pass: TapPass, _ images: Int) -> ConvolutionKernels.Lanes? {
-    self == .images || self == .faster && pass.prefersImages(images)
-      ? pass.allowsImages(kernels) ? kernels.lanes : nil : nil
-  }
-
-  func byPlanes(_ pass: TapPass, _ preferred: Bool) -> Bool {
-    pass.allowsPlanes && (self == .planes || self == .faster && preferred)
-  }
-}
-
-extension TapPass {
-  var allowsPlanes: Bool { strideX == 1 && strideY == 1 && outputWidth > 0 && outputHeight > 0 && depth > 0 }
-
-  var prefersPlanesForward: Bool {
-    Self.prefersPlanes(channels: channels, outputs: outputs, positions: outputHeight * outputWidth)
-  }
-  // Transposing the gradients costs more where they leave few lanes idle.
-  var prefersPlanesBackward: Bool {
-    prefersPlanesForward && (outputs <= 10 || outputs > 16)
-  }
-
-  /// Measured: beyond these, vectors along outputs have fewer idle lanes than planes have transpositions.
-  static func prefersPlanes(channels: Int, outputs: Int, positions: Int) -> Bool {
-    positions >= 64 && (channels <= 3 && outputs <= 24 || channels <= 64 && outputs <= 12)
-  }
-}
-
 /// y (+)= the pass over x. `pack` writes weight columns [low, high) as [depth][width].
 func runPlanes(
   _ kernels: ConvolutionKernels, _ pass: TapPass, _ images: Int, _ x: UnsafePointer<Float>,

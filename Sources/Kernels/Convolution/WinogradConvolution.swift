@@ -35,25 +35,6 @@ struct WinogradPass {
   var tiles: Int { images * tileRows * tileColumns }
 }
 
-/// Whether the kernels exist for this convolution: less than a vector of channels leaves no room for the last one to
-/// overlap.
-func allowsWinograd(_ g: WindowGeometry, _ outputs: Int) -> Bool {
-  g.kernelHeight == 3 && g.kernelWidth == 3 && g.strideX == 1 && g.strideY == 1 && g.dilationX == 1
-    && g.dilationY == 1 && g.groups == 1 && g.channels >= 16 && outputs >= 16
-}
-
-/// Whether they are used: the numbers are where they were measured to overtake the direct ones. An output that sees only
-/// padding would be a rounding error in place of zero.
-func prefersWinograd(_ g: WindowGeometry, _ outputs: Int, _ pass: WinogradPass) -> Bool {
-  guard allowsWinograd(g, outputs), pass.channels * pass.outputs >= 512, pass.padY <= 2, pass.padX <= 2 else {
-    return false
-  }
-  // In products for each channel and output: direct sums take four pixels of a row at once; a tile has 36 products, and
-  // transforms; and those of the weights cost more where they do not fit the caches.
-  let direct = 9 * pass.images * pass.outputHeight * divideUp(pass.outputWidth, 4) * 4
-  return direct >= 47 * pass.tiles + 320 + pass.channels * pass.outputs / 256
-}
-
 func winogradForward(
   _ kernels: WinogradKernels, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ x: UnsafeRawPointer,
   _ w: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ accumulate: Bool

@@ -7,9 +7,9 @@ final class DirectConvolutionTests: XCTestCase {
   private func check(_ p: ConvolutionProblem, accumulate: Bool) {
     for (i, kernels) in ConvolutionKernels.all.enumerated() {
       p.check(
-        Float.self, accumulate: accumulate, { directForward(kernels, $0, $1, $2, $3, $4, $5, $6, .pixels) },
-        { directInputGradient(kernels, $0, $1, $2, $3, $4, $5, $6, .pixels) },
-        { directWeightGradient(kernels, $0, $1, $2, $3, $4, $5, $6, .pixels) }, "kernels \(i)")
+        Float.self, accumulate: accumulate, { directForward(kernels, $0, $1, $2, $3, $4, $5, $6, .outputs) },
+        { directInputGradient(kernels, $0, $1, $2, $3, $4, $5, $6, .outputs) },
+        { directWeightGradient(kernels, $0, $1, $2, $3, $4, $5, $6, .outputs) }, "kernels \(i)")
     }
   }
 
@@ -87,7 +87,7 @@ final class DirectConvolutionTests: XCTestCase {
     for kernels in ConvolutionKernels.all {
       let y = Buffer<Float>(count: p.gy.count)
       directForward(
-        kernels, g, 3, 5, Buffer<Float>(x).pointer, Buffer<Float>(p.w).pointer, y.pointer, false, .pixels)
+        kernels, g, 3, 5, Buffer<Float>(x).pointer, Buffer<Float>(p.w).pointer, y.pointer, false, .outputs)
       let perImage = g.positions * 5
       XCTAssertTrue(y.values[..<(2 * perImage)].allSatisfy { $0.isFinite })
       XCTAssertTrue(y.values[(2 * perImage)...].allSatisfy { $0.isNaN })

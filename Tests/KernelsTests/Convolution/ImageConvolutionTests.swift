@@ -69,21 +69,4 @@ final class ImageConvolutionTests: XCTestCase {
       }
     }
   }
-
-  /// What is chosen for the layers of known networks.
-  func testChoice() {
-    func pass(_ channels: Int, _ outputs: Int, _ size: Int, _ kernel: Int) -> TapPass {
-      TapPass(
-        forward: WindowGeometry(
-          height: size, width: size, channels: channels, kernel: (kernel, kernel), stride: (1, 1),
-          padding: (0, 0)), outputs, 0)
-    }
-    for few in [pass(16, 6, 10, 5), pass(20, 50, 12, 5)] {
-      XCTAssertTrue(few.prefersImages(64))
-      XCTAssertFalse(few.prefersImages(8))
-    }
-    for many in [pass(64, 64, 32, 3), pass(16, 16, 32, 3), pass(1, 6, 28, 5)] {
-      XCTAssertFalse(many.prefersImages(64))
-    }
-  }
 }

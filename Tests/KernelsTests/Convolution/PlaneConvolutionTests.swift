@@ -82,20 +82,4 @@ final class PlaneConvolutionTests: XCTestCase {
       XCTAssertTrue(y.values[(2 * perImage)...].allSatisfy { $0.isNaN })
     }
   }
-
-  /// What is chosen for the first layers of known networks, and for layers with many channels.
-  func testChoice() {
-    func pass(_ channels: Int, _ outputs: Int, _ size: Int, _ kernel: Int) -> TapPass {
-      TapPass(
-        forward: WindowGeometry(
-          height: size, width: size, channels: channels, kernel: (kernel, kernel), stride: (1, 1),
-          padding: (0, 0)), outputs, 0)
-    }
-    for first in [pass(1, 6, 32, 5), pass(1, 20, 28, 5), pass(16, 6, 14, 3)] {
-      XCTAssertTrue(first.prefersPlanesForward && first.prefersPlanesBackward)
-    }
-    for later in [pass(64, 64, 32, 3), pass(20, 50, 12, 5), pass(1, 6, 8, 5)] {
-      XCTAssertFalse(later.prefersPlanesForward || later.prefersPlanesBackward)
-    }
-  }
 }

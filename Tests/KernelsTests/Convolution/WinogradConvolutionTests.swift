@@ -6,7 +6,7 @@ import XCTest
 /// choose.
 final class WinogradConvolutionTests: XCTestCase {
   private func check(_ p: ConvolutionProblem, accumulate: Bool) {
-    XCTAssertTrue(allowsWinograd(p.g, p.outputs))
+    XCTAssertTrue(WinogradPass.allows(p.g, p.outputs))
     for (i, kernels) in WinogradKernels.all.enumerated() {
       p.check(
         Float.self, accumulate: accumulate, { winogradForward(kernels, $0, $1, $2, $3, $4, $5, $6) },
@@ -81,39 +81,5 @@ final class WinogradConvolutionTests: XCTestCase {
       XCTAssertTrue(y.values[..<(2 * perImage)].allSatisfy { $0.isFinite })
       XCTAssertTrue(y.values[(2 * perImage)...].allSatisfy { $0.isNaN })
     }
-  }
-
-  func testWhatHasNoKernels() {
-    var g = geometry(8, 8, 64, (1, 1))
-    XCTAssertTrue(allowsWinograd(g, 64))
-    XCTAssertFalse(allowsWinograd(g, 15))
-    g.strideX = 2
-    XCTAssertFalse(allowsWinograd(g, 64))
-    (g.strideX, g.dilationY) = (1, 2)
-    XCTAssertFalse(allowsWinograd(g, 64))
-    (g.dilationY, g.groups) = (1, 2)
-    XCTAssertFalse(allowsWinograd(g, 64))
-    (g.groups, g.kernelHeight) = (1, 1)
-    XCTAssertFalse(allowsWinograd(g, 64))
-  }
-
-  /// Layers of known networks, and what has too few channels, outputs or tiles.
-  func testChoice() {
-    func chosen(_ channels: Int, _ outputs: Int, _ size: Int, _ images: Int, padding: Int = 1) -> [Bool] {
-      let g = geometry(size, size, channels, (padding, padding))
-      return [WinogradPass(forward: g, images, outputs), WinogradPass(inputGradient: g, images, outputs)]
-        .map { prefersWinograd(g, outputs, $0) }
-    }
-    for (channels, size) in [(32, 16), (64, 32), (128, 16), (256, 8), (512, 4)] {
-      XCTAssertEqual(chosen(channels, channels, size, 32), [true, true])
-    }
-    XCTAssertEqual(chosen(3, 64, 32, 32), [false, false])
-    XCTAssertEqual(chosen(16, 16, 32, 32), [false, false])
-    XCTAssertEqual(chosen(64, 64, 4, 1), [false, false])
-    XCTAssertEqual(chosen(512, 512, 4, 2), [false, false])
-    XCTAssertEqual(chosen(64, 64, 1, 100), [false, false])
-    XCTAssertEqual(chosen(64, 64, 0, 100), [false, false])
-    XCTAssertEqual(chosen(64, 64, 8, 0), [false, false])
-    XCTAssertEqual(chosen(64, 64, 8, 8, padding: 3), [false, true])
   }
 }
