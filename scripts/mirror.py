@@ -11,6 +11,7 @@ DIRECT = f"{CONVOLUTION}/DirectConvolutionTests.swift"
 # One table-driven suite covers what is declared in one form: source or folder -> suite.
 COVERED = {
     "Sources/Autodiff/Ops": "Tests/AutodiffTests/CatalogueTests.swift",
+    "Sources/Autodiff/Ops/Dropout.swift": "Tests/AutodiffTests/Ops/DropoutTests.swift",
     "Sources/MicroKernels": "Tests/KernelsTests/Product/GemmKernelsTests.swift",
     "Sources/Kernels/Pointwise": "Tests/KernelsTests/Pointwise/PointwiseTests.swift",
     "Sources/Autodiff/BilinearOp.swift": "Tests/AutodiffTests/CatalogueTests.swift",
@@ -21,7 +22,7 @@ COVERED = {
     "Sources/Kernels/Convolution/ConvolutionKernels.swift": DIRECT,
     "Sources/Kernels/Convolution/DirectConvolution+Weights.swift": DIRECT,
     "Sources/MicroKernels/ConvolutionTiles.swift": DIRECT,
-    "Sources/MicroKernels/Draws.swift": "Tests/KernelsTests/Random/PhiloxTests.swift",
+    "Sources/MicroKernels/Draws.swift": "Tests/KernelsTests/Random/DropoutTests.swift",
     "Sources/MicroKernels/PoolTiles.swift": "Tests/KernelsTests/Pooling/MaxPoolTests.swift",
     "Sources/Kernels/Convolution/WinogradKernels.swift": f"{CONVOLUTION}/WinogradConvolutionTests.swift",
     "Sources/MicroKernels/WinogradTiles.swift": f"{CONVOLUTION}/WinogradConvolutionTests.swift",
