@@ -1,0 +1,88 @@
+"""Docstrings of exported names are complete; rooms that are still to do stand in pyproject.toml alone."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def tool():
+    sys.path.insert(0, str(ROOT / "scripts"))
+    yield importlib.import_module("docstrings")
+    sys.path.remove(str(ROOT / "scripts"))
+
+
+def test_exported_names_say_their_arguments_results_errors_and_sources(tool):
+    missing = [
+        f"{path}: {name}: {p}" for name, value, path in tool.checked() for p in tool.problems(name, value)
+    ]
+    assert not missing, "\n".join(missing)
+
+
+def test_rooms_to_do_exist(tool):
+    files = [str(p.relative_to(ROOT)) for p in (ROOT / "python" / "lrswift").rglob("*.py")]
+    for pattern in tool.rooms_to_do():
+        for one in tool.alternatives(pattern):
+            assert any(tool.is_to_do(file, [one]) for file in files), f"{one}: no such file"
+
+
+def complete(a: int, *rest: int, b: str = "x") -> int:
+    """Adds numbers.
+
+    Args:
+        a: the first number, of any
+            size.
+        *rest: further ones.
+        b: ignored.
+
+    Returns:
+        Their sum.
+    """
+    return a + sum(rest) + len(b)
+
+
+def test_a_complete_docstring_has_no_problems(tool):
+    assert tool.problems("complete", complete) == []
+    assert tool.entries(tool.sections(complete.__doc__)["Args"])[0] == ("a", "the first number, of any size.")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "problem"),
+    [
+        ("Adds numbers.", "Of numbers.", "summary begins with 'Of'"),
+        ("Adds numbers.", "Adds numbers", "summary is no sentence"),
+        ("        b: ignored.\n", "", "the signature has"),
+        ("a: the first number", "c: the first number", "the signature has"),
+        ("*rest: further ones.", "*rest:", "Args: *rest: no text"),
+        ("Returns:\n        Their sum.", "", "no Returns"),
+        ("Their sum.", "", "Returns: empty"),
+    ],
+)
+def test_what_is_missing_is_found(tool, before, after, problem):
+    def changed(a: int, *rest: int, b: str = "x") -> "int":
+        return complete(a, *rest, b=b)
+
+    assert before in complete.__doc__
+    changed.__doc__ = complete.__doc__.replace(before, after)
+    found = tool.problems("complete", changed)
+    assert any(problem in one for one in found), found
+
+
+def test_errors_are_those_raised_here_and_in_what_is_called(tool):
+    from lrswift.checks import check_number, check_whole
+    from lrswift.data import Dataset
+    from lrswift.hypergradients.sharing import sharing_bound, sharing_noise
+    from lrswift.training.fit import fit
+
+    assert tool.errors_of(check_number) == {"ArgumentError", "DTypeError"}
+    assert tool.errors_of(check_whole) == {"ArgumentError"}
+    assert tool.errors_of(sharing_bound) == {"ArgumentError", "DTypeError"}
+    assert tool.errors_of(sharing_noise) == {"ArgumentError", "DTypeError", "ShapeError"}
+    # of a class, those of making one
+    assert tool.errors_of(Dataset) == {"ShapeError"}
+    # through a private class, and a module imported by another name
+    assert {"ArgumentError", "DTypeError", "FileNotFoundError"} <= tool.errors_of(fit)

@@ -1,0 +1,172 @@
+"""What docstrings of exported names lack, judged by the code: `python scripts/docstrings.py` lists it.
+
+Google form: `Args:` has the names of the signature, in order; `Returns:` is there where something is
+returned; `Raises:` names every error that the function, or what it calls in the package by name, raises.
+What methods of other objects and the native core raise cannot be read off the code: authors add it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import inspect
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from public_names import exported
+from raises import errors_of
+
+ROOT = Path(__file__).resolve().parent.parent
+SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises", "Source", "Example", "Note", "Warns")
+# readers meet a name alone: its summary may not lean on the one above
+LEANING = ("Of ", "The same ", "What ")
+# what has a paper, by name; every rate adapter has, too
+PUBLISHED = {
+    "SBFSearch", "best_window", "find_lr", "find_trial_rate", "hypergradient", "learn_schedule",
+    "lr_range_test", "sharing_bound", "sharing_noise",
+}  # fmt: skip
+
+
+def rooms_to_do() -> list[str]:
+    """The patterns of files whose docstrings ruff does not check yet, either."""
+    ruff = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]
+    ignored = ruff["lint"]["per-file-ignores"]
+    return [p for p, rules in ignored.items() if "D" in rules and not p.startswith("!")]
+
+
+def is_to_do(path: str, patterns: list[str]) -> bool:
+    """Whether a file, relative to the project, lies in a room that is still to do."""
+    return any(fnmatch.fnmatch(path, one) for pattern in patterns for one in alternatives(pattern))
+
+
+def alternatives(pattern: str) -> list[str]:
+    """A pattern with {a,b}, as fnmatch knows none."""
+    found = re.fullmatch(r"(.*)\{([^}]*)\}(.*)", pattern)
+    if found is None:
+        return [pattern]
+    return [found[1] + choice + found[3] for choice in found[2].split(",")]
+
+
+def checked() -> Iterator[tuple[str, Any, str]]:
+    """(name, function or class, its file) of all that is exported by rooms which are done; methods follow."""
+    patterns = rooms_to_do()
+    for name, value in exported().items():
+        path = _file(value)
+        if path is None or is_to_do(path, patterns):
+            continue
+        yield name, value, path
+        if inspect.isclass(value):
+            for method, member in _members(value):
+                yield f"{name}.{method}", member, path
+
+
+def _file(value: Any) -> str | None:
+    """Where Python code lies, relative to the project's python/lrswift; None for the native core's."""
+    module = sys.modules.get(getattr(value, "__module__", None) or "")
+    file = getattr(module, "__file__", None)
+    if not (inspect.isclass(value) or inspect.isroutine(value)) or file is None or not file.endswith(".py"):
+        return None
+    parts = Path(file).parts
+    return str(Path("python", *parts[len(parts) - 1 - parts[::-1].index("lrswift") :]))
+
+
+def _members(value: type) -> Iterator[tuple[str, Any]]:
+    for name, member in vars(value).items():
+        if not name.startswith("_") and (inspect.isroutine(member) or isinstance(member, property)):
+            yield name, getattr(member, "__func__", member)
+
+
+def sections(doc: str) -> dict[str, str]:
+    """By title, "" for what stands before the first one."""
+    parts = re.split(rf"^({'|'.join(SECTIONS)}):\n", inspect.cleandoc(doc), flags=re.MULTILINE)
+    return {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
+
+
+def entries(section: str) -> list[tuple[str, str]]:
+    """(name, text) of `Args:` and its like: a name, perhaps (type), and a colon at the least indent."""
+    found: list[tuple[str, str]] = []
+    for line in inspect.cleandoc(section).splitlines():
+        begun = re.match(r"(\*{0,2}[\w.]+)(?: \([^)]*\))?:\s*(.*)", line)
+        if begun:
+            found.append((begun[1], begun[2]))
+        elif found:
+            found[-1] = (found[-1][0], f"{found[-1][1]} {line.strip()}".strip())
+    return found
+
+
+def problems(name: str, value: Any) -> list[str]:
+    """What the docstring of one exported name lacks."""
+    if isinstance(value, property):
+        return _summary(value.__doc__)
+    doc = value.__doc__
+    found = _summary(doc)
+    if found:
+        return found
+    told = sections(doc)
+    found += _arguments(value, told)
+    if name.split(".")[-1] in PUBLISHED and "Source" not in told:
+        found.append("no Source")
+    for title, section in told.items():
+        if title in ("Args", "Attributes", "Raises"):
+            found += [f"{title}: {n}: no text" for n, text in entries(section) if len(text) < 2]
+        elif title and not section.strip():
+            found.append(f"{title}: empty")
+    raised = {entry for entry, _ in entries(told.get("Raises", ""))}
+    found += [f"Raises lacks {error}" for error in sorted(errors_of(value) - raised)]
+    if not inspect.isclass(value):
+        brief = not _named(value) and "\n" not in doc.strip()
+        if _returns(value) and not brief and not {"Returns", "Yields"} & told.keys():
+            found.append("no Returns")
+    return found
+
+
+def _summary(doc: str | None) -> list[str]:
+    if not doc:
+        return ["no docstring"]
+    first = inspect.cleandoc(doc).split("\n\n")[0]
+    leaning = [word for word in LEANING if first.startswith(word)]
+    if leaning:
+        return [f"summary begins with {leaning[0].strip()!r}: say the subject"]
+    return [] if first.endswith(".") else ["summary is no sentence"]
+
+
+def _arguments(value: Any, told: dict[str, str]) -> list[str]:
+    wanted = _named(value)
+    title = "Args"
+    if inspect.isclass(value) and "Attributes" in told and "Args" not in told:
+        title = "Attributes"
+        # a result that nobody makes: its fields first, then whatever else it has
+        given = [entry for entry, _ in entries(told[title])]
+        return [f"Attributes lacks {name}" for name in wanted if name not in given]
+    given = [entry for entry, _ in entries(told.get(title, ""))]
+    return [] if given == wanted else [f"Args are {given}, the signature has {wanted}"]
+
+
+def _named(value: Any) -> list[str]:
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    try:
+        parameters = inspect.signature(value).parameters
+    except (TypeError, ValueError):
+        return []
+    return [stars.get(p.kind, "") + n for n, p in parameters.items() if n not in ("self", "cls")]
+
+
+def _returns(value: Any) -> bool:
+    return inspect.signature(value).return_annotation not in ("None", None, "NoReturn")
+
+
+def main() -> int:
+    """Prints what is missing; the exit status says whether anything is."""
+    bad = 0
+    for name, value, path in checked():
+        for problem in problems(name, value):
+            bad += 1
+            print(f"{path}: {name}: {problem}")
+    return int(bad > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
