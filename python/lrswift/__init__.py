@@ -23,6 +23,7 @@ from .config import (
 )
 from .errors import (
     ArgumentError,
+    ArgumentTypeError,
     Diverged,
     DTypeError,
     Error,
@@ -120,8 +121,8 @@ _LAZY = {
 }
 
 __all__ = [
-    "ArgumentError", "DTypeError", "Diverged", "Error", "FormatError", "LearnedSchedule",
-    "MissingFiles", "RecordingError", "ShapeError", "Tensor",
+    "ArgumentError", "ArgumentTypeError", "DTypeError", "Diverged", "Error", "FormatError",
+    "LearnedSchedule", "MissingFiles", "RecordingError", "ShapeError", "Tensor",
     "abs", "adapt", "arange", "argmax", "best_window", "bool_", "broadcast_to", "cat",
     "check_hypergradient", "compare", "compare_hpo", "config", "data", "enable_grad", "exp", "eye",
     "find_lr", "fit", "float32", "float64", "from_dlpack", "full", "gelu", "get_threads", "grad", "hvp",

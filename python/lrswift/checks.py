@@ -8,20 +8,33 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, DTypeError
+from .errors import ArgumentError, ArgumentTypeError
 
 
 def check_number(value: Any, name: str, *, infinite: bool = False) -> float:
-    """`value` as a float. DTypeError for no number, ArgumentError for nan (and inf unless `infinite`)."""
+    """Checks a number.
+
+    Args:
+        value: what was given.
+        name: the argument, as messages call it.
+        infinite: whether infinities are allowed; False.
+
+    Returns:
+        `value` as a float.
+
+    Raises:
+        ArgumentTypeError: it is no real number, or a bool.
+        ArgumentError: it is nan, or infinite where that is not allowed.
+    """
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise DTypeError(f"{name}: got {value!r} ({type(value).__name__}); allowed: a number")
+        raise ArgumentTypeError(f"{name}: got {value!r} ({type(value).__name__}); allowed: a number")
     if math.isnan(value) or (math.isinf(value) and not infinite):
         raise ArgumentError(f"{name}: got {value!r}; allowed: a finite number")
     return float(value)
 
 
 def check_whole(value: Any, name: str, least: int, most: int | None = None) -> int:
-    """`value` as an int. ArgumentError unless it is a whole number of at least `least`, at most `most`."""
+    """Checks a whole number: `value` as an int, ArgumentError unless it is one of `least` to `most`."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or value < least or (most is not None and value > most):
         allowed = f"an integer of at least {least}" if most is None else f"an integer of {least} to {most}"

@@ -2,16 +2,24 @@
 
 `ShapeError(ValueError)`, `ArgumentError(ValueError)`, `DTypeError(TypeError)`,
 `RecordingError(RuntimeError)` and `Diverged(FloatingPointError)` come from the native core,
-`MissingFiles(FileNotFoundError)` and `FormatError(ValueError)` from reading data sets. Messages name
-the operation, the argument, what was given and what is allowed.
+`ArgumentTypeError(DTypeError)` from Python, `MissingFiles(FileNotFoundError)` and
+`FormatError(ValueError)` from reading data sets. Messages name the operation, the argument, what was
+given and what is allowed.
 """
 
 from ._core import ArgumentError, Diverged, DTypeError, Error, RecordingError, ShapeError
 
 __all__ = [
-    "ArgumentError", "DTypeError", "Diverged", "Error", "FormatError", "MissingFiles",
-    "RecordingError", "ShapeError",
+    "ArgumentError", "ArgumentTypeError", "DTypeError", "Diverged", "Error", "FormatError",
+    "MissingFiles", "RecordingError", "ShapeError",
 ]  # fmt: skip
+
+
+class ArgumentTypeError(DTypeError):
+    """An argument of a type that is not allowed, or one that is needed and was not given.
+
+    A `DTypeError`, as that was the name of all of these before; where a dtype is meant it still is.
+    """
 
 
 class MissingFiles(Error, FileNotFoundError):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import optim
-from .errors import ArgumentError, DTypeError, ShapeError
+from .errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from .optim.optimizer import CURVATURE, DONE, LOSS, Optimizer
 from .rates.base import Adapter
 from .tensors.dlpack import from_dlpack
@@ -77,11 +77,11 @@ class Adapted:
         assert optimizer is not None
         if loss is None and isinstance(optimizer.rate, Adapter):
             name = type(optimizer.rate).__name__
-            raise DTypeError(f"update: loss: not given; {name} needs it: update(params, grads, loss)")
+            raise ArgumentTypeError(f"update: loss: not given; {name} needs it: update(params, grads, loss)")
         probes = bool(optimizer._core.get("probes"))
         if probes and loss_fn is None:
             name = type(optimizer.rate).__name__
-            raise DTypeError(
+            raise ArgumentTypeError(
                 f"update: loss_fn: not given; {name} evaluates the loss at trial points: "
                 "update(params, grads, loss, loss_fn=f) with f(params) -> number"
             )
@@ -108,12 +108,14 @@ class Adapted:
     def _evaluate(self, kind: int, params: Arrays, loss_fn: Callable[..., Any] | None) -> float:
         assert loss_fn is not None
         if kind == CURVATURE:
-            raise DTypeError("lr: Newton needs second derivatives; allowed: adapters that evaluate the loss")
+            raise ArgumentTypeError(
+                "lr: Newton needs second derivatives; allowed: adapters that evaluate the loss"
+            )
         found = loss_fn(params) if _takes_argument(loss_fn) else loss_fn()
         if kind == LOSS:
             return float(found[0] if isinstance(found, tuple) else found)
         if not isinstance(found, tuple) or len(found) != 2:
-            raise DTypeError(
+            raise ArgumentTypeError(
                 f"loss_fn: got {type(found).__name__}; NaiveTLR needs the gradients there, too: (loss, grads)"
             )
         for tensor, gradient in zip(self._tensors, self._checked(params, found[1])[1], strict=True):
@@ -154,7 +156,7 @@ class Adapted:
     def _checked(self, params: Arrays, grads: Arrays) -> tuple[list[np.ndarray], list[np.ndarray]]:
         lists = isinstance(params, (list, tuple)) and isinstance(grads, (list, tuple))
         if not lists and not (isinstance(params, Mapping) and isinstance(grads, Mapping)):
-            raise DTypeError(
+            raise ArgumentTypeError(
                 f"params, grads: got {type(params).__name__} and {type(grads).__name__}; "
                 "allowed: two lists or two dictionaries of arrays"
             )
@@ -205,7 +207,7 @@ class Adapted:
         """Puts back what `state_dict` returned. params: as in `update`; needed before the first step."""
         if self._optimizer is None:
             if params is None:
-                raise DTypeError("load_state_dict: params: not given; needed before the first step")
+                raise ArgumentTypeError("load_state_dict: params: not given; needed before the first step")
             values, _ = self._checked(params, params)
             self._start(params, values)
         assert self._optimizer is not None

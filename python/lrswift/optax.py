@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from .errors import ArgumentError, DTypeError
+from .errors import ArgumentError, ArgumentTypeError
 
 __all__ = ["scale_by_hd", "scale_by_l4", "scale_by_qlabgrad", "scale_by_sps", "scale_by_tlr"]
 
@@ -61,7 +61,7 @@ def _positive(name: str, **given: float) -> None:
 
 def _given(name: str, argument: str, value: Any) -> Any:
     if value is None:
-        raise DTypeError(f"{name}: {argument}: not given; allowed: update(..., {argument}=...)")
+        raise ArgumentTypeError(f"{name}: {argument}: not given; allowed: update(..., {argument}=...)")
     return value
 
 
@@ -181,7 +181,7 @@ def scale_by_tlr(
             ends, opens = jnp.asarray(True), jnp.asarray(True)
         else:
             if params is None:
-                raise DTypeError(
+                raise ArgumentTypeError(
                     "scale_by_tlr: params: not given; a window above 1 needs update(grads, state, params)"
                 )
             opens = state.steps % window == 0
@@ -320,7 +320,7 @@ def scale_by_qlabgrad(
     def decide(d: Tree, state: QLABGradState, params: Tree, g: Tree, loss: jax.Array, extras: Any) -> Any:
         value_fn = _given("scale_by_qlabgrad", "value_fn", extras.get("value_fn"))
         if params is None:
-            raise DTypeError(
+            raise ArgumentTypeError(
                 "scale_by_qlabgrad: params: not given; allowed: update(grads, state, params, ...)"
             )
         slope = _dot(g, d)

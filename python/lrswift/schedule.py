@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .checks import check_number
-from .errors import ArgumentError, DTypeError
+from .errors import ArgumentError, ArgumentTypeError
 from .rates.base import Adapter
 
 __all__ = [
@@ -85,7 +85,9 @@ def _numbers(value: Any, where: str) -> tuple[float, ...]:
     except (TypeError, ValueError):
         array = np.empty(())
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iuf"):
-        raise DTypeError(f"{where}: got {value!r} ({type(value).__name__}); allowed: a list of numbers")
+        raise ArgumentTypeError(
+            f"{where}: got {value!r} ({type(value).__name__}); allowed: a list of numbers"
+        )
     if not array.size:
         raise ArgumentError(f"{where}: empty; allowed: at least one number")
     elements = tuple(array.tolist())
@@ -223,7 +225,9 @@ class Product(Schedule):
         for given in schedules:
             for item in [given] if isinstance(given, Schedule) or not isinstance(given, Iterable) else given:
                 if not isinstance(item, Schedule):
-                    raise DTypeError(f"Product: got {item!r} ({type(item).__name__}); allowed: schedules")
+                    raise ArgumentTypeError(
+                        f"Product: got {item!r} ({type(item).__name__}); allowed: schedules"
+                    )
                 flat += item.factors
         if not flat:
             raise ArgumentError("Product: empty; allowed: at least one schedule")
@@ -249,9 +253,11 @@ class Scaled(Adapter):
 
     def __post_init__(self) -> None:
         if not isinstance(self.adapter, Adapter):
-            raise DTypeError(f"Scaled: adapter: got {self.adapter!r}; allowed: an adapter of lrswift.adapt")
+            raise ArgumentTypeError(
+                f"Scaled: adapter: got {self.adapter!r}; allowed: an adapter of lrswift.adapt"
+            )
         if not isinstance(self.schedule, Schedule):
-            raise DTypeError(
+            raise ArgumentTypeError(
                 f"Scaled: schedule: got {self.schedule!r}; allowed: a schedule of lrswift.schedule"
             )
         # an adapter that is scaled already: one product

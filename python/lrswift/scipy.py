@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, Diverged, DTypeError
+from .errors import ArgumentError, ArgumentTypeError, Diverged
 from .numpy import Adapted
 from .rates.tlr import NaiveTLR
 
@@ -126,7 +126,7 @@ class _Function:
 
     def __init__(self, fun: Callable[..., Any], args: tuple[Any, ...], jac: Any) -> None:
         if jac is not True and not callable(jac):
-            raise DTypeError(
+            raise ArgumentTypeError(
                 f"jac: got {jac!r}; allowed: True, when fun returns (value, gradient), or a function"
             )
         self.fun, self.args, self.jac = fun, args, jac
@@ -138,7 +138,7 @@ class _Function:
         if self.jac is True:
             found = self.fun(x.copy(), *self.args)
             if not isinstance(found, tuple) or len(found) != 2:
-                raise DTypeError(f"fun: got {type(found).__name__}; with jac=True: (value, gradient)")
+                raise ArgumentTypeError(f"fun: got {type(found).__name__}; with jac=True: (value, gradient)")
             value, gradient = found
         else:
             value, gradient = self.fun(x.copy(), *self.args), self.jac(x.copy(), *self.args)

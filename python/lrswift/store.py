@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, DTypeError
+from .errors import ArgumentError, ArgumentTypeError, DTypeError
 
 _DTYPES = ("float32", "float64", "int64", "uint8", "bool")
 
@@ -63,12 +63,12 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
 def save(path: str | os.PathLike[str], source: Any) -> None:
     """Writes the state of a module or optimizer, or a dict name -> array, atomically to `path`.
 
-    Raises DTypeError for what has no `state_dict`.
+    Raises ArgumentTypeError for what has no `state_dict`.
     """
     if hasattr(source, "state_dict"):
         source = source.state_dict()
     if not isinstance(source, Mapping):
-        raise DTypeError(
+        raise ArgumentTypeError(
             f"save: got {type(source).__name__}; allowed: a module, an optimizer, or a dict of arrays"
         )
     write(path, {name: np.asarray(value) for name, value in source.items()}, {})

@@ -78,11 +78,11 @@ def test_errors_are_those_raised_here_and_in_what_is_called(tool):
     from lrswift.hypergradients.sharing import sharing_bound, sharing_noise
     from lrswift.training.fit import fit
 
-    assert tool.errors_of(check_number) == {"ArgumentError", "DTypeError"}
+    assert tool.errors_of(check_number) == {"ArgumentError", "ArgumentTypeError"}
     assert tool.errors_of(check_whole) == {"ArgumentError"}
-    assert tool.errors_of(sharing_bound) == {"ArgumentError", "DTypeError"}
-    assert tool.errors_of(sharing_noise) == {"ArgumentError", "DTypeError", "ShapeError"}
+    assert tool.errors_of(sharing_bound) == {"ArgumentError", "ArgumentTypeError"}
+    assert tool.errors_of(sharing_noise) == {"ArgumentError", "ArgumentTypeError", "ShapeError"}
     # of a class, those of making one
     assert tool.errors_of(Dataset) == {"ShapeError"}
     # through a private class, and a module imported by another name
-    assert {"ArgumentError", "DTypeError", "FileNotFoundError"} <= tool.errors_of(fit)
+    assert {"ArgumentError", "ArgumentTypeError", "FileNotFoundError"} <= tool.errors_of(fit)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._core import Episode as CoreEpisode
-from ..errors import ArgumentError, DTypeError, RecordingError, ShapeError
+from ..errors import ArgumentError, ArgumentTypeError, RecordingError, ShapeError
 from ..loop.feed import Batch, feed
 from ..loop.recorder import Recorder
 from ..loop.steps import CHUNK_SECONDS
@@ -53,7 +53,7 @@ class _Listed:
 
     def __init__(self, batches: Any, name: str, dtype: np.dtype) -> None:
         if isinstance(batches, (str, bytes, dict)) or not hasattr(batches, "__len__"):
-            raise DTypeError(
+            raise ArgumentTypeError(
                 f"{name}: got {type(batches).__name__}; allowed: a sequence of batches, each (x, y, ...)"
             )
         self.batches = batches if hasattr(batches, "__getitem__") else list(batches)
@@ -82,7 +82,7 @@ def source(batches: Any, name: str, dtype: np.dtype) -> Source:
 
 def _cast_copy(model: Any, dtype: np.dtype) -> Any:
     if not hasattr(model, "parameters"):
-        raise DTypeError(f"model: got {type(model).__name__}; allowed: an nn.Module")
+        raise ArgumentTypeError(f"model: got {type(model).__name__}; allowed: an nn.Module")
     made = copy.deepcopy(model).to(dtype)
     return made.train()
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_whole
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..progress import Progress
 from ..tensors.dtypes import as_dtype
 from ..tensors.tensor import Tensor
@@ -156,7 +156,7 @@ def _array(name: str, value: Any) -> np.ndarray:
     try:
         return np.asarray(value, np.float64)
     except (TypeError, ValueError):
-        raise DTypeError(f"{name}: got {value!r}; allowed: a list of numbers") from None
+        raise ArgumentTypeError(f"{name}: got {value!r}; allowed: a list of numbers") from None
 
 
 def _numbers(name: str, value: Any) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..errors import ArgumentError, ArgumentTypeError, ShapeError
 
 
 def sharing_bound(mse1: float, epsilon: float, correlation: float, window: Any) -> Any:
@@ -28,7 +28,9 @@ def sharing_bound(mse1: float, epsilon: float, correlation: float, window: Any) 
     try:
         w = np.asarray(window, np.float64)
     except (TypeError, ValueError):
-        raise DTypeError(f"window: got {window!r}; allowed: a number of at least 1, or an array") from None
+        raise ArgumentTypeError(
+            f"window: got {window!r}; allowed: a number of at least 1, or an array"
+        ) from None
     if not (w >= 1).all() or not np.isfinite(w).all():
         raise ArgumentError(f"window: got {window!r}; allowed: finite numbers of at least 1")
     bound = (1 + correlation * (w - 1)) / w * mse1 + epsilon**2 * (w**2 - 1) / 12
@@ -78,7 +80,9 @@ def sharing_noise(hypergradients: Any, window: int) -> SharingNoise:
     try:
         sums = np.asarray(hypergradients, np.float64)
     except (TypeError, ValueError):
-        raise DTypeError(f"hypergradients: got {type(hypergradients).__name__}; allowed: an array") from None
+        raise ArgumentTypeError(
+            f"hypergradients: got {type(hypergradients).__name__}; allowed: an array"
+        ) from None
     if sums.ndim != 2 or min(sums.shape) < 2:
         raise ShapeError(
             f"hypergradients: got shape {sums.shape}; allowed: [seeds, windows], at least 2 each"
@@ -104,7 +108,7 @@ def _not_negative(**given: float) -> None:
         try:
             bad = not (value >= 0 and math.isfinite(value))
         except TypeError:
-            raise DTypeError(f"{name}: got {value!r}; allowed: a number of at least 0") from None
+            raise ArgumentTypeError(f"{name}: got {value!r}; allowed: a number of at least 0") from None
         if bad:
             raise ArgumentError(f"{name}: got {value!r}; allowed: a finite number of at least 0")
 
@@ -113,6 +117,6 @@ def _correlation(value: float) -> None:
     try:
         bad = not 0 <= value <= 1
     except TypeError:
-        raise DTypeError(f"correlation: got {value!r}; allowed: a number from 0 to 1") from None
+        raise ArgumentTypeError(f"correlation: got {value!r}; allowed: a number from 0 to 1") from None
     if bad:
         raise ArgumentError(f"correlation: got {value!r}; allowed: from 0 to 1")

@@ -12,7 +12,7 @@ import numpy as np
 from .. import random
 from ..checks import check_number, check_whole
 from ..data.batches import permutation
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..hypergradients.hypergradient import CURVATURES
 from ..hypergradients.layers import SCOPES, layer_names
 from ..tensors.tensor import Tensor
@@ -96,7 +96,7 @@ def check(
     curvature: str = "hessian",
     **given: Any,
 ) -> Settings:
-    """Settings of the arguments of `learn_schedule`. ArgumentError or DTypeError naming what is off.
+    """Settings of the arguments of `learn_schedule`. ArgumentError or ArgumentTypeError naming what is off.
 
     make_model: asked for its layers, where they have rates of their own.
     """
@@ -223,7 +223,7 @@ def _arrays(data: Any, name: str) -> tuple[np.ndarray, ...]:
     if isinstance(data, (np.ndarray, Tensor)):
         data = (data,)
     if isinstance(data, (str, bytes, dict)) or not isinstance(data, Iterable):
-        raise DTypeError(
+        raise ArgumentTypeError(
             f"{name}: got {type(data).__name__}; allowed: (x, y) arrays, a Dataset, an iterable of batches"
         )
     parts = list(data)
@@ -300,7 +300,7 @@ def _budgets(value: Any, least: int, steps: int) -> tuple[int, ...]:
     try:
         budgets = tuple(check_whole(b, f"budgets[{i}]", least) for i, b in enumerate(value))
     except TypeError:
-        raise DTypeError(f"budgets: got {value!r}; allowed: None, or a list of integers") from None
+        raise ArgumentTypeError(f"budgets: got {value!r}; allowed: None, or a list of integers") from None
     if any(b > steps for b in budgets):
         raise ArgumentError(f"budgets: got {budgets}; allowed: at most {steps}, the full length")
     return budgets

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
 from typing import Any
 
-from ..errors import ArgumentError, DTypeError
+from ..errors import ArgumentError, ArgumentTypeError
 
 _ATTEMPTS = 3
 # by name, so that nothing is imported for them: Dask's words for a worker that died
@@ -25,7 +25,7 @@ class Farm:
     def __init__(self, executor: Any) -> None:
         self._make = executor if executor is not None and not hasattr(executor, "submit") else None
         if self._make is not None and not callable(executor):
-            raise DTypeError(
+            raise ArgumentTypeError(
                 f"executor: got {type(executor).__name__}; allowed: None, an object with `submit`, "
                 "or a function that returns one"
             )

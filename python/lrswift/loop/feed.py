@@ -9,7 +9,7 @@ import numpy as np
 
 from ..checks import check_whole
 from ..data.batches import permutation
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..tensors.dlpack import from_dlpack
 from ..tensors.dtypes import core_array
 from ..tensors.tensor import Tensor
@@ -118,7 +118,7 @@ def feed(
     if hasattr(data, "x") and hasattr(data, "y"):
         data = (data.x, data.y)
     if isinstance(data, (str, bytes, dict)) or not isinstance(data, (Iterable, Tensor, np.ndarray)):
-        raise DTypeError(
+        raise ArgumentTypeError(
             f"{name}: got {type(data).__name__}; allowed: (x, y) arrays, a Dataset, an iterable of batches"
         )
     whole = isinstance(data, (tuple, np.ndarray, Tensor)) or (

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import random
 from .._core import record_abort, record_begin, record_end
-from ..errors import ArgumentError, DTypeError, RecordingError, ShapeError
+from ..errors import ArgumentError, ArgumentTypeError, RecordingError, ShapeError
 from ..tensors.operations import from_array
 from ..tensors.tensor import Tensor
 from .feed import Batch
@@ -62,7 +62,7 @@ class Recorder:
         else:
             value = self.loss(self.model(batch[0]), batch[1])
         if not isinstance(value, Tensor):
-            raise DTypeError(f"loss: returned {type(value).__name__}; allowed: a scalar Tensor")
+            raise ArgumentTypeError(f"loss: returned {type(value).__name__}; allowed: a scalar Tensor")
         if value.size != 1:
             raise ShapeError(f"loss: returned a Tensor of shape {value.shape}; allowed: a scalar")
         return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..errors import DTypeError
+from ..errors import ArgumentTypeError
 from .module import Module
 
 
@@ -18,9 +18,9 @@ class ModuleList(Module):
             self.append(module)
 
     def append(self, module: Module) -> ModuleList:
-        """Adds one at the end. DTypeError for what is no Module."""
+        """Adds one at the end. ArgumentTypeError for what is no Module."""
         if not isinstance(module, Module):
-            raise DTypeError(f"{type(self).__name__}: got {type(module).__name__}; allowed: a Module")
+            raise ArgumentTypeError(f"{type(self).__name__}: got {type(module).__name__}; allowed: a Module")
         setattr(self, str(len(self._modules)), module)
         return self
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import ArgumentError, Diverged, DTypeError
+from ..errors import ArgumentError, ArgumentTypeError, Diverged
 from ..optim import Optimizer
 from ..rates.base import Adapter
 from ..tensors.tensor import Tensor
@@ -70,7 +70,7 @@ class PeriodicALRS(Adapter):
         rate is then the one before.
         """
         if periodic(getattr(optimizer, "rate", None)) != self:
-            raise DTypeError(
+            raise ArgumentTypeError(
                 f"optimizer: got {optimizer!r}; allowed: an optimizer made with lr={self!r}, "
                 "alone or times a schedule"
             )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import random
-from ..errors import ArgumentError, DTypeError
+from ..errors import ArgumentError, ArgumentTypeError
 from ..loop.recorder import Modes
 from ..optim import Optimizer
 from ..tensors.operations import from_array
@@ -30,9 +30,9 @@ def refuse_iterator(data: Any) -> None:
 def trainable(model: Any, optimizer: Any) -> list[Tensor]:
     """The parameters of `model` that require a gradient, once `optimizer` is a callable that makes one."""
     if not hasattr(model, "parameters"):
-        raise DTypeError(f"model: got {type(model).__name__}; allowed: an nn.Module")
+        raise ArgumentTypeError(f"model: got {type(model).__name__}; allowed: an nn.Module")
     if not callable(optimizer) or isinstance(optimizer, Optimizer):
-        raise DTypeError(
+        raise ArgumentTypeError(
             f"optimizer: got {type(optimizer).__name__}; "
             "allowed: a callable (params, lr=), such as lrswift.optim.Adam"
         )

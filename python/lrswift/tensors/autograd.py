@@ -10,7 +10,7 @@ from .._core import gradients as core_gradients
 from .._core import hvp as core_hvp
 from .._core import jvp as core_jvp
 from .._core import set_grad_enabled
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from .tensor import Operand, Tensor, as_tensor
 
 
@@ -47,7 +47,7 @@ def _leaves(args: Sequence[Operand], name: str) -> list[Tensor]:
 
 def _scalar(output: Any, what: str) -> Tensor:
     if not isinstance(output, Tensor):
-        raise DTypeError(f"{what}: returned {type(output).__name__}; allowed: a scalar Tensor")
+        raise ArgumentTypeError(f"{what}: returned {type(output).__name__}; allowed: a scalar Tensor")
     if output.size != 1:
         raise ShapeError(f"{what}: returned shape {output.shape}; allowed: a scalar")
     return output
@@ -90,7 +90,7 @@ def jvp(
         directions, stacked = _stacked(along, leaves, "tangents")
         output = f(*leaves)
         if not isinstance(output, Tensor):
-            raise DTypeError(f"f: returned {type(output).__name__}; allowed: a Tensor")
+            raise ArgumentTypeError(f"f: returned {type(output).__name__}; allowed: a Tensor")
         result = core_jvp(output, tuple(leaves), tuple(directions))
     tangent = result if stacked else result.reshape(output.shape)  # type: ignore[attr-defined]
     return output.detach(), tangent  # type: ignore[return-value]
@@ -102,7 +102,7 @@ def hvp(closure: Callable[[], Tensor], params: Sequence[Tensor], vectors: Sequen
     params: the tensors to differentiate by; closure returns a scalar Tensor that depends on them.
     vectors: one array [K, *param.shape] per parameter; the result has the same shapes. Arrays of
     param.shape (no leading axis) mean K = 1 and give results of param.shape.
-    Raises ShapeError when shapes disagree, DTypeError when a parameter requires no gradient.
+    Raises ShapeError when shapes disagree, ArgumentTypeError when a parameter requires none.
     Source: Pearlmutter, "Fast exact multiplication by the Hessian" (1994).
     """
     params = list(params)
@@ -111,7 +111,9 @@ def hvp(closure: Callable[[], Tensor], params: Sequence[Tensor], vectors: Sequen
         raise ArgumentError(f"vectors: {len(vectors)} given for {len(params)} params; allowed: one each")
     for i, param in enumerate(params):
         if not isinstance(param, Tensor) or not param.requires_grad:
-            raise DTypeError(f"params[{i}]: requires no gradient; allowed: tensors with requires_grad=True")
+            raise ArgumentTypeError(
+                f"params[{i}]: requires no gradient; allowed: tensors with requires_grad=True"
+            )
     directions, stacked = _stacked(vectors, params, "vectors")
     with enable_grad():
         products = core_hvp(_scalar(closure(), "closure"), tuple(params), tuple(directions))

@@ -8,7 +8,7 @@ from .._core import Tensor as CoreTensor
 from .._core import from_dlpack as core_from_dlpack
 from .._core import tensor as core_tensor
 from .._core import to_dlpack
-from ..errors import DTypeError
+from ..errors import ArgumentTypeError
 
 CPU = (1, 0)  # device type and number
 
@@ -24,7 +24,7 @@ def from_dlpack(x: Any, *, copy: bool | None = None) -> Any:
     dtype the core has not, BufferError for memory of another device than the CPU.
     """
     if not hasattr(x, "__dlpack__") or not hasattr(x, "__dlpack_device__"):
-        raise DTypeError(f"from_dlpack: x: got {type(x).__name__}; allowed: an object with __dlpack__")
+        raise ArgumentTypeError(f"from_dlpack: x: got {type(x).__name__}; allowed: an object with __dlpack__")
     device = x.__dlpack_device__()
     if int(device[0]) != 1:
         raise BufferError(f"from_dlpack: x: is on device {tuple(device)}; allowed: {CPU}, the CPU")

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from .._core import Tensor as CoreTensor
-from ..errors import DTypeError, ShapeError
+from ..errors import ArgumentTypeError, DTypeError, ShapeError
 from .operations import apply, from_array, run
 
 
 def index(x: Any, key: Any) -> Any:
     """x[key] as in NumPy, with at most one array among the keys.
 
-    Raises ShapeError for too many or out-of-range indices, DTypeError for keys of another kind.
+    Raises ShapeError for too many or out-of-range indices, ArgumentTypeError for keys of another kind.
     """
     keys = _expanded(key if isinstance(key, tuple) else (key,), x.ndim)
     starts, stops, steps = [], [], []
@@ -89,7 +89,9 @@ def _only_one(
     rows: tuple[int, np.ndarray] | None, axis: int, positions: np.ndarray
 ) -> tuple[int, np.ndarray]:
     if rows is not None:
-        raise DTypeError("index: arrays or negative steps given on two axes; allowed: one of them at a time")
+        raise ArgumentTypeError(
+            "index: arrays or negative steps given on two axes; allowed: one of them at a time"
+        )
     return axis, positions
 
 
@@ -111,7 +113,7 @@ def _position(item: Any, size: int, axis: int) -> int:
     try:
         position = operator.index(item)
     except TypeError:
-        raise DTypeError(
+        raise ArgumentTypeError(
             f"index: got {type(item).__name__}; allowed: int, slice, '...', None, an integer array or a mask"
         ) from None
     if not -size <= position < size:

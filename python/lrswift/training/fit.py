@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_whole
-from ..errors import ArgumentError, DTypeError
+from ..errors import ArgumentError, ArgumentTypeError
 from ..loop.feed import ArrayFeed, Batch, Feed, feed
 from ..loop.history import History
 from ..loop.recorder import Modes, Recorder, rows, takes_model
@@ -107,7 +107,9 @@ class _Run:
         metrics: Sequence[Metric],
     ) -> None:
         if not isinstance(optimizer, Optimizer):
-            raise DTypeError(f"optimizer: got {type(optimizer).__name__}; allowed: one of lrswift.optim")
+            raise ArgumentTypeError(
+                f"optimizer: got {type(optimizer).__name__}; allowed: one of lrswift.optim"
+            )
         check_whole(epochs, "epochs", 0)
         for metric in metrics:
             if not callable(metric) and metric != "accuracy":
@@ -128,7 +130,7 @@ class _Run:
         self.valid: Feed | None = None if valid is None else feed(valid, "valid", floating, VALIDATION_BATCH)
         if optimizer._core.get("validates"):
             if valid is None:
-                raise DTypeError(
+                raise ArgumentTypeError(
                     f"fit: valid: not given; {type(optimizer.rate).__name__} needs data to validate on"
                 )
             source = feed(valid, "valid", floating, batch_size)
