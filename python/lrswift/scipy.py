@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -40,7 +42,7 @@ def minimize(
     tol: float | None = None,
     gtol: float = 1e-6,
     maxiter: int = 1000,
-    callback: Callable[[np.ndarray], Any] | None = None,
+    callback: Callable[..., Any] | None = None,
     options: dict[str, Any] | None = None,
     **rest: Any,
 ) -> Any:
@@ -50,13 +52,23 @@ def minimize(
     method: an adapter of `lrswift.adapt`, its name, or a number. direction: "sgd" by default, as in
     `lrswift.numpy.Adapted`, with `options` of its own (direction="sgd", options={"momentum": 0.9}).
     gtol (or tol): stops when no entry of the gradient is larger in size, 1e-6. maxiter: steps, 1000.
-    callback: called with a copy of x after every step; StopIteration from it ends the run.
+    callback: called with a copy of x after every step, or with an OptimizeResult of x and fun if its only
+    parameter is named intermediate_result; StopIteration from it ends the run. Bounds and constraints are
+    refused (ArgumentError); second derivatives that SciPy passes on are not used, with a warning.
     The result has x, fun, jac, nit, nfev, njev, success, status, message, and history: "fun" and "lr" of
     every step, "fun" before it. x is the best point seen. Vectors are float64.
     It is also a method for SciPy: scipy.optimize.minimize(fun, x0, jac=True, method=lr.minimize, options=
     {"rate": "qlabgrad"}), with the adapter as "rate" and the rest of these arguments beside it.
     """
-    rest = {key: value for key, value in rest.items() if value is not None and key not in _SCIPY}
+    rest = {key: value for key, value in rest.items() if value is not None}
+    for name in ("bounds", "constraints"):
+        # SciPy passes () for no constraints
+        given = rest.pop(name, ())
+        if not (isinstance(given, (tuple, list)) and len(given) == 0):
+            raise ArgumentError(f"minimize: {name}: got {given!r}; allowed: none, x is free")
+    unused = [name for name in ("hess", "hessp") if rest.pop(name, None) is not None]
+    if unused:
+        warnings.warn(f"minimize: {', '.join(unused)}: not used, steps need the gradient alone", stacklevel=2)
     if "rate" in rest:
         method = rest.pop("rate")
     if "disp" in rest:
@@ -99,7 +111,10 @@ def minimize(
             best, best_x, best_gradient = value, x.copy(), gradient
         if callback is not None:
             try:
-                callback(x.copy())
+                if _takes_result(callback):
+                    callback(intermediate_result=_result(x=x.copy(), fun=value))
+                else:
+                    callback(x.copy())
             except StopIteration:
                 status, message = 99, "stopped by callback"
                 break
@@ -117,8 +132,12 @@ def minimize(
     )
 
 
-# what scipy.optimize.minimize passes on to any method
-_SCIPY = {"hess", "hessp", "bounds", "constraints"}
+def _takes_result(callback: Callable[..., Any]) -> bool:
+    """SciPy's convention: the only parameter is named intermediate_result."""
+    try:
+        return list(inspect.signature(callback).parameters) == ["intermediate_result"]
+    except (TypeError, ValueError):
+        return False
 
 
 class _Function:

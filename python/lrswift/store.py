@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,23 +41,38 @@ def write(
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """(arrays, metadata). ArgumentError when the file is no whole safetensors file of known dtypes."""
-    from safetensors import SafetensorError, safe_open
+    """(arrays, metadata). FileNotFoundError; ArgumentError for a file that is not whole, or another dtype."""
+    from safetensors import SafetensorError, deserialize, safe_open
 
     if not Path(path).is_file():
         raise FileNotFoundError(f"load: {path}: no such file")
     try:
         with safe_open(path, framework="np") as file:
-            arrays = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
             metadata = dict(file.metadata() or {})
+        found = deserialize(Path(path).read_bytes())
     except (SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ArgumentError(f"load: {path}: not a whole safetensors file ({error})") from None
-    for name, array in arrays.items():
-        if array.dtype.name not in _DTYPES:
-            raise ArgumentError(
-                f"load: {path}: {name}: got dtype {array.dtype}; allowed: {', '.join(_DTYPES)}"
-            )
-    return arrays, metadata
+    return {name: _array(f"load: {path}: {name}", **entry) for name, entry in found}, metadata
+
+
+# safetensors' name -> how the bytes are read, and the dtype of the core that holds every one of its numbers
+_READ = {
+    "F64": ("f8", "float64"), "F32": ("f4", "float32"), "F16": ("f2", "float32"), "BF16": ("u2", "float32"),
+    "I64": ("i8", "int64"), "I32": ("i4", "int64"), "I16": ("i2", "int64"), "I8": ("i1", "int64"),
+    "U32": ("u4", "int64"), "U16": ("u2", "int64"), "U8": ("u1", "uint8"), "BOOL": ("?", "bool"),
+}  # fmt: skip
+
+
+def _array(where: str, dtype: str, shape: Sequence[int], data: bytes) -> np.ndarray:
+    """One entry of a file as an array of its own; narrower numbers as the core's, value for value."""
+    if dtype not in _READ:
+        raise ArgumentError(f"{where}: got dtype {dtype}; allowed: {', '.join(_READ)}")
+    kind, wanted = _READ[dtype]
+    raw = np.frombuffer(data, f"<{kind}" if kind != "?" else kind).reshape(shape)
+    if dtype == "BF16":
+        # the upper half of a float32
+        return (raw.astype(np.uint32) << 16).view(np.float32)
+    return raw.astype(wanted)
 
 
 def save(path: str | os.PathLike[str], source: Any) -> None:
@@ -75,5 +90,9 @@ def save(path: str | os.PathLike[str], source: Any) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """The state dict in a safetensors file, for `load_state_dict`. ArgumentError when it is damaged."""
+    """The state dict in a safetensors file, for `load_state_dict`.
+
+    bfloat16 and float16 arrive as float32 and narrower integers as int64, value for value.
+    FileNotFoundError; ArgumentError when the file is damaged or holds another dtype.
+    """
     return read(path)[0]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -116,17 +117,34 @@ def rows(tensors: Batch, numbers: np.ndarray) -> Batch:
     return tuple(from_array(t.numpy()[numbers]) for t in tensors)
 
 
+@contextmanager
+def watched(model: Any) -> Iterator[list[Any]]:
+    """Within: a list to which the module `model` adds what it returns, call by call."""
+    kind, found = type(model), _watch(model)
+    try:
+        yield found
+    finally:
+        object.__setattr__(model, "__class__", kind)
+
+
 def _outputs_of(model: Any) -> list[Tensor]:
     """A list to which `model`, from now on, adds every Tensor that it returns."""
-    found: list[Tensor] = []
+    return _watch(model, lambda made: [part for part in _parts(made) if isinstance(part, Tensor)])
+
+
+def _parts(made: Any) -> Any:
+    return made if isinstance(made, (tuple, list)) else [made]
+
+
+def _watch(model: Any, kept: Callable[[Any], list[Any]] = lambda made: [made]) -> list[Any]:
+    found: list[Any] = []
     kind: Any = type(model)
 
     # a subclass, since a special method is looked up there and the loss may do with its model what it likes
     class Watched(kind):  # type: ignore[misc]
         def __call__(self, *inputs: Any, **options: Any) -> Any:
             made = super().__call__(*inputs, **options)
-            parts = made if isinstance(made, (tuple, list)) else [made]
-            found.extend(part for part in parts if isinstance(part, Tensor))
+            found.extend(kept(made))
             return made
 
     object.__setattr__(model, "__class__", Watched)
@@ -137,7 +155,16 @@ class Modes:
     """Keeps every module's train/eval mode, to put it back."""
 
     def __init__(self, model: Any) -> None:
+        self.model = model
         self._kept = [(m, m.training) for m in model.modules()] if hasattr(model, "modules") else []
+
+    def train(self) -> None:
+        """Train mode, but for modules found in eval mode inside a model in train mode: they are frozen."""
+        if hasattr(self.model, "train"):
+            self.model.train()
+        if getattr(self.model, "training", False) and any(m is self.model and on for m, on in self._kept):
+            for module, training in self._kept:
+                module.training = training
 
     def restore(self) -> None:
         for module, training in self._kept:

@@ -113,7 +113,8 @@ class _BatchNorm(Module):
             )
         if self.training and t.size // self.num_features < 2:
             raise ShapeError(
-                f"{name}: x: got shape {t.shape}; allowed in train mode: more than one value per channel"
+                f"{name}: x: got shape {t.shape}; allowed in train mode: more than one value per channel. "
+                "For a last batch of one row: another batch_size, or lr.data.Batches(..., drop_last=True)"
             )
         inputs = [t, self.weight, self.bias, self.running_mean, self.running_var]
         if residual is not None:

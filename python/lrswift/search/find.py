@@ -15,7 +15,7 @@ from .. import random
 from .._core import Finder as CoreFinder
 from ..checks import check_number
 from ..loop.feed import Batch, Feed, feed, full_batches
-from ..loop.recorder import Recorder, rows
+from ..loop.recorder import Modes, Recorder, rows
 from ..loop.steps import CHUNK_SECONDS
 from ..optim import Adam, Optimizer
 from ..pictures.figure import BLUE, GRAY, ORANGE, panels
@@ -150,7 +150,7 @@ class _Hunt:
         return 40 * self.window
 
     def run(self, max_epochs: int, bar: Progress) -> None:
-        self.model.train()
+        Modes(self.model).train()
         for epoch in range(max_epochs):
             # a smaller last batch would only add noise to its window
             for tensors, indices in full_batches(self.feed, epoch):

@@ -14,7 +14,7 @@ from .. import random
 from ..checks import check_number, check_whole
 from ..errors import ArgumentError
 from ..loop.feed import feed, full_batches
-from ..loop.recorder import Recorder
+from ..loop.recorder import Modes, Recorder
 from ..loop.steps import Steps
 from ..optim import SGD, Optimizer
 from ..pictures.figure import BLUE, ORANGE, panels
@@ -91,7 +91,7 @@ def lr_range_test(
         source = feed(data, "data", tensors[0].dtype, batch_size, True, seed)
         sweep = _Sweep(Steps(Recorder(model, loss), optimizer(tensors, lr=schedule)), smoothing, diverge)
         with Progress(steps, "lr_range_test", progress) as bar:
-            model.train()
+            Modes(model).train()
             sweep.run(source, steps, bar)
     losses, smoothed = sweep.steps.history.losses, np.array(sweep.smoothed)
     # a skipped step has a rate of its own only here: the optimizer still holds the one before

@@ -122,6 +122,8 @@ class MultilayerPerceptron(BaseEstimator):
     def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Any:
         sizes = self._checked_arguments(incremental)
         fresh = not hasattr(self, "network_") or not (self.warm_start or incremental)
+        if not fresh:
+            self._check_unchanged(sizes)
         X, targets = self._targets(X, y, fresh, incremental)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
@@ -140,6 +142,7 @@ class MultilayerPerceptron(BaseEstimator):
     def _begin(self, X: Any, targets: np.ndarray, sizes: list[int], random: np.random.RandomState) -> None:
         self.n_outputs_ = targets.shape[1]
         units = [X.shape[1], *sizes, self.n_outputs_]
+        self._built = sizes, self.activation
         self.n_layers_ = len(units)
         self.out_activation_ = self._output_activation()
         self.network_ = _network.build(units, self.activation, X.dtype, random)
@@ -149,6 +152,15 @@ class MultilayerPerceptron(BaseEstimator):
         self.validation_scores_: list[float] | None = [] if self.early_stopping else None
         self.best_validation_score_ = -np.inf if self.early_stopping else None
         self._stale = 0
+
+    def _check_unchanged(self, sizes: list[int]) -> None:
+        """ArgumentError where training would go on with another network than the arguments now name."""
+        before = getattr(self, "_built", (sizes, self.activation))
+        for name, now, then in zip(
+            ("hidden_layer_sizes", "activation"), (sizes, self.activation), before, strict=True
+        ):
+            if now != then:
+                _refuse(name, now, f"{then!r}, as the weights that training goes on from have it")
 
     def _held_out(self, X: Any, targets: np.ndarray, weight: Any, random: np.random.RandomState) -> Any:
         """The training part of all, and (X, targets, weight) of the part that decides when to stop."""
@@ -222,10 +234,7 @@ class MultilayerPerceptron(BaseEstimator):
             if not finite.any():
                 raise Diverged("no step of an epoch had a finite loss")
         except Diverged as error:
-            raise Diverged(
-                f"{error}. Inputs are never scaled here: if these are large or very unequal, fit "
-                f"make_pipeline(StandardScaler(), {type(self).__name__}(...)) instead"
-            ) from error
+            raise self._exploded(error) from error
         steps.history.summarize(since, self.n_iter_ + 1, time.perf_counter() - start, {})
         sizes = np.full(len(losses), rows.batch)
         sizes[-1] = rows.count - rows.batch * (len(losses) - 1)
@@ -237,6 +246,12 @@ class MultilayerPerceptron(BaseEstimator):
         if self.verbose:
             print(f"epoch {self.n_iter_}: loss {self.loss_:.6g}, learning rate {self.learning_rate_:.3g}")
 
+    def _exploded(self, why: object) -> Diverged:
+        return Diverged(
+            f"{why}. Inputs are never scaled here: if these are large or very unequal, fit "
+            f"make_pipeline(StandardScaler(), {type(self).__name__}(...)) instead"
+        )
+
     def _improved(self, held: Any) -> bool:
         """Takes note of the epoch's loss or validation score; whether it is the best so far."""
         before, self.best_loss_ = self.best_loss_, min(self.best_loss_, self.loss_)
@@ -244,7 +259,10 @@ class MultilayerPerceptron(BaseEstimator):
             self._stale = 0 if self.loss_ <= before - self.tol else self._stale + 1
             return True
         X, targets, weight = held
-        score = self._held_score(self._outputs(X), targets, weight)
+        outputs = self._outputs(X)
+        if not np.isfinite(outputs).all():
+            raise self._exploded("the network's outputs for the validation rows are not finite")
+        score = self._held_score(outputs, targets, weight)
         assert self.validation_scores_ is not None and self.best_validation_score_ is not None
         self.validation_scores_.append(score)
         if self.verbose:

@@ -55,7 +55,7 @@ def find_lr(
     with _untouched(model) as receipt:
         torch.manual_seed(seed)
         hunt = _Hunt(model, loss, base, chosen)
-        model.train()
+        _train(model)
         for _ in range(max_epochs):
             batches = _batches(data, batch_size)
             hunt.epoch(batches, max(1, len(batches) // 50) if hasattr(batches, "__len__") else 1)
@@ -71,6 +71,15 @@ def find_lr(
         values=np.array(hunt.values),
         receipt=receipt,
     )
+
+
+def _train(model: torch.nn.Module) -> None:
+    """Train mode, but for modules that are in eval mode inside a model in train mode: frozen on purpose."""
+    modes = [(m, m.training) for m in model.modules()]
+    model.train()
+    if modes[0][1]:
+        for module, mode in modes:
+            module.training = mode
 
 
 def _batches(data: Any, size: int) -> Any:

@@ -14,7 +14,7 @@ from ..checks import check_whole
 from ..errors import ArgumentError, ArgumentTypeError
 from ..loop.feed import ArrayFeed, Batch, Feed, feed
 from ..loop.history import History
-from ..loop.recorder import Modes, Recorder, rows, takes_model
+from ..loop.recorder import Modes, Recorder, rows, takes_model, watched
 from ..loop.steps import Steps
 from ..nn.functional import cross_entropy
 from ..optim import Optimizer
@@ -60,7 +60,7 @@ def fit(
     Python runs every step, and validation batches from an iterable are all kept. progress: a bar. log: a
     CSV file or a function of the row, after each epoch. checkpoint: a file written atomically after each
     epoch; resume: go on from it if it is there. callbacks: called with the
-    history after each epoch; one that returns True ends the training.
+    history after each epoch; one that returns a true value ends the training.
 
     Ctrl-C stops within a second: the model then stands after the last whole step, and the exception's
     `history` holds what was done. Modules come back in the modes they had.
@@ -70,7 +70,6 @@ def fit(
     run = _Run(model, optimizer, loss, train, valid, epochs, batch_size, shuffle, seed, metrics)
     if checkpoint is not None and resume and Path(checkpoint).exists():
         run.first = checkpoint_file.read(checkpoint, model, optimizer, run.history)
-    modes = Modes(model)
     try:
         with optimizer._point(evaluating=False), Progress(run.total_steps(), "fit", progress) as bar:
             for epoch in range(run.first, epochs):
@@ -80,13 +79,13 @@ def fit(
                     checkpoint_file.write(checkpoint, model, optimizer, run.history, epoch + 1)
                 # all are called, whatever the first one says
                 answers = [callback(run.history) for callback in callbacks]
-                if any(answer is True for answer in answers):
+                if any(answer is not None and bool(answer) for answer in answers):
                     break
     except BaseException as error:
         error.history = run.history  # type: ignore[attr-defined]
         raise
     finally:
-        modes.restore()
+        run.modes.restore()
     return run.history
 
 
@@ -116,7 +115,7 @@ class _Run:
                 raise ArgumentError(
                     f"metrics: got {metric!r}; allowed: 'accuracy' or functions of (outputs, labels)"
                 )
-        self.model = model
+        self.model, self.modes = model, Modes(model)
         self.optimizer = optimizer
         self.recorder = Recorder(model, loss)
         self.data, self.batch_size, self.seed = train, batch_size, seed
@@ -150,8 +149,7 @@ class _Run:
         """One pass over the training data and the validation after it."""
         start, since = time.perf_counter(), len(self.history.losses)
         found = self.search(epoch, bar)
-        if hasattr(self.model, "train"):
-            self.model.train()
+        self.modes.train()
         for tensors, indices in self.train.epoch(epoch):
             # a program knows no validation loss
             program = None if self.steps.valid else self.recorder.program(tensors, indices.shape[1])
@@ -201,22 +199,21 @@ def evaluate(recorder: Recorder, data: Feed, metrics: Sequence[Metric]) -> dict[
 
 
 def _measured(recorder: Recorder, batch: Batch, metrics: Sequence[Metric]) -> dict[str, float]:
-    # outputs are computed once where the loss is a function of them
-    if len(batch) == 2 and not takes_model(recorder.loss, 2):
-        outputs = recorder.model(batch[0])
-        found = {"valid_loss": float(recorder.loss(outputs, batch[1]))}
-    else:
+    # metrics see what the loss saw: a loss that is given the model may prepare its inputs
+    if not hasattr(recorder.model, "modules"):
+        outputs = recorder.model(batch[0]) if len(batch) == 2 and not takes_model(recorder.loss, 2) else None
         found = {"valid_loss": float(recorder(*batch))}
-        if len(batch) != 2 or not metrics:
-            return found
-        outputs = recorder.model(batch[0])
-    if not isinstance(outputs, Tensor):
+    else:
+        with watched(recorder.model) as returned:
+            found = {"valid_loss": float(recorder(*batch))}
+        outputs = returned[0] if len(returned) == 1 else None
+    if len(batch) != 2 or not isinstance(outputs, Tensor):
         return found
     labels = batch[1].numpy()
     for metric in metrics:
         if callable(metric):
             found[getattr(metric, "__name__", "metric")] = float(metric(outputs.numpy(), labels))
-        elif outputs.ndim == 2 and labels.ndim == 1 and labels.dtype.kind in "iu":
+        elif outputs.ndim == 2 and labels.shape == outputs.shape[:1] and labels.dtype.kind in "iu":
             found["accuracy"] = float((outputs.numpy().argmax(1) == labels).mean())
     return found
 
