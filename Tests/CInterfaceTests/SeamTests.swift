@@ -20,7 +20,7 @@ final class SeamTests: XCTestCase {
     let (t, o, s) = (tensor, optimizer, search)
     let f64 = lrs_dtype(LRS_FLOAT64)
     var out: Handle?
-    var request = lrs_request()
+    var (request, verdict) = (lrs_request(), lrs_verdict())
     var description = lrs_description()
     var (done, number, second, name) = (0, 0.0, 0.0, UnsafePointer<CChar>?.none)
     var data: UnsafeMutableRawPointer?
@@ -85,6 +85,9 @@ final class SeamTests: XCTestCase {
       ("signal", { lrs_search_signal(nil, 1) }), ("search_get", { lrs_search_get(nil, s, "value") }),
       ("search_get", { lrs_search_get(&number, nil, "value") }),
       ("search_get", { lrs_search_get(&number, s, nil) }),
+      ("alrs", { lrs_alrs_create(nil, s, nil, 0) }), ("alrs", { lrs_alrs_create(&out, nil, nil, 0) }),
+      ("alrs", { lrs_alrs_create(&out, s, nil, 1) }), ("alrs_observe", { lrs_alrs_observe(nil, nil, 1) }),
+      ("alrs_observe", { lrs_alrs_observe(&verdict, nil, 1) }),
       ("finder", { lrs_finder_create(nil, o, s, nil, 0) }),
       ("finder", { lrs_finder_create(&out, nil, s, nil, 0) }),
       ("finder", { lrs_finder_create(&out, o, nil, nil, 0) }),
@@ -126,6 +129,7 @@ final class SeamTests: XCTestCase {
       lrs_program_destroy(nil)
       lrs_optimizer_destroy(nil)
       lrs_search_destroy(nil)
+      lrs_alrs_destroy(nil)
       lrs_finder_destroy(nil)
       lrs_optimizer_abort(nil)
       lrs_record_abort()

@@ -109,6 +109,24 @@ func makeSearch(_ attributes: [String: [Double]] = [:]) -> Handle {
   return out!
 }
 
+/// A straight line through the origin of slope 2, to be learned from eight points.
+enum Line {
+  static let x: [Double] = [0, 1, 2, 3, -1, -2, 0.5, 1.5]
+  static var data: [Handle?] { [makeTensor([8], x), makeTensor([8], x.map { 2 * $0 })] }
+
+  /// (w x - 2 x)^2 on average, recorded: curvature 2 mean(x^2), minimum at w = 2.
+  static func program(_ w: Handle, batch: Int64) -> Handle {
+    let (input, target) = (makeTensor([batch]), makeTensor([batch]))
+    expectOK(lrs_record_begin([input, target], 2))
+    let error = applied("sub", [applied("mul", [input, w]), target])
+    let loss = applied("mean", [applied("square", [error])])
+    var program: Handle?
+    expectOK(lrs_record_end(&program, [loss], 1))
+    for handle in [input, target, error, loss] { lrs_tensor_destroy(handle) }
+    return program!
+  }
+}
+
 /// Whether `body` returns true in a forked child: a trap there fails a test instead of ending the run.
 func holdsInChild(_ body: () -> Bool) -> Bool {
   typealias Fork = @convention(c) () -> Int32

@@ -3,24 +3,7 @@ import XCTest
 
 /// Whole conversations, as a caller in C has them.
 final class TrainingABITests: XCTestCase {
-  private let rows = 8
-  private let x: [Double] = [0, 1, 2, 3, -1, -2, 0.5, 1.5]
-
   override func tearDown() { lrs_record_abort() }
-
-  /// (w x - 2 x)^2 on average: curvature 2 mean(x^2), minimum at w = 2.
-  private func makeProgram(_ w: Handle, batch: Int64) -> Handle {
-    let (input, target) = (makeTensor([batch]), makeTensor([batch]))
-    expectOK(lrs_record_begin([input, target], 2))
-    let error = applied("sub", [applied("mul", [input, w]), target])
-    let loss = applied("mean", [applied("square", [error])])
-    var program: Handle?
-    expectOK(lrs_record_end(&program, [loss], 1))
-    for handle in [input, target, error, loss] { lrs_tensor_destroy(handle) }
-    return program!
-  }
-
-  private var data: [Handle?] { [makeTensor([8], x), makeTensor([8], x.map { 2 * $0 })] }
 
   private func number(_ optimizer: Handle, _ key: String) -> Double {
     var value = Double.nan
@@ -33,15 +16,15 @@ final class TrainingABITests: XCTestCase {
       ("constant", ["rate": [0.1]], 0.05), ("qlabgrad", [:], 0.05), ("l4", [:], 0.8),
     ] {
       let w = makeTensor([], [0], requiresGrad: true)
-      let program = makeProgram(w, batch: 4)
+      let program = Line.program(w, batch: 4)
       let optimizer = makeOptimizer("sgd", [:], rate, arguments)
       expectOK(addGroup(optimizer, [w], ["w"]))
       let steps = 30
-      let indices = (0..<(4 * steps)).map { Int64($0 * 3 % rows) }
+      let indices = (0..<(4 * steps)).map { Int64($0 * 3 % 8) }
       var done = 0
       var losses = [Double](repeating: -1, count: steps)
       var rates = [Double](repeating: -1, count: 3 * steps)
-      let data = data
+      let data = Line.data
       expectOK(
         lrs_program_run(&done, &losses, &rates, program, optimizer, data, 2, indices, steps, 4, 60))
       XCTAssertEqual(done, steps)
@@ -161,59 +144,5 @@ final class TrainingABITests: XCTestCase {
     for _ in 0..<3 { XCTAssertEqual(step(a, w).rate, step(b, v).rate) }
     XCTAssertEqual(values(w), values(v))
     expect(LRS_VALUE_ERROR, "'step' is missing") { load(b, Array(entries.dropFirst())) }
-  }
-
-  func testSearchByHand() {
-    let search = makeSearch(["start": [4]])
-    func get(_ key: String) -> Double {
-      var value = Double.nan
-      expectOK(lrs_search_get(&value, search, key))
-      return value
-    }
-    XCTAssertEqual([get("value"), get("lower"), get("upper"), get("done"), get("signals")], [4, 0, 8, 0, 0])
-    for signal in [0, 2, -2, .max] as [Int32] {
-      expect(LRS_VALUE_ERROR, "\(signal)") { lrs_search_signal(search, signal) }
-    }
-    while get("done") == 0 { expectOK(lrs_search_signal(search, get("value") < 0.3 ? 1 : -1)) }
-    XCTAssertEqual(get("value"), 0.3, accuracy: 0.02)
-    XCTAssertEqual(get("phase"), 2)
-    expect(LRS_VALUE_ERROR, "done") { lrs_search_signal(search, 1) }
-    var value = 0.0
-    expect(LRS_VALUE_ERROR, "'colour'") { lrs_search_get(&value, search, "colour") }
-    lrs_search_destroy(search)
-  }
-
-  func testFinding() {
-    let w = makeTensor([], [0.25], requiresGrad: true)
-    let program = makeProgram(w, batch: 8)
-    let (optimizer, search) = (makeOptimizer("sgd"), makeSearch())
-    expectOK(addGroup(optimizer, [w], ["w"]))
-    var finder: Handle?
-    expectOK(withAttributes(["window": [5]]) { lrs_finder_create(&finder, optimizer, search, $0, $1) })
-    expectOK(lrs_finder_displace(finder))
-    expectOK(lrs_tensor_set_grad(w, makeTensor([], [1])))
-    var gradient = 0.0
-    expectOK(lrs_finder_observe(&gradient, finder, 1))
-    XCTAssertTrue(gradient.isNaN)
-    expectOK(lrs_finder_displace(finder))
-    XCTAssertEqual(values(w)[0], 0.25 - 1, accuracy: 1e-15)
-    let steps = 700
-    var done = 0
-    var gradients = [Double](repeating: 0, count: steps)
-    var found = gradients
-    let indices = (0..<(8 * steps)).map { Int64($0 % 8) }
-    let data = data
-    expectOK(lrs_finder_run(&done, &gradients, &found, finder, program, data, 2, indices, steps, 8, 60))
-    XCTAssertEqual(values(w), [0.25])
-    var (value, finished) = (0.0, 0.0)
-    expectOK(lrs_search_get(&value, search, "value"))
-    expectOK(lrs_search_get(&finished, search, "done"))
-    XCTAssertEqual(finished, 1, "the search that was given goes with the finder")
-    let curvature = 2 * x.reduce(0) { $0 + $1 * $1 } / 8
-    XCTAssertEqual(value * curvature, 1, accuracy: 0.4)
-    expectOK(lrs_finder_displace(finder))
-    XCTAssertNotEqual(values(w), [0.25])
-    lrs_finder_destroy(finder)
-    XCTAssertEqual(values(w), [0.25], "a finder that goes puts the parameters back")
   }
 }

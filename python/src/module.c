@@ -166,6 +166,7 @@ static int module_exec(PyObject *module) {
   if (add_type(module, &core->program_type, &program_spec) < 0) return -1;
   if (add_type(module, &core->optimizer_type, &optimizer_spec) < 0) return -1;
   if (add_type(module, &core->search_type, &search_spec) < 0) return -1;
+  if (add_type(module, &core->alrs_type, &alrs_spec) < 0) return -1;
   if (add_type(module, &core->finder_type, &finder_spec) < 0) return -1;
   if (add_type(module, &core->episode_type, &episode_spec) < 0) return -1;
   if (add_type(module, &core->learner_type, &learner_spec) < 0) return -1;
@@ -186,6 +187,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg) {
   Py_VISIT(core->program_type);
   Py_VISIT(core->optimizer_type);
   Py_VISIT(core->search_type);
+  Py_VISIT(core->alrs_type);
   Py_VISIT(core->finder_type);
   Py_VISIT(core->episode_type);
   Py_VISIT(core->learner_type);
@@ -206,6 +208,7 @@ static void module_free(void *module) {
   Py_CLEAR(core->program_type);
   Py_CLEAR(core->optimizer_type);
   Py_CLEAR(core->search_type);
+  Py_CLEAR(core->alrs_type);
   Py_CLEAR(core->finder_type);
   Py_CLEAR(core->episode_type);
   Py_CLEAR(core->learner_type);

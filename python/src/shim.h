@@ -26,6 +26,7 @@ typedef struct {
   PyTypeObject *program_type;
   PyTypeObject *optimizer_type;
   PyTypeObject *search_type;
+  PyTypeObject *alrs_type;
   PyTypeObject *finder_type;
   PyTypeObject *episode_type;
   PyTypeObject *learner_type;
@@ -152,10 +153,11 @@ void batches_release(Batches *batches);
 PyObject *rows_make(size_t steps, size_t width);
 PyObject *rows_keep(PyObject *bytes, size_t steps, size_t width);
 
-/* optimizer.c, finder.c, episode.c, learner.c, machine.c */
+/* optimizer.c, finder.c, alrs.c, episode.c, learner.c, machine.c */
 extern PyType_Spec optimizer_spec;
 extern PyType_Spec search_spec;
 extern PyType_Spec finder_spec;
+extern PyType_Spec alrs_spec;
 extern PyType_Spec episode_spec;
 extern PyType_Spec learner_spec;
 extern PyType_Spec machine_spec;

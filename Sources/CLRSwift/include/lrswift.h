@@ -27,6 +27,7 @@ typedef struct lrs_program lrs_program;
 typedef struct lrs_optimizer lrs_optimizer;
 typedef struct lrs_finder lrs_finder;
 typedef struct lrs_search lrs_search;
+typedef struct lrs_alrs lrs_alrs;
 typedef struct lrs_episode lrs_episode;
 typedef struct lrs_learner lrs_learner;
 typedef struct lrs_machine lrs_machine;
@@ -82,6 +83,13 @@ typedef struct {
   int32_t kind;
   double value;
 } lrs_decision;
+
+/* What became of a derivative with respect to the rate. */
+typedef struct {
+  double derivative; /* as it counts: infinite where it was not finite, NaN where none counts */
+  int32_t signal;    /* given to the search: +1 increase, -1 decrease, 0 within a window */
+  bool starts_anew;  /* the next displacement is zero, the optimizer's state as at its first step */
+} lrs_verdict;
 
 /* ---- library ---- */
 const char *lrs_last_error(void);
@@ -249,8 +257,14 @@ void lrs_search_destroy(lrs_search *search);
 lrs_status lrs_search_signal(lrs_search *search, int32_t direction); /* +1 increase, -1 decrease */
 /* key: "value", "done", "signals", "phase", "lower", "upper" */
 lrs_status lrs_search_get(double *out, lrs_search *search, const char *key);
-/* window: gradients per signal. The optimizer supplies the direction; its rate is ignored.
- * attributes: "window" (gradients per signal), "accumulate" (the A-reset reading), "count_first_zero". */
+/* ALRS for loops whose vectors live elsewhere: what it makes of <gradient at theta + A, A>, batch by batch,
+ * with A = -value d of the batch before and 0 at first. Not finite: the loss, the gradient or A was not.
+ * attributes: "window" (derivatives per signal), "rule" ("signs", the paper's), "accumulate" (the A-reset
+ * reading), "count_first_zero", "restart" (factor of the value after which all starts anew). */
+lrs_status lrs_alrs_create(lrs_alrs **out, lrs_search *search, const lrs_attribute *attributes, size_t count);
+void lrs_alrs_destroy(lrs_alrs *alrs);
+lrs_status lrs_alrs_observe(lrs_verdict *out, lrs_alrs *alrs, double derivative);
+/* The optimizer supplies the direction; its rate is ignored. attributes: as lrs_alrs_create. */
 lrs_status lrs_finder_create(lrs_finder **out, lrs_optimizer *optimizer, lrs_search *search,
                              const lrs_attribute *attributes, size_t count);
 void lrs_finder_destroy(lrs_finder *finder); /* puts the parameters back */

@@ -1,0 +1,106 @@
+import Kernels
+
+/// What ALRS makes of derivatives of the loss with respect to the rate: signals for a search, one for each window of them.
+///
+/// A finder evaluates the loss at theta + A, where A is the step that the optimizer would have made on the batch before,
+/// and feeds <gradient there, A>, batch by batch: negative while a longer step would still have gone down. The machine
+/// decides which of them count, what a window of them says, and when A and the optimizer's state must start anew. It
+/// sees numbers only, so finders whose vectors live elsewhere share it.
+///
+/// Readings (algorithms: the printed loop is ambiguous): by default A is the last step alone, while the optimizer's own
+/// state runs on. With `accumulate` the finder sums the steps of a window, and starts anew at every signal. The first
+/// derivative is 0 because A is, and counts only with `count_first_zero`.
+///
+/// What the optimizer remembers belongs to the rates it was gathered at: overlong steps early in a search from above
+/// fill Adam's second moment and would let it end higher than one from below. So A and the optimizer's state start anew
+/// whenever the value has moved by `restart` since they last did.
+public struct ALRSMachine {
+  /// How a window of derivatives becomes a signal.
+  public enum Rule: String, CaseIterable, Sendable {
+    /// The paper's: increase where 9 of 10 are negative and their sum is, else decrease.
+    case signs
+
+    func rises(_ derivatives: [Double]) -> Bool {
+      switch self {
+      case .signs:
+        let negative = derivatives.filter { $0 < 0 }.count
+        return Double(negative) >= 0.9 * Double(derivatives.count) && derivatives.reduce(0, +) < 0
+      }
+    }
+  }
+
+  /// What became of a derivative.
+  public struct Verdict: Equatable, Sendable {
+    /// As it counts: infinite where it was not finite, NaN where none counts.
+    public var derivative: Double
+    /// Given to the search at the end of a window: +1 increase, -1 decrease, 0 within.
+    public var signal = 0
+    /// A is 0 from here, and the optimizer's state as at its first step.
+    public var startsAnew = false
+  }
+
+  public var search: SBFSearch
+  private let rule: Rule
+  private let window: Int
+  private let accumulate, countFirstZero: Bool
+  private let restart: Double
+  /// Those of the window so far.
+  private var derivatives: [Double] = []
+  /// Whether A may be other than 0.
+  private var isDisplaced = false
+  /// The value when A and the state last started anew for its sake.
+  private var restartedAt: Double
+
+  /// Attributes: window, derivatives per signal; rule, "signs"; accumulate, count_first_zero; restart, 2.
+  public init(_ search: SBFSearch, _ attributes: Attributes) throws {
+    try attributes.allow(["window", "rule", "accumulate", "count_first_zero", "restart"])
+    let owner = attributes.owner
+    self.search = search
+    window = try attributes.integer("window")
+    guard window >= 1 else { throw Failure.value("\(owner): window must be at least 1, got \(window)") }
+    let name = try attributes.text("rule", default: Rule.signs.rawValue)
+    guard let rule = Rule(rawValue: name) else {
+      let known = Rule.allCases.map(\.rawValue).joined(separator: ", ")
+      throw Failure.value("\(owner): rule: got '\(name)'; allowed: \(known)")
+    }
+    self.rule = rule
+    accumulate = try attributes.flag("accumulate", default: false)
+    countFirstZero = try attributes.flag("count_first_zero", default: false)
+    restart = try attributes.number("restart", default: 2)
+    guard restart > 1 else { throw Failure.value("\(owner): restart must be above 1, got \(restart)") }
+    restartedAt = search.value
+  }
+
+  public func checkOpen() throws {
+    guard !search.isDone else { throw Failure.value("find_lr: the search is done") }
+  }
+
+  /// Takes <g, A> of one batch; anything not finite where the loss, the gradient or the next A is not, which counts
+  /// against the rate.
+  public mutating func observe(_ derivative: Double) throws -> Verdict {
+    try checkOpen()
+    var verdict = Verdict(derivative: derivative.isFinite ? derivative : .infinity)
+    if !derivative.isFinite {
+      verdict.startsAnew = true
+    } else if !isDisplaced && !countFirstZero {
+      verdict.derivative = .nan
+    }
+    isDisplaced = true
+    if !verdict.derivative.isNaN { derivatives.append(verdict.derivative) }
+    if derivatives.count == window { try conclude(&verdict) }
+    if verdict.startsAnew { isDisplaced = false }
+    return verdict
+  }
+
+  private mutating func conclude(_ verdict: inout Verdict) throws {
+    verdict.signal = rule.rises(derivatives) ? 1 : -1
+    derivatives.removeAll(keepingCapacity: true)
+    try search.signal(Double(verdict.signal))
+    let moved = search.value / restartedAt
+    if moved >= restart || moved <= 1 / restart {
+      verdict.startsAnew = true
+      restartedAt = search.value
+    }
+    if accumulate { verdict.startsAnew = true }
+  }
+}

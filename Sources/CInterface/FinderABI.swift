@@ -1,0 +1,169 @@
+import Adaptation
+import Autodiff
+import CLRSwift
+import Kernels
+import Training
+
+/// A search that Python drives by hand, or that a finder has taken over.
+final class SearchHandle {
+  var search: SBFSearch
+  init(_ search: SBFSearch) { self.search = search }
+}
+
+@c @implementation
+public func lrs_search_create(
+  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ list: UnsafePointer<lrs_attribute>!, _ count: Int
+) -> lrs_status {
+  succeeds {
+    let settings = try SBFSearch.card.read(try attributes("SBFSearch", list, count))
+    try place(out, "out").pointee = retain(SearchHandle(SBFSearch(settings)))
+  }
+}
+
+@c @implementation
+public func lrs_search_destroy(_ search: OpaquePointer!) { release(search, SearchHandle.self) }
+
+@c @implementation
+public func lrs_search_signal(_ search: OpaquePointer!, _ direction: Int32) -> lrs_status {
+  succeeds {
+    let box = try object(search, SearchHandle.self, "search")
+    guard direction == 1 || direction == -1 else {
+      throw Failure.value("a signal is +1 (increase) or -1 (decrease), got \(direction)")
+    }
+    try box.search.signal(Double(direction))
+  }
+}
+
+@c @implementation
+public func lrs_search_get(
+  _ out: UnsafeMutablePointer<Double>!, _ search: OpaquePointer!, _ key: UnsafePointer<CChar>!
+) -> lrs_status {
+  succeeds {
+    let search = try object(search, SearchHandle.self, "search").search
+    let key = try text(key, "key")
+    let out = try place(out, "out")
+    switch key {
+    case "value": out.pointee = search.value
+    case "done": out.pointee = search.isDone ? 1 : 0
+    case "signals": out.pointee = Double(search.signals)
+    case "phase": out.pointee = Double(search.phase.rawValue)
+    case "lower": out.pointee = search.lower
+    case "upper": out.pointee = search.upper
+    default: throw Failure.value("a search has no '\(key)'")
+    }
+  }
+}
+
+// MARK: - ALRS, for vectors that live elsewhere
+
+/// ALRS advances the search it was given.
+private final class ALRSHandle {
+  var machine: ALRSMachine
+  let search: SearchHandle
+  init(_ machine: ALRSMachine, _ search: SearchHandle) {
+    self.machine = machine
+    self.search = search
+  }
+}
+
+@c @implementation
+public func lrs_alrs_create(
+  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ search: OpaquePointer!,
+  _ list: UnsafePointer<lrs_attribute>!, _ count: Int
+) -> lrs_status {
+  succeeds {
+    let out = try place(out, "out")
+    let box = try object(search, SearchHandle.self, "search")
+    out.pointee = retain(
+      ALRSHandle(try ALRSMachine(box.search, try attributes("find_lr", list, count)), box))
+  }
+}
+
+@c @implementation
+public func lrs_alrs_destroy(_ alrs: OpaquePointer!) { release(alrs, ALRSHandle.self) }
+
+@c @implementation
+public func lrs_alrs_observe(
+  _ out: UnsafeMutablePointer<lrs_verdict>!, _ alrs: OpaquePointer!, _ derivative: Double
+) -> lrs_status {
+  succeeds {
+    let out = try place(out, "out")
+    let box = try object(alrs, ALRSHandle.self, "alrs")
+    box.machine.search = box.search.search
+    let verdict = try box.machine.observe(derivative)
+    box.search.search = box.machine.search
+    out.pointee = lrs_verdict(
+      derivative: verdict.derivative, signal: Int32(verdict.signal), starts_anew: verdict.startsAnew)
+  }
+}
+
+// MARK: - The native finder
+
+/// A finder advances the search it was given.
+final class FinderHandle {
+  let finder: Finder
+  let search: SearchHandle
+  init(_ finder: Finder, _ search: SearchHandle) {
+    self.finder = finder
+    self.search = search
+  }
+}
+
+@c @implementation
+public func lrs_finder_create(
+  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ optimizer: OpaquePointer!, _ search: OpaquePointer!,
+  _ list: UnsafePointer<lrs_attribute>!, _ count: Int
+) -> lrs_status {
+  succeeds {
+    let out = try place(out, "out")
+    let box = try object(search, SearchHandle.self, "search")
+    let finder = try Finder(
+      try object(optimizer, Optimizer.self, "optimizer"), box.search, try attributes("find_lr", list, count))
+    out.pointee = retain(FinderHandle(finder, box))
+  }
+}
+
+@c @implementation
+public func lrs_finder_destroy(_ finder: OpaquePointer!) {
+  if finder != nil { try? object(finder, FinderHandle.self, "finder").finder.restore() }
+  release(finder, FinderHandle.self)
+}
+
+@c @implementation
+public func lrs_finder_displace(_ finder: OpaquePointer!) -> lrs_status {
+  succeeds { try object(finder, FinderHandle.self, "finder").finder.displace() }
+}
+
+@c @implementation
+public func lrs_finder_observe(
+  _ gradient: UnsafeMutablePointer<Double>!, _ finder: OpaquePointer!, _ loss: Double
+) -> lrs_status {
+  succeeds {
+    let box = try object(finder, FinderHandle.self, "finder")
+    let gradient = try place(gradient, "gradient")
+    defer { box.search.search = box.finder.search }
+    gradient.pointee = try box.finder.observe(loss: loss)
+  }
+}
+
+@c @implementation
+public func lrs_finder_run(
+  _ steps_done: UnsafeMutablePointer<Int>!, _ gradients: UnsafeMutablePointer<Double>!,
+  _ values: UnsafeMutablePointer<Double>!, _ finder: OpaquePointer!, _ program: OpaquePointer!,
+  _ data: UnsafePointer<OpaquePointer?>!, _ data_count: Int, _ indices: UnsafePointer<Int64>!,
+  _ step_count: Int,
+  _ batch: Int, _ seconds: Double
+) -> lrs_status {
+  succeeds {
+    let done = try place(steps_done, "steps_done")
+    done.pointee = 0
+    let (gradients, values) = (try place(gradients, "gradients"), try place(values, "values"))
+    let box = try object(finder, FinderHandle.self, "finder")
+    defer { box.search.search = box.finder.search }
+    try box.finder.run(
+      try object(program, Program.self, "program"),
+      try batches(data, data_count, indices, step_count, batch, seconds), done: &done.pointee,
+      gradients: gradients,
+      values: values)
+  }
+}

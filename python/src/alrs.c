@@ -1,0 +1,92 @@
+/* ALRS: what derivatives with respect to the rate mean for a search, for vectors that live elsewhere. */
+#include "shim.h"
+
+typedef struct {
+  PyObject_HEAD
+  lrs_alrs *handle;
+  Core *core;
+  Search *search;
+} ALRS;
+
+static PyObject *alrs_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords) {
+  Core *core = core_of(type);
+  PyObject *search, *dict = Py_None;
+  Attributes attributes;
+  static char *names[] = {"", "", NULL};
+  if (core == NULL) return NULL;
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OO:ALRS", names, &search, &dict)) return NULL;
+  if (!PyObject_TypeCheck(search, core->search_type))
+    return wrong_type(core, "ALRS", "search", "a Search", search);
+  if (attributes_take(core, &attributes, dict, "ALRS", "attributes") < 0) return NULL;
+  ALRS *made = object_make(type);
+  int status = -1;
+  if (made != NULL) {
+    Search *fed = (Search *)Py_NewRef(search);
+    made->core = core;
+    made->search = fed;
+    if (fed->busy) {
+      busy_error(core, "Search");
+    } else {
+      status = check(core, lrs_alrs_create(&made->handle, fed->handle, attributes.items, attributes.count));
+    }
+  }
+  attributes_release(&attributes);
+  if (status < 0) Py_CLEAR(made);
+  return (PyObject *)made;
+}
+
+static int alrs_traverse(PyObject *object, visitproc visit, void *arg) {
+  Py_VISIT(Py_TYPE(object));
+  Py_VISIT(((ALRS *)object)->search);
+  return 0;
+}
+
+static int alrs_clear(PyObject *object) {
+  ALRS *self = (ALRS *)object;
+  lrs_alrs *handle = self->handle;
+  self->handle = NULL;
+  lrs_alrs_destroy(handle);
+  Py_CLEAR(self->search);
+  return 0;
+}
+
+static void alrs_dealloc(PyObject *object) {
+  PyObject_GC_UnTrack(object);
+  alrs_clear(object);
+  object_free(object);
+}
+
+static PyObject *alrs_observe(PyObject *object, PyObject *value) {
+  ALRS *self = (ALRS *)object;
+  double derivative;
+  lrs_verdict verdict;
+  if (number_of(self->core, &derivative, value, "observe", "derivative") < 0) return NULL;
+  /* NULL once the garbage collector has been here */
+  if (self->search == NULL || self->search->busy) return busy_error(self->core, "Search");
+  if (check(self->core, lrs_alrs_observe(&verdict, self->handle, derivative)) < 0) return NULL;
+  return Py_BuildValue("(diO)", verdict.derivative, (int)verdict.signal,
+                       verdict.starts_anew ? Py_True : Py_False);
+}
+
+static PyMethodDef alrs_methods[] = {
+    {"observe", alrs_observe, METH_O,
+     "observe($self, derivative, /)\n--\n\n(as it counts, signal given to the search, whether to start anew)."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot alrs_slots[] = {
+    {Py_tp_doc, "ALRS(search, attributes, /)\n--\n\nFeeds a search with derivatives that others have taken."},
+    {Py_tp_new, alrs_new},
+    {Py_tp_dealloc, alrs_dealloc},
+    {Py_tp_traverse, alrs_traverse},
+    {Py_tp_clear, alrs_clear},
+    {Py_tp_methods, alrs_methods},
+    {0, NULL},
+};
+
+PyType_Spec alrs_spec = {
+    .name = "lrswift._core.ALRS",
+    .basicsize = sizeof(ALRS),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = alrs_slots,
+};
