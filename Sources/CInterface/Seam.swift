@@ -1,10 +1,27 @@
 import CLRSwift
+import Glibc
 import Vocabulary
 
 /// The one place where Swift errors become status codes, and handles become objects.
 
-/// Messages outlive the call that made them until the thread's next failure.
-private let messages = ThreadTexts()
+/// The last failure of each thread: it outlives its call until the thread's next one.
+private final class ThreadFailures: @unchecked Sendable {
+  private let messages = ThreadTexts()
+  /// The step plus 1, as a pointer that is never followed; NULL where the failure names none.
+  private var steps = pthread_key_t()
+
+  init() { pthread_key_create(&steps, nil) }
+
+  func set(_ message: String, step: Int? = nil) {
+    messages.set(message)
+    pthread_setspecific(steps, step.flatMap { UnsafeRawPointer(bitPattern: $0 + 1) })
+  }
+
+  var message: UnsafePointer<CChar> { messages.get() }
+  var step: Int? { pthread_getspecific(steps).map { Int(bitPattern: $0) - 1 } }
+}
+
+private let failures = ThreadFailures()
 let texts = ThreadTexts()
 
 func succeeds(_ body: () throws -> Void) -> lrs_status {
@@ -12,16 +29,19 @@ func succeeds(_ body: () throws -> Void) -> lrs_status {
     try body()
     return lrs_status(LRS_OK)
   } catch let failure as Failure {
-    messages.set(failure.message)
+    failures.set(failure.message, step: failure.step)
     return failure.kind.rawValue
   } catch {
-    messages.set("internal error: \(error)")
+    failures.set("internal error: \(error)")
     return lrs_status(LRS_INTERNAL_ERROR)
   }
 }
 
 @c @implementation
-public func lrs_last_error() -> UnsafePointer<CChar>! { messages.get() }
+public func lrs_last_error() -> UnsafePointer<CChar>! { failures.message }
+
+@c @implementation
+public func lrs_last_step() -> Int64 { failures.step.map(Int64.init) ?? -1 }
 
 /// A handle owns one reference to its object.
 func retain<Object: AnyObject>(_ object: Object) -> OpaquePointer {

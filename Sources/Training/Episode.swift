@@ -152,7 +152,8 @@ public final class Episode {
   func evaluate(_ program: Program) throws -> Double {
     let loss = try program.forward()
     guard loss.isFinite else {
-      throw Failure(.diverged, "the training loss is \(describe(loss)) at step \(step) of \(steps)")
+      throw Failure.diverged(
+        "the training loss is \(describe(loss)) at step \(step) of \(steps)", step: step)
     }
     program.backward()
     return loss
@@ -197,8 +198,8 @@ public final class Episode {
     try batches.run(program, done: &done) { i in
       losses[i] = try program.forward()
       guard losses[i].isFinite else {
-        throw Failure(
-          .diverged, "the validation loss is \(describe(losses[i])) after step \(step) of \(steps)")
+        throw Failure.diverged(
+          "the validation loss is \(describe(losses[i])) after step \(step) of \(steps)", step: step)
       }
       if width > 0 { program.backward() }
       validation.add(placement, losses[i], Double(batches.batch), differentiated: width > 0)

@@ -76,7 +76,8 @@ extension Optimizer {
 
   private func undo(_ loss: Double, _ reason: String) throws -> Request {
     guard safeguard!.mode == .rollBack else {
-      throw Failure(.diverged, "\(reason). Nothing was changed; lower the rate, or use guard(rollback=True)")
+      throw Failure.diverged(
+        "\(reason). Nothing was changed; lower the rate, or use guard(rollback=True)", step: stepCount)
     }
     let limit = limit(safeguard!)
     putBack()
@@ -86,10 +87,9 @@ extension Optimizer {
         step: stepCount, machine: 0, StepView(loss: loss), probes: 0, rate: nil, outcome: .undone,
         limit: limit, scale: safeguard!.scale))
     if safeguard!.inARow >= maxSkipped {
-      throw Failure(
-        .diverged,
+      throw Failure.diverged(
         "\(reason), and \(safeguard!.inARow) steps in a row were undone; the parameters are those of the last good "
-          + "step. Check the data, or lower the rate")
+          + "step. Check the data, or lower the rate", step: stepCount)
     }
     var request = report(slots)
     request.skipped = true

@@ -245,10 +245,9 @@ public final class Optimizer: @unchecked Sendable {
         step: stepCount, machine: 0, StepView(loss: loss), probes: 0, rate: nil, outcome: .skipped,
         scale: rateScale))
     if consecutiveSkips >= maxSkipped {
-      throw Failure(
-        .diverged,
+      throw Failure.diverged(
         "the loss or its gradient was not finite for \(consecutiveSkips) steps in a row; the parameters are those of "
-          + "the last good step. Check the data for NaN and infinity, or lower the rate")
+          + "the last good step. Check the data for NaN and infinity, or lower the rate", step: stepCount)
     }
     var request = report(slots)
     request.skipped = true

@@ -12,16 +12,20 @@ public struct Failure: Error, CustomStringConvertible {
 
   public let kind: Kind
   public let message: String
+  /// Where a run diverged: the step that it could not take, counted from 0.
+  public let step: Int?
   public var description: String { message }
 
-  public init(_ kind: Kind, _ message: String) {
-    self.kind = kind
-    self.message = message
+  public init(_ kind: Kind, _ message: String, step: Int? = nil) {
+    (self.kind, self.message, self.step) = (kind, message, step)
   }
 
   public static func value(_ message: String) -> Failure { Failure(.value, message) }
   public static func shape(_ message: String) -> Failure { Failure(.shape, message) }
   public static func type(_ message: String) -> Failure { Failure(.type, message) }
+  public static func diverged(_ message: String, step: Int) -> Failure {
+    Failure(.diverged, message, step: step)
+  }
 }
 
 /// A number for a message, as Python writes it: the sign of NaN, which depends on the processor's path to it, says nothing.

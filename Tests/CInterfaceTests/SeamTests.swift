@@ -144,6 +144,31 @@ final class SeamTests: XCTestCase {
     XCTAssertEqual(lastError, before)
   }
 
+  /// A run whose third loss is not finite, and another that failed without a step.
+  func testAFailureNamesItsStep() {
+    let w = makeTensor([1], [1], requiresGrad: true)
+    expectOK(addGroup(optimizer, [w], ["w"]))
+    expectOK(lrs_optimizer_set(optimizer, "max_skipped", 1))
+    var request = lrs_request()
+    func step(_ loss: Double) -> lrs_status {
+      _ = lrs_tensor_set_grad(w, makeTensor([1], [0.5]))
+      return lrs_optimizer_begin(&request, optimizer, loss, false)
+    }
+    expectOK(step(1))
+    expectOK(step(1))
+    expect(LRS_DIVERGED, "not finite") { step(.nan) }
+    XCTAssertEqual(lrs_last_step(), 2)
+    let other = expectation(description: "another thread has had no failure")
+    Thread {
+      XCTAssertEqual(lrs_last_step(), -1)
+      other.fulfill()
+    }.start()
+    wait(for: [other], timeout: 30)
+    expect(LRS_VALUE_ERROR, "NULL") { lrs_backward(nil, nil) }
+    XCTAssertEqual(lrs_last_step(), -1)
+    lrs_tensor_destroy(w)
+  }
+
   func testMessagesBelongToTheirThread() {
     expect(LRS_VALUE_ERROR, "-3") { lrs_set_threads(-3) }
     let done = expectation(description: "threads")

@@ -53,8 +53,20 @@ final class OptimizerGuardTests: XCTestCase {
     // nothing is left to be undone: skipped until that is too often
     optimizer.maxSkipped = 3
     for _ in 0..<2 { _ = try optimizer.begin(loss: .nan, mayProbe: true) }
-    expectFailure(.diverged, ["3 steps in a row"]) { try optimizer.begin(loss: .nan, mayProbe: true) }
+    expectFailure(.diverged, ["3 steps in a row"], step: 0) {
+      try optimizer.begin(loss: .nan, mayProbe: true)
+    }
     XCTAssertEqual(problem.bytes, first)
+  }
+
+  func testDetectionNamesTheStepThatCannotBeTaken() throws {
+    let problem = Quadratic()
+    let optimizer = try makeOptimizer(for: problem)
+    try optimizer.setGuard(rollback: false, explode: 10, buffers: [])
+    for _ in 0..<3 { try problem.step(optimizer) }
+    let before = problem.bytes
+    expectFailure(.diverged, ["exploded"], step: 3) { try optimizer.begin(loss: 1e9, mayProbe: true) }
+    XCTAssertEqual(problem.bytes, before)
   }
 
   /// What was kept belongs to the parameters there were.

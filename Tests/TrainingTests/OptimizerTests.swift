@@ -187,11 +187,13 @@ final class OptimizerTests: XCTestCase {
     XCTAssertNotEqual(problem.bytes, parameters)
     let moved = problem.bytes
     for _ in 0..<19 { XCTAssertTrue(try optimizer.begin(loss: .nan, mayProbe: true).skipped) }
-    expectFailure(.diverged, ["20 steps in a row"]) { try optimizer.begin(loss: .nan, mayProbe: true) }
+    expectFailure(.diverged, ["20 steps in a row"], step: 1) {
+      try optimizer.begin(loss: .nan, mayProbe: true)
+    }
     XCTAssertEqual(problem.bytes, moved)
     XCTAssertEqual(optimizer.skippedSteps, 39)
     optimizer.maxSkipped = 1
-    expectFailure(.diverged, []) { try optimizer.begin(loss: .nan, mayProbe: true) }
+    expectFailure(.diverged, [], step: 1) { try optimizer.begin(loss: .nan, mayProbe: true) }
   }
 
   // MARK: - Building

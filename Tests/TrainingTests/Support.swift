@@ -125,11 +125,13 @@ extension Optimizer {
 }
 
 func expectFailure<R>(
-  _ kind: Failure.Kind, _ parts: [String], file: StaticString = #filePath, line: UInt = #line,
+  _ kind: Failure.Kind, _ parts: [String], step: Int? = nil, file: StaticString = #filePath,
+  line: UInt = #line,
   _ body: () throws -> R
 ) {
   XCTAssertThrowsError(try body(), file: file, line: line) { error in
     XCTAssertEqual((error as? Failure)?.kind, kind, "\(error)", file: file, line: line)
+    XCTAssertEqual((error as? Failure)?.step, step, "\(error)", file: file, line: line)
     for part in parts { XCTAssertTrue("\(error)".contains(part), "\(error)", file: file, line: line) }
   }
 }

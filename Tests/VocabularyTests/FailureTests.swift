@@ -8,6 +8,13 @@ final class FailureTests: XCTestCase {
     XCTAssertEqual(failures.map(\.kind), [.value, .shape, .type, .recording])
     XCTAssertEqual(failures.map { "\($0)" }, ["v", "s", "t", "r"])
     XCTAssertEqual(failures.map(\.message), failures.map(\.description))
+    XCTAssertEqual(failures.map(\.step), [nil, nil, nil, nil])
+  }
+
+  func testADivergedRunNamesItsStep() {
+    let failure = Failure.diverged("d", step: 7)
+    XCTAssertEqual(failure.kind, .diverged)
+    XCTAssertEqual(failure.step, 7)
   }
 
   /// 0 is success across the ABI.

@@ -8,12 +8,25 @@ typedef struct {
   PyObject **builtin; /* the built-in exception it refines */
 } Kind;
 
+/* What a run that diverged tells beside its message, declared on the class so that it is always there. */
+static const char *const diverged_facts[] = {"step", "history", "schedule"};
+
+static PyObject *diverged_attributes(void) {
+  PyObject *dict = PyDict_New();
+  for (size_t i = 0; dict != NULL && i < sizeof diverged_facts / sizeof *diverged_facts; i++) {
+    if (PyDict_SetItemString(dict, diverged_facts[i], Py_None) < 0) Py_CLEAR(dict);
+  }
+  return dict;
+}
+
 static int add_error(Core *core, PyObject *module, const Kind *kind) {
   char full[64] = "lrswift.";
   PyOS_snprintf(full, sizeof full, "lrswift.%s", kind->name);
   PyObject *bases = PyTuple_Pack(2, core->error, *kind->builtin);
   if (bases == NULL) return -1;
-  core->errors[kind->status] = PyErr_NewExceptionWithDoc(full, kind->doc, bases, NULL);
+  PyObject *dict = kind->status == LRS_DIVERGED ? diverged_attributes() : PyDict_New();
+  if (dict != NULL) core->errors[kind->status] = PyErr_NewExceptionWithDoc(full, kind->doc, bases, dict);
+  Py_XDECREF(dict);
   Py_DECREF(bases);
   if (core->errors[kind->status] == NULL) return -1;
   return PyModule_AddObjectRef(module, kind->name, core->errors[kind->status]);
@@ -26,7 +39,11 @@ int errors_create(Core *core, PyObject *module) {
       {LRS_TYPE_ERROR, "DTypeError", "A dtype or type that is not allowed.", &PyExc_TypeError},
       {LRS_RECORDING_ERROR, "RecordingError", "Not possible while a program is recorded.",
        &PyExc_RuntimeError},
-      {LRS_DIVERGED, "Diverged", "Too many steps in a row were not finite.", &PyExc_FloatingPointError},
+      {LRS_DIVERGED, "Diverged",
+       "Too many steps in a row were not finite.\n\n"
+       "step: the one that could not be taken, from 0. history: of fit. schedule: of learn_schedule.\n"
+       "They hold what was done until then, and None where there is nothing.",
+       &PyExc_FloatingPointError},
   };
   core->error = PyErr_NewExceptionWithDoc("lrswift.Error", "The base of all errors of lrswift.", NULL, NULL);
   if (core->error == NULL || PyModule_AddObjectRef(module, "Error", core->error) < 0) return -1;
@@ -38,11 +55,26 @@ int errors_create(Core *core, PyObject *module) {
   return 0;
 }
 
+static void raise_diverged(Core *core, const char *message, int64_t at) {
+  PyObject *type = core->errors[LRS_DIVERGED];
+  PyObject *error = PyObject_CallFunction(type, "s", message);
+  PyObject *step = at < 0 ? Py_NewRef(Py_None) : PyLong_FromLongLong(at);
+  if (error != NULL && step != NULL && PyObject_SetAttrString(error, "step", step) == 0)
+    PyErr_SetObject(type, error);
+  Py_XDECREF(error);
+  Py_XDECREF(step);
+}
+
 int check(Core *core, lrs_status status) {
   if (status == LRS_OK) return 0;
   const char *message = lrs_last_error();
+  if (message == NULL) message = "unknown error";
   bool known = status > 0 && status < ERROR_KINDS;
-  PyErr_SetString(known ? core->errors[status] : core->error, message != NULL ? message : "unknown error");
+  if (status == LRS_DIVERGED) {
+    raise_diverged(core, message, lrs_last_step());
+  } else {
+    PyErr_SetString(known ? core->errors[status] : core->error, message);
+  }
   return -1;
 }
 

@@ -93,6 +93,9 @@ typedef struct {
 
 /* ---- library ---- */
 const char *lrs_last_error(void);
+/* The step that this thread's last failure names (LRS_DIVERGED): the one that could not be taken, counted
+ * from 0; -1 where it names none. */
+int64_t lrs_last_step(void);
 const char *lrs_version(void);
 /* kind: "operations", "directions", "rates", "config"; a JSON text, valid until this thread's next call. */
 lrs_status lrs_catalogue(const char **out, const char *kind);
