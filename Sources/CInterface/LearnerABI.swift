@@ -72,3 +72,35 @@ public func lrs_learner_load(
     try box.learner.load(try given.numbers("state"))
   }
 }
+
+// MARK: - Finalists
+
+@c @implementation
+public func lrs_finalists_penalty(
+  _ out: UnsafeMutablePointer<Double>!, _ list: UnsafePointer<lrs_attribute>!, _ count: Int
+) -> lrs_status {
+  succeeds {
+    let out = try place(out, "out")
+    let given = try attributes("finalists", list, count)
+    try given.allow(["train_losses", "valid_loss"])
+    out.pointee = Finalists.penalty(
+      trainLosses: try given.numbers("train_losses"), validLoss: try given.number("valid_loss"))
+  }
+}
+
+@c @implementation
+public func lrs_finalists_judge(
+  _ scores: UnsafeMutablePointer<OpaquePointer?>!, _ best: UnsafeMutablePointer<Int64>!,
+  _ list: UnsafePointer<lrs_attribute>!, _ count: Int
+) -> lrs_status {
+  succeeds {
+    let (out, best) = (try place(scores, "scores"), try place(best, "best"))
+    let given = try attributes("finalists", list, count)
+    try given.allow(["losses", "penalties", "networks"])
+    let scores = try Finalists.scores(
+      losses: try given.numbers("losses"), penalties: try given.numbers("penalties"),
+      networks: try given.integer("networks"))
+    best.pointee = Finalists.best(scores).map(Int64.init) ?? -1
+    out.pointee = handle(doubles(scores, shape: [scores.count]))
+  }
+}

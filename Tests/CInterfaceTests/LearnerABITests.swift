@@ -68,4 +68,34 @@ final class LearnerABITests: XCTestCase {
     // as texts: the first loss is not a number before there is one
     XCTAssertEqual("\(get(learner, "state"))", "\(before)")
   }
+
+  /// Two candidates on two networks: 1 and 3 have the mean 2 and the standard error 1.
+  func testFinalistsAreJudged() {
+    var (scores, best, penalty): (Handle?, Int64, Double) = (nil, 7, .nan)
+    func judge(_ losses: [Double], _ penalties: [Double], _ networks: Double = 2) -> lrs_status {
+      withAttributes(["losses": losses, "penalties": penalties, "networks": [networks]]) {
+        lrs_finalists_judge(&scores, &best, $0, $1)
+      }
+    }
+    expectOK(judge([1, 3, 2, 2], [0, 0, 0.5, 0.5]))
+    XCTAssertEqual(values(scores!), [3, 2.5])
+    XCTAssertEqual(best, 1)
+    lrs_tensor_destroy(scores)
+    expectOK(judge([1, .infinity], [0, 0]))
+    XCTAssertEqual(best, -1)
+    lrs_tensor_destroy(scores)
+    expect(LRS_SHAPE_ERROR, "networks") { judge([1, 2, 3], [0, 0, 0]) }
+    expect(LRS_VALUE_ERROR, "networks") { judge([1, 2], [0, 0], .nan) }
+    expect(LRS_VALUE_ERROR, "best") { lrs_finalists_judge(&scores, nil, nil, 0) }
+    expect(LRS_VALUE_ERROR, "scores") { lrs_finalists_judge(nil, &best, nil, 0) }
+    expectOK(
+      withAttributes(["train_losses": [2, 0, 3, 1], "valid_loss": [1]]) {
+        lrs_finalists_penalty(&penalty, $0, $1)
+      })
+    XCTAssertEqual(penalty, 0.2, accuracy: 1e-15)
+    expect(LRS_VALUE_ERROR, "valid_loss") {
+      withAttributes(["train_losses": [2]]) { lrs_finalists_penalty(&penalty, $0, $1) }
+    }
+    expect(LRS_VALUE_ERROR, "out") { lrs_finalists_penalty(nil, nil, 0) }
+  }
 }

@@ -1,4 +1,5 @@
-/* Learner: moves the hyperparameters of a schedule by their hypergradients. */
+/* Learner: moves the hyperparameters of a schedule by their hypergradients; and the judgement of finalists.
+ */
 #include "shim.h"
 
 typedef struct {
@@ -86,3 +87,32 @@ PyType_Spec learner_spec = {
     .flags = Py_TPFLAGS_DEFAULT,
     .slots = learner_slots,
 };
+
+/* ---- finalists ---- */
+
+PyObject *finalist_penalty(PyObject *module, PyObject *dict) {
+  Core *core = PyModule_GetState(module);
+  Attributes attributes;
+  double penalty;
+  if (attributes_take(core, &attributes, dict, "finalist_penalty", "attributes") < 0) return NULL;
+  int status = check(core, lrs_finalists_penalty(&penalty, attributes.items, attributes.count));
+  attributes_release(&attributes);
+  return status < 0 ? NULL : PyFloat_FromDouble(penalty);
+}
+
+PyObject *judge_finalists(PyObject *module, PyObject *dict) {
+  Core *core = PyModule_GetState(module);
+  Attributes attributes;
+  lrs_tensor *scores = NULL;
+  int64_t best;
+  if (attributes_take(core, &attributes, dict, "judge_finalists", "attributes") < 0) return NULL;
+  int status = check(core, lrs_finalists_judge(&scores, &best, attributes.items, attributes.count));
+  attributes_release(&attributes);
+  if (status < 0) return NULL;
+  PyObject *tensor = tensor_wrap(core, scores);
+  PyObject *chosen = best < 0 ? Py_NewRef(Py_None) : PyLong_FromLongLong(best);
+  PyObject *made = tensor != NULL && chosen != NULL ? PyTuple_Pack(2, tensor, chosen) : NULL;
+  Py_XDECREF(tensor);
+  Py_XDECREF(chosen);
+  return made;
+}

@@ -135,6 +135,11 @@ static PyMethodDef functions[] = {
      "Writes directions; their slopes."},
     {"vectors_move", FAST(vectors_move), METH_FASTCALL,
      "vectors_move($module, wide, vectors, rate, /)\n--\n\nA step along directions."},
+    {"finalist_penalty", finalist_penalty, METH_O,
+     "finalist_penalty($module, attributes, /)\n--\n\nOf train_losses and valid_loss of a network."},
+    {"judge_finalists", judge_finalists, METH_O,
+     "judge_finalists($module, attributes, /)\n--\n\n"
+     "(scores, best or None) of losses and penalties on networks."},
     {"record_begin", FAST(record_begin), METH_FASTCALL,
      "record_begin($module, inputs, /)\n--\n\nFrom now on operations on inputs are recorded."},
     {"record_end", FAST(record_end), METH_FASTCALL,

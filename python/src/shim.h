@@ -161,5 +161,7 @@ extern PyType_Spec alrs_spec;
 extern PyType_Spec episode_spec;
 extern PyType_Spec learner_spec;
 extern PyType_Spec machine_spec;
+PyObject *finalist_penalty(PyObject *module, PyObject *attributes);
+PyObject *judge_finalists(PyObject *module, PyObject *attributes);
 
 #endif

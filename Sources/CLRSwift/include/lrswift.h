@@ -310,6 +310,15 @@ lrs_status lrs_learner_observe(lrs_learner *learner, const lrs_attribute *attrib
 lrs_status lrs_learner_get(lrs_tensor **out, lrs_learner *learner, const char *key);
 /* attributes: "state", as lrs_learner_get gave it. */
 lrs_status lrs_learner_load(lrs_learner *learner, const lrs_attribute *attributes, size_t count);
+/* The last word: candidates validated on fresh networks, the same for all. A network whose training losses
+ * peaked late is penalized: what is added to its loss. attributes: "train_losses" (of each step),
+ * "valid_loss". */
+lrs_status lrs_finalists_penalty(double *out, const lrs_attribute *attributes, size_t count);
+/* scores: float64 [candidates], mean plus standard error, infinite where a run diverged; best: the candidate
+ * of the lowest, -1 where none is finite. attributes: "losses" and "penalties" [candidates x networks],
+ * "networks". */
+lrs_status lrs_finalists_judge(lrs_tensor **scores, int64_t *best, const lrs_attribute *attributes,
+                               size_t count);
 
 #ifdef __cplusplus
 }
