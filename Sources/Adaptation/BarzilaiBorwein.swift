@@ -10,8 +10,7 @@ public struct BarzilaiBorwein: RateMachine {
       .init("initial", 0.01, .positive, "the first rate"),
       .init("form", 1, .count, "1: s's / s'y, 2: s'y / y'y"),
     ])
-  public static let usesPrevious = true
-  public static let usesPreviousGradient = true
+  public static let memories: Set<Memory> = [.previousGradient]
 
   private let form: Int
   private let limits: RateLimits

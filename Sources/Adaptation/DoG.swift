@@ -14,7 +14,7 @@ public struct DoG: RateMachine {
       .init("initial", 1e-6, .positive, "first distance, relative to 1 + |theta_0|; 1e-4 with batch-norm"),
       .init("weighted", 0, .flag, "DoWG: weigh gradients by the distance"),
     ])
-  public static let usesStart = true
+  public static let memories: Set<Memory> = [.start]
 
   private let initial: Double
   private let weighted: Bool

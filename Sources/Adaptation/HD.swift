@@ -16,7 +16,7 @@ public struct HD: RateMachine {
       .init("meta_lr", 1e-4, .notNegative, "the learning rate of the learning rate"),
       .init("multiplicative", 0, .flag, "change the rate in proportion to itself"),
     ])
-  public static let usesPrevious = true
+  public static let memories: Set<Memory> = [.previous]
   public static let lowestRate = -Double.infinity
 
   private let meta: Double

@@ -19,7 +19,7 @@ public struct NTLR: RateMachine {
       .init("window", 1 / 3, .above(0, to: 1), "window as a fraction of an epoch"),
       .init("window_steps", 0, .countOrZero, "window in steps; 0: use the fraction"),
     ])
-  public static let usesWindow = true
+  public static let memories: Set<Memory> = [.window]
 
   private let gamma: Double
   private let restart: Restart

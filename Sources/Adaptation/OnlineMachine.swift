@@ -10,3 +10,7 @@ public protocol OnlineMachine: PairedMachine {
   /// What z and the derivative of the momentum are multiplied by before every step.
   var discount: Double { get }
 }
+
+extension OnlineMachine {
+  public static var memories: Set<Memory> { [.rateTangent] }
+}

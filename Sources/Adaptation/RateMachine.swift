@@ -100,18 +100,32 @@ public enum Decision: Equatable {
   case measureCurvature
 }
 
+/// What a rate wants to be remembered of past steps. The optimizer keeps the vectors, and the machine sees what they make
+/// of the step at hand. A saved state lists them in this order.
+public enum Memory: CaseIterable, Sendable {
+  /// The direction of the step before, for `previous` of `StepView`.
+  case previous
+  /// Its gradient, too, for all of `previous`.
+  case previousGradient
+  /// Where the parameters began, for `travelled2`, `startDot` and `start2`.
+  case start
+  /// Where training goes on, while the parameters stand at another point to be evaluated.
+  case trainingPoint
+  /// The derivatives of parameters and direction's state by the rate, for `hypergradient`.
+  case rateTangent
+  /// The gradient averaged over each epoch, for `epoch`.
+  case epochAverage
+  /// The gradient accumulated over a window, for `window`.
+  case window
+}
+
 /// A learning rate as a scalar state machine: it asks and decides, and never touches a vector.
 public protocol RateMachine {
   static var card: Card { get }
   /// Needs loss evaluations away from the current point.
   static var probes: Bool { get }
   static var needsLoss: Bool { get }
-  static var usesWindow: Bool { get }
-  static var usesPrevious: Bool { get }
-  /// Of the step before, the gradient too; implies usesPrevious.
-  static var usesPreviousGradient: Bool { get }
-  static var usesStart: Bool { get }
-  static var usesEpochAverage: Bool { get }
+  static var memories: Set<Memory> { get }
   /// Uses the number of steps per epoch, 500 where nobody knows it.
   static var usesEpoch: Bool { get }
   /// Rates below zero are meant unless the user forbids them.
@@ -132,11 +146,7 @@ public protocol RateMachine {
 extension RateMachine {
   public static var probes: Bool { false }
   public static var needsLoss: Bool { false }
-  public static var usesWindow: Bool { false }
-  public static var usesPrevious: Bool { false }
-  public static var usesPreviousGradient: Bool { false }
-  public static var usesStart: Bool { false }
-  public static var usesEpochAverage: Bool { false }
+  public static var memories: Set<Memory> { [] }
   public static var usesEpoch: Bool { false }
   public static var lowestRate: Double { 0 }
   public var fellBack: Bool { false }

@@ -27,7 +27,8 @@ public final class ScalarMachine {
 
   public init(_ name: String, _ arguments: Attributes) throws {
     choice = try RateChoice(name, arguments)
-    guard !(choice.type is any PairedMachine.Type), !choice.type.usesEpochAverage, choice.scope != .pooled
+    guard !(choice.type is any PairedMachine.Type), !choice.type.memories.contains(.epochAverage),
+      choice.scope != .pooled
     else {
       throw Failure.type(
         "\(choice.type.card.title) keeps vectors of its own, so it runs in the native optimizer only: allowed: rates that "
@@ -153,10 +154,10 @@ public final class ScalarMachine {
     switch key {
     case "probes": return flag(type.probes)
     case "needs_loss": return flag(type.needsLoss)
-    case "uses_window": return flag(type.usesWindow)
-    case "uses_previous": return flag(type.usesPrevious)
-    case "uses_previous_gradient": return flag(type.usesPreviousGradient)
-    case "uses_start": return flag(type.usesStart)
+    case "uses_window": return flag(type.memories.contains(.window))
+    case "uses_previous": return flag(!type.memories.isDisjoint(with: [.previous, .previousGradient]))
+    case "uses_previous_gradient": return flag(type.memories.contains(.previousGradient))
+    case "uses_start": return flag(type.memories.contains(.start))
     case "uses_epoch": return flag(type.usesEpoch)
     case "scope": return Double(choice.scope.rawValue)
     case "initial_rate": return choice.limits.clamp(choice.initialRate)

@@ -16,7 +16,7 @@ public struct ScheduleFree: WholeMachine {
       .init("weight_lr_power", 2, .notNegative, "power of the largest rate in the average's weights"),
     ])
   public static let directions = ["sgd", "adamw"]
-  public static let averagesPoints = true
+  public static let memories: Set<Memory> = [.trainingPoint]
 
   private let base, beta, warmUp, stepPower, ratePower: Double
   private let limits: RateLimits

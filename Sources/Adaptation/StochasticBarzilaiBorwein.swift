@@ -15,7 +15,7 @@ public struct StochasticBarzilaiBorwein: RateMachine {
       .init("initial", 0.01, .positive, "the rate of the first two epochs"),
       .init("smoothing", 0, .flag, "average the rates' logarithms and let them fall as 1 / epoch"),
     ])
-  public static let usesEpochAverage = true
+  public static let memories: Set<Memory> = [.epochAverage]
   public static let usesEpoch = true
 
   private let smoothing: Bool

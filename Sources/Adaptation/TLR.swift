@@ -32,7 +32,7 @@ public struct TLR: RateMachine {
       .init("window", 1 / 3, .above(0, to: 1), "window as a fraction of an epoch"),
       .init("window_steps", 0, .countOrZero, "window in steps; 0: use the fraction"),
     ])
-  public static let usesWindow = true
+  public static let memories: Set<Memory> = [.window]
 
   private let bound: Double
   private let restart: Restart

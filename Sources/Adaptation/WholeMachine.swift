@@ -8,8 +8,6 @@ import Vocabulary
 public protocol WholeMachine: PairedMachine {
   /// Goes on with SGD's momentum; otherwise the method has its own and SGD's must be 0.
   static var keepsMomentum: Bool { get }
-  /// Evaluates at another point than it trains at, so that `train` and `eval` switch.
-  static var averagesPoints: Bool { get }
 
   /// Of the step about to be taken, as far as it is known.
   var rate: Double { get }
@@ -24,7 +22,6 @@ public protocol WholeMachine: PairedMachine {
 
 extension WholeMachine {
   public static var keepsMomentum: Bool { false }
-  public static var averagesPoints: Bool { false }
   public var second: PassScalars { PassScalars() }
   public var interpolation: Double { 1 }
 

@@ -24,7 +24,7 @@ func catalogueJSON(_ kind: String) throws -> String {
         object(
           fields(machine.card) + [
             ("probes", "\(machine.probes)"), ("needs_loss", "\(machine.needsLoss)"),
-            ("uses_window", "\(machine.usesWindow)"),
+            ("uses_window", "\(machine.memories.contains(.window))"),
             ("directions", array(((machine as? any PairedMachine.Type)?.directions ?? []).map(quoted))),
           ])
       })

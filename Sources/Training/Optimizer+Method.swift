@@ -89,7 +89,7 @@ extension Optimizer {
 
   // MARK: - Two points
 
-  var averagesPoints: Bool { (machineType as? any WholeMachine.Type)?.averagesPoints ?? false }
+  var averagesPoints: Bool { machineType.memories.contains(.trainingPoint) }
 
   /// Moves the parameters to the average of all points, or back to where training goes on. No other method has two points.
   func setEvaluating(_ evaluating: Bool) {

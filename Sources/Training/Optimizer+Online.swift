@@ -4,29 +4,6 @@ import Kernels
 import Optimization
 import Vocabulary
 
-/// The derivatives of one parameter and of its momentum by the rate, the same at every step.
-final class RateTangents {
-  let parameter: Storage
-  /// nil where the rule keeps no state.
-  let state: Storage?
-
-  init(_ slot: ParameterSlot) {
-    parameter = Storage(zeroed: slot.tensor.byteCount)
-    state = slot.state.isEmpty ? nil : Storage(zeroed: slot.tensor.byteCount)
-  }
-
-  init(_ parameter: Storage, state: Storage?) { (self.parameter, self.state) = (parameter, state) }
-
-  func scaled(_ slot: ParameterSlot, by factor: Double) -> RateTangents {
-    func times(_ source: Storage) -> Storage {
-      let made = Storage(byteCount: source.byteCount)
-      scale(slot.scalar, source.pointer, factor, made.pointer, slot.tensor.count, false)
-      return made
-    }
-    return RateTangents(times(parameter), state: state.map(times))
-  }
-}
-
 /// A step that is differentiated by its rate: the graph of the training loss is asked for, then the validation loss and
 /// its gradient at the new point. Parameters and vectors change for good only when both are there.
 struct OnlineStep {
@@ -53,7 +30,7 @@ extension Optimizer {
   }
 
   func checkClipping() throws {
-    guard clipValue == .infinity, clipNorm == .infinity else {
+    guard !clipping.isOn else {
       throw Failure.type(
         "\(machineType.card.title) differentiates the step, which clipping would change: clip_value and clip_norm must be "
           + "left out")
@@ -121,7 +98,7 @@ extension ParameterSlot {
       state1: state.first?.pointer ?? none, count: tensor.count, clipGradient: .infinity,
       clipProduct: .infinity)
     // a rule without state touches none
-    let moved = tangents.state?.pointer ?? tangents.parameter.pointer
+    let moved = tangents.state.first?.pointer ?? tangents.parameter.pointer
     var column = TangentColumn(
       parameter: tangents.parameter.pointer, state0: moved, state1: moved, product: product.pointer,
       constants: constants)

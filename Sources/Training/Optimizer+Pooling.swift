@@ -42,7 +42,7 @@ extension Optimizer {
     for slot in active {
       let index = machineIndex(slot)
       // between windows a rate repeats itself, which is no evidence that it has no noise
-      if machineType.usesWindow && views[index].window == nil { continue }
+      if machineType.memories.contains(.window) && views[index].window == nil { continue }
       guard let own = taken[index], common > 0, own > 0 else { continue }
       let ratio = logarithm(own / common)
       if ratio.isFinite { pooled[slot.index].ratio.observe(ratio) }

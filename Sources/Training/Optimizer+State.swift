@@ -31,28 +31,10 @@ extension Optimizer {
       for (name, storage) in zip(slot.stateNames, slot.state) {
         entries.append(("\(slot.name).\(name)", vector(slot, storage)))
       }
-      if machineType.usesPrevious, let direction = slot.direction {
-        entries.append(("\(slot.name).previous_direction", vector(slot, direction)))
-      }
-      if let gradient = slot.previousGradient {
-        entries.append(("\(slot.name).previous_gradient", vector(slot, gradient)))
-      }
-      if let start = slot.start { entries.append(("\(slot.name).start", vector(slot, start))) }
-      if let point = slot.trainingPoint {
-        entries.append(("\(slot.name).training_point", vector(slot, point)))
-      }
-      if let tangents = slot.tangents {
-        entries.append(("\(slot.name).rate_tangent", vector(slot, tangents.parameter)))
-        if let state = tangents.state {
-          entries.append(("\(slot.name).momentum_tangent", vector(slot, state)))
+      for memory in slot.memories {
+        for (name, storage) in memory.vectors(of: slot) {
+          entries.append(("\(slot.name).\(name)", vector(slot, storage)))
         }
-      }
-      for (name, storage) in slot.epoch?.named ?? [] {
-        entries.append(("\(slot.name).\(name)", vector(slot, storage)))
-      }
-      if let start = slot.window?.start { entries.append(("\(slot.name).window_start", vector(slot, start))) }
-      if let gradient = slot.window?.gradient {
-        entries.append(("\(slot.name).window_gradient", vector(slot, gradient)))
       }
     }
     return entries
@@ -79,7 +61,7 @@ extension Optimizer {
 
   private func check(_ entries: [String: Tensor]) throws {
     let present = Set(trainingState.map(\.name))
-    let optional = Set(slots.flatMap { slot in Self.optionalVectors.map { "\(slot.name).\($0)" } })
+    let optional = Set(slots.flatMap { slot in remembered(slot).map { "\(slot.name).\($0)" } })
     for name in present.subtracting(optional).sorted() where entries[name] == nil {
       throw Failure.value("load_state_dict: '\(name)' is missing")
     }
@@ -87,7 +69,7 @@ extension Optimizer {
       throw Failure.value("load_state_dict: '\(name)' does not belong to this optimizer")
     }
     for slot in slots {
-      for name in slot.stateNames + Self.optionalVectors {
+      for name in slot.stateNames + remembered(slot) {
         guard let value = entries["\(slot.name).\(name)"] else { continue }
         guard value.shape == slot.tensor.shape, value.dtype == slot.tensor.dtype else {
           throw Failure.shape(
@@ -128,34 +110,14 @@ extension Optimizer {
       for (i, name) in slot.stateNames.enumerated() {
         slot.state[i].copyContents(from: entries["\(slot.name).\(name)"]!.storage)
       }
-      func kept(_ name: String) -> Storage? { entries["\(slot.name).\(name)"]?.storage.copy() }
-      slot.direction = kept("previous_direction")
-      slot.previousGradient = kept("previous_gradient")
-      slot.start = kept("start")
-      slot.trainingPoint = kept("training_point")
-      slot.tangents = kept("rate_tangent").map { z in
-        // a state without the second vector is as good as one at its beginning
-        RateTangents(
-          z, state: slot.state.isEmpty ? nil : kept("momentum_tangent") ?? RateTangents(slot).state)
-      }
-      slot.epoch = EpochVectors(slot.tensor, kept)
-      slot.window = nil
-      let start = entries["\(slot.name).window_start"]
-      let gradient = entries["\(slot.name).window_gradient"]
-      if start != nil || gradient != nil {
-        slot.window = WindowVectors()
-        slot.window!.start = start?.storage.copy()
-        slot.window!.gradient = gradient?.storage.copy()
+      for memory in slot.memories {
+        memory.restore(slot) { entries["\(slot.name).\($0)"]?.storage.copy() }
       }
     }
   }
 
-  /// Vectors that exist only after some steps, for some rates.
-  private static let optionalVectors =
-    [
-      "window_start", "window_gradient", "previous_direction", "previous_gradient", "start", "training_point",
-      "rate_tangent", "momentum_tangent",
-    ] + EpochVectors.names
+  /// Names of vectors that a rate may have of a parameter, and has only after some steps.
+  private func remembered(_ slot: ParameterSlot) -> [String] { slot.memories.flatMap(\.names) }
 
   private func isCount(_ name: String) -> Bool {
     name == "step" || name == "skipped_steps" || name.hasSuffix(".step")
@@ -175,63 +137,5 @@ extension Optimizer {
 
   private func vector(_ slot: ParameterSlot, _ storage: Storage) -> Tensor {
     Tensor(shape: slot.tensor.shape, dtype: slot.tensor.dtype, storage: storage.copy())
-  }
-}
-
-/// Single numbers by name, for the ABI.
-extension Optimizer {
-  public func property(_ key: String) throws -> Double {
-    switch key {
-    case "step": return Double(stepCount)
-    case "skipped_steps": return Double(skippedSteps)
-    case "max_skipped": return Double(maxSkipped)
-    case "steps_per_epoch": return stepsPerEpoch
-    case "scope": return Double(scope.rawValue)
-    case "rollbacks": return Double(safeguard?.rollbacks ?? 0)
-    case "rate_scale": return rateScale
-    case "guard": return Double(safeguard?.mode.rawValue ?? 0)
-    case "explode": return safeguard?.explode ?? .infinity
-    case "guard_buffers": return Double(safeguard?.buffers.count ?? 0)
-    case "validates": return validates ? 1 : 0
-    case "probes": return machineType.probes ? 1 : 0
-    case "evaluating": return isEvaluating ? 1 : 0
-    case "found": return (machines.first as? PeriodicALRS)?.found ?? .nan
-    default: throw Failure.value("an optimizer has no '\(key)'")
-    }
-  }
-
-  public func setProperty(_ key: String, _ value: Double) throws {
-    switch key {
-    case "max_skipped":
-      guard Bounds.count.contains(value) else {
-        throw Failure.value("max_skipped must be \(Bounds.count), got \(value)")
-      }
-      maxSkipped = Int(value)
-    case "steps_per_epoch":
-      guard Bounds.count.contains(value) else {
-        throw Failure.value("steps_per_epoch must be \(Bounds.count), got \(value)")
-      }
-      stepsPerEpoch = value
-    case "evaluating": setEvaluating(value != 0)
-    case "found": try setFound(value)
-    default: throw Failure.value("'\(key)' of an optimizer cannot be set")
-    }
-  }
-
-  /// The end of a search for the rate.
-  private func setFound(_ value: Double) throws {
-    guard pending == nil else { throw Failure.value("found: a step is in progress") }
-    for (i, machine) in machines.enumerated() {
-      guard var periodic = machine as? PeriodicALRS else {
-        throw Failure.type("found: \(machineType.card.title) searches for no rate")
-      }
-      try periodic.set(found: value)
-      machines[i] = periodic
-    }
-    // what `rates` gives before the first step
-    guard stepCount == 0, let periodic = machines.first as? PeriodicALRS else { return }
-    for slot in slots {
-      slot.rate = periodic.currentRate * (try groups[slot.group].schedule?.finiteValue(0) ?? 1)
-    }
   }
 }

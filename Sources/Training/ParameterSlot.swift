@@ -1,3 +1,4 @@
+import Adaptation
 import Autodiff
 import Kernels
 import Optimization
@@ -21,20 +22,13 @@ final class ParameterSlot {
   private var spare: [Storage] = []
   var direction: Storage?
   private var backup: Storage?
-  /// The gradient of the step before, for machines that use it.
-  var previousGradient: Storage?
-  /// Where the parameter began, likewise.
-  var start: Storage?
-  var window: WindowVectors?
-  var epoch: EpochVectors?
-  var tangents: RateTangents?
-  /// The point of training, while the parameter stands at another to be evaluated.
-  var trainingPoint: Storage?
+  /// In the order in which a saved state lists them.
+  private(set) var memories: [any StepMemory] = []
   var rate = 0.0
 
   init(
     _ tensor: Tensor, _ name: String, _ group: Int, _ index: Int, _ direction: any ConfiguredDirection,
-    _ method: MethodKernels? = nil
+    _ method: MethodKernels? = nil, remembers: Set<Memory> = []
   ) {
     self.tensor = tensor
     self.name = name
@@ -45,6 +39,7 @@ final class ParameterSlot {
     stateNames = method?.names ?? direction.slots
     initialState = method?.names.map { _ in 0 } ?? direction.initialState
     state = stateNames.map { _ in Storage(byteCount: tensor.byteCount) }
+    memories = Memory.allCases.filter(remembers.contains).map { $0.make(self) }
     resetState()
   }
 
@@ -108,21 +103,5 @@ final class ParameterSlot {
   func resetState() {
     for (storage, value) in zip(state, initialState) { fill(scalar, storage.pointer, tensor.count, value) }
     steps = 0
-  }
-}
-
-/// What the trainable learning rate keeps of past steps.
-final class WindowVectors {
-  /// Parameters where the window began; nil for windows of one step.
-  var start: Storage?
-  /// The accumulated gradient of the window before.
-  var gradient: Storage?
-
-  /// <g, g before> and |g|^2 for the gradient at hand, which is kept.
-  func roll(_ scalar: any Scalar.Type, gradient now: Storage, count: Int) -> (dot: Double, norm2: Double) {
-    let dot = gradient.map { innerProduct(scalar, $0.pointer, now.pointer, count) } ?? 0
-    if gradient == nil { gradient = Storage(byteCount: now.byteCount) }
-    gradient!.copyContents(from: now)
-    return (dot, innerProduct(scalar, now.pointer, now.pointer, count))
   }
 }

@@ -82,14 +82,4 @@ final class ParameterSlotTests: XCTestCase {
     slot.resetState()
     XCTAssertEqual(sums(), [0.75, 0.75])
   }
-
-  func testWindowsRememberTheGradientBefore() {
-    let vectors = WindowVectors()
-    let (a, b) = (Tensor([3], [1, 2, 3]), Tensor([3], [-1, 0.5, 2]))
-    let first = vectors.roll(Double.self, gradient: a.storage, count: 3)
-    XCTAssertEqual([first.dot, first.norm2], [0, 14])
-    a.storage.zero()
-    let second = vectors.roll(Double.self, gradient: b.storage, count: 3)
-    XCTAssertEqual([second.dot, second.norm2], [6, 5.25])
-  }
 }

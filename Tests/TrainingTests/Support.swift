@@ -1,6 +1,7 @@
 import Adaptation
 import Autodiff
 import Kernels
+import Optimization
 import Vocabulary
 import XCTest
 
@@ -133,5 +134,49 @@ func expectFailure<R>(
     XCTAssertEqual((error as? Failure)?.kind, kind, "\(error)", file: file, line: line)
     XCTAssertEqual((error as? Failure)?.step, step, "\(error)", file: file, line: line)
     for part in parts { XCTAssertTrue("\(error)".contains(part), "\(error)", file: file, line: line) }
+  }
+}
+
+func makeSlot(
+  _ tensor: Tensor, _ direction: String = "sgd", _ arguments: [String: Double] = [:],
+  remembers: Set<Memory> = []
+) -> ParameterSlot {
+  let made = try! DirectionCatalogue.make(
+    DirectionCatalogue.find(direction), Attributes(direction, numbers: arguments))
+  return ParameterSlot(tensor, "w", 0, 0, made, remembers: remembers)
+}
+
+// MARK: - Descent in plain loops
+
+/// Plain descent with momentum and coupled decay; `rate` sees the step as a method does.
+func plain(
+  _ problem: Quadratic, steps: Int,
+  rate: (_ g: [Double], _ x: [Double], _ before: (g: [Double], d: [Double], rate: Double)?) -> Double
+) -> [Double] {
+  let h = Array(problem.curvatures.joined())
+  var x = Array(problem.values.joined())
+  var v = x.map { _ in 0.0 }
+  var before: (g: [Double], d: [Double], rate: Double)?
+  return (0..<steps).map { step in
+    let g = zip(h, x).map(*)
+    let taken = rate(g, x, before)
+    let decayed = zip(g, x).map { $0 + 0.1 * $1 }
+    v = step == 0 ? decayed : zip(v, decayed).map { 0.5 * $0 + $1 }
+    before = (g, v, taken)
+    x = zip(x, v).map { $0 - taken * $1 }
+    return taken
+  }
+}
+
+/// The rates of `plain`, taken by an optimizer.
+func expectRates(
+  _ name: String, _ arguments: [String: Double], _ wanted: [Double], _ problem: Quadratic,
+  line: UInt = #line
+) throws {
+  let optimizer = try makeOptimizer(
+    for: problem, "sgd", ["momentum": 0.5, "weight_decay": 0.1], rate: name, arguments)
+  for (step, rate) in wanted.enumerated() {
+    let got = try problem.step(optimizer).rate
+    XCTAssertEqual(got, rate, accuracy: 1e-9 * max(1, abs(rate)), "\(name), step \(step)", line: line)
   }
 }

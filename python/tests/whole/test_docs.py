@@ -170,6 +170,10 @@ def test_the_table_of_declarations_is_the_protocols() -> None:
     text = ADAPTER.read_text(encoding="utf-8")
     listed = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
     assert listed == offered
+    memories = re.search(r"enum Memory\b[^{]*{\n(.*?)^}", contract, re.DOTALL | re.MULTILINE)
+    assert memories
+    rows = re.findall(r"^\| (`\..*?) \|", text, re.MULTILINE)
+    assert set(re.findall(r"\.(\w+)", " ".join(rows))) == set(re.findall(r"case (\w+)", memories[1]))
     for case in re.findall(r"`\.(\w+)[`(]", text):
         assert re.search(rf"case {case}\b", contract), f".{case} is no Decision"
 

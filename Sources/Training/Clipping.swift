@@ -1,0 +1,35 @@
+import Kernels
+
+/// Limits of the gradient, infinite when off: of each entry, and of the norm over all parameters. As PyTorch's
+/// clip_grad_value_ and clip_grad_norm_.
+struct Clipping {
+  private let value, norm: Double
+
+  private static let arguments = ["clip_value", "clip_norm"]
+
+  init(_ given: Attributes) throws {
+    func limit(_ name: String) throws -> Double {
+      let limit = try given.number(name, default: .infinity)
+      guard Bounds.positiveOrInfinite.contains(limit) else {
+        throw Failure.value("\(given.owner): \(name) must be \(Bounds.positiveOrInfinite), got \(limit)")
+      }
+      return limit
+    }
+    (value, norm) = (try limit(Self.arguments[0]), try limit(Self.arguments[1]))
+  }
+
+  /// The direction's own arguments.
+  static func remaining(_ given: Attributes) -> Attributes {
+    Attributes(given.owner, given.values.filter { !arguments.contains($0.key) })
+  }
+
+  var isOn: Bool { value < .infinity || norm < .infinity }
+
+  /// Clips gradients in place, of which `length` is the norm over all.
+  func apply(to active: [ParameterSlot], length: Double) {
+    let factor = min(1, norm / (length + 1e-6))
+    for slot in active {
+      clip(slot.scalar, slot.tensor.grad!.pointer, slot.tensor.count, scale: factor, limit: value)
+    }
+  }
+}

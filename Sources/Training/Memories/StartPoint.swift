@@ -1,0 +1,21 @@
+import Adaptation
+import Kernels
+
+/// Where the parameter began.
+final class StartPoint: StepMemory {
+  let names = ["start"]
+  private var start: Storage?
+
+  func vectors(of slot: ParameterSlot) -> [(name: String, storage: Storage)] { named(start) }
+  func restore(_ slot: ParameterSlot, _ saved: (String) -> Storage?) { start = saved(names[0]) }
+
+  func look(at slot: ParameterSlot, _ moment: StepMoment, _ view: inout StepView) {
+    if start == nil { start = slot.tensor.storage.copy() }
+    let sums = travelSums(
+      slot.scalar, gradient: slot.tensor.grad!.pointer, parameter: slot.tensor.pointer,
+      start: start!.pointer, slot.tensor.count)
+    view.travelled2 += sums.travelled2
+    view.startDot += sums.startDot
+    view.start2 += sums.start2
+  }
+}
