@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// What ALRS makes of derivatives of the loss with respect to the rate: signals for a search, one for each window of them.
 ///

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 
 /// The last word on a learned schedule: its best candidates, validated on networks that had no say in their choice, the
 /// same networks for all.

@@ -3,6 +3,7 @@ import Autodiff
 import CLRSwift
 import Kernels
 import Training
+import Vocabulary
 
 /// A search that Python drives by hand, or that a finder has taken over.
 final class SearchHandle {

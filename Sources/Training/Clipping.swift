@@ -1,4 +1,5 @@
 import Kernels
+import Vocabulary
 
 /// Limits of the gradient, infinite when off: of each entry, and of the norm over all parameters. As PyTorch's
 /// clip_grad_value_ and clip_grad_norm_.

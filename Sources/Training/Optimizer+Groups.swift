@@ -2,6 +2,7 @@ import Adaptation
 import Autodiff
 import Kernels
 import Optimization
+import Vocabulary
 
 /// Groups of parameters, with what differs for them.
 extension Optimizer {

@@ -1,5 +1,6 @@
 import Adaptation
 import Kernels
+import Vocabulary
 
 /// Single numbers by name, for the ABI.
 extension Optimizer {

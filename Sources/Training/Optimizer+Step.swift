@@ -2,6 +2,7 @@ import Adaptation
 import Autodiff
 import Kernels
 import Optimization
+import Vocabulary
 
 /// A step is a short conversation: `begin` with the loss, then an `answer` for every evaluation asked for. Until it is
 /// done, `abort` puts everything back. What cannot be undone happens only in `commit`.

@@ -1,4 +1,4 @@
-import Kernels
+import Vocabulary
 import XCTest
 
 @testable import Adaptation
