@@ -16,7 +16,8 @@ import Vocabulary
 public struct MARTHE: OnlineMachine {
   public static let card = Card(
     "marthe", title: "MARTHE", paper: "Donini et al. 2020, arXiv 1910.08525; Franceschi et al. 2017",
-    cost: "one Hessian-vector product, one validation forward and backward pass, two vectors",
+    cost: "one Hessian-vector product, one validation forward and backward pass, a vector and "
+      + "one more for each of the direction's",
     arguments: [
       .init("initial", 0.01, .notNegative, "the first rate"),
       .init("meta_lr", 1e-8, .notNegative, "the learning rate of the learning rate"),
@@ -24,7 +25,6 @@ public struct MARTHE: OnlineMachine {
       .init("meta_meta_lr", 0, .notNegative, "the learning rate of meta_lr"),
     ])
   public static let probes = true
-  public static let directions = ["sgd"]
 
   private let limits: RateLimits
   private let metaMeta: Double

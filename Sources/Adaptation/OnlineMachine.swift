@@ -1,13 +1,8 @@
-/// A rate that goes with some directions only, by name.
-public protocol PairedMachine: RateMachine {
-  static var directions: [String] { get }
-}
-
 /// A rate that descends on a validation loss. After every step the optimizer measures the loss's derivative by the rate,
 /// Delta = <validation gradient, z>, with z the derivative of the parameters by the rate of all steps so far; the machine
 /// sees it as `hypergradient` before the next step.
-public protocol OnlineMachine: PairedMachine {
-  /// What z and the derivative of the momentum are multiplied by before every step.
+public protocol OnlineMachine: RateMachine {
+  /// What z and the derivatives of the rule's vectors are multiplied by before every step.
   var discount: Double { get }
 }
 

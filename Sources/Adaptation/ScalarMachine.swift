@@ -27,9 +27,8 @@ public final class ScalarMachine {
 
   public init(_ name: String, _ arguments: Attributes) throws {
     choice = try RateChoice(name, arguments)
-    guard !(choice.type is any PairedMachine.Type), !choice.type.memories.contains(.epochAverage),
-      choice.scope != .pooled
-    else {
+    let keepsVectors = choice.type is any WholeMachine.Type || choice.type is any OnlineMachine.Type
+    guard !keepsVectors, !choice.type.memories.contains(.epochAverage), choice.scope != .pooled else {
       throw Failure.type(
         "\(choice.type.card.title) keeps vectors of its own, so it runs in the native optimizer only: allowed: rates that "
           + "need no more than inner products")

@@ -5,7 +5,9 @@ import Vocabulary
 /// The scalar half, as ever, sees numbers alone. Each step: `prepare` gives the numbers of the first pass over the
 /// vectors, `decide` sees what that pass has summed (over all tensors) and gives the rate, `second` the numbers of the
 /// second pass. The passes are the `MethodRule`s of the `Optimization` module.
-public protocol WholeMachine: PairedMachine {
+public protocol WholeMachine: RateMachine {
+  /// By name.
+  static var directions: [String] { get }
   /// Goes on with SGD's momentum; otherwise the method has its own and SGD's must be 0.
   static var keepsMomentum: Bool { get }
 

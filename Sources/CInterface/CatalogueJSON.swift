@@ -17,7 +17,15 @@ func catalogueJSON(_ kind: String) throws -> String {
         ])
       })
   case "directions":
-    return array(DirectionCatalogue.directions.map { object(fields($0.card)) })
+    return array(
+      DirectionCatalogue.directions.map { direction in
+        object(
+          fields(direction.card) + [
+            ("rate", number(direction.usualRate)),
+            ("variants", array(direction.variants.map { quoted($0.name) })),
+          ])
+      })
+  case "hyperparameters": return array(Hyperparameter.allCases.map { quoted($0.key) })
   case "rates":
     return array(
       RateCatalogue.machines.map { machine in
@@ -25,7 +33,7 @@ func catalogueJSON(_ kind: String) throws -> String {
           fields(machine.card) + [
             ("probes", "\(machine.probes)"), ("needs_loss", "\(machine.needsLoss)"),
             ("uses_window", "\(machine.memories.contains(.window))"),
-            ("directions", array(((machine as? any PairedMachine.Type)?.directions ?? []).map(quoted))),
+            ("directions", array(((machine as? any WholeMachine.Type)?.directions ?? []).map(quoted))),
           ])
       })
   case "schedules":
@@ -44,7 +52,8 @@ func catalogueJSON(_ kind: String) throws -> String {
     ])
   default:
     throw Failure.value(
-      "there is no catalogue '\(kind)'; known: operations, directions, rates, schedules, config")
+      "there is no catalogue '\(kind)'; known: operations, directions, hyperparameters, rates, schedules, config"
+    )
   }
 }
 
@@ -65,6 +74,7 @@ private func fields(_ card: Card) -> [(String, String)] {
           object([
             ("name", quoted(argument.name)), ("default", argument.default.map(number) ?? "null"),
             ("bounds", quoted("\(argument.bounds)")), ("meaning", quoted(argument.meaning)),
+            ("family", argument.family.map { quoted($0.key) } ?? "null"),
           ])
         })
     ),

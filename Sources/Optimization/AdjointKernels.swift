@@ -20,52 +20,32 @@ public struct AdjointVectors {
 /// The loops of reverse mode. The Jacobian of a step is found element by element, by running the rule on duals once for
 /// each of its inputs, and multiplied from the left.
 public struct AdjointKernels: Sendable {
-  /// Goes back over step t, counted from 1, and adds to the adjoints of its hyperparameters.
+  /// Goes back over a step with these constants, and adds to `sums`, one for each of `seeds`: the same constants with
+  /// their derivatives by one hyperparameter.
   public let retreat:
     @Sendable (
-      _ v: StepVectors, _ adjoint: AdjointVectors, _ constants: StepConstants<Double>, _ t: Int,
-      _ sums: inout StepConstants<Double>
+      _ v: StepVectors, _ adjoint: AdjointVectors, _ constants: StepConstants<Dual<Double>>,
+      _ seeds: [StepConstants<Dual<Double>>], _ sums: inout [Double]
     ) -> Void
 
   @inline(__always)
-  static func pair<R: UpdateRule>(_ rule: TrainingRule, _: R.Type, _ dtype: DType) -> AdjointKernels {
-    dtype == .float64
-      ? AdjointKernels(rule, R.self, Double.self) : AdjointKernels(rule, R.self, Float.self)
-  }
-
-  @inline(__always)
-  init<R: UpdateRule, T: Scalar>(_ rule: TrainingRule, _: R.Type, _: T.Type) {
-    retreat = { v, adjoint, constants, t, sums in
-      let duals = rule.hyperparameters.map { h -> (Hyperparameter, StepConstants<Dual<Double>>) in
-        var c = StepConstants<Dual<Double>>()
-        for other in Hyperparameter.allCases {
-          c[other] = Dual(constants[other], tangent: other == h ? 1 : 0)
-        }
-        return (h, c)
-      }
+  init<R: UpdateRule, T: Scalar>(_: R.Type, _: T.Type, slots: Int) {
+    retreat = { v, adjoint, constants, seeds, sums in
       let blocks = max(1, (v.count + adjointBlock - 1) / adjointBlock)
-      var partial = [StepConstants<Double>](repeating: .init(), count: blocks)
+      var partial = [Double](repeating: 0, count: blocks * seeds.count)
       partial.withUnsafeMutableBufferPointer { partial in
-        nonisolated(unsafe) let partials = partial.baseAddress!
+        nonisolated(unsafe) let partials = partial
         ThreadPool.shared.run(blocks) { block in
           let (low, high) = (block * adjointBlock, min(v.count, (block + 1) * adjointBlock))
           // Before the adjoints of the values after the step are overwritten.
-          for (h, c) in duals {
-            partials[block][h] = hyperAdjoint(
-              R.self, T.self, v, adjoint, Hyper(broadcasting: rule.hyper(c, t)), Dual(broadcasting: c.rate),
-              rule.stateCount, low, high)
+          for (i, seed) in seeds.enumerated() {
+            partials[block * seeds.count + i] = hyperAdjoint(
+              R.self, T.self, v, adjoint, .init(broadcasting: seed), slots, low, high)
           }
-          var fixed = duals[0].1
-          fixed.rate.tangent = 0
-          retreatRange(
-            R.self, T.self, v, adjoint, Hyper(broadcasting: rule.hyper(fixed, t)),
-            Dual(broadcasting: fixed.rate),
-            rule.stateCount, low, high)
-        }
-        for block in 0..<blocks {
-          for h in rule.hyperparameters { sums[h] += partials[block][h] }
+          retreatRange(R.self, T.self, v, adjoint, .init(broadcasting: constants), slots, low, high)
         }
       }
+      for (i, value) in partial.enumerated() { sums[i % seeds.count] += value }
     }
   }
 }
@@ -75,12 +55,12 @@ private let adjointBlock = 1 << 12
 /// What the step makes of one vector of elements.
 @inline(__always)
 private func stepped<R: UpdateRule, V: Lane>(
-  _: R.Type, _ x: Dual<V>, _ g: Dual<V>, _ s0: Dual<V>, _ s1: Dual<V>, _ h: Hyper<Dual<V>>, _ rate: Dual<V>,
+  _: R.Type, _ x: Dual<V>, _ g: Dual<V>, _ s0: Dual<V>, _ s1: Dual<V>, _ c: StepConstants<Dual<V>>,
   _ bound: Dual<V>
 ) -> (x: V, s0: V, s1: V) {
   var (a, b) = (s0, s1)
-  let d = wholeDirection(R.self, clamped(g, bound), x, &a, &b, h).d
-  return ((x - rate * d).tangent, a.tangent, b.tangent)
+  let d = wholeDirection(R.self, clamped(g, bound), x, &a, &b, c.hyper).d
+  return ((x - c.rate * d).tangent, a.tangent, b.tangent)
 }
 
 @inline(__always)
@@ -97,8 +77,8 @@ private func store<T: Scalar>(_ v: T.Vector, _ p: UnsafeMutableRawPointer, _ i: 
 
 @inline(__always)
 private func hyperAdjoint<R: UpdateRule, T: Scalar>(
-  _: R.Type, _: T.Type, _ v: StepVectors, _ adjoint: AdjointVectors, _ h: Hyper<Dual<T.Vector>>,
-  _ rate: Dual<T.Vector>, _ slots: Int, _ low: Int, _ high: Int
+  _: R.Type, _: T.Type, _ v: StepVectors, _ adjoint: AdjointVectors, _ c: StepConstants<Dual<T.Vector>>,
+  _ slots: Int, _ low: Int, _ high: Int
 ) -> Double {
   typealias V = T.Vector
   let bound = Dual(V(v.clipGradient), tangent: V(0))
@@ -107,15 +87,16 @@ private func hyperAdjoint<R: UpdateRule, T: Scalar>(
   while i < high {
     let n = min(V.width, high &- i)
     let constant = { (p: UnsafeRawPointer) in Dual(loaded(p, i, n, T.self), tangent: V(0)) }
+    let none = Dual(V(0), tangent: V(0))
     let new = stepped(
-      R.self, constant(v.parameter), constant(v.gradient), constant(v.state0),
-      slots > 1 ? constant(v.state1) : Dual(V(0), tangent: V(0)), h, rate, bound)
+      R.self, constant(v.parameter), constant(v.gradient), slots > 0 ? constant(v.state0) : none,
+      slots > 1 ? constant(v.state1) : none, c, bound)
     // Beyond the end the adjoints are zero, but the derivatives may be 0/0.
     let valid = n == V.width
     let x = valid ? new.x : kept(new.x, n, T.self)
     let s0 = valid ? new.s0 : kept(new.s0, n, T.self)
     sum = V.addProduct(loaded(adjoint.parameter, i, n, T.self), x, sum)
-    sum = V.addProduct(loaded(adjoint.state0, i, n, T.self), s0, sum)
+    if slots > 0 { sum = V.addProduct(loaded(adjoint.state0, i, n, T.self), s0, sum) }
     if slots > 1 {
       let s1 = valid ? new.s1 : kept(new.s1, n, T.self)
       sum = V.addProduct(loaded(adjoint.state1, i, n, T.self), s1, sum)
@@ -136,8 +117,8 @@ private func kept<T: Scalar>(_ v: T.Vector, _ n: Int, _: T.Type) -> T.Vector {
 
 @inline(__always)
 private func retreatRange<R: UpdateRule, T: Scalar>(
-  _: R.Type, _: T.Type, _ v: StepVectors, _ adjoint: AdjointVectors, _ h: Hyper<Dual<T.Vector>>,
-  _ rate: Dual<T.Vector>, _ slots: Int, _ low: Int, _ high: Int
+  _: R.Type, _: T.Type, _ v: StepVectors, _ adjoint: AdjointVectors, _ c: StepConstants<Dual<T.Vector>>,
+  _ slots: Int, _ low: Int, _ high: Int
 ) {
   typealias V = T.Vector
   let bound = Dual(V(v.clipGradient), tangent: V(0))
@@ -146,24 +127,25 @@ private func retreatRange<R: UpdateRule, T: Scalar>(
     let n = min(V.width, high &- i)
     let x = loaded(v.parameter, i, n, T.self)
     let g = loaded(v.gradient, i, n, T.self)
-    let s0 = loaded(v.state0, i, n, T.self)
+    let s0 = slots > 0 ? loaded(v.state0, i, n, T.self) : V(0)
     let s1 = slots > 1 ? loaded(v.state1, i, n, T.self) : V(0)
     let ax = loaded(adjoint.parameter, i, n, T.self)
-    let a0 = loaded(adjoint.state0, i, n, T.self)
+    let a0 = slots > 0 ? loaded(adjoint.state0, i, n, T.self) : V(0)
     let a1 = slots > 1 ? loaded(adjoint.state1, i, n, T.self) : V(0)
     // The adjoint of the input whose tangent is one.
     let pulled = { (dx: Double, dg: Double, d0: Double, d1: Double) -> V in
       let new = stepped(
         R.self, Dual(x, tangent: V(dx)), Dual(g, tangent: V(dg)), Dual(s0, tangent: V(d0)),
-        Dual(s1, tangent: V(d1)), h, rate, bound)
-      let sum = ax * new.x + a0 * new.s0
+        Dual(s1, tangent: V(d1)), c, bound)
+      let sum = slots > 0 ? ax * new.x + a0 * new.s0 : ax * new.x
       return slots > 1 ? sum + a1 * new.s1 : sum
     }
-    let (bx, bg, b0) = (pulled(1, 0, 0, 0), pulled(0, 1, 0, 0), pulled(0, 0, 1, 0))
+    let (bx, bg) = (pulled(1, 0, 0, 0), pulled(0, 1, 0, 0))
+    let b0 = slots > 0 ? pulled(0, 0, 1, 0) : V(0)
     if slots > 1 { store(pulled(0, 0, 0, 1), adjoint.state1, i, n, T.self) }
     store(bx, adjoint.parameter, i, n, T.self)
     store(bg, adjoint.gradient, i, n, T.self)
-    store(b0, adjoint.state0, i, n, T.self)
+    if slots > 0 { store(b0, adjoint.state0, i, n, T.self) }
     i &+= V.width
   }
 }

@@ -16,23 +16,22 @@ struct PiecewiseDirection: ConfiguredDirection {
 
   /// Every stretch of constant arguments, by its first step.
   private let stretches: [(start: Int, direction: any Direction)]
-  /// The one with the most state speaks for all: without momentum SGD would keep none.
-  private let widest: any Direction
 
   init(_ kind: any Direction.Type, _ settings: Settings, _ schedules: [Schedule]) throws {
     let starts = Set(schedules.flatMap(\.starts)).sorted()
-    let stretches = try starts.map { start in
+    var settings = settings
+    settings.varying = Set(schedules.filter { $0.values.contains { $0 != 0 } }.map(\.name))
+    stretches = try starts.map { start in
       var now = settings
       for schedule in schedules { now.values[schedule.name] = schedule.value(start) }
       return (start, try kind.init(now))
     }
-    self.stretches = stretches
-    widest = stretches.map(\.1).max { $0.slots.count < $1.slots.count }!
   }
 
-  var slots: [String] { widest.slots }
-  var initialState: [Double] { widest.initialState }
-  func kernels(_ dtype: DType) -> RuleKernels { widest.kernels(dtype) }
+  // What the values at some step could do without is kept by all.
+  var slots: [String] { stretches[0].direction.slots }
+  var initialState: [Double] { stretches[0].direction.initialState }
+  func kernels(_ dtype: DType) -> RuleKernels { stretches[0].direction.kernels(dtype) }
   func hyper(_ t: Int) -> HyperValues { stretches.last { $0.start < t }!.direction.hyper(t) }
 }
 

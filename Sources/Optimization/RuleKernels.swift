@@ -26,8 +26,14 @@ public struct RuleVectors {
   }
 }
 
-/// The loops of one update rule for one element type, over a range of the elements.
-public struct RuleKernels: Sendable {
+/// The loops of one update rule for one element type.
+public final class RuleKernels: Sendable {
+  let rule: any UpdateRule.Type
+  public let tangents: TangentKernels
+  public let adjoints: AdjointKernels
+
+  // Over a range of the elements:
+
   /// theta -= rate d, in one pass, state in place.
   let step: @Sendable (_ v: RuleVectors, _ h: HyperValues, _ rate: Double, _ low: Int, _ high: Int) -> Void
   /// Writes d and the new state, and sums inner products on the way; theta is only read.
@@ -37,6 +43,9 @@ public struct RuleKernels: Sendable {
 
   @inline(__always)
   init<R: UpdateRule, T: Scalar>(_: R.Type, _: T.Type, slots: Int) {
+    rule = R.self
+    tangents = TangentKernels(R.self, T.self, slots: slots)
+    adjoints = AdjointKernels(R.self, T.self, slots: slots)
     step = { v, h, rate, low, high in ruleStep(R.self, T.self, v, h, rate, slots, low, high) }
     direction = { v, h, d, low, high in ruleDirection(R.self, T.self, v, h, d, slots, low, high) }
   }

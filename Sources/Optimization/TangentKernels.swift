@@ -22,8 +22,39 @@ public struct StepVectors {
   }
 }
 
+/// The constants of a step and its rate.
+public struct StepConstants<L: Lane> {
+  public var hyper: Hyper<L>
+  public var rate: L
+
+  public init(hyper: Hyper<L>, rate: L) {
+    self.hyper = hyper
+    self.rate = rate
+  }
+}
+
+extension StepConstants<Dual<Double>> {
+  /// Constants that nothing is differentiated by.
+  public init(_ hyper: HyperValues, rate: Double) {
+    self.init(hyper: Hyper(hyper) { Dual($0, tangent: 0) }, rate: Dual(rate, tangent: 0))
+  }
+}
+
+extension StepConstants {
+  /// The same for every element of a vector.
+  @inline(__always)
+  init<V: Lane>(broadcasting c: StepConstants<Dual<Double>>) where L == Dual<V> {
+    self.init(hyper: Hyper(c.hyper, L.init(broadcasting:)), rate: L(broadcasting: c.rate))
+  }
+}
+
+extension Dual {
+  @inline(__always)
+  init(broadcasting x: Dual<Double>) { self.init(Base(x.value), tangent: Base(x.tangent)) }
+}
+
 /// One direction in which a step is differentiated: tangents of parameter and state, which the step advances, the
-/// tangent of the gradient (the Hessian times the parameter's tangent), and the hyperparameters as duals.
+/// tangent of the gradient (the Hessian times the parameter's tangent), and the constants as duals.
 public struct TangentColumn {
   public var parameter, state0, state1: UnsafeMutableRawPointer
   public var product: UnsafeRawPointer
@@ -43,30 +74,17 @@ public struct TangentColumn {
 
 /// The loops of the training step on duals, for one rule and element type.
 public struct TangentKernels: Sendable {
-  /// Advances the tangents of all columns over step t, counted from 1.
-  public let advance:
-    @Sendable (_ v: StepVectors, _ columns: UnsafeBufferPointer<TangentColumn>, _ t: Int) -> Void
+  /// Advances the tangents of all columns over a step.
+  public let advance: @Sendable (_ v: StepVectors, _ columns: UnsafeBufferPointer<TangentColumn>) -> Void
 
   @inline(__always)
-  static func pair<R: UpdateRule>(
-    _ rule: TrainingRule, _: R.Type, _ dtype: DType, slots: Int? = nil
-  ) -> TangentKernels {
-    let slots = slots ?? rule.stateCount
-    return dtype == .float64
-      ? TangentKernels(rule, R.self, Double.self, slots) : TangentKernels(rule, R.self, Float.self, slots)
-  }
-
-  @inline(__always)
-  init<R: UpdateRule, T: Scalar>(_ rule: TrainingRule, _: R.Type, _: T.Type, _ slots: Int) {
-    advance = { v, columns, t in
+  init<R: UpdateRule, T: Scalar>(_: R.Type, _: T.Type, slots: Int) {
+    advance = { v, columns in
       let blocks = (v.count + tangentBlock - 1) / tangentBlock
       ThreadPool.shared.run(blocks) { block in
         let (low, high) = (block * tangentBlock, min(v.count, (block + 1) * tangentBlock))
         for column in columns {
-          let h = rule.hyper(column.constants, t)
-          advanceRange(
-            R.self, T.self, v, column, Hyper(broadcasting: h), Dual(broadcasting: column.constants.rate),
-            slots, low, high)
+          advanceRange(R.self, T.self, v, column, .init(broadcasting: column.constants), slots, low, high)
         }
       }
     }
@@ -75,26 +93,6 @@ public struct TangentKernels: Sendable {
 
 /// Few enough elements that the vectors which all columns read stay in the first-level cache.
 private let tangentBlock = 1 << 11
-
-extension Dual {
-  @inline(__always)
-  init(broadcasting x: Dual<Double>) { self.init(Base(x.value), tangent: Base(x.tangent)) }
-}
-
-extension Hyper {
-  @inline(__always)
-  init<V: Lane>(broadcasting h: Hyper<Dual<Double>>) where L == Dual<V> {
-    self.init(HyperValues())
-    (decay, decoupledDecay) = (L(broadcasting: h.decay), L(broadcasting: h.decoupledDecay))
-    (momentum, gain) = (L(broadcasting: h.momentum), L(broadcasting: h.gain))
-    (beta1, beta2, epsilon) = (
-      L(broadcasting: h.beta1), L(broadcasting: h.beta2), L(broadcasting: h.epsilon)
-    )
-    (complement1, complement2) = (L(broadcasting: h.complement1), L(broadcasting: h.complement2))
-    (correction1, correction2) = (L(broadcasting: h.correction1), L(broadcasting: h.correction2))
-    smoothing = L(broadcasting: h.smoothing)
-  }
-}
 
 /// Elements beyond the bound become the bound; on the bound itself they keep their tangent, as PyTorch's clamp does.
 @inline(__always)
@@ -105,8 +103,8 @@ func clamped<L: Lane>(_ x: L, _ bound: L) -> L {
 
 @inline(__always)
 private func advanceRange<R: UpdateRule, T: Scalar>(
-  _: R.Type, _: T.Type, _ v: StepVectors, _ column: TangentColumn, _ h: Hyper<Dual<T.Vector>>,
-  _ rate: Dual<T.Vector>, _ slots: Int, _ low: Int, _ high: Int
+  _: R.Type, _: T.Type, _ v: StepVectors, _ column: TangentColumn, _ c: StepConstants<Dual<T.Vector>>,
+  _ slots: Int, _ low: Int, _ high: Int
 ) {
   typealias V = T.Vector
   let theta = v.parameter.assumingMemoryBound(to: T.self)
@@ -131,8 +129,8 @@ private func advanceRange<R: UpdateRule, T: Scalar>(
     let raw = Dual(read(g, i, n), tangent: clamped(read(dg, i, n), productBound))
     var a = slots > 0 ? Dual(read(s0, i, n), tangent: read(c0, i, n)) : Dual(V(0), tangent: V(0))
     var b = slots > 1 ? Dual(read(s1, i, n), tangent: read(c1, i, n)) : Dual(V(0), tangent: V(0))
-    let d = wholeDirection(R.self, clamped(raw, bound), x, &a, &b, h).d
-    let new = (x - rate * d).tangent
+    let d = wholeDirection(R.self, clamped(raw, bound), x, &a, &b, c.hyper).d
+    let new = (x - c.rate * d).tangent
     if n == width {
       if slots > 0 { a.tangent.store(c0 + i) }
       if slots > 1 { b.tangent.store(c1 + i) }

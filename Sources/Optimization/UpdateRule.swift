@@ -1,48 +1,42 @@
 import Kernels
 
-/// The constants of one step, as lanes. A rule reads those it needs.
+/// The constants of one step: numbers, numbers that carry a derivative, or either as vectors. A rule reads those it needs.
 public struct Hyper<L: Lane> {
-  public var decay, decoupledDecay: L
-  public var momentum, gain, beta1, beta2, epsilon: L
-  /// 1 - beta, rounded once: subtracting in single precision would lose five digits of 1 - 0.999.
-  public var complement1, complement2: L
+  public var decay = L(0), decoupledDecay = L(0)
+  public var momentum = L(0), gain = L(1), epsilon = L(0)
+  public var beta1 = L(0) { didSet { complement1 = L(1) - beta1 } }
+  public var beta2 = L(0) { didSet { complement2 = L(1) - beta2 } }
+  /// 1 - beta in double precision, rounded once: subtracting in single precision would lose five digits of 1 - 0.999.
+  public internal(set) var complement1 = L(1), complement2 = L(1)
   /// Reciprocals of the bias corrections, and of the total weight of the average that `smoothed` is made from.
-  public var correction1, correction2, smoothing: L
+  public var correction1 = L(1), correction2 = L(1), smoothing = L(1)
 
-  init(_ h: HyperValues) {
-    decay = L(h.decay)
-    decoupledDecay = L(h.decoupledDecay)
-    momentum = L(h.momentum)
-    gain = L(h.gain)
-    beta1 = L(h.beta1)
-    beta2 = L(h.beta2)
-    epsilon = L(h.epsilon)
-    complement1 = L(1 - h.beta1)
-    complement2 = L(1 - h.beta2)
-    correction1 = L(h.correction1)
-    correction2 = L(h.correction2)
-    smoothing = L(h.smoothing)
-  }
-}
-
-/// The same as numbers.
-public struct HyperValues: Sendable {
-  public var decay = 0.0, decoupledDecay = 0.0
-  public var momentum = 0.0, gain = 1.0, beta1 = 0.0, beta2 = 0.0, epsilon = 0.0
-  public var correction1 = 1.0, correction2 = 1.0, smoothing = 1.0
   public init() {}
 
-  init(_ h: Hyper<Double>) {
-    (decay, decoupledDecay, momentum, gain) = (h.decay, h.decoupledDecay, h.momentum, h.gain)
-    (beta1, beta2, epsilon) = (h.beta1, h.beta2, h.epsilon)
-    (correction1, correction2, smoothing) = (h.correction1, h.correction2, h.smoothing)
+  /// Each of the constants in another lane.
+  @inline(__always)
+  init<Other>(_ h: Hyper<Other>, _ lane: (Other) -> L) {
+    (decay, decoupledDecay) = (lane(h.decay), lane(h.decoupledDecay))
+    (momentum, gain, epsilon) = (lane(h.momentum), lane(h.gain), lane(h.epsilon))
+    (beta1, beta2) = (lane(h.beta1), lane(h.beta2))
+    (complement1, complement2) = (lane(h.complement1), lane(h.complement2))
+    (correction1, correction2) = (lane(h.correction1), lane(h.correction2))
+    smoothing = lane(h.smoothing)
   }
+
+  @inline(__always)
+  init(_ h: HyperValues) { self.init(h, L.init) }
 }
+
+extension Hyper: Sendable where L: Sendable {}
+
+/// The same as numbers.
+public typealias HyperValues = Hyper<Double>
 
 /// An update rule as element-wise arithmetic, written once over its lane: numbers for training, duals for its exact
 /// forward-mode hypergradients. `g` has the coupled weight decay in it; s0 and s1 are the rule's state vectors.
 /// Returns the direction d of the step -rate d, and the rule's own average of the gradient.
-public protocol UpdateRule {
+public protocol UpdateRule: Sendable {
   static func direction<L: Lane>(_ g: L, _ s0: inout L, _ s1: inout L, _ h: Hyper<L>) -> (d: L, smoothed: L)
 }
 

@@ -21,7 +21,7 @@ public final class Episode {
   }
 
   let parameters: [Tensor]
-  let rule: TrainingRule
+  let rule: RunDirection
   /// Steps of the whole run, and those taken.
   let steps: Int
   var step = 0
@@ -72,21 +72,28 @@ public final class Episode {
     columns = settings.columns
     let dtype = parameters[0].dtype
     kernels = rule.kernels(dtype)
-    let slots = rule.stateCount
+    let slots = rule.slots
     try settings.checkRoom(parameters)
-    state = parameters.map { p in (0..<slots).map { _ in Storage(zeroed: p.byteCount) } }
+    let initial = rule.initialState
+    state = parameters.map { p in
+      initial.map { value in
+        let vector = Storage(byteCount: p.byteCount)
+        fill(dtype.scalar, vector.pointer, p.count, value)
+        return vector
+      }
+    }
     validation = ValidationGradient(parameters)
     hypergradients = columns.map { _ in 0 }
     switch settings.mode {
     case .forward:
       width = min(settings.tile, settings.tracked.count)
       tangents = TangentColumns(
-        parameters, slots: slots, tracked: settings.tracked, width: width, rule.tangentKernels(dtype))
+        parameters, slots: slots, tracked: settings.tracked, width: width, kernels.tangents)
       trajectory = nil
     case .reverse:
       width = 1
       tangents = nil
-      trajectory = Trajectory(parameters, slots: slots, rule.adjointKernels(dtype))
+      trajectory = Trajectory(parameters, slots: slots, kernels.adjoints)
     case .plain:
       width = 0
       tangents = nil
@@ -112,13 +119,13 @@ public final class Episode {
   func window(_ hyperparameter: Hyperparameter, _ t: Int) -> Int { windows(hyperparameter) * t / steps }
 
   /// The hyperparameters of step t, counted from 0, of the i-th parameter.
-  func constants(_ t: Int, _ i: Int) -> StepConstants<Double> {
-    var c = StepConstants<Double>()
-    for (hyperparameter, list) in values where !list.isEmpty {
+  func valuesInForce(_ t: Int, _ i: Int) -> Arguments<Double> {
+    var now = rule.values
+    for (hyperparameter, list) in values {
       let first = hyperparameter == .learningRate ? layers[i] * windows(hyperparameter) : 0
-      c[hyperparameter] = list[first + window(hyperparameter, t)]
+      now[hyperparameter] = list[first + window(hyperparameter, t)]
     }
-    return c
+    return now
   }
 
   /// Trains on batches. `done` counts whole steps also when an error is thrown.
@@ -167,16 +174,15 @@ public final class Episode {
       if clipGradient.isFinite {
         clip(leaf.dtype.scalar, gradient.pointer, leaf.count, scale: 1, limit: clipGradient)
       }
-      let c = constants(step, index)
-      let state = state[index]
-      let (s0, s1) = (state[0].pointer, state[state.count - 1].pointer)
+      let now = valuesInForce(step, index)
+      let (s0, s1) = pointers(state[index], else: leaf.storage)
       parts.append(
         RulePart(
           kernels,
           RuleVectors(
             parameter: leaf.pointer, gradient: gradient.pointer, state0: s0, state1: s1, newState0: s0,
-            newState1: s1, count: leaf.count), rule.values(c, step + 1)))
-      rates.append(c.rate)
+            newState1: s1, count: leaf.count), rule.hyper(now, step + 1)))
+      rates.append(now[.learningRate])
     }
     takeSteps(parts, rates: rates)
   }
@@ -184,10 +190,10 @@ public final class Episode {
   /// The values before the step, of the i-th parameter.
   func vectors(_ i: Int) -> StepVectors {
     let p = parameters[i]
+    let (s0, s1) = pointers(state[i], else: p.storage)
     return StepVectors(
-      parameter: p.pointer, gradient: p.grad!.pointer, state0: state[i][0].pointer,
-      state1: state[i][state[i].count - 1].pointer, count: p.count, clipGradient: clipGradient,
-      clipProduct: clipProduct)
+      parameter: p.pointer, gradient: p.grad!.pointer, state0: s0, state1: s1, count: p.count,
+      clipGradient: clipGradient, clipProduct: clipProduct)
   }
 
   /// Adds batches of validation examples to the loss and gradient at the current point.
@@ -222,6 +228,11 @@ public final class Episode {
     validation.reset()
     return loss
   }
+}
+
+/// Of two state vectors. Where a rule has fewer they lead anywhere: its loops touch none of those.
+func pointers(_ state: [Storage], else other: Storage) -> (UnsafeMutableRawPointer, UnsafeMutableRawPointer) {
+  ((state.first ?? other).pointer, (state.last ?? other).pointer)
 }
 
 /// The example-weighted mean of a loss and of its gradient.

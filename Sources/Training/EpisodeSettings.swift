@@ -11,13 +11,7 @@ struct EpisodeSettings {
     case plain
   }
 
-  static let names: [(hyperparameter: Hyperparameter, key: String)] = [
-    (.learningRate, "learning_rates"), (.momentum, "momentums"), (.weightDecay, "weight_decays"),
-    (.beta2, "beta2s"),
-    (.epsilon, "epsilons"),
-  ]
-
-  let rule: TrainingRule
+  let rule: RunDirection
   let mode: Mode
   let curvature: TangentReplay.Curvature
   let steps: Int
@@ -34,8 +28,8 @@ struct EpisodeSettings {
   init(_ attributes: Attributes) throws {
     try attributes.allow(
       ["optimizer", "mode", "curvature", "steps", "tile", "layers", "columns", "clip_gradient", "clip_hvp"]
-        + Self.names.map { $0.key })
-    rule = try choice(attributes, "optimizer")
+        + Hyperparameter.allCases.map(\.key))
+    rule = try RunDirection(attributes.text("optimizer"))
     mode = try choice(attributes, "mode", default: .forward)
     curvature = try choice(attributes, "curvature", default: .hessian)
     steps = try attributes.integer("steps")
@@ -45,6 +39,9 @@ struct EpisodeSettings {
     layers = try attributes.integers("layers")
     let layerCount = try layers.map(Self.count) ?? 1
     (values, columns) = try Self.table(attributes, rule, steps, layerCount)
+    guard values[.learningRate] != nil else {
+      throw Failure.value("learning_rates must hold at least one value")
+    }
     let count = columns.count
     tracked = try attributes.integers("columns") ?? Array(columns.indices)
     guard tracked.allSatisfy({ (0..<count).contains($0) }), Set(tracked).count == tracked.count else {
@@ -68,52 +65,45 @@ struct EpisodeSettings {
   }
 
   private static func table(
-    _ attributes: Attributes, _ rule: TrainingRule, _ steps: Int, _ layers: Int
+    _ attributes: Attributes, _ rule: RunDirection, _ steps: Int, _ layers: Int
   ) throws -> ([Hyperparameter: [Double]], [Episode.Column]) {
     var values: [Hyperparameter: [Double]] = [:]
     var columns: [Episode.Column] = []
-    for (hyperparameter, key) in names {
-      let list = attributes.has(key) ? try attributes.numbers(key) : []
-      guard rule.hyperparameters.contains(hyperparameter) || list.isEmpty else {
-        throw Failure.value("\(rule.rawValue) has no \(key)")
-      }
-      let rows = hyperparameter == .learningRate ? layers : 1
-      let windows = list.count / rows
-      guard windows * rows == list.count else {
-        throw Failure.value(
-          "\(key): got \(list.count) values; allowed: equally many for each of \(rows) layers")
-      }
-      guard windows <= steps else {
-        throw Failure.value(
-          "\(key): \(windows) values do not fit into \(steps) steps; allowed: at most one a step")
-      }
-      if let bad = list.first(where: { !$0.isFinite }) {
-        throw Failure.value("\(key): got \(bad); allowed: finite numbers")
-      }
-      if rule == .adam { try checkAdam(hyperparameter, key, list) }
-      values[hyperparameter] = list
-      columns += list.indices.map {
-        Episode.Column(
-          hyperparameter: hyperparameter, window: $0 % windows, layer: rows > 1 ? $0 / windows : nil)
-      }
-    }
-    guard !values[.learningRate]!.isEmpty else {
-      throw Failure.value("learning_rates must hold at least one value")
+    for family in Hyperparameter.allCases where attributes.has(family.key) {
+      let list = try attributes.numbers(family.key)
+      if list.isEmpty { continue }
+      columns += try Self.columns(family, list, rule, steps, layers)
+      values[family] = list
     }
     return (values, columns)
   }
 
-  private static func checkAdam(_ hyperparameter: Hyperparameter, _ key: String, _ list: [Double]) throws {
-    switch hyperparameter {
-    case .momentum, .beta2:
-      if let bad = list.first(where: { !(0..<1).contains($0) }) {
-        throw Failure.value("\(key): got \(bad); allowed for adam: at least 0 and below 1")
-      }
-    case .epsilon:
-      if let bad = list.first(where: { $0 < 0 }) {
-        throw Failure.value("\(key): got \(bad); allowed: at least 0")
-      }
-    case .learningRate, .weightDecay: break
+  private static func columns(
+    _ family: Hyperparameter, _ list: [Double], _ rule: RunDirection, _ steps: Int, _ layers: Int
+  ) throws -> [Episode.Column] {
+    let key = family.key
+    let argument = rule.argument(of: family)
+    guard argument != nil || family == .learningRate else {
+      throw Failure.value("\(rule.name) has no \(key)")
+    }
+    let rows = family == .learningRate ? layers : 1
+    let windows = list.count / rows
+    guard windows * rows == list.count else {
+      throw Failure.value(
+        "\(key): got \(list.count) values; allowed: equally many for each of \(rows) layers")
+    }
+    guard windows <= steps else {
+      throw Failure.value(
+        "\(key): \(windows) values do not fit into \(steps) steps; allowed: at most one a step")
+    }
+    if let bad = list.first(where: { !$0.isFinite }) {
+      throw Failure.value("\(key): got \(bad); allowed: finite numbers")
+    }
+    if let argument, let bad = list.first(where: { !argument.learned.contains($0) }) {
+      throw Failure.value("\(key): got \(bad); allowed for \(rule.name): \(argument.learned)")
+    }
+    return list.indices.map {
+      Episode.Column(hyperparameter: family, window: $0 % windows, layer: rows > 1 ? $0 / windows : nil)
     }
   }
 
@@ -138,7 +128,7 @@ struct EpisodeSettings {
 
   func checkRoom(_ parameters: [Tensor]) throws {
     let size = parameters.reduce(0) { $0 + $1.count }
-    let copies = (1 + rule.stateCount) * ((mode == .forward ? tracked.count : 0) + 2) + tile
+    let copies = (1 + rule.slots) * ((mode == .forward ? tracked.count : 0) + 2) + tile
     try Autodiff.checkRoom([copies, size], parameters[0].dtype)
   }
 }

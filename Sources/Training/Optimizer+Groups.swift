@@ -70,11 +70,7 @@ extension Optimizer {
     }
     let own = Attributes(directionArguments.owner, arguments)
     try checkGroup(own)
-    let direction = try DirectionCatalogue.make(directionType, own)
-    if let online = machineType as? any OnlineMachine.Type {
-      try Optimizer.checkOnline(online, directionType.card.name, direction)
-    }
-    return direction
+    return try DirectionCatalogue.make(directionType, own)
   }
 
   /// In place of a constant rate; nil where none is given.

@@ -15,20 +15,6 @@ struct OnlineStep {
 extension Optimizer {
   var validates: Bool { machineType is any OnlineMachine.Type }
 
-  /// Directions whose step on duals exists.
-  static func checkOnline(
-    _ machine: any OnlineMachine.Type, _ name: String, _ direction: any ConfiguredDirection
-  )
-    throws
-  {
-    guard machine.directions.contains(name), direction.tangentKernels(.float64) != nil else {
-      let allowed = try machine.directions.map { try DirectionCatalogue.find($0).card.title }
-      throw Failure.type(
-        "\(machine.card.title) goes with \(allowed.joined(separator: ", ")) with arguments that stay, and dampening 0; got "
-          + "\(try DirectionCatalogue.find(name).card.title) whose step it cannot differentiate")
-    }
-  }
-
   func checkClipping() throws {
     guard !clipping.isOn else {
       throw Failure.type(
@@ -57,9 +43,7 @@ extension Optimizer {
     }
     for (slot, (tangents, product)) in zip(step.active, zip(next, products)) {
       slot.differentiate(
-        hyper(slot), groups[slot.group].direction, rate: online.rate, factor: step.factors[slot.group],
-        tangents,
-        product)
+        hyper(slot), rate: online.rate, factor: step.factors[slot.group], tangents, product)
     }
     online.tangents = next
     for slot in step.active { slot.displace(by: online.rate * step.factors[slot.group]) }
@@ -85,26 +69,20 @@ extension Optimizer {
 extension ParameterSlot {
   /// One step on duals; the vectors of the step before are only read.
   func differentiate(
-    _ hyper: HyperValues, _ direction: any ConfiguredDirection, rate: Double, factor: Double,
-    _ tangents: RateTangents, _ product: Storage
+    _ hyper: HyperValues, rate: Double, factor: Double, _ tangents: RateTangents, _ product: Storage
   ) {
-    var constants = StepConstants<Dual<Double>>()
-    constants.rate = Dual(rate * factor, tangent: factor)
-    constants.momentum = Dual(hyper.momentum, tangent: 0)
-    constants.decay = Dual(hyper.decay, tangent: 0)
-    let none = tensor.pointer
+    var constants = StepConstants(hyper, rate: rate * factor)
+    constants.rate.tangent = factor
+    let (s0, s1) = pointers(state, else: tensor.storage)
     let vectors = StepVectors(
-      parameter: tensor.pointer, gradient: tensor.grad!.pointer, state0: state.first?.pointer ?? none,
-      state1: state.first?.pointer ?? none, count: tensor.count, clipGradient: .infinity,
-      clipProduct: .infinity)
-    // a rule without state touches none
-    let moved = tangents.state.first?.pointer ?? tangents.parameter.pointer
+      parameter: tensor.pointer, gradient: tensor.grad!.pointer, state0: s0, state1: s1, count: tensor.count,
+      clipGradient: .infinity, clipProduct: .infinity)
+    let (moved0, moved1) = pointers(tangents.state, else: tangents.parameter)
     var column = TangentColumn(
-      parameter: tangents.parameter.pointer, state0: moved, state1: moved, product: product.pointer,
+      parameter: tangents.parameter.pointer, state0: moved0, state1: moved1, product: product.pointer,
       constants: constants)
     withUnsafePointer(to: &column) { column in
-      direction.tangentKernels(tensor.dtype)?
-        .advance(vectors, UnsafeBufferPointer(start: column, count: 1), steps + 1)
+      kernels.tangents.advance(vectors, UnsafeBufferPointer(start: column, count: 1))
     }
   }
 }

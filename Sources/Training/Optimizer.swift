@@ -39,16 +39,13 @@ public final class Optimizer: @unchecked Sendable {
     directionType = try DirectionCatalogue.find(direction)
     clipping = try Clipping(directionArguments)
     self.directionArguments = Clipping.remaining(directionArguments)
-    let configured = try DirectionCatalogue.make(directionType, self.directionArguments)
+    _ = try DirectionCatalogue.make(directionType, self.directionArguments)
     choice = try RateChoice(rate, rateArguments)
     stepsPerEpoch = choice.stepsPerEpoch
     if let whole = machineType as? any WholeMachine.Type {
       try Optimizer.checkPair(whole, directionType, self.directionArguments, scope)
     }
-    if let online = machineType as? any OnlineMachine.Type {
-      try Optimizer.checkOnline(online, direction, configured)
-      try checkClipping()
-    }
+    if machineType is any OnlineMachine.Type { try checkClipping() }
   }
 
   public var rates: [Double] { slots.map(\.rate) }

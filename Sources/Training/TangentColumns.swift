@@ -8,7 +8,6 @@ import Optimization
 /// taken of whole tiles, and those not yet begun cost nothing.
 final class TangentColumns {
   private let parameters: [Tensor]
-  private let slots: Int
   private let tracked: Set<Int>
   private let width: Int
   private let kernels: TangentKernels
@@ -26,7 +25,6 @@ final class TangentColumns {
 
   init(_ parameters: [Tensor], slots: Int, tracked: [Int], width: Int, _ kernels: TangentKernels) {
     self.parameters = parameters
-    self.slots = slots
     self.tracked = Set(tracked)
     self.width = width
     self.kernels = kernels
@@ -57,20 +55,17 @@ final class TangentColumns {
       let (low, high) = (tile * live.count / tiles, (tile + 1) * live.count / tiles)
       multiply(placement, low, high, moving)
       for case let index? in placement.parameter where parameters[index].grad != nil {
-        let base = episode.constants(episode.step, index)
+        let now = episode.valuesInForce(episode.step, index)
         for place in low..<high {
           let column = episode.columns[live[place]]
-          var constants = StepConstants<Dual<Double>>()
-          for h in Hyperparameter.allCases { constants[h] = Dual(base[h], tangent: 0) }
-          if episode.window(column.hyperparameter, episode.step) == column.window,
-            column.layer == nil || column.layer == episode.layer(index)
-          {
-            constants[column.hyperparameter].tangent = 1
-          }
+          let isInForce =
+            episode.window(column.hyperparameter, episode.step) == column.window
+            && (column.layer == nil || column.layer == episode.layer(index))
+          let constants = episode.rule.constants(
+            now, episode.step + 1, by: isInForce ? column.hyperparameter : nil)
           room[place - low] = self.column(index, place, place - low, constants)
         }
-        kernels.advance(
-          episode.vectors(index), UnsafeBufferPointer(rebasing: room[..<(high - low)]), episode.step + 1)
+        kernels.advance(episode.vectors(index), UnsafeBufferPointer(rebasing: room[..<(high - low)]))
       }
     }
   }
@@ -108,10 +103,10 @@ final class TangentColumns {
     _ i: Int, _ place: Int, _ offset: Int, _ constants: StepConstants<Dual<Double>>
   ) -> TangentColumn {
     let bytes = parameters[i].byteCount
+    let (s0, s1) = pointers(states[i], else: tangents[i])
     return TangentColumn(
-      parameter: tangents[i].pointer + place * bytes, state0: states[i][0].pointer + place * bytes,
-      state1: states[i][slots - 1].pointer + place * bytes, product: products[i].pointer + offset * bytes,
-      constants: constants)
+      parameter: tangents[i].pointer + place * bytes, state0: s0 + place * bytes, state1: s1 + place * bytes,
+      product: products[i].pointer + offset * bytes, constants: constants)
   }
 
   func innerProduct(_ place: Int, _ gradient: [Storage]) -> Double {

@@ -65,14 +65,18 @@ final class Trajectory {
     point.restore(episode.parameters, episode.state)
     Context.stream = point.stream
     let loss = try episode.evaluate(placement.program)
-    var sums = (0..<episode.layerCount).map { _ in StepConstants<Double>() }
+    let families = Array(episode.values.keys)
+    var sums = (0..<episode.layerCount).map { _ in [Double](repeating: 0, count: families.count) }
     for case let index? in placement.parameter where episode.parameters[index].grad != nil {
-      let state = stateAdjoint[index]
+      let adjoint = adjoint[index]
+      let (s0, s1) = pointers(stateAdjoint[index], else: adjoint)
       let vectors = AdjointVectors(
-        parameter: adjoint[index].pointer, state0: state[0].pointer, state1: state[state.count - 1].pointer,
-        gradient: gradientAdjoint[index].pointer)
+        parameter: adjoint.pointer, state0: s0, state1: s1, gradient: gradientAdjoint[index].pointer)
+      let now = episode.valuesInForce(t, index)
+      let constants = { episode.rule.constants(now, t + 1, by: $0) }
       kernels.retreat(
-        episode.vectors(index), vectors, episode.constants(t, index), t + 1, &sums[episode.layer(index)])
+        episode.vectors(index), vectors, constants(nil), families.map(constants),
+        &sums[episode.layer(index)])
     }
     // The curvature is symmetric: what the gradient's adjoint says about the parameters is its product with it.
     placement.replay!.multiply(
@@ -85,7 +89,7 @@ final class Trajectory {
     for (number, column) in episode.columns.enumerated()
     where episode.window(column.hyperparameter, t) == column.window {
       for (layer, sum) in sums.enumerated() where column.layer == nil || column.layer == layer {
-        episode.hypergradients[number] += sum[column.hyperparameter]
+        episode.hypergradients[number] += sum[families.firstIndex(of: column.hyperparameter)!]
       }
     }
     if points.isEmpty {

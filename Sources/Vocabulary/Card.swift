@@ -7,12 +7,21 @@ public struct Card: Sendable {
     public let `default`: Double?
     public let bounds: Bounds
     public let meaning: String
+    /// Whose values it takes where a whole run is differentiated; nil: it stays what it is.
+    public let family: Hyperparameter?
+    /// Bounds of these values, which may be wider: a derivative may well ask for a negative momentum.
+    public let learned: Bounds
 
-    public init(_ name: String, _ fallback: Double?, _ bounds: Bounds, _ meaning: String) {
+    public init(
+      _ name: String, _ fallback: Double?, _ bounds: Bounds, _ meaning: String,
+      family: Hyperparameter? = nil, learned: Bounds? = nil
+    ) {
       self.name = name
       self.default = fallback
       self.bounds = bounds
       self.meaning = meaning
+      self.family = family
+      self.learned = learned ?? bounds
     }
   }
 
@@ -49,6 +58,10 @@ public struct Card: Sendable {
 /// Argument values that were checked against a card.
 public struct Settings: Sendable {
   public var values: [String: Double]
+  /// Those that change during the run, or that it is differentiated by.
+  public var varying: Set<String> = []
   public init(values: [String: Double]) { self.values = values }
   public subscript(_ name: String) -> Double { values[name]! }
+  /// Whether what belongs to an argument is needed: at 0 throughout the run it is not.
+  public func keeps(_ name: String) -> Bool { self[name] != 0 || varying.contains(name) }
 }

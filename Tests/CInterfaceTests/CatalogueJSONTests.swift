@@ -16,7 +16,7 @@ final class CatalogueJSONTests: XCTestCase {
   }
 
   func testEveryCatalogueIsStandardJSON() {
-    for kind in ["operations", "directions", "rates", "schedules", "config"] {
+    for kind in ["operations", "directions", "hyperparameters", "rates", "schedules", "config"] {
       XCTAssertNoThrow(try JSONSerialization.jsonObject(with: Data(text(kind).utf8)), kind)
     }
   }
@@ -82,6 +82,31 @@ final class CatalogueJSONTests: XCTestCase {
       XCTAssertNotNil(card["uses_window"] as? Bool)
       lrs_optimizer_destroy(optimizer)
     }
+  }
+
+  /// The families of hyperparameters are told once, and the arguments of directions name theirs.
+  func testFamilies() throws {
+    let families = try XCTUnwrap(
+      JSONSerialization.jsonObject(with: Data(text("hyperparameters").utf8)) as? [String])
+    XCTAssertEqual(families, ["learning_rates", "momentums", "weight_decays", "beta2s", "epsilons"])
+    var named: [String: [String: String]] = [:]
+    for card in try list("directions") {
+      let name = try XCTUnwrap(card["name"] as? String)
+      XCTAssertGreaterThan(try XCTUnwrap(card["rate"] as? Double), 0)
+      XCTAssertEqual(card["variants"] as? [String], name == "sgd" ? ["nesterov"] : [])
+      for argument in try XCTUnwrap(card["arguments"] as? [[String: Any]]) {
+        guard let family = argument["family"] as? String else { continue }
+        XCTAssertTrue(families.contains(family))
+        named[name, default: [:]][try XCTUnwrap(argument["name"] as? String)] = family
+      }
+    }
+    XCTAssertEqual(named["sgd"], ["momentum": "momentums", "weight_decay": "weight_decays"])
+    XCTAssertEqual(
+      named["adamw"],
+      ["beta1": "momentums", "beta2": "beta2s", "epsilon": "epsilons", "weight_decay": "weight_decays"])
+    XCTAssertEqual(
+      named["rmsprop"],
+      ["alpha": "beta2s", "epsilon": "epsilons", "momentum": "momentums", "weight_decay": "weight_decays"])
   }
 
   func testTheConfigurationIsThatOfThisThread() throws {

@@ -40,6 +40,8 @@ final class Buffer<T: Scalar> {
     }
   }
 
+  func fill(_ values: [Double]) { for (i, value) in values.enumerated() { elements[i] = T(value) } }
+
   convenience init(count: Int) { self.init([Double](repeating: .nan, count: count)) }
 
   var pointer: UnsafeMutableRawPointer { storage.pointer }
@@ -100,6 +102,16 @@ final class Parameter<T: Scalar> {
     addScaled(T.self, theta.pointer, d.pointer, -rate, theta.pointer, theta.count)
     return sums
   }
+}
+
+/// The rules that the directions of the catalogue follow, with every set of arguments that they are tested with.
+func everyRule() throws -> [any UpdateRule.Type] {
+  var found: [any UpdateRule.Type] = []
+  for reference in Reference.all {
+    let rule = try makeDirection(reference.name, reference.arguments).kernels(.float64).rule
+    if !found.contains(where: { $0 == rule }) { found.append(rule) }
+  }
+  return found
 }
 
 func makeDirection(_ name: String, _ arguments: [String: Double]) throws -> any Direction {

@@ -84,16 +84,8 @@ final class UpdateRuleTests: XCTestCase {
   }
 
   /// One text serves numbers and duals: the derivative by every constant, over a short episode.
-  func testRulesCarryDerivatives() {
-    check(GradientRule.self)
-    check(MomentumRule.self)
-    check(NesterovRule.self)
-    check(AverageRule.self)
-    check(AdamRule.self)
-    check(RMSpropRule.self)
-    check(RMSpropMomentumRule.self)
-    check(AdagradRule.self)
-    check(AdadeltaRule.self)
+  func testRulesCarryDerivatives() throws {
+    for rule in try everyRule() { check(rule) }
   }
 
   /// Coupled decay goes through the rule, decoupled decay past it.

@@ -153,7 +153,7 @@ final class EpisodeTests: XCTestCase {
   func testArgumentsThatDoNotFit() throws {
     let x = Tensor([1, 3], start, requiresGrad: true)
     let cases: [(String, Attributes.Value, String)] = [
-      ("optimizer", .text("newton"), "sgd, nesterov, adam"),
+      ("optimizer", .text("newton"), "sgd, nesterov, ema, adam, adamw"),
       ("mode", .text("back"), "forward, reverse, plain"),
       ("steps", .numbers([0]), "at least 1"),
       ("tile", .numbers([0]), "between 1 and 256"),

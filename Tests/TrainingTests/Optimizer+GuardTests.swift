@@ -11,7 +11,7 @@ final class OptimizerGuardTests: XCTestCase {
     for type in RateCatalogue.machines {
       let problem = Quadratic()
       let buffer = Tensor([2], [1, 2])
-      let direction = (type as? any PairedMachine.Type)?.directions.last ?? "adam"
+      let direction = (type as? any WholeMachine.Type)?.directions.last ?? "adam"
       let optimizer = try makeOptimizer(
         for: problem, direction, rate: type.card.name, ["min_lr": 1e-3, "max_lr": 1e-2, "steps_per_epoch": 4])
       try optimizer.setGuard(rollback: true, explode: 50, buffers: [buffer])

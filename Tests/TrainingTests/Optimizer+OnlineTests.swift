@@ -1,5 +1,6 @@
 import Adaptation
 import Autodiff
+import Optimization
 import Vocabulary
 import XCTest
 
@@ -41,10 +42,78 @@ final class OptimizerOnlineTests: XCTestCase {
     XCTAssertEqual(optimizer.stepCount, 0)
   }
 
-  func testOtherDirectionsAreATypeError() throws {
-    for direction in ["ema", "adam", "adamw", "rmsprop", "adagrad", "adadelta"] {
-      expectFailure(.type, ["MARTHE", "SGD"]) { try makeOptimizer(direction, rate: "marthe") }
+  /// With mu = 1 and a rate that stays, Delta is the derivative of the validation loss by the rate of the whole run.
+  func testDeltaIsADerivativeAlongEveryDirection() throws {
+    func run(_ name: String, _ arguments: [String: Double], _ rate: Double) throws -> (Double, Double) {
+      let problem = Quadratic()
+      let optimizer = try makeOptimizer(
+        for: problem, name, arguments, rate: "marthe", ["initial": rate, "meta_lr": 0, "mu": 1])
+      for _ in 0..<8 { try problem.step(optimizer) }
+      return (optimizer.hypergradient, problem.loss)
     }
+    let nesterov = ["momentum": 0.6, "nesterov": 1]
+    let pairs = [
+      ("sgd", ["momentum": 0.6, "dampening": 0.3]), ("sgd", nesterov), ("rmsprop", ["momentum": 0.6]),
+    ]
+    for (name, arguments) in pairs + DirectionCatalogue.directions.map({ ($0.card.name, [:]) }) {
+      var given = arguments
+      let card = try DirectionCatalogue.find(name).card
+      if card.arguments.contains(where: { $0.name == "epsilon" }) { given["epsilon"] = 0.1 }
+      let (step, rate) = (1e-6, 0.05)
+      let (up, down) = (try run(name, given, rate + step).1, try run(name, given, rate - step).1)
+      let difference = (up - down) / (2 * step)
+      XCTAssertEqual(
+        try run(name, given, rate).0, difference, accuracy: 1e-7 * max(1, abs(difference)), "\(name) \(given)"
+      )
+    }
+  }
+
+  /// Values of the momentum in pieces are those of the step, in its derivative too.
+  func testMomentumInPieces() throws {
+    func run(_ momentum: [String: Attributes.Value], _ rate: Double) throws -> (Double, Double) {
+      let problem = Quadratic()
+      let numbers = ["initial": rate, "meta_lr": 0, "mu": 1]
+      let optimizer = try Optimizer(
+        direction: "sgd", Attributes("sgd", momentum), rate: "marthe", Attributes("marthe", numbers: numbers))
+      try optimizer.addGroup(problem.tensors, names: problem.names, Attributes("group"))
+      for _ in 0..<8 { try problem.step(optimizer) }
+      return (optimizer.hypergradient, problem.loss)
+    }
+    let pieces: [String: Attributes.Value] = [
+      "momentum": .numbers([0, 0.8, -0.2]), "momentum.steps": .numbers([8]),
+    ]
+    let step = 1e-6
+    let difference = try (run(pieces, 0.05 + step).1 - run(pieces, 0.05 - step).1) / (2 * step)
+    XCTAssertEqual(try run(pieces, 0.05).0, difference, accuracy: 1e-7 * max(1, abs(difference)))
+    let constant = try run(["momentum": .numbers([0.8])], 0.05).0
+    XCTAssertNotEqual(try run(pieces, 0.05).0, constant, accuracy: 1e-3)
+  }
+
+  /// Two vectors of state, saved under the names of their own.
+  func testStateOfTheTangents() throws {
+    let problem = Quadratic()
+    let optimizer = try makeOptimizer(for: problem, "adam", rate: "marthe", ["initial": 0.02])
+    for _ in 0..<3 { try problem.step(optimizer) }
+    let names = Set(optimizer.state.map(\.name))
+    for name in ["a.rate_tangent", "a.average_tangent", "b.square_average_tangent"] {
+      XCTAssertTrue(names.contains(name), name)
+    }
+    let (copy, twin) = (Quadratic(), Quadratic())
+    for (mine, theirs) in zip(copy.tensors, problem.tensors) {
+      mine.storage.copyContents(from: theirs.storage)
+    }
+    let resumed = try makeOptimizer(for: copy, "adam", rate: "marthe", ["initial": 0.02])
+    try resumed.load(Dictionary(uniqueKeysWithValues: optimizer.state.map { ($0.name, $0.value) }))
+    for _ in 0..<3 {
+      try problem.step(optimizer)
+      try copy.step(resumed)
+    }
+    XCTAssertEqual(resumed.stateBytes, optimizer.stateBytes)
+    XCTAssertEqual(copy.bytes, problem.bytes)
+    XCTAssertNotEqual(copy.bytes, twin.bytes)
+  }
+
+  func testOneRateForAll() throws {
     expectFailure(.value, ["per must be 'all'"]) { try makeOptimizer(rate: "marthe", ["scope": 2]) }
   }
 

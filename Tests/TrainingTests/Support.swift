@@ -114,7 +114,7 @@ func makeOptimizer(
 /// The methods that go with a direction.
 func machines(for direction: String) -> [any RateMachine.Type] {
   RateCatalogue.machines.filter { type in
-    (type as? any PairedMachine.Type)?.directions.contains(direction) ?? true
+    (type as? any WholeMachine.Type)?.directions.contains(direction) ?? true
   }
 }
 

@@ -280,10 +280,11 @@ lrs_status lrs_finder_run(size_t *steps_done, double *gradients, double *values,
                           const int64_t *indices, size_t step_count, size_t batch, double seconds);
 
 /* ---- training runs differentiated by their hyperparameters (FDS) ---- */
-/* attributes: "optimizer" (sgd, nesterov, adam), "mode" (forward, reverse, plain: training alone), "steps",
- * "learning_rates", "momentums", "weight_decays", "beta2s", "epsilons" (lists; value floor(n t / steps) is in
- * force at step t), "columns" (those to differentiate by, numbered through the lists in this order; all),
- * "tile", "clip_gradient", "clip_hvp". The parameters, and a state of zeros, are where the run begins. */
+/* attributes: "optimizer" (a direction, or one of its variants: catalogue "directions"), "mode" (forward,
+ * reverse, plain: training alone), "steps", a list of values for each family that the direction's arguments
+ * name, under the names of the catalogue "hyperparameters" (value floor(n t / steps) is in force at step t),
+ * "columns" (those to differentiate by, numbered through the lists in this catalogue's order; all), "tile",
+ * "clip_gradient", "clip_hvp". The parameters, and a state of zeros, are where the run begins. */
 lrs_status lrs_episode_create(lrs_episode **out, lrs_tensor *const *parameters, size_t count,
                               const lrs_attribute *attributes, size_t attribute_count);
 void lrs_episode_destroy(lrs_episode *episode);

@@ -31,7 +31,7 @@ final class StepMemoryTests: XCTestCase {
   /// Saved and put into memories of a new parameter, the vectors are the same, and copies stay what they were.
   func testVectorsAreRestored() throws {
     for type in RateCatalogue.machines where !type.memories.isEmpty {
-      let direction = (type as? any PairedMachine.Type)?.directions.first ?? "sgd"
+      let direction = (type as? any WholeMachine.Type)?.directions.first ?? "sgd"
       let problem = Quadratic()
       let optimizer = try makeOptimizer(
         for: problem, direction, rate: type.card.name, ["steps_per_epoch": 2])

@@ -17,17 +17,20 @@ public struct Adagrad: Direction {
     arguments: [
       .init("lr_decay", 0, .notNegative, "how fast steps shrink besides"),
       .init("initial_accumulator_value", 0, .notNegative, "what the sum of squares starts from"),
-      .init("epsilon", 1e-10, .notNegative, "added to the root of the sum"),
-      .init("weight_decay", 0, .notNegative, "coupled weight decay, added to the gradient"),
+      .init("epsilon", 1e-10, .notNegative, "added to the root of the sum", family: .epsilon),
+      .init(
+        "weight_decay", 0, .notNegative, "coupled weight decay, added to the gradient",
+        family: .weightDecay, learned: .finite),
     ])
+  public static let usualRate = 0.01
 
-  private let lrDecay, initial, epsilon, decay: Double
+  public let arguments: Arguments<Double>
+  private let lrDecay, initial: Double
 
-  public init(_ settings: Settings) throws {
+  public init(_ settings: Settings) {
+    arguments = Arguments(Self.card, settings)
     lrDecay = settings["lr_decay"]
     initial = settings["initial_accumulator_value"]
-    epsilon = settings["epsilon"]
-    decay = settings["weight_decay"]
   }
 
   public var slots: [String] { ["square_sum"] }
@@ -35,11 +38,11 @@ public struct Adagrad: Direction {
 
   public func kernels(_ dtype: DType) -> RuleKernels { .pair(AdagradRule.self, dtype, slots: 1) }
 
-  public func hyper(_ t: Int) -> HyperValues {
-    var h = HyperValues()
-    h.decay = decay
-    h.epsilon = epsilon
-    h.gain = 1 / (1 + Double(t - 1) * lrDecay)
+  public func constants<L: Lane>(_ a: Arguments<L>, _ t: Int) -> Hyper<L> {
+    var h = Hyper<L>()
+    h.decay = a[.weightDecay]
+    h.epsilon = a[.epsilon]
+    h.gain = L(1 / (1 + Double(t - 1) * lrDecay))
     return h
   }
 }

@@ -16,28 +16,27 @@ public struct Adadelta: Direction {
   public static let card = Card(
     "adadelta", title: "Adadelta", paper: "Zeiler 2012, arXiv 1212.5701", cost: "two vectors",
     arguments: [
-      .init("rho", 0.9, .from(0, below: 1), "memory of both averages"),
-      .init("epsilon", 1e-6, .positive, "added under both roots"),
-      .init("weight_decay", 0, .notNegative, "coupled weight decay, added to the gradient"),
+      .init("rho", 0.9, .from(0, below: 1), "memory of both averages", family: .beta2),
+      .init("epsilon", 1e-6, .positive, "added under both roots", family: .epsilon),
+      .init(
+        "weight_decay", 0, .notNegative, "coupled weight decay, added to the gradient",
+        family: .weightDecay, learned: .finite),
     ])
+  public static let usualRate = 1.0
 
-  private let rho, epsilon, decay: Double
+  public let arguments: Arguments<Double>
 
-  public init(_ settings: Settings) throws {
-    rho = settings["rho"]
-    epsilon = settings["epsilon"]
-    decay = settings["weight_decay"]
-  }
+  public init(_ settings: Settings) { arguments = Arguments(Self.card, settings) }
 
   public var slots: [String] { ["square_average", "square_step_average"] }
 
   public func kernels(_ dtype: DType) -> RuleKernels { .pair(AdadeltaRule.self, dtype, slots: 2) }
 
-  public func hyper(_ t: Int) -> HyperValues {
-    var h = HyperValues()
-    h.decay = decay
-    h.beta2 = rho
-    h.epsilon = epsilon
+  public func constants<L: Lane>(_ a: Arguments<L>, _ t: Int) -> Hyper<L> {
+    var h = Hyper<L>()
+    h.decay = a[.weightDecay]
+    h.beta2 = a[.beta2]
+    h.epsilon = a[.epsilon]
     return h
   }
 }

@@ -30,49 +30,53 @@ public struct SGD: Direction {
   public static let card = Card(
     "sgd", title: "SGD", paper: "Polyak 1964; Nesterov 1983; as in PyTorch", cost: "one vector with momentum",
     arguments: [
-      .init("momentum", 0, .from(0, below: .infinity), "weight of the previous direction"),
+      .init(
+        "momentum", 0, .from(0, below: .infinity), "weight of the previous direction",
+        family: .momentum, learned: .finite),
       .init("dampening", 0, .finite, "taken off the gradient's weight in the momentum"),
       .init("nesterov", 0, .flag, "Nesterov's look-ahead"),
-      .init("weight_decay", 0, .notNegative, "coupled weight decay, added to the gradient"),
+      .init(
+        "weight_decay", 0, .notNegative, "coupled weight decay, added to the gradient",
+        family: .weightDecay, learned: .finite),
     ])
+  public static let usualRate = 0.01
 
-  private let momentum, dampening, decay: Double
-  private let nesterov: Bool
+  public static let variants = [Variant(name: "nesterov", arguments: ["nesterov": 1])]
+
+  public let arguments: Arguments<Double>
+  private let dampening: Double
+  private let keepsMomentum, nesterov: Bool
 
   public init(_ settings: Settings) throws {
-    momentum = settings["momentum"]
+    arguments = Arguments(Self.card, settings)
     dampening = settings["dampening"]
-    decay = settings["weight_decay"]
+    keepsMomentum = settings.keeps("momentum")
     nesterov = settings["nesterov"] != 0
-    if nesterov && (momentum == 0 || dampening != 0) {
+    if nesterov && (!keepsMomentum || dampening != 0) {
       throw Failure.value(
-        "SGD: nesterov needs momentum above 0 and dampening 0, got momentum=\(momentum) and dampening=\(dampening)"
-      )
+        "SGD: nesterov needs momentum above 0 and dampening 0, got momentum=\(settings["momentum"]) and "
+          + "dampening=\(dampening)")
     }
   }
 
-  public var slots: [String] { momentum == 0 ? [] : ["momentum"] }
+  public var slots: [String] { keepsMomentum ? ["momentum"] : [] }
 
   public func kernels(_ dtype: DType) -> RuleKernels {
-    if momentum == 0 { return .pair(GradientRule.self, dtype, slots: 0) }
+    if !keepsMomentum { return .pair(GradientRule.self, dtype, slots: 0) }
     return nesterov ? .pair(NesterovRule.self, dtype, slots: 1) : .pair(MomentumRule.self, dtype, slots: 1)
   }
 
-  public func tangentKernels(_ dtype: DType) -> TangentKernels? {
-    if dampening != 0 { return nil }
-    if momentum == 0 { return .pair(.sgd, GradientRule.self, dtype, slots: 0) }
-    return (nesterov ? TrainingRule.nesterov : .sgd).tangentKernels(dtype)
-  }
-
-  public func hyper(_ t: Int) -> HyperValues {
-    var h = HyperValues()
-    h.decay = decay
-    h.momentum = momentum
-    h.gain = t == 1 ? 1 : 1 - dampening
+  public func constants<L: Lane>(_ a: Arguments<L>, _ t: Int) -> Hyper<L> {
+    var h = Hyper<L>()
+    h.decay = a[.weightDecay]
+    h.momentum = a[.momentum]
+    h.gain = L(t == 1 ? 1 : 1 - dampening)
     // Total weight of the gradients in v: momentum^(t-1) + (1 - dampening) (1 + ... + momentum^(t-2)).
-    let first = power(momentum, t - 1)
-    let others = momentum == 1 ? Double(t - 1) : (1 - first) / (1 - momentum)
-    h.smoothing = 1 / (first + (1 - dampening) * others)
+    let first = power(h.momentum, t - 1)
+    let sum = (L(1) - first) / (L(1) - h.momentum)
+    let ones = L.select(L(1), greaterThan: h.momentum, sum, L(Double(t - 1)))
+    let others = L.select(h.momentum, greaterThan: L(1), sum, ones)
+    h.smoothing = L(1) / (first + L(1 - dampening) * others)
     return h
   }
 }

@@ -6,26 +6,23 @@ public struct AdamW: Direction {
   public static let card = Card(
     "adamw", title: "AdamW", paper: "Loshchilov and Hutter 2019, arXiv 1711.05101", cost: "two vectors",
     arguments: Adam.card.arguments.dropLast() + [
-      .init("weight_decay", 0.01, .notNegative, "decoupled weight decay")
+      .init(
+        "weight_decay", 0.01, .notNegative, "decoupled weight decay", family: .weightDecay, learned: .finite)
     ])
+  public static let usualRate = 1e-3
 
   private let adam: Adam
-  private let decay: Double
 
-  public init(_ settings: Settings) throws {
-    decay = settings["weight_decay"]
-    var inner = settings
-    inner.values["weight_decay"] = 0
-    adam = try Adam(inner)
-  }
+  public init(_ settings: Settings) { adam = Adam(settings) }
 
+  public var arguments: Arguments<Double> { adam.arguments }
   public var slots: [String] { adam.slots }
 
   public func kernels(_ dtype: DType) -> RuleKernels { adam.kernels(dtype) }
 
-  public func hyper(_ t: Int) -> HyperValues {
-    var h = adam.hyper(t)
-    h.decoupledDecay = decay
+  public func constants<L: Lane>(_ a: Arguments<L>, _ t: Int) -> Hyper<L> {
+    var h = adam.constants(a, t)
+    (h.decay, h.decoupledDecay) = (L(0), h.decay)
     return h
   }
 }
