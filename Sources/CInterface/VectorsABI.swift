@@ -49,6 +49,29 @@ public func lrs_vectors_products(
   }
 }
 
+private func rule(
+  _ direction: UnsafePointer<CChar>?, _ list: UnsafePointer<lrs_attribute>?, _ count: Int, _ step: Double
+) throws -> (any ConfiguredDirection, Int) {
+  guard let t = wholeNumber(step), t >= 1 else {
+    throw Failure.value("step must be \(Bounds.count), got \(step)")
+  }
+  let name = try text(direction, "direction")
+  let made = try DirectionCatalogue.make(DirectionCatalogue.find(name), attributes(name, list, count))
+  return (made, t)
+}
+
+@c @implementation
+public func lrs_vectors_smoothing(
+  _ factor: UnsafeMutablePointer<Double>!, _ direction: UnsafePointer<CChar>!,
+  _ list: UnsafePointer<lrs_attribute>!, _ attribute_count: Int, _ step: Double
+) -> lrs_status {
+  succeeds {
+    let factor = try place(factor, "factor")
+    let (rule, t) = try rule(direction, list, attribute_count, step)
+    factor.pointee = rule.slots.isEmpty ? 0 : rule.hyper(t).smoothing
+  }
+}
+
 @c @implementation
 public func lrs_vectors_direction(
   _ sums: UnsafeMutablePointer<Double>!, _ direction: UnsafePointer<CChar>!,
@@ -57,12 +80,7 @@ public func lrs_vectors_direction(
 ) -> lrs_status {
   succeeds {
     let (sums, type) = (try place(sums, "sums"), try floating(dtype))
-    guard let t = wholeNumber(step), t >= 1 else {
-      throw Failure.value("step must be \(Bounds.count), got \(step)")
-    }
-    let name = try text(direction, "direction")
-    let rule = try DirectionCatalogue.make(
-      DirectionCatalogue.find(name), attributes(name, list, attribute_count))
+    let (rule, t) = try rule(direction, list, attribute_count, step)
     let (kernels, hyper, slots) = (rule.kernels(type), rule.hyper(t), rule.slots.count)
     // a parameter that does not decay would be read for nothing
     let decays = hyper.decay != 0 || hyper.decoupledDecay != 0

@@ -8,8 +8,11 @@ public struct Hyper<L: Lane> {
   public var beta2 = L(0) { didSet { complement2 = L(1) - beta2 } }
   /// 1 - beta in double precision, rounded once: subtracting in single precision would lose five digits of 1 - 0.999.
   public internal(set) var complement1 = L(1), complement2 = L(1)
-  /// Reciprocals of the bias corrections, and of the total weight of the average that `smoothed` is made from.
-  public var correction1 = L(1), correction2 = L(1), smoothing = L(1)
+  /// Reciprocals of the bias corrections.
+  public var correction1 = L(1), correction2 = L(1)
+  /// Of the total weight of the gradients in the first state vector, which makes it the rule's average of the gradient;
+  /// 0 where that average is the gradient itself.
+  public var smoothing = L(0)
 
   public init() {}
 

@@ -50,6 +50,28 @@ final class VectorsABITests: XCTestCase {
     }
   }
 
+  /// The weights of the gradients in the first vector, summed by hand.
+  func testSmoothing() {
+    func factor(_ name: String, _ options: [String: [Double]], _ step: Double) -> Double {
+      var found = -1.0
+      expectOK(withAttributes(options) { lrs_vectors_smoothing(&found, name, $0, $1, step) })
+      return found
+    }
+    XCTAssertEqual(factor("ema", ["beta": [0.5]], 3), 1 / (0.5 + 0.25 + 0.125), accuracy: 1e-15)
+    XCTAssertEqual(factor("adam", ["beta1": [0.75]], 2), 1 / (0.25 + 0.75 * 0.25), accuracy: 1e-15)
+    XCTAssertEqual(
+      factor("sgd", ["momentum": [0.5], "dampening": [0.2]], 3), 1 / (0.25 + 0.5 * 0.8 + 0.8), accuracy: 1e-15
+    )
+    XCTAssertEqual(factor("sgd", ["dampening": [0.2]], 3), 0)
+    XCTAssertEqual(factor("rmsprop", ["momentum": [0.5]], 3), 0)
+    expect(LRS_VALUE_ERROR, "factor") { lrs_vectors_smoothing(nil, "sgd", nil, 0, 1) }
+    var found = 7.0
+    expect(LRS_VALUE_ERROR, "direction") { lrs_vectors_smoothing(&found, nil, nil, 0, 1) }
+    expect(LRS_VALUE_ERROR, "step") { lrs_vectors_smoothing(&found, "sgd", nil, 0, 0) }
+    expect(LRS_VALUE_ERROR, "down") { lrs_vectors_smoothing(&found, "down", nil, 0, 1) }
+    XCTAssertEqual(found, 7)
+  }
+
   func testProducts() {
     let (a, b): ([Float], [Float]) = ([1, 2, 3], [4, -5, 6])
     var out = [-1.0, -1]

@@ -48,6 +48,28 @@ final class DirectionTests: XCTestCase {
     }
   }
 
+  /// The average of the gradient is the first vector times `smoothing`, or the gradient with its coupled decay.
+  func testWhatTheAverageIsMadeOf() throws {
+    for reference in Reference.all {
+      var numbers = Numbers(seed: 11)
+      let direction = try makeDirection(reference.name, reference.arguments)
+      let parameter = Parameter<Double>(direction, numbers.array(17))
+      for t in 1...4 {
+        let g = numbers.array(17)
+        let (d, sums) = parameter.direct(g, aside: t % 2 == 0)
+        let hyper = direction.hyper(t)
+        let average =
+          direction.slots.isEmpty || hyper.smoothing == 0
+          ? zip(g, parameter.theta.values).map { $0 + hyper.decay * $1 }
+          : parameter.state[0].values.map { hyper.smoothing * $0 }
+        XCTAssertEqual(
+          sums.smoothedSlope, dot(average, d.values),
+          accuracy: 1e-12 * dot(d.values.map(abs), average.map(abs)),
+          "\(reference.name) \(reference.arguments) \(t)")
+      }
+    }
+  }
+
   func testNesterovNeedsPlainMomentum() throws {
     for arguments in [["nesterov": 1.0], ["nesterov": 1, "momentum": 0.9, "dampening": 0.1]] {
       XCTAssertThrowsError(try makeDirection("sgd", arguments)) { error in

@@ -133,6 +133,9 @@ static PyMethodDef functions[] = {
     {"vectors_direction", FAST(vectors_direction), METH_FASTCALL,
      "vectors_direction($module, direction, attributes, step, wide, vectors, /)\n--\n\n"
      "Writes directions; their slopes."},
+    {"vectors_smoothing", FAST(vectors_smoothing), METH_FASTCALL,
+     "vectors_smoothing($module, direction, attributes, step, /)\n--\n\n"
+     "Factor between the first state vector and the average of the gradient."},
     {"vectors_move", FAST(vectors_move), METH_FASTCALL,
      "vectors_move($module, wide, vectors, rate, /)\n--\n\nA step along directions."},
     {"finalist_penalty", finalist_penalty, METH_O,

@@ -131,6 +131,7 @@ PyObject *core_measure(PyObject *module, PyObject *const *arguments, Py_ssize_t 
 /* vectors.c */
 PyObject *vectors_products(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *vectors_direction(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *vectors_smoothing(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *vectors_move(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
 /* program.c */

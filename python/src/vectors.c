@@ -94,6 +94,20 @@ PyObject *vectors_direction(PyObject *module, PyObject *const *arguments, Py_ssi
   return numbers_wrap(numbers, 2 * vectors, check(core, status) < 0);
 }
 
+PyObject *vectors_smoothing(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+  Core *core = PyModule_GetState(module);
+  const char *function = "vectors_smoothing";
+  Attributes attributes;
+  double step, factor;
+  if (check_count(core, function, count, 3, 3) < 0) return NULL;
+  const char *name = text_of(core, arguments[0], function, "direction");
+  if (name == NULL || number_of(core, &step, arguments[2], function, "step") < 0) return NULL;
+  if (attributes_take(core, &attributes, arguments[1], name, "attributes") < 0) return NULL;
+  lrs_status status = lrs_vectors_smoothing(&factor, name, attributes.items, attributes.count, step);
+  attributes_release(&attributes);
+  return check(core, status) < 0 ? NULL : PyFloat_FromDouble(factor);
+}
+
 PyObject *vectors_move(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
   Core *core = PyModule_GetState(module);
   lrs_dtype dtype;

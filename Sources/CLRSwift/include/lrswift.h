@@ -251,6 +251,10 @@ lrs_status lrs_vectors_products(double *out, lrs_dtype dtype, const lrs_pair *pa
 lrs_status lrs_vectors_direction(double *sums, const char *direction, const lrs_attribute *attributes,
                                  size_t attribute_count, double step, lrs_dtype dtype,
                                  const lrs_vectors *vectors, size_t count);
+/* What state0 after step `step` is multiplied by to be the direction's average of the gradient, without bias;
+ * 0 where that average is the gradient itself. */
+lrs_status lrs_vectors_smoothing(double *factor, const char *direction, const lrs_attribute *attributes,
+                                 size_t attribute_count, double step);
 /* parameter -= rate direction; state is not looked at. */
 lrs_status lrs_vectors_move(lrs_dtype dtype, const lrs_vectors *vectors, size_t count, double rate);
 

@@ -41,6 +41,7 @@ public struct Adam: Direction {
     h.beta2 = a[.beta2]
     h.epsilon = a[.epsilon]
     h.correction1 = L(1) / (L(1) - power(h.beta1, t))
+    h.smoothing = h.correction1
     h.correction2 = L(1) / (L(1) - power(h.beta2, t))
     return h
   }

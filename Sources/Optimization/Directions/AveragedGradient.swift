@@ -35,6 +35,7 @@ public struct AveragedGradient: Direction {
     h.decay = a[.weightDecay]
     h.beta1 = a[.momentum]
     h.correction1 = L(1) / (L(1) - power(h.beta1, t))
+    h.smoothing = h.correction1
     return h
   }
 }
