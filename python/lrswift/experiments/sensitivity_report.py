@@ -169,7 +169,7 @@ def _cell(loss: float, span: int = 1, before: str = "") -> str:
 
 def render(study: Sensitivity) -> str:
     """The whole report as HTML text."""
-    style = resources.files(__package__).joinpath("report.css").read_text()
+    style = resources.files("lrswift.pictures").joinpath("report.css").read_text()
     s = study.settings
     title = "How much the initial learning rate matters"
     epochs = f"{s['epochs']} epoch{'s' if s['epochs'] > 1 else ''}"

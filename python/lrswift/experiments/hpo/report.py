@@ -102,7 +102,7 @@ def _settings(s: dict[str, Any], command: str | None) -> str:
 
 def render(result: HpoComparison) -> str:
     """The whole report as HTML text."""
-    style = resources.files("lrswift").joinpath("report.css").read_text()
+    style = resources.files("lrswift.pictures").joinpath("report.css").read_text()
     s = result.settings
     title = "Searching for a schedule"
     legend = "".join(
