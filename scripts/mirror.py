@@ -1,7 +1,9 @@
-"""Reports Swift sources and suites without their mirror: Sources/X/Y.swift <-> Tests/XTests/YTests.swift."""
+"""Reports sources and suites without their mirror: Sources/X/Y.swift <-> Tests/XTests/YTests.swift, and Python's."""
 
 import sys
 from pathlib import Path
+
+import python_mirror
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -97,7 +99,9 @@ def main() -> int:
     for place in stale:
         print(f"scripts/mirror.py: {place} does not exist")
     print(f"mirror: {len(sources) - len(gaps)} of {len(sources)} sources have their tests")
-    return 1 if gaps or orphans or stale or not sources else 0
+    faults = list(python_mirror.faults())
+    print("\n".join(faults), end="\n" if faults else "")
+    return 1 if gaps or orphans or stale or faults or not sources else 0
 
 
 if __name__ == "__main__":

@@ -1,19 +1,12 @@
-"""`lrswift.numpy.Adapted` and `lrswift.minimize`."""
+"""`lrswift.numpy.Adapted`."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy.optimize
 from reference import directions, l4, problems, tlr
 
 import lrswift as lr
-
-CURVATURE = np.array([1.0, 4.0, 10.0])
-
-
-def quadratic(x: np.ndarray) -> tuple[float, np.ndarray]:
-    return 0.5 * float(x @ (CURVATURE * x)), CURVATURE * x
 
 
 @pytest.mark.parametrize(
@@ -80,7 +73,7 @@ def test_other_arrays_leave_the_first_ones_alone() -> None:
             first, old = first.copy(), first
             kept = old.copy()
         for array, adapted in ((first, optimizer), (twin, whole)):
-            loss, gradient = quadratic(array)
+            loss, (gradient,) = problems.quadratic([array])
             adapted.update([array], [gradient], loss)
         assert optimizer.lr == whole.lr
     np.testing.assert_array_equal(first, twin)
@@ -107,6 +100,7 @@ def test_a_checkpoint_resumes_to_the_bit() -> None:
 
 def test_a_probe_that_fails_puts_the_arrays_back() -> None:
     x = np.array([1.0, 2.0, 3.0])
+    loss, gradients = problems.quadratic([x])
     optimizer = lr.numpy.Adapted("qlabgrad", "sgd")
 
     def fails(params: list) -> float:
@@ -114,9 +108,9 @@ def test_a_probe_that_fails_puts_the_arrays_back() -> None:
         raise KeyError
 
     with pytest.raises(KeyError):
-        optimizer.update([x], [quadratic(x)[1]], quadratic(x)[0], loss_fn=fails)
+        optimizer.update([x], gradients, loss, loss_fn=fails)
     np.testing.assert_array_equal(x, [1.0, 2.0, 3.0])
-    assert optimizer.update([x], [quadratic(x)[1]], quadratic(x)[0], lambda: quadratic(x)[0]) > 0
+    assert optimizer.update([x], gradients, loss, lambda: problems.quadratic([x])[0]) > 0
 
 
 def test_bad_input_is_refused_before_anything_changes() -> None:
@@ -150,52 +144,3 @@ def test_bad_input_is_refused_before_anything_changes() -> None:
         optimizer.update([x, x], [g, g], 1.0)
     optimizer.update([x], [g * np.nan], 1.0)
     assert optimizer.skipped_steps == 1
-
-
-METHODS = ["l4", "hd", "sls", "lqa", "barzilai_borwein", "qlabgrad", lr.adapt.TLR(window=1), 0.05]
-
-
-@pytest.mark.parametrize("method", METHODS, ids=str)
-def test_minimize_reaches_the_minimum(method) -> None:
-    found = lr.minimize(quadratic, [1.0, -2.0, 0.5], method=method, maxiter=3000, gtol=1e-3)
-    assert found.success and found.fun < 1e-6 and isinstance(found, scipy.optimize.OptimizeResult)
-    assert np.abs(found.jac).max() <= 1e-3 and found.nit == len(found.history["lr"])
-    assert found.history["fun"][0] == pytest.approx(9.75)
-
-
-def test_minimize_as_a_method_of_scipy() -> None:
-    start, rosen, derivative = [-1.2, 1.0], scipy.optimize.rosen, scipy.optimize.rosen_der
-    seen: list[np.ndarray] = []
-    options = {"rate": "l4", "direction": "ema", "maxiter": 4000, "gtol": 1e-4}
-    found = scipy.optimize.minimize(
-        rosen, start, jac=derivative, method=lr.minimize, options=options, callback=lambda x: seen.append(x)
-    )
-    best = scipy.optimize.minimize(rosen, start, jac=derivative, method="BFGS")
-    np.testing.assert_allclose(found.x, best.x, atol=1e-3)
-    assert found.success and len(seen) == found.nit
-
-
-def test_minimize_counts_stops_and_refuses() -> None:
-    calls = []
-
-    def counted(x: np.ndarray) -> tuple[float, np.ndarray]:
-        calls.append(x)
-        return quadratic(x)
-
-    found = lr.minimize(counted, [1.0, -2.0, 0.5], method="qlabgrad", maxiter=5)
-    assert not found.success and found.nit == 5 and found.nfev == len(calls)
-
-    def stop(x: np.ndarray) -> None:
-        raise StopIteration
-
-    assert lr.minimize(quadratic, [1.0, -2.0, 0.5], callback=stop).nit == 1
-    assert lr.minimize(quadratic, [1.0, 1, 1], method=lr.adapt.NaiveTLR(meta_lr=1e-3), maxiter=3).nit == 3
-    blown = lr.minimize(quadratic, [1.0, 1.0, 1.0], method=1e200, maxiter=50)
-    assert blown.status == 2 and blown.fun == quadratic(np.ones(3))[0]
-    for arguments, what in [
-        ({"jac": None}, "jac"), ({"maxiter": -1}, "maxiter"), ({"colour": 1}, "colour"), ({"x0": []}, "x0"),
-    ]:  # fmt: skip
-        with pytest.raises(lr.Error, match=what):
-            lr.minimize(quadratic, **{"x0": [1.0, 2.0, 3.0], **arguments})
-    with pytest.raises(lr.Error, match="fun"):
-        lr.minimize(lambda x: 1.0, [1.0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,6 +13,7 @@ import pytest
 
 import lrswift as lr
 
+pytestmark = pytest.mark.usefixtures("float64_in_jax")
 CURVATURE = np.array([1.0, 3.0, 0.3])
 MAKES: dict[str, Callable[[], optax.GradientTransformationExtraArgs]] = {
     "l4": lr.optax.scale_by_l4,
@@ -24,14 +25,6 @@ MAKES: dict[str, Callable[[], optax.GradientTransformationExtraArgs]] = {
     "sps": lr.optax.scale_by_sps,
     "qlabgrad": lr.optax.scale_by_qlabgrad,
 }
-
-
-@pytest.fixture(autouse=True)
-def float64_in_jax() -> Iterator[None]:
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", before)
 
 
 EACH = pytest.mark.parametrize("name", MAKES)

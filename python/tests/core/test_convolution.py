@@ -66,19 +66,15 @@ def test_float32_within_the_rounding_of_its_sums(problem):
 
 
 @pytest.mark.parametrize("channels, outputs, size", [(1, 6, 28), (3, 16, 32), (64, 64, 9), (20, 50, 12)])
-def test_same_bits_for_any_number_of_threads(channels, outputs, size):
+def test_same_bits_for_any_number_of_threads(channels, outputs, size, set_threads):
     rng = np.random.default_rng(5)
     x = rng.normal(size=(9, size, size, channels)).astype(np.float32)
     w = rng.normal(size=(3, 3, channels, outputs)).astype(np.float32)
     gy = rng.normal(size=(9, size, size, outputs)).astype(np.float32)
-    before = lr.get_threads()
-    try:
-        results = []
-        for threads in (1, 2, 3, 7):
-            lr.set_threads(threads)
-            results.append(sums(x, w, gy, ((1, 1), (1, 1), (1, 1), 1)))
-    finally:
-        lr.set_threads(before)
+    results = []
+    for threads in (1, 2, 3, 7):
+        set_threads(threads)
+        results.append(sums(x, w, gy, ((1, 1), (1, 1), (1, 1), 1)))
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(a.view(np.uint32), b.view(np.uint32))

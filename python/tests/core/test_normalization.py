@@ -66,19 +66,15 @@ def test_layer_norm_adds_up_where_one_tensor_is_weight_and_bias():
     np.testing.assert_allclose(both.grad.numpy(), weight.grad.numpy() + bias.grad.numpy(), rtol=1e-6)
 
 
-def test_fused_layer_norm_has_the_same_bits_for_any_number_of_threads():
+def test_fused_layer_norm_has_the_same_bits_for_any_number_of_threads(set_threads):
     x = np.random.default_rng(14).normal(size=(3000, 50)).astype(np.float32)
-    before = lr.get_threads()
     results = []
-    try:
-        for threads in (1, 2, 3, 7):
-            lr.set_threads(threads)
-            layer = lr.nn.LayerNorm(50)
-            leaf = lr.tensor(x, requires_grad=True)
-            layer(leaf).square().sum().backward()
-            results.append([leaf.grad.numpy(), layer.weight.grad.numpy(), layer.bias.grad.numpy()])
-    finally:
-        lr.set_threads(before)
+    for threads in (1, 2, 3, 7):
+        set_threads(threads)
+        layer = lr.nn.LayerNorm(50)
+        leaf = lr.tensor(x, requires_grad=True)
+        layer(leaf).square().sum().backward()
+        results.append([leaf.grad.numpy(), layer.weight.grad.numpy(), layer.bias.grad.numpy()])
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(a.view(np.uint32), b.view(np.uint32))
@@ -126,19 +122,15 @@ def test_fused_batch_norm_is_the_composed_one_in_all_four_passes(training, relu,
     assert_same_derivatives(fused, composed, primals, tangents, rtol)
 
 
-def test_fused_batch_norm_has_the_same_bits_for_any_number_of_threads():
+def test_fused_batch_norm_has_the_same_bits_for_any_number_of_threads(set_threads):
     x = np.random.default_rng(12).normal(size=(40, 9, 9, 20)).astype(np.float32)
-    before = lr.get_threads()
     results = []
-    try:
-        for threads in (1, 2, 3, 7):
-            lr.set_threads(threads)
-            layer = lr.nn.BatchNorm2d(20)
-            leaf = lr.tensor(x, requires_grad=True)
-            layer(leaf, residual=leaf, relu=True).square().sum().backward()
-            results.append([leaf.grad.numpy(), layer.weight.grad.numpy(), layer.running_var.numpy()])
-    finally:
-        lr.set_threads(before)
+    for threads in (1, 2, 3, 7):
+        set_threads(threads)
+        layer = lr.nn.BatchNorm2d(20)
+        leaf = lr.tensor(x, requires_grad=True)
+        layer(leaf, residual=leaf, relu=True).square().sum().backward()
+        results.append([leaf.grad.numpy(), layer.weight.grad.numpy(), layer.running_var.numpy()])
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(a.view(np.uint32), b.view(np.uint32))

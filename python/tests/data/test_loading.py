@@ -1,4 +1,4 @@
-"""Data sets, their file formats, and batches."""
+"""Data sets by name, and their file formats."""
 
 import gzip
 import os
@@ -6,6 +6,7 @@ import struct
 import warnings
 from pathlib import Path
 
+import goldens
 import numpy as np
 import pytest
 
@@ -121,41 +122,7 @@ def test_published_facts_of_mnist():
     if not root or not (Path(root) / "mnist").is_dir():
         pytest.skip("LRSWIFT_DATA names no folder with mnist")
     train = lr.data.load("mnist").train
-    assert np.bincount(train.y).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert np.bincount(train.y).tolist() == goldens.MNIST_COUNTS
     pixels = train.scaled().x
-    assert abs(pixels.mean(dtype=float) - 0.1307) < 5e-5
-    assert abs(pixels.std(dtype=float) - 0.3081) < 5e-5
-
-
-def test_dataset():
-    data = lr.data.Dataset(np.arange(20).reshape(10, 2), np.arange(10))
-    assert len(data[2:5]) == 3
-    x, y = data[3]
-    assert x.tolist() == [6, 7]
-    assert y == 3
-    rest, part = data.split(0.3, seed=1)
-    assert sorted([*rest.y, *part.y]) == list(range(10))
-    assert len(part) == 3
-    np.testing.assert_array_equal(data.split(0.3, seed=1)[1].y, part.y)
-    with pytest.raises(lr.ShapeError, match="10 rows and y 9"):
-        lr.data.Dataset(np.zeros(10), np.zeros(9))
-    with pytest.raises(ValueError, match="fraction"):
-        data.split(0.0)
-
-
-def test_batches():
-    batches = lr.data.Batches(np.arange(10), np.arange(10) * 2, batch_size=4, seed=7)
-    first = list(batches)
-    assert [len(x) for x, _ in first] == [4, 4, 2]
-    assert sorted(np.concatenate([x for x, _ in first])) == list(range(10))
-    assert all((y == 2 * x).all() for x, y in first)
-    second = list(batches)
-    assert any((a[0] != b[0]).any() for a, b in zip(first, second, strict=True))
-    again = lr.data.Batches(np.arange(10), np.arange(10) * 2, batch_size=4, seed=7)
-    for a, b in zip(first, again, strict=True):
-        np.testing.assert_array_equal(a[0], b[0])
-    assert len(lr.data.Batches(np.arange(10), batch_size=4, drop_last=True)) == 2
-    state = batches.state_dict()
-    expected = [x.tolist() for x, _ in batches]
-    batches.load_state_dict(state)
-    assert [x.tolist() for x, _ in batches] == expected
+    assert abs(pixels.mean(dtype=float) - goldens.MNIST_MEAN) < 5e-5
+    assert abs(pixels.std(dtype=float) - goldens.MNIST_DEVIATION) < 5e-5

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from tiny_images import tiny_splits
 
 import lrswift as lr
 from lrswift.experiments.comparison import Comparison, Run, accuracy_text, rate_text
@@ -16,12 +17,7 @@ from lrswift.training.methods import METHODS
 
 @pytest.fixture(scope="module")
 def splits() -> lr.data.Splits:
-    rng = np.random.default_rng(0)
-    x = rng.integers(0, 256, (260, 4, 4)).astype(np.uint8)
-    y = (x.reshape(260, 16)[:, :3].argmax(1)).astype(np.uint8)
-    return lr.data.Splits(
-        "tiny", lr.data.Dataset(x[:200], y[:200]), lr.data.Dataset(x[200:], y[200:]), ["a", "b", "c"]
-    )
+    return tiny_splits(200, 60)
 
 
 @pytest.fixture(scope="module")

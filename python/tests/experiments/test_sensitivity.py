@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+from tiny_images import tiny_splits
 
 import lrswift as lr
 from lrswift import cli
@@ -20,12 +21,7 @@ from lrswift.training.methods import METHODS
 
 
 def splits() -> lr.data.Splits:
-    rng = np.random.default_rng(0)
-    x = rng.integers(0, 256, (160, 4, 4)).astype(np.uint8)
-    y = x.reshape(160, 16)[:, :3].argmax(1).astype(np.uint8)
-    return lr.data.Splits(
-        "tiny", lr.data.Dataset(x[:120], y[:120]), lr.data.Dataset(x[120:], y[120:]), list("abc")
-    )
+    return tiny_splits(120, 40)
 
 
 def network(train, classes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -152,17 +153,17 @@ def test_forward_is_reverse(optimizer: str, network: str, clip: float | None) ->
 
 @pytest.mark.parametrize("network", ["mlp", "batch_norm"])
 @pytest.mark.parametrize("optimizer", VALUES)
-def test_tiles_threads_and_blocks_of_columns_change_nothing(optimizer: str, network: str) -> None:
+def test_tiles_threads_and_blocks_of_columns_change_nothing(
+    optimizer: str, network: str, set_threads: Callable
+) -> None:
     case = problem(network)
     expected = case.exact(optimizer)
     for tile in (1, 3, 16):
         check_equal(case.run(optimizer, tile=tile), expected, 1e-12)
     threads = lr.get_threads()
-    try:
-        lr.set_threads(1)
-        check_equal(case.run(optimizer), expected, 0)
-    finally:
-        lr.set_threads(threads)
+    set_threads(1)
+    check_equal(case.run(optimizer), expected, 0)
+    set_threads(threads)
     count = sum(len(values) for values in VALUES[optimizer].values())
     blocks = [case.run(optimizer, columns=range(k, count, 2)) for k in (0, 1)]
     for family in VALUES[optimizer]:

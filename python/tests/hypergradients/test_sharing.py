@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import goldens
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
@@ -13,14 +14,13 @@ import lrswift as lr
 
 @pytest.mark.parametrize(
     ("mse1", "window", "expected"),
-    [(0.25, 1, 0.25), (0.25, 2, 0.1266), (0.25, 5, 0.0628), (0.25, 10, 0.0778), (0.25, 40, 0.85905)]
-    + [(0.0625, 40, 0.8543625)],
+    goldens.SHARING_BOUNDS,
 )
 def test_values_of_the_bound(mse1, window, expected):
     assert lr.sharing_bound(mse1, 0.08, 0.0, window) == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize(("mse1", "expected"), [(0.25, 6.166), (0.0625, 3.884)])
+@pytest.mark.parametrize(("mse1", "expected"), goldens.BEST_WINDOWS)
 def test_values_of_the_best_window(mse1, expected):
     assert lr.best_window(mse1, 0.08, 0.0) == pytest.approx(expected, abs=5e-4)
 

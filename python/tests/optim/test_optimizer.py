@@ -1,44 +1,37 @@
 """Optimizers as objects: groups, names, states, the two loops, and what a failing closure leaves behind."""
 
+import goldens
 import numpy as np
 import pytest
+from reference.problems import CURVATURE
+from twins import leaf, quadratic
 
 import lrswift as lr
 
 F = lr.nn.functional
-H = np.array([1.0, 4.0, 10.0])
-
-
-def bowl(theta: lr.Tensor) -> lr.Tensor:
-    """The quadratic of the golden values: 1/2 theta' diag(1, 4, 10) theta."""
-    return (theta * theta * lr.tensor(H, dtype="float64")).sum() * 0.5
-
-
-def start() -> lr.Tensor:
-    return lr.tensor([1.0, -2.0, 0.5], dtype="float64", requires_grad=True)
 
 
 def test_familiar_loop_is_gradient_descent():
-    theta, expected = start(), np.array([1.0, -2.0, 0.5])
+    theta, expected = leaf(), np.array([1.0, -2.0, 0.5])
     velocity = np.zeros(3)
     optimizer = lr.optim.SGD([theta], lr=0.02, momentum=0.9, weight_decay=0.1)
     for _ in range(10):
         optimizer.zero_grad()
-        bowl(theta).backward()
+        quadratic(theta).backward()
         optimizer.step()
-        velocity = 0.9 * velocity + H * expected + 0.1 * expected
+        velocity = 0.9 * velocity + CURVATURE * expected + 0.1 * expected
         expected = expected - 0.02 * velocity
     np.testing.assert_allclose(theta.numpy(), expected, rtol=1e-12)
     assert optimizer.lr == 0.02
 
 
 def test_minimize_equals_the_familiar_loop():
-    one, other = start(), start()
+    one, other = leaf(), leaf()
     first, second = lr.optim.L4Adam([one]), lr.optim.L4Adam([other])
     for _ in range(20):
-        loss = first.minimize(lambda: bowl(one))
+        loss = first.minimize(lambda: quadratic(one))
         second.zero_grad()
-        value = bowl(other)
+        value = quadratic(other)
         value.backward()
         second.step(value)
         assert loss == value.item()
@@ -68,22 +61,22 @@ def test_rates_by_name():
 
 
 def test_groups():
-    a, b = start(), start()
+    a, b = leaf(), leaf()
     optimizer = lr.optim.SGD([{"params": [a]}, {"params": b, "lr": 0.001, "weight_decay": 1.0}], lr=0.01)
-    (bowl(a) + bowl(b)).backward()
+    (quadratic(a) + quadratic(b)).backward()
     optimizer.step()
     theta = np.array([1.0, -2.0, 0.5])
-    np.testing.assert_allclose(a.numpy(), theta - 0.01 * H * theta, rtol=1e-14)
-    np.testing.assert_allclose(b.numpy(), theta - 0.001 * (H * theta + theta), rtol=1e-14)
+    np.testing.assert_allclose(a.numpy(), theta - 0.01 * CURVATURE * theta, rtol=1e-14)
+    np.testing.assert_allclose(b.numpy(), theta - 0.001 * (CURVATURE * theta + theta), rtol=1e-14)
     assert optimizer.param_groups[1]["lr"] == 0.001
     assert optimizer.param_groups[0]["momentum"] == 0.0
     assert optimizer.lr == {"param.0": 0.01, "param.1": 0.001}
     with pytest.raises(ValueError, match="unknown beta; allowed: lr, momentum"):
-        optimizer.add_param_group({"params": start(), "beta": 1})
+        optimizer.add_param_group({"params": leaf(), "beta": 1})
     with pytest.raises(ValueError, match="twice"):
         optimizer.add_param_group({"params": a})
     with pytest.raises(TypeError, match="adapter"):
-        lr.optim.SGD([{"params": [start()], "lr": 0.1}], lr=lr.adapt.L4())
+        lr.optim.SGD([{"params": [leaf()], "lr": 0.1}], lr=lr.adapt.L4())
 
 
 OPTIMIZERS = {
@@ -98,16 +91,16 @@ OPTIMIZERS = {
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_state_goes_on_where_it_stopped(name, tmp_path):
-    theta = start()
+    theta = leaf()
     optimizer = OPTIMIZERS[name]([theta])
     for _ in range(7):
-        optimizer.minimize(lambda: bowl(theta))
+        optimizer.minimize(lambda: quadratic(theta))
     lr.save(tmp_path / "o", optimizer)
     twin = lr.tensor(theta, requires_grad=True)
     resumed = OPTIMIZERS[name]([twin])
     resumed.load_state_dict(lr.load(tmp_path / "o"))
     for _ in range(7):
-        assert optimizer.minimize(lambda: bowl(theta)) == resumed.minimize(lambda: bowl(twin))
+        assert optimizer.minimize(lambda: quadratic(theta)) == resumed.minimize(lambda: quadratic(twin))
     np.testing.assert_array_equal(theta.numpy(), twin.numpy())
     with pytest.raises(ValueError, match="missing"):
         resumed.load_state_dict({})
@@ -115,9 +108,9 @@ def test_state_goes_on_where_it_stopped(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["qlabgrad", "naive tlr"])
 def test_closure_that_fails_during_a_probe_changes_nothing(name):
-    theta = start()
+    theta = leaf()
     optimizer = OPTIMIZERS[name]([theta])
-    optimizer.minimize(lambda: bowl(theta))
+    optimizer.minimize(lambda: quadratic(theta))
     before, state = theta.numpy().copy(), optimizer.state_dict()
     calls = []
 
@@ -125,14 +118,14 @@ def test_closure_that_fails_during_a_probe_changes_nothing(name):
         calls.append(1)
         if len(calls) == 2:
             raise KeyError("mine")
-        return bowl(theta)
+        return quadratic(theta)
 
     with pytest.raises(KeyError, match="mine"):
         optimizer.minimize(fails)
     np.testing.assert_array_equal(theta.numpy(), before)
     for key, value in optimizer.state_dict().items():
         np.testing.assert_array_equal(value, state[key])
-    optimizer.minimize(lambda: bowl(theta))
+    optimizer.minimize(lambda: quadratic(theta))
 
 
 def test_probes_share_random_numbers_and_statistics():
@@ -157,41 +150,32 @@ def test_probes_share_random_numbers_and_statistics():
 
 
 def test_step_needs_the_loss_of_an_adapter():
-    theta = start()
+    theta = leaf()
     optimizer = lr.optim.L4Mom([theta])
-    bowl(theta).backward()
+    quadratic(theta).backward()
     with pytest.raises(TypeError, match="loss: not given"):
         optimizer.step()
-    optimizer.step(bowl(theta).item())
+    optimizer.step(quadratic(theta).item())
 
 
 def test_epoch_windows_need_its_length():
-    theta = start()
+    theta = leaf()
     with pytest.raises(ValueError, match="steps_per_epoch"):
-        lr.optim.SGD([theta], lr=lr.adapt.TLR()).minimize(lambda: bowl(theta))
+        lr.optim.SGD([theta], lr=lr.adapt.TLR()).minimize(lambda: quadratic(theta))
     optimizer = lr.optim.SGD([theta], lr=lr.adapt.TLR(steps_per_epoch=6))
     for _ in range(5):
-        optimizer.minimize(lambda: bowl(theta))
+        optimizer.minimize(lambda: quadratic(theta))
     # windows of 2 steps: the rate first changes before step 5
-    assert optimizer.lr == 0.0125
-
-
-@pytest.mark.parametrize(("trial", "found"), [(1e-5, 1e-5), (0.1, 0.1), (10.0, 0.3125)])
-def test_trial_rate_of_the_golden_problem(trial, found):
-    theta = start()
-    before = theta.numpy().copy()
-    assert lr.adapt.find_trial_rate(lambda: bowl(theta), [theta], trial) == found
-    np.testing.assert_array_equal(theta.numpy(), before)
-    assert theta.grad is None
+    assert optimizer.lr == goldens.TLR.rates[1]
 
 
 def test_skips_are_counted_until_it_diverges():
-    theta = start()
+    theta = leaf()
     optimizer = lr.optim.SGD([theta], lr=0.1)
     before = theta.numpy().copy()
     for _ in range(19):
-        assert np.isnan(optimizer.minimize(lambda: bowl(theta) * float("nan")))
+        assert np.isnan(optimizer.minimize(lambda: quadratic(theta) * float("nan")))
     assert optimizer.skipped_steps == 19
     with pytest.raises(lr.Diverged, match="20 steps in a row"):
-        optimizer.minimize(lambda: bowl(theta) * float("nan"))
+        optimizer.minimize(lambda: quadratic(theta) * float("nan"))
     np.testing.assert_array_equal(theta.numpy(), before)

@@ -1,4 +1,4 @@
-"""DoG and DoWG: the distance travelled so far over the gradients met. MoMo: a Polyak step on averages."""
+"""DoG and DoWG: the distance travelled so far over the gradients met."""
 
 from __future__ import annotations
 
@@ -30,25 +30,4 @@ class DoG:
         else:
             rate = self.radius / math.sqrt(self.total + 1e-8)
         move(parameters, gradients, rate)
-        return loss, rate
-
-
-class MoMo:
-    """rate = min(cap, max(f - bound - p + <d, theta>, 0) / |d|^2) along d, the averages of L, <g, theta>, g.
-
-    The first value enters each average whole.
-    """
-
-    def __init__(self, cap: float = 1.0, beta: float = 0.9, lower_bound: float = 0.0) -> None:
-        self.cap, self.beta, self.bound, self.averages = cap, beta, lower_bound, None
-
-    def step(self, parameters: Arrays, evaluate) -> tuple[float, float]:
-        loss, gradients = evaluate(parameters)
-        new = [loss, dot(gradients, parameters), *gradients]
-        old = self.averages or new
-        self.averages = [self.beta * a + (1 - self.beta) * b for a, b in zip(old, new, strict=True)]
-        f, p, *d = self.averages
-        norm2 = dot(d, d)
-        rate = min(self.cap, max(f - self.bound - p + dot(d, parameters), 0.0) / norm2) if norm2 else 0.0
-        move(parameters, d, rate)
         return loss, rate

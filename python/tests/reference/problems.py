@@ -16,13 +16,38 @@ def quadratic(parameters: Arrays) -> tuple[float, Arrays]:
     return float(0.5 * np.sum(CURVATURE * theta * theta)), [CURVATURE * theta]
 
 
-def regression(seed: int = 0, scale: float = 1.0):
-    """The badly conditioned two-layer linear regression: start weights and evaluate; the loss is a sum."""
+def bowl(parameters: Arrays) -> tuple[float, Arrays]:
+    """f = sum x^2, whose checks start at (1, 2, 3)."""
+    return float(np.sum(parameters[0] ** 2)), [2 * parameters[0]]
+
+
+def concave(parameters: Arrays) -> tuple[float, Arrays]:
+    """f = -|theta|^2 / 2."""
+    return float(-0.5 * np.sum(parameters[0] ** 2)), [-parameters[0]]
+
+
+def run(optimizer, steps: int, evaluate=quadratic, start: Arrays | None = None) -> tuple[list, list]:
+    """Rates of the steps of a reference, and losses after them."""
+    parameters = [START.copy()] if start is None else start
+    rates, losses = [], []
+    for _ in range(steps):
+        rates.append(optimizer.step(parameters, evaluate)[1])
+        losses.append(evaluate(parameters)[0])
+    return rates, losses
+
+
+def regression_data(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """W1, W2, x, y: weights to start from, and targets whose rows differ in scale by 1e5."""
     random = np.random.RandomState(seed)
     w1, w2 = random.randn(10, 6), random.randn(6, 6)
     target = np.linspace(1, 1e-5, 10)[:, None] * random.rand(10, 6)
     x = random.randn(6, 1000)
-    y = target @ x
+    return w1, w2, x, target @ x
+
+
+def regression(seed: int = 0, scale: float = 1.0):
+    """The badly conditioned two-layer linear regression: start weights and evaluate; the loss is a sum."""
+    w1, w2, x, y = regression_data(seed)
 
     def evaluate(parameters: Arrays) -> tuple[float, Arrays]:
         a, b = parameters

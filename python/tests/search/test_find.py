@@ -177,19 +177,6 @@ def test_plot():
     assert len(found.plot().axes) == 2
 
 
-def oracle(search: lr.adapt.SBFSearch, threshold: float) -> None:
-    while not search.done:
-        (search.increase if search.value < threshold else search.decrease)()
-
-
-@pytest.mark.parametrize("threshold", [1e-3, 0.05, 1.0, 37.0])
-def test_sbf_search_finds_a_threshold(threshold):
-    search = lr.adapt.SBFSearch()
-    oracle(search, threshold)
-    assert search.value == pytest.approx(threshold, rel=0.02)
-    assert 21 <= search.signals <= 120
-
-
 def test_own_search_is_used():
     search = lr.adapt.SBFSearch(start=0.5, final_signals=5)
     found = lr.find_lr(network(), F.cross_entropy, (X, Y), search=search, max_epochs=20, progress=False)

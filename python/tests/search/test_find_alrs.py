@@ -1,38 +1,12 @@
-"""ALRS: the native search and find_lr against the NumPy references."""
+"""`find_lr` against the reference of ALRS."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from reference import alrs, directions, problems, sbf
+from reference import alrs, directions, problems
 
 import lrswift as lr
-
-OPTIONS = [
-    {},
-    {"start": 1e-3},
-    {"start": 10.0, "rho": 0.9, "gate": 0.12},
-    {"max_signals": 12, "final_signals": 5},
-]
-
-
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
-@pytest.mark.parametrize("flips", [0.0, 0.1, 0.5])
-@pytest.mark.parametrize("threshold", [1e-3, 0.0371, 1.0, 37.0])
-def test_search_signal_by_signal(options: dict, flips: float, threshold: float) -> None:
-    """An oracle says which way the threshold lies, with a share of its answers flipped."""
-    native, reference, random = lr.adapt.SBFSearch(**options), sbf.SBF(**options), np.random.default_rng(3)
-    assert native.value == reference.value and not native.done
-    for count in range(1, 200):
-        up = (reference.value < threshold) != (random.random() < flips)
-        (native.increase if up else native.decrease)()
-        reference.signal(+1 if up else -1)
-        where = f"{options}, after {count} signals"
-        assert native.value == pytest.approx(reference.value, rel=1e-13), where
-        assert bool(native.done) == reference.done, where
-        if reference.done:
-            return
-    pytest.fail("the search never ended")
 
 
 class Network(lr.nn.Module):

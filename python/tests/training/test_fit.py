@@ -271,15 +271,11 @@ def test_history_and_callbacks(tmp_path):
     assert len(history.plot().axes) == 2
 
 
-def test_same_result_for_any_number_of_threads():
-    before = lr.get_threads()
+def test_same_result_for_any_number_of_threads(set_threads):
     losses = []
-    try:
-        for threads in (1, 2, 4):
-            lr.set_threads(threads)
-            model = normalized()
-            losses.append(lr.fit(model, lr.optim.Adam(model.parameters()), (X, Y), progress=False).losses)
-    finally:
-        lr.set_threads(before)
+    for threads in (1, 2, 4):
+        set_threads(threads)
+        model = normalized()
+        losses.append(lr.fit(model, lr.optim.Adam(model.parameters()), (X, Y), progress=False).losses)
     np.testing.assert_array_equal(losses[0], losses[1])
     np.testing.assert_array_equal(losses[0], losses[2])

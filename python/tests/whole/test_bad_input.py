@@ -9,11 +9,12 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from reference.problems import START
+from twins import leaf, quadratic
 
 import lrswift as lr
 
 A = lr.adapt
-START = np.array([1.0, -2.0, 0.5])
 
 # A message says what is allowed in one of these ways.
 ALLOWED = tuple(
@@ -21,19 +22,10 @@ ALLOWED = tuple(
 )
 
 
-def parameter(values: np.ndarray = START):
-    return lr.tensor(values, dtype=lr.float64, requires_grad=True)
-
-
-def bowl(theta):
-    """A convex loss no line search solves in one step."""
-    return 0.5 * lr.sum(lr.tensor(np.array([1.0, 4.0, 10.0]), dtype=lr.float64) * theta * theta)
-
-
 def one_step_old(make: Callable, theta, loss: Callable | None = None):
     """An optimizer with some state: one good step behind it."""
     optimizer = make([theta])
-    optimizer.minimize(loss or (lambda: bowl(theta)))
+    optimizer.minimize(loss or (lambda: quadratic(theta)))
     return optimizer
 
 
@@ -112,7 +104,7 @@ OUT_OF_BOUNDS: list[tuple[Callable, str, object]] = [
 @pytest.mark.parametrize(("adapter", "argument", "value"), OUT_OF_BOUNDS)
 def test_adapter_argument_out_of_bounds(adapter: Callable, argument: str, value: object) -> None:
     """Raised by the adapter or at the latest by the optimizer it is given to."""
-    theta = parameter()
+    theta = leaf()
     with rejected(ValueError, argument, shown(value)):
         made = adapter(**{argument: value})
         lr.optim.SGD([theta], lr=made)
@@ -124,13 +116,13 @@ def test_naive_tlr_needs_a_meta_rate() -> None:
         A.NaiveTLR()
     for argument, value in (("meta_lr", -0.5), ("initial", -0.5)):
         with rejected(ValueError, argument, shown(value)):
-            lr.optim.SGD([parameter()], lr=A.NaiveTLR(**{"meta_lr": 1e-3, argument: value}))
+            lr.optim.SGD([leaf()], lr=A.NaiveTLR(**{"meta_lr": 1e-3, argument: value}))
 
 
 @pytest.mark.parametrize("adapter", [A.L4, A.TLR, A.QLABGrad])
 def test_least_rate_above_the_greatest(adapter: Callable) -> None:
     with rejected(ValueError, "min_lr", "max_lr", "0.5", "0.25"):
-        lr.optim.SGD([parameter()], lr=adapter(min_lr=0.5, max_lr=0.25))
+        lr.optim.SGD([leaf()], lr=adapter(min_lr=0.5, max_lr=0.25))
 
 
 @pytest.mark.parametrize("adapter", [A.L4, A.TLR, A.QLABGrad])
@@ -138,7 +130,7 @@ def test_adapter_argument_of_the_wrong_kind(adapter: Callable) -> None:
     with pytest.raises(TypeError, match=r"(?s)no_such|unexpected"):
         adapter(no_such=1)
     with pytest.raises(TypeError, match="max_lr"):
-        lr.optim.SGD([parameter()], lr=adapter(max_lr="fast"))
+        lr.optim.SGD([leaf()], lr=adapter(max_lr="fast"))
 
 
 DIRECTION_ARGUMENTS = [
@@ -160,19 +152,19 @@ def test_direction_argument_out_of_bounds(make: Callable, options: dict, argumen
     (value,) = options.values()
     given = next(v for v in value if not 0 <= v < 1) if isinstance(value, tuple) else value
     with rejected(ValueError, argument, shown(given)):
-        make([parameter()], **options)
+        make([leaf()], **options)
 
 
 def test_nesterov_needs_momentum() -> None:
     with rejected(ValueError, "nesterov", "momentum", family=False):
-        lr.optim.SGD([parameter()], lr=0.1, nesterov=True)
+        lr.optim.SGD([leaf()], lr=0.1, nesterov=True)
 
 
 def test_rate_that_is_no_rate() -> None:
     with rejected(ValueError, "lr", "fast", "l4", "qlabgrad"):
-        lr.optim.SGD([parameter()], lr="fast")
+        lr.optim.SGD([leaf()], lr="fast")
     with pytest.raises(TypeError, match="lr"):
-        lr.optim.SGD([parameter()], lr=[0.1])
+        lr.optim.SGD([leaf()], lr=[0.1])
 
 
 # Parameters.
@@ -182,7 +174,7 @@ def test_rate_that_is_no_rate() -> None:
 def test_parameter_without_gradient(make: Callable) -> None:
     fixed = lr.tensor(START, dtype=lr.float64)
     with rejected(ValueError, "requires_grad", "param", family=False):
-        make([parameter(), fixed])
+        make([leaf(), fixed])
 
 
 def test_no_parameters() -> None:
@@ -194,7 +186,7 @@ def test_parameters_that_are_no_tensors() -> None:
     with pytest.raises(TypeError, match=r"(?i)tensor"):
         lr.optim.SGD([START], lr=0.1)
     with pytest.raises(TypeError, match="param"):
-        lr.optim.SGD(parameter(), lr=0.1)
+        lr.optim.SGD(leaf(), lr=0.1)
 
 
 def test_only_floating_tensors_have_gradients() -> None:
@@ -204,10 +196,10 @@ def test_only_floating_tensors_have_gradients() -> None:
 
 def test_fraction_of_an_unknown_epoch() -> None:
     """A window in epochs needs the length of one: from fit or from steps_per_epoch."""
-    theta = parameter()
+    theta = leaf()
     with pytest.raises(ValueError, match="steps_per_epoch"):
         optimizer = lr.optim.SGD([theta], lr=A.TLR())
-        optimizer.minimize(lambda: bowl(theta))
+        optimizer.minimize(lambda: quadratic(theta))
     assert np.array_equal(theta.numpy(), START)
 
 
@@ -236,7 +228,7 @@ BAD_BATCHES = {
 @STATES
 def test_bad_batch(make: Callable, batch: str) -> None:
     x, y, kind, words = BAD_BATCHES[batch]
-    theta = parameter()
+    theta = leaf()
     loss = classifier(theta)
     good = (lr.tensor(X, dtype=lr.float64), lr.tensor(Y))
     optimizer = one_step_old(make, theta, lambda: loss(*good))
@@ -253,7 +245,7 @@ def test_bad_batch(make: Callable, batch: str) -> None:
 @pytest.mark.parametrize("loop", ["minimize", "step"])
 @STATES
 def test_non_finite_data_skips_the_step(make: Callable, loop: str, value: float) -> None:
-    theta = parameter()
+    theta = leaf()
     optimizer = one_step_old(make, theta)
     x = lr.tensor(np.array([1.0, value, 1.0]), dtype=lr.float64)
     closure = lambda: lr.sum(x * theta * theta)  # noqa: E731
@@ -274,7 +266,7 @@ def test_non_finite_data_skips_the_step(make: Callable, loop: str, value: float)
 
 @STATES
 def test_non_finite_gradient_of_a_finite_loss_skips_the_step(make: Callable) -> None:
-    theta = parameter(np.zeros(3))
+    theta = leaf(np.zeros(3))
     optimizer = make([theta])
     with unchanged(theta, optimizer):
         loss = optimizer.minimize(lambda: lr.sum(theta * 1e200 * 1e200) + 1.0)
@@ -283,8 +275,8 @@ def test_non_finite_gradient_of_a_finite_loss_skips_the_step(make: Callable) -> 
 
 @STATES
 def test_diverged_after_twenty_in_a_row(make: Callable) -> None:
-    theta = parameter()
-    optimizer, good = one_step_old(make, theta), lambda: bowl(theta)
+    theta = leaf()
+    optimizer, good = one_step_old(make, theta), lambda: quadratic(theta)
     nan = lr.tensor(np.full(3, math.nan), dtype=lr.float64)
     bad = lambda: lr.sum(nan * theta)  # noqa: E731
     for _ in range(19):
@@ -305,7 +297,7 @@ def test_diverged_after_twenty_in_a_row(make: Callable) -> None:
 @pytest.mark.parametrize("make", [lr.optim.L4Mom, lr.optim.L4Adam])
 @pytest.mark.parametrize("loop", ["minimize", "step"])
 def test_l4_rejects_a_negative_loss(make: Callable, loop: str) -> None:
-    theta = parameter()
+    theta = leaf()
     optimizer = one_step_old(make, theta)
     with unchanged(theta, optimizer), rejected(ValueError, "loss", "-100", "lower_bound"):
         if loop == "minimize":
@@ -318,7 +310,7 @@ def test_l4_rejects_a_negative_loss(make: Callable, loop: str) -> None:
 
 
 def test_l4_rejects_a_loss_below_its_bound() -> None:
-    theta = parameter()
+    theta = leaf()
     optimizer = one_step_old(lambda p: lr.optim.SGD(p, lr=A.L4(lower_bound=-10.0)), theta)
     optimizer.minimize(lambda: lr.sum(theta * theta) - 9.0)
     with unchanged(theta, optimizer), rejected(ValueError, "loss", "-100", "lower_bound", "-10"):
@@ -332,13 +324,13 @@ PROBING = pytest.mark.parametrize("make", [EVERY_STATE["naive-tlr"], EVERY_STATE
 
 @PROBING
 def test_probing_adapter_with_step(make: Callable) -> None:
-    theta = parameter()
+    theta = leaf()
     optimizer = one_step_old(make, theta)
-    loss = bowl(theta)
+    loss = quadratic(theta)
     loss.backward()
     with unchanged(theta, optimizer), rejected(TypeError, "minimize", "step", family=False):
         optimizer.step(loss)
-    optimizer.minimize(lambda: bowl(theta))
+    optimizer.minimize(lambda: quadratic(theta))
 
 
 @PROBING
@@ -348,7 +340,7 @@ def test_closure_that_raises_in_a_probe(make: Callable) -> None:
     class Boom(Exception):
         pass
 
-    theta, twin = parameter(), parameter()
+    theta, twin = leaf(), leaf()
     optimizer, other = one_step_old(make, theta), one_step_old(make, twin)
     before, calls = np.array(theta.numpy()), []
 
@@ -356,7 +348,7 @@ def test_closure_that_raises_in_a_probe(make: Callable) -> None:
         calls.append(np.array(theta.numpy()))
         if len(calls) == 2:
             raise Boom
-        return bowl(theta)
+        return quadratic(theta)
 
     with unchanged(theta, optimizer), pytest.raises(Boom):
         optimizer.minimize(closure)
@@ -364,14 +356,14 @@ def test_closure_that_raises_in_a_probe(make: Callable) -> None:
         "no probe was made"
     )
     for _ in range(3):
-        optimizer.minimize(lambda: bowl(theta))
-        other.minimize(lambda: bowl(twin))
+        optimizer.minimize(lambda: quadratic(theta))
+        other.minimize(lambda: quadratic(twin))
     assert theta.numpy().tobytes() == twin.numpy().tobytes()
 
 
 @STATES
 def test_closure_that_returns_no_scalar(make: Callable) -> None:
-    theta = parameter()
+    theta = leaf()
     optimizer = one_step_old(make, theta)
     with unchanged(theta, optimizer), pytest.raises(lr.ShapeError, match=r"(?s)scalar.*3|3.*scalar"):
         optimizer.minimize(lambda: theta * theta)
@@ -381,7 +373,7 @@ def test_closure_that_returns_no_scalar(make: Callable) -> None:
 
 @STATES
 def test_state_of_another_shape(make: Callable) -> None:
-    theta = parameter()
+    theta = leaf()
     optimizer = one_step_old(make, theta)
     state = optimizer.state_dict()
     vectors = [key for key, value in state.items() if np.array(value).shape == (3,)]

@@ -6,7 +6,7 @@ what is compared is the rate of every step. `pytest -s` prints the table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from reference import problems
 
 import lrswift as lr
 
+pytestmark = pytest.mark.usefixtures("float64_in_jax")
 STEPS, WINDOW = 100, 7
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 A = lr.adapt
@@ -60,14 +61,6 @@ CASES = {
     "HD": over_sgd(A.HD(), lr.optax.scale_by_hd),
     "SPS": over_sgd(A.SPS(c=4.0, steps_per_epoch=5), lambda: lr.optax.scale_by_sps(c=4.0, steps_per_epoch=5)),
 }
-
-
-@pytest.fixture(autouse=True)
-def float64_in_jax() -> Iterator[None]:
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", before)
 
 
 def data(dtype: str) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:

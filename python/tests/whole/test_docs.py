@@ -193,7 +193,7 @@ def test_the_places_that_the_pages_edit_are_there() -> None:
         "python/lrswift/tensors/functions.py": ["def _floating", 'return apply("relu", _floating(x))'],
         "python/lrswift/adapt.py": ["from .rates.l4 import L4", "__all__"],
         "python/lrswift/training/methods.py": ["METHODS: dict[str, Method]"],
-        "python/tests/rates/test_base.py": ["CASES = {", '"tlr": Case('],
+        "python/tests/rate_cases.py": ["CASES = {", '"tlr": Case('],
     }
     for path, texts in places.items():
         content = (ROOT / path).read_text(encoding="utf-8")

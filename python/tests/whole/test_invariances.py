@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rates.test_base import Quadratic, native, sgd
 from reference import problems
+from twins import Quadratic, native, sgd
 
 import lrswift as lr
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
-from rates.test_base import Quadratic
-from rates.test_base_whole_methods import EACH_PAIR, PAIRS, native_parameter, pair
+from digits import X, Y
+from twins import Quadratic
+from whole_method_cases import EACH_PAIR, PAIRS, native_parameter, pair
 
 import lrswift as lr
 from lrswift.loop.history import History
@@ -70,8 +73,6 @@ def test_limits_hold(rate: str, direction: str) -> None:
     assert min(rates) >= 1e-3 and max(rates) <= 2e-3
 
 
-DIGITS = lr.data.load("digits").train
-X, Y = DIGITS.x.astype(np.float32)[:512] / 16, DIGITS.y[:512]
 # over plain descent, dual averaging in units of its first gradient's norm overshoots unless held back
 NETWORK = {
     ("DAdaptation", "SGD"): {"lr": 0.2},
@@ -92,15 +93,13 @@ def trained(rate: str, direction: str, epochs: int = 8) -> tuple[History, bytes]
 
 
 @pytest.mark.parametrize(("rate", "direction"), [*EACH_PAIR, ("StochasticBarzilaiBorwein", "SGD")])
-def test_every_pair_trains_a_network_alike_on_any_number_of_threads(rate: str, direction: str) -> None:
-    threads = lr.get_threads()
-    try:
-        runs = []
-        for count in (1, 2):
-            lr.set_threads(count)
-            runs.append(trained(rate, direction))
-    finally:
-        lr.set_threads(threads)
+def test_every_pair_trains_a_network_alike_on_any_number_of_threads(
+    rate: str, direction: str, set_threads: Callable
+) -> None:
+    runs = []
+    for count in (1, 2):
+        set_threads(count)
+        runs.append(trained(rate, direction))
     (history, weights), (_, same) = runs
     assert weights == same
     assert history.rows[-1]["valid_loss"] < 0.7 * 2.3026, history.rows

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +14,7 @@ from pairs_resume import problem, step
 
 import lrswift as lr
 
-
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    before = lr.get_threads()
-    yield
-    lr.set_threads(before)
+pytestmark = pytest.mark.usefixtures("set_threads")
 
 
 def train(pair: tuple[str, str], steps: int, threads: int = 1, width: int = 16) -> tuple[list[float], bytes]:

@@ -1,11 +1,27 @@
-"""Restarts of a trainable rate, against the rule's factors on gradients that turn around every step."""
+"""TLR and NTLR: golden numbers, factors that keep the rate, and restarts of one that collapsed."""
 
 from __future__ import annotations
 
+import goldens
 import numpy as np
 import pytest
+from twins import Quadratic, sgd
 
 import lrswift as lr
+
+A = lr.adapt
+
+
+@pytest.mark.parametrize("loop", ["minimize", "step"])
+def test_tlr_golden(loop: str) -> None:
+    rates, losses = Quadratic(sgd(lambda: A.TLR(initial=0.01, window=1))).run(12, loop)
+    goldens.TLR.check(rates, losses)
+
+
+def test_ntlr_factor_that_is_not_positive_keeps_the_rate() -> None:
+    """On a concave loss <old, new> is above |old|^2, which the released code turns into a negative rate."""
+    make = sgd(lambda: A.TLR(initial=0.1, variant="ntlr", window=1))
+    assert Quadratic(make, curvature=-np.ones(3)).run(4)[0] == [0.1] * 4
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,27 @@
+"""Small arrays for tensors, and derivatives by differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+import lrswift as lr
+
+A = np.array([[1.5, -2.0, 3.25], [0.5, 4.0, -1.0]])
+B = np.array([[2.0], [-0.5]])
+
+
+def double(values: np.ndarray) -> lr.Tensor:
+    return lr.tensor(values, dtype=lr.float64)
+
+
+def central(f: Callable, x: np.ndarray, step: float = 1e-6) -> np.ndarray:
+    """Gradient of a scalar function of an array by central differences."""
+    grad = np.zeros_like(x)
+    for i in np.ndindex(*x.shape):
+        up, down = x.copy(), x.copy()
+        up[i] += step
+        down[i] -= step
+        grad[i] = (f(up) - f(down)) / (2 * step)
+    return grad

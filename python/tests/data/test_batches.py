@@ -1,0 +1,23 @@
+"""Batches: seeded, and going on where they were."""
+
+import numpy as np
+
+import lrswift as lr
+
+
+def test_batches():
+    batches = lr.data.Batches(np.arange(10), np.arange(10) * 2, batch_size=4, seed=7)
+    first = list(batches)
+    assert [len(x) for x, _ in first] == [4, 4, 2]
+    assert sorted(np.concatenate([x for x, _ in first])) == list(range(10))
+    assert all((y == 2 * x).all() for x, y in first)
+    second = list(batches)
+    assert any((a[0] != b[0]).any() for a, b in zip(first, second, strict=True))
+    again = lr.data.Batches(np.arange(10), np.arange(10) * 2, batch_size=4, seed=7)
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a[0], b[0])
+    assert len(lr.data.Batches(np.arange(10), batch_size=4, drop_last=True)) == 2
+    state = batches.state_dict()
+    expected = [x.tolist() for x, _ in batches]
+    batches.load_state_dict(state)
+    assert [x.tolist() for x, _ in batches] == expected

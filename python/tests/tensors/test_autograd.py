@@ -1,0 +1,40 @@
+"""Derivatives of functions of tensors."""
+
+import numpy as np
+import pytest
+from arrays import double
+
+import lrswift as lr
+
+
+def test_backward_accumulates_and_checks():
+    t = lr.tensor([1.0, 2.0], requires_grad=True)
+    for _ in range(2):
+        (t * t).sum().backward()
+    np.testing.assert_array_equal(t.grad.numpy(), [4, 8])
+    with pytest.raises(lr.ShapeError, match="scalar"):
+        (t * t).backward()
+    with lr.no_grad():
+        assert not (t * 2).requires_grad
+
+
+def test_grad_jvp_hvp():
+    a, b = np.array([1.0, -2.0, 0.5]), np.array([3.0, 1.0, 2.0])
+
+    def f(x, y):
+        return (x * x * y).sum() + x.exp().sum()
+
+    gx, gy = lr.grad(f)(double(a), double(b))
+    np.testing.assert_allclose(gx.numpy(), 2 * a * b + np.exp(a), rtol=1e-12)
+    np.testing.assert_allclose(gy.numpy(), a * a, rtol=1e-12)
+    value, tangent = lr.jvp(f, [double(a), double(b)], [double(b), double(a)])
+    np.testing.assert_allclose(tangent.item(), (2 * a * b + np.exp(a)) @ b + (a * a) @ a, rtol=1e-12)
+    np.testing.assert_allclose(value.item(), (a * a * b).sum() + np.exp(a).sum(), rtol=1e-12)
+    x = lr.tensor(a, dtype=lr.float64, requires_grad=True)
+    z = np.random.default_rng(0).normal(size=(4, 3))
+    (product,) = lr.hvp(lambda: f(x, double(b)), [x], [z])
+    np.testing.assert_allclose(product.numpy(), z * (2 * b + np.exp(a)), rtol=1e-12)
+    (single,) = lr.hvp(lambda: f(x, double(b)), [x], [z[0]])
+    np.testing.assert_allclose(single.numpy(), product.numpy()[0], rtol=1e-12)
+    with pytest.raises(lr.ShapeError, match=r"vectors\[0\]"):
+        lr.hvp(lambda: f(x, double(b)), [x], [np.ones((2, 2))])

@@ -1,0 +1,102 @@
+"""Python tests and modules without their mirror: lrswift/X/y.py <-> python/tests/X/test_y[_facet].py."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "python" / "lrswift"
+TESTS = ROOT / "python" / "tests"
+
+# Tests of the native module and of the package as a whole; they mirror no module of Python.
+WITHOUT_MIRROR = {"core", "whole"}
+
+# One suite covers modules that have no use by themselves: module or folder -> suite.
+COVERED = {
+    "adapt.py": "rates/test_base.py",
+    "checks.py": "whole/test_bad_input.py",
+    "errors.py": "whole/test_import.py",
+    "data": "data/test_loading.py",
+    "experiments/comparison_report.py": "experiments/test_comparison.py",
+    "experiments/hpo": "experiments/hpo/test_comparison.py",
+    "experiments/papers": "experiments/papers/test_papers.py",
+    "experiments/sensitivity_report.py": "experiments/test_sensitivity.py",
+    "hypergradients/check.py": "hypergradients/test_hypergradient.py",
+    "learning/inner_run.py": "learning/test_learn.py",
+    "learning/learned_schedule.py": "learning/test_learn.py",
+    "learning/settings.py": "learning/test_learn.py",
+    "loop/history.py": "training/test_fit.py",
+    "loop/recorder.py": "training/test_fit.py",
+    "loop/steps.py": "training/test_fit.py",
+    "nn/attention.py": "nn/test_recurrent.py",
+    "nn/containers.py": "nn/test_module.py",
+    "nn/functional.py": "nn/test_layers.py",
+    "nn/init.py": "nn/test_layers.py",
+    "nn/parameter.py": "nn/test_module.py",
+    "optim/adam.py": "optim/test_optimizer_directions.py",
+    "optim/attributes.py": "optim/test_optimizer.py",
+    "optim/l4.py": "rates/test_l4.py",
+    "optim/scaled.py": "optim/test_optimizer_directions.py",
+    "optim/sgd.py": "optim/test_optimizer_directions.py",
+    "pictures": "experiments/test_comparison.py",
+    "rates/averaging.py": "optim/test_schedule_free.py",
+    "rates/cards.py": "test_cli.py",
+    "rates/named.py": "whole/test_method_pairs.py",
+    "rates/yellowfin.py": "rates/test_base.py",
+    "search/receipt.py": "search/test_find.py",
+    "search/untouched.py": "search/test_find.py",
+    "sklearn": "sklearn/test_base.py",
+    "tensors/dtypes.py": "tensors/test_creation.py",
+    "tensors/modes.py": "optim/test_optimizer.py",
+    "tensors/operations.py": "tensors/test_functions.py",
+    "torch": "torch/test_adapted.py",
+    "training/checkpoint.py": "training/test_fit.py",
+    "training/methods.py": "experiments/test_comparison.py",
+}
+
+
+def mirrored(test: Path) -> Path | None:
+    """The module under the longest name that the test may mean; a package is tested in its own folder."""
+    room = test.parent.relative_to(TESTS)
+    if room.name == "reference":
+        room = test.parent
+    words = test.stem.removeprefix("test_").split("_")
+    for count in range(len(words), 0, -1):
+        name = "_".join(words[:count])
+        for module in (f"{name}.py", f"_{name}.py", *(["__init__.py"] if name == room.name else [])):
+            if (PACKAGE / room / module).exists():
+                return PACKAGE / room / module
+    return None
+
+
+def faults() -> Iterator[str]:
+    tests = sorted(TESTS.rglob("test_*.py"))
+    mirrors = {test: mirrored(test) for test in tests if test.parent.name not in WITHOUT_MIRROR}
+    for test, module in mirrors.items():
+        if module is None:
+            yield f"{test.relative_to(ROOT)}: no module of that name in its room"
+    for test in tests:
+        module = mirrors.get(test)
+        facet = test.stem.removeprefix("test_").removeprefix(module.stem.lstrip("_") if module else "")
+        if re.search(r"\d", facet):
+            yield f"{test.relative_to(ROOT)}: a number for a name"
+    for path in sorted(TESTS.rglob("*.py")):
+        if path.parent not in (TESTS, TESTS / "reference") and path not in tests:
+            yield f"{path.relative_to(ROOT)}: what tests share lies in {TESTS.relative_to(ROOT)} itself"
+    yield from gaps({module for module in mirrors.values() if module})
+
+
+def gaps(tested: set[Path]) -> Iterator[str]:
+    """Modules without a suite, and lines of the table that say nothing."""
+    entries = {PACKAGE / name: TESTS / suite for name, suite in COVERED.items()}
+    needed = set()
+    for module in sorted(PACKAGE.rglob("*.py")):
+        if module.name in ("__init__.py", "__main__.py") or module in tested:
+            continue
+        entry = next((entry for entry in (module, *module.parents) if entry in entries), None)
+        if entry is None:
+            yield f"{module.relative_to(ROOT)}: no test mirrors or covers it"
+        needed.add(entry)
+    for entry, suite in entries.items():
+        if entry not in needed or not suite.exists():
+            yield f"COVERED: {entry.relative_to(PACKAGE)}: has tests of its own or is gone, or its suite is"
