@@ -249,7 +249,9 @@ def machine() -> str:
 
 DOCUMENT = """# Results on MNIST
 
-Made by
+What the rates reach on MNIST when nobody chooses them. The other parts of this page: scikit-learn's
+estimators, a schedule learned from nothing, the sensitivity to the initial rate, and figures of FDS in
+small. Made by
 
     {command}
 
@@ -261,19 +263,19 @@ on
 
 MLP 784-1000-1000-10, ReLU, batch 64, pixels divided by 255, {images:,} training images. Accuracy on the
 test images after the last epoch; {over}.
-Nobody chose a rate: L4 runs with its defaults, QLABGrad finds its trial rate again every 100 steps, TLR runs
-over momentum 0.8 with weight decay 5e-4 and a window of a third of an epoch. The last column gives the range
-that holds the middle 90 % of the steps' rates, and the rate of the last step.
+L4 runs with its defaults. QLABGrad finds its trial rate again every 100 steps. TLR runs over momentum 0.8
+with weight decay 5e-4 and a window of a third of an epoch. The last column gives the range that holds the
+middle 90 % of the steps' rates, and the rate of the last step.
 
 "Met" counts seeds; it is bold where the mean misses the goal.
 
 {trained}
 
-QLABGrad takes the minimum of one batch's parabola. Where that parabola is nearly flat its minimum is far
-away, so now and then a step sets the network back, and some steps later it is where it was. Rates beyond 2.5
-trial rates are checked and halved until the batch's loss falls as promised (before that check, single runs
-ended as low as 90 %); the batch cannot know, though, what a step does to other batches. The accuracy above is
-that of the last step, and a run may end on such a one: the last batch here has 32 images only.
+QLABGrad takes the minimum of one batch's parabola. Where the parabola is nearly flat, its minimum is far
+away. Such a step now and then sets the network back, which takes some steps to recover. Rates beyond 2.5
+trial rates are checked and halved until the batch's loss falls as promised; before that check, single
+runs ended as low as 90 %. But the batch cannot know what a step does to other batches. The accuracy above
+is that of the last step, and a run may end on a bad one: the last batch has 32 images only.
 
 ## Rates found before training
 
@@ -283,7 +285,7 @@ own network for MNIST, so its rates are a neighbor to compare with, not digits t
 
 {searched}
 
-A search starts Adam's moments and A anew whenever its value has moved by a factor of 2; without that,
+A search starts Adam's moments and A anew whenever its value has moved by a factor of 2. Without that,
 searches from 10 ended 2.4 times higher than searches from 0.001, and the spread with Adam was 41 %.
 """
 

@@ -139,14 +139,14 @@ Made by
 on one thread each, scikit-learn {sklearn.__version__}. `lr.sklearn.MLPClassifier()` and `MLPRegressor()`
 beside those of `sklearn.neural_network` (Adam at 0.001), all with their defaults: 100 hidden units, the same
 first weights, at most 200 epochs. Pairs are theirs / ours, medians over seeds {seeds[0]} to {seeds[-1]}.
-Score: accuracy, for diabetes R2, on a quarter held out; mean +- standard deviation. "Same loss": the lowest
-training loss that both reach; it is of the same function, penalty included. The times, of the
-processor, are those until the end of the first epoch that is there, ours with the search for the rate; the
-ratio's range is over seeds.
+Score: accuracy, for diabetes R2, on a quarter held out; mean +- standard deviation. "Same loss" is the
+lowest training loss that both reach, of the same function, penalty included. Times are processor time
+until the end of the first epoch that reaches it, ours with the search for the rate. The ratio's range is
+over seeds.
 
-Our default, ALRS before Adam, was chosen among fourteen methods on these four data sets with seeds 0 to 2,
-standardized and not, as the one that was never far behind; SLS and L4, better on some of them, were not
-taken because their loss on Fashion-MNIST (seed 0) stayed above that of Adam at 0.001.
+Our default, ALRS before Adam, was chosen among fourteen methods on these four data sets with seeds 0 to
+2, standardized and not, as the one that was never far behind. SLS and L4 were better on some of them, but
+their loss on Fashion-MNIST (seed 0) stayed above that of Adam at 0.001.
 
 ## Standardized inputs (`StandardScaler`)
 """
@@ -154,7 +154,7 @@ taken because their loss on Fashion-MNIST (seed 0) stayed above that of Adam at 
     yield """
 ## The same data as they come
 
-No estimator scales its inputs, ours no more than theirs.
+Neither estimator scales its inputs.
 """
     yield from table(seeds, False)
     yield f"""
