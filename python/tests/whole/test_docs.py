@@ -11,6 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import pytest
 from lrswift import _core, cli
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 OP, ADAPTER = ROOT / "docs" / "adding-an-op.md", ROOT / "docs" / "adding-an-adapter.md"
 # made by a reader who follows the pages
 MADE = {
@@ -28,6 +29,7 @@ MADE = {
     "Tests/AdaptationTests/BoldDriverTests.swift",
     "python/lrswift/rates/bold_driver.py",
     "python/tests/reference/bold_driver.py",
+    "python/lrswift/data/iris.py",
 }
 PLACEHOLDERS = {"Sources/X/Y.swift", "Tests/XTests/YTests.swift"}
 pytestmark = pytest.mark.skipif(
@@ -60,7 +62,7 @@ def blocks(page: Path) -> list[Block]:
 
 ALL = [block for page in PAGES for block in blocks(page)]
 PYTHON = [block for block in ALL if block.language == "python"]
-HOW_TO = {OP.name, ADAPTER.name}
+HOW_TO = {page.name for page in PAGES if page.name.startswith("adding-")}
 
 
 def swift_blocks(page: Path) -> list[Block]:
@@ -93,6 +95,42 @@ def test_files_that_are_mentioned_exist(page: Path) -> None:
     for path in sorted(paths - MADE - PLACEHOLDERS):
         places = [page.parent / path, ROOT / path]
         assert any(place.exists() for place in places), f"{page.name} names {path}, which does not exist"
+
+
+def test_the_rooms_are_drawn_as_the_contract_has_them() -> None:
+    """From top to bottom, with who may not see whom."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    (layers,) = (c["layers"] for c in contracts["contracts"] if c["type"] == "layers")
+    drawing = next(
+        block.text for block in blocks(ROOT / "docs/architecture.md") if block.language == "mermaid"
+    )
+    rooms = re.findall(r"<b>(.+?)</b>", drawing)
+    assert ["__main__", *rooms[1:]] == layers
+    assert rooms[0] == "python -m lrswift"
+    arrows = re.findall(r"(p\d+)(?:\[.+?\])? --> (p\d+)", drawing)
+    assert arrows == [(f"p{i}", f"p{i + 1}") for i in range(1, len(layers))]
+
+
+def test_what_the_drawings_name_is_declared() -> None:
+    """Every `Type.method` is a method of the sources, and so are the messages of the step's conversation."""
+    text = sources("Sources") + "".join(
+        path.read_text(encoding="utf-8") for path in sorted((ROOT / "python/lrswift").rglob("*.py"))
+    )
+    drawings = "\n".join(b.text for b in blocks(ROOT / "docs/architecture.md") if b.language == "mermaid")
+    named = re.findall(r"\b([A-Z]\w+)\.([a-z]\w+)\b", drawings)
+    named = [(kind, method) for kind, method in named if method not in ("swift", "py")]
+    assert len(named) > 8
+    for kind, method in named:
+        assert re.search(rf"(?:class|struct|enum|extension|protocol) {kind}\b", text), kind
+        assert re.search(rf"(?:func|def) {method}\b", text), f"{kind}.{method}"
+    messages = set(re.findall(r"->>\w: (\w+)\(", drawings)) - {"closure"}
+    assert messages >= {"begin", "decide", "answer"}
+    for method in messages:
+        assert re.search(rf"func {method}\b", text), method
+    for case in re.findall(
+        r"(?<!\w)\.([a-z]\w+)", drawings.split("sequenceDiagram")[1].split("flowchart")[0]
+    ):
+        assert re.search(rf"case {case}\b", text), case
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
