@@ -111,6 +111,32 @@ def test_the_rooms_are_drawn_as_the_contract_has_them() -> None:
     assert arrows == [(f"p{i}", f"p{i + 1}") for i in range(1, len(layers))]
 
 
+def test_the_targets_are_drawn_as_the_package_has_them() -> None:
+    """Every arrow between Swift targets is a dependency, and every dependency is an arrow or several."""
+    text = re.sub(r"\s+", " ", (ROOT / "Package.swift").read_text(encoding="utf-8"))
+    depends = {
+        name: set(re.findall(r'"(\w+)"', given))
+        | ({"MicroKernels"} if "microKernels.map" in given else set())
+        for name, given in re.findall(
+            r'\.target\( ?name: "(\w+)"(?:, dependencies: (.*?))?(?:, swift|\),)', text
+        )
+    }
+    drawing = [b.text for b in blocks(ROOT / "docs/architecture.md") if b.language == "mermaid"][1]
+    names = {key: re.split(r"\W", name)[0] for key, name in re.findall(r"(\w+)\[\"<b>(.+?)</b>", drawing)}
+    drawn: dict[str, set[str]] = {}
+    for above, below in re.findall(r"(\w+)(?:\[.+?\])? --> (\w+)", drawing):
+        if names[above] in depends:
+            assert names[below] in depends[names[above]], f"{names[above]} --> {names[below]}"
+            drawn.setdefault(names[above], set()).add(names[below])
+
+    def reached(name: str) -> set[str]:
+        return {name}.union(*map(reached, drawn.get(name, ())))
+
+    shown = set(names.values()) & set(depends)
+    for name in shown - {"CLRSwift"}:
+        assert (depends[name] & shown) - {"CLRSwift"} <= reached(name), name
+
+
 def test_what_the_drawings_name_is_declared() -> None:
     """Every `Type.method` is a method of the sources, and so are the messages of the step's conversation."""
     text = sources("Sources") + "".join(
