@@ -1,8 +1,7 @@
 """The pages on layers and data sets, followed: their steps are taken on a copy of the package.
 
-A step is a block of code after a paragraph that says where it goes: "`FILE`, a new file", "At the end of
-`FILE`", "In `FILE`, below `LINE`", "and below `LINE`". The block after the list is the test of what was
-added.
+A step is a numbered item: "`FILE`, a new file" or "At the end of `FILE`", with a block of code, or
+"In `FILE`, `LINE` below `LINE`" once or more. The block after the list is the test of what was added.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -38,51 +36,47 @@ rng = np.random.default_rng(0)
 """
 
 
-@dataclass(frozen=True)
-class Block:
-    before: str
-    code: str
-    is_step: bool
+def code(text: str, indent: str) -> list[str]:
+    """The Python blocks that are indented so far."""
+    found = re.findall(rf"^{indent}```python\n(.*?)^{indent}```", text, re.DOTALL | re.MULTILINE)
+    return ["".join(line[len(indent) :] or "\n" for line in body.splitlines(keepends=True)) for body in found]
 
 
-def blocks(page: Path) -> list[Block]:
-    """The Python blocks of a page, each with the paragraph before it; steps are indented, in a list."""
-    text = page.read_text(encoding="utf-8")
-    found = []
-    for match in re.finditer(r"^( *)```python\n(.*?)^\1```", text, re.DOTALL | re.MULTILINE):
-        before = text[: match.start()].rstrip().split("\n\n")[-1]
-        code = "".join(line[len(match[1]) :] or "\n" for line in match[2].splitlines(keepends=True))
-        found.append(Block(" ".join(before.split()), code, bool(match[1])))
-    return found
+def steps(page: str) -> list[str]:
+    items = re.split(r"^\d+\. ", page, flags=re.MULTILINE)[1:]
+    # an item ends where text is not indented
+    return [re.split(r"\n(?=\S)", item, maxsplit=1)[0] for item in items]
 
 
-def place(block: Block, last: str) -> str:
-    named = re.search(r"`(python/[\w./]+\.py)`", block.before)
-    return named[1] if named else last
-
-
-def follow(page: Path, checkout: Path) -> list[str]:
+def follow(page: str, checkout: Path) -> list[str]:
     """Takes the steps of a page; the files that they touch."""
-    touched: list[str] = []
-    for block in (b for b in blocks(page) if b.is_step):
-        file = place(block, touched[-1] if touched else "")
-        path = checkout / file
-        line = re.search(r"below `([^`]+)`:?$", block.before)
-        if "a new file" in block.before:
-            assert not path.exists(), file
-            path.write_text(block.code, encoding="utf-8")
-        elif f"At the end of `{file}`" in block.before:
+    touched = []
+    for step in steps(page):
+        named = re.search(r"`(python/[\w./]+\.py)`", step)
+        assert named, step
+        path, blocks = checkout / named[1], code(step, "   ")
+        if "a new file" in step:
+            assert not path.exists()
+            path.write_text(blocks[0], encoding="utf-8")
+        elif step.startswith("At the end of"):
             before = path.read_text(encoding="utf-8").rstrip()
-            path.write_text(f"{before}\n\n\n{block.code}", encoding="utf-8")
+            path.write_text(f"{before}\n\n\n{blocks[0]}", encoding="utf-8")
         else:
-            assert line, block.before
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            places = [i for i, text in enumerate(lines) if text.strip() == line[1]]
-            assert len(places) == 1, f"{file}: {line[1]} is there {len(places)} times"
-            lines.insert(places[0] + 1, block.code)
-            path.write_text("".join(lines), encoding="utf-8")
-        touched += [file] if file not in touched else []
+            pairs = re.findall(r"`([^`]+)`\s+below\s+`([^`]+)`", step)
+            assert pairs, step
+            for line, above in pairs:
+                insert(path, line, above)
+        touched.append(named[1])
     return touched
+
+
+def insert(path: Path, line: str, above: str) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    places = [i for i, text in enumerate(lines) if text.strip() == above]
+    assert len(places) == 1, f"{path.name}: {above} is there {len(places)} times"
+    indent = len(lines[places[0]]) - len(above) + 4 * above.endswith(("(", "[", "{"))
+    lines.insert(places[0] + 1, " " * indent + line)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 @pytest.fixture
@@ -105,8 +99,9 @@ def checkout(tmp_path: Path) -> Path:
 )
 def test_what_a_page_adds_passes_the_test_of_the_page(page: str, places: list[str], checkout: Path) -> None:
     """Two places, and it is there: in the form that the linter wants, and right by the page's own test."""
-    assert follow(DOCS / page, checkout) == places
-    (test,) = [block.code for block in blocks(DOCS / page) if not block.is_step]
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert follow(text, checkout) == places
+    (test,) = code(text, "")
     suite = checkout / "test_added.py"
     suite.write_text(HEAD.format(checkout=checkout) + test, encoding="utf-8")
     files, rules = [*places, suite.name], str(ROOT / "pyproject.toml")
