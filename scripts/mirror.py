@@ -1,4 +1,4 @@
-"""Reports sources and suites without their mirror: Sources/X/Y.swift <-> Tests/XTests/YTests.swift, and Python's."""
+"""Sources and suites without their mirror: Sources/X/Y.swift <-> Tests/XTests/YTests.swift; Python's likewise."""
 
 import sys
 from pathlib import Path

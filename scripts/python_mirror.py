@@ -15,7 +15,6 @@ WITHOUT_MIRROR = {"core", "whole"}
 COVERED = {
     "adapt.py": "rates/test_base.py",
     "checks.py": "whole/test_bad_input.py",
-    "errors.py": "whole/test_import.py",
     "data": "data/test_loading.py",
     "experiments/comparison_report.py": "experiments/test_comparison.py",
     "experiments/hpo": "experiments/hpo/test_comparison.py",
