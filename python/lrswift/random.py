@@ -27,6 +27,11 @@ def set_state(state: State) -> None:
     random_set(*state)
 
 
+def derived(*numbers: int) -> int:
+    """A seed, 0 to 2**32 - 1, that `numbers` of at least 0 decide; other numbers give unrelated ones."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint32)[0])
+
+
 def generator() -> np.random.Generator:
     """A NumPy generator for one draw; every call advances the offset, so no two share a stream.
 

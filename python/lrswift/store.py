@@ -1,11 +1,14 @@
-"""States of modules and optimizers as safetensors files: written atomically, read with errors that say what
-is wrong."""
+"""Files that are replaced whole or not at all: states as safetensors, tables as CSV, facts as JSON, pages."""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import math
 import os
-import tempfile
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +22,67 @@ _DTYPES = ("float32", "float64", "int64", "uint8", "bool")
 def write(
     path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]
 ) -> None:
-    """Writes atomically: readers see the old file or the whole new one. DTypeError for other dtypes."""
+    """Writes arrays as safetensors, as `replace` does. DTypeError for other dtypes."""
     from safetensors.numpy import save as serialized
 
     for name, array in arrays.items():
         if array.dtype.name not in _DTYPES:
             raise DTypeError(f"save: {name}: got dtype {array.dtype}; allowed: {', '.join(_DTYPES)}")
     whole = {name: np.array(array, order="C", copy=None) for name, array in arrays.items()}
-    content = serialized(whole, metadata=dict(metadata) or None)
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    replace(path, serialized(whole, metadata=dict(metadata) or None))
+
+
+def replace(path: str | os.PathLike[str], content: bytes) -> None:
+    """Writes atomically: readers see the old file or the whole new one, also after a kill or a power cut."""
+    # a link stays one, to the new content
+    target = Path(os.path.realpath(path))
+    # made as `open` makes it, so that the umask decides who may read it
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes atomically, as UTF-8."""
+    replace(path, text.encode())
+
+
+def write_csv(
+    path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
+) -> None:
+    """Writes a header and a line per row atomically; nothing where a row has None or lacks a column."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def write_json(
+    path: str | os.PathLike[str], value: Any, digits: int | None = None, indent: int | None = 1
+) -> None:
+    """Writes `plain(value, digits)` atomically."""
+    write_text(path, json.dumps(plain(value, digits), indent=indent, allow_nan=False))
+
+
+def plain(value: Any, digits: int | None = None) -> Any:
+    """`value` for JSON, which has no nan or inf: null there, and floats of `digits` digits if given."""
+    if isinstance(value, dict):
+        return {key: plain(entry, digits) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(entry, digits) for entry in value]
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
+        return None
+    return value if digits is None else float(f"{value:.{digits}g}")
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
