@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,3 +34,12 @@ def smoothed(values: np.ndarray, width: int) -> np.ndarray:
     total = np.convolve(np.where(good, values, 0.0), kernel, "full")[: len(values)]
     count = np.convolve(ones, kernel, "full")[: len(values)]
     return total / np.where(count > 0, count, np.nan)
+
+
+def saved(path: Path, draw: Callable[[], Any]) -> str:
+    """Writes the figure that `draw` makes; a line that says where it is, or why there is none."""
+    try:
+        draw().savefig(path, dpi=150)
+    except ImportError:
+        return f"{path.name}: not drawn, matplotlib is not installed"
+    return str(path)

@@ -1,15 +1,17 @@
-"""Small line charts as SVG text: just what the report draws, with nothing to install or download."""
+"""Line charts as SVG text: just what the reports draw, with nothing to install or download."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from html import escape
 
 import numpy as np
 
-LEFT, RIGHT, TOP, BOTTOM = 38.0, 46.0, 8.0, 20.0
+# Okabe and Ito's colors, distinct for the color-blind
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7a5195", "#e69f00", "#56b4e9", "#444b57")
 
 
 @dataclass
@@ -79,7 +81,10 @@ def path(x: np.ndarray, y: np.ndarray) -> str:
 
 @dataclass
 class Panel:
-    """One chart with axes shared among its siblings; draw into it, then `svg()`."""
+    """One chart with axes shared among its siblings; draw into it, then `svg()`.
+
+    margins: left, right, top, bottom. x_ticks: round values if not given.
+    """
 
     x_range: tuple[float, float]
     y_range: tuple[float, float]
@@ -87,12 +92,22 @@ class Panel:
     width: float = 260.0
     height: float = 150.0
     title: str = ""
-    y_text: str = "{}"
+    log_x: bool = False
+    margins: tuple[float, float, float, float] = (38.0, 46.0, 8.0, 20.0)
+    x_ticks: Sequence[float] | None = None
     shapes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.x = Scale(*self.x_range, LEFT, self.width - RIGHT)
-        self.y = Scale(*self.y_range, self.height - BOTTOM, TOP, self.log)
+        left, right, top, bottom = self.margins
+        self.x = Scale(*self.x_range, left, self.width - right, self.log_x)
+        self.y = Scale(*self.y_range, self.height - bottom, top, self.log)
+
+    @contextmanager
+    def colored(self, color: str, opacity: float = 1.0) -> Iterator[None]:
+        """What is drawn meanwhile has this color, where its kind does not say another."""
+        self.shapes.append(f'<g style="color:{color}" opacity="{opacity:g}">')
+        yield
+        self.shapes.append("</g>")
 
     def line(self, x: np.ndarray, y: np.ndarray, kind: str) -> None:
         """A curve with the CSS class `kind`."""
@@ -106,15 +121,50 @@ class Panel:
             back = path(self.x(x[good])[::-1], self.y(low[good])[::-1]).replace("M", "L", 1)
             self.shapes.append(f'<path class="{kind}" d="{forth}{back}Z"/>')
 
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """Where a point lies, in pixels."""
+        return float(self.x(np.array(x))), float(self.y(np.array(y)))
+
+    def dot(self, x: float, y: float, kind: str = "", radius: float = 2.6) -> None:
+        """A filled circle."""
+        px, py = self.at(x, y)
+        self.shapes.append(f'<circle class="{kind}" cx="{px:.1f}" cy="{py:.1f}" r="{radius:g}"/>')
+
+    def cross(self, x: float, y: float, aside: float = 0.0) -> None:
+        """A cross, moved `aside` pixels to the right."""
+        px, py = self.at(x, y)
+        self.shapes.append(f'<path class="cross" d="M{px + aside - 5:.1f},{py - 5:.1f}l10,10m0,-10l-10,10"/>')
+
+    def text(self, px: float, py: float, text: str, kind: str = "tick", anchor: str = "start") -> None:
+        """Words at a place given in pixels."""
+        self.shapes.append(
+            f'<text class="{kind}" x="{px:.1f}" y="{py:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+        )
+
     def end(self, x: float, y: float, text: str, kind: str) -> None:
         """A dot at the end of a curve and its value beside it, in the margin."""
-        if not math.isfinite(y):
-            return
-        px, py = float(self.x(np.array(x))), float(self.y(np.array(y)))
-        self.shapes.append(f'<circle class="{kind}" cx="{px:.1f}" cy="{py:.1f}" r="2.6"/>')
-        self.shapes.append(
-            f'<text class="value {kind}" x="{px + 6:.1f}" y="{py + 4:.1f}">{escape(text)}</text>'
-        )
+        if math.isfinite(y):
+            self.dot(x, y, kind)
+            px, py = self.at(x, y)
+            self.text(px + 6, py + 4, text, f"value {kind}")
+
+    def names(self, ends: Sequence[tuple[float, str, str]]) -> None:
+        """(y, name, color) of lines that reach the right edge: names beside it, moved apart."""
+        gap, start, lowest = 17.0, self.x.stop, self.y.start + 4
+        ends = sorted((float(self.y(np.array(y))), name, color) for y, name, color in ends)
+        placed: list[float] = []
+        for py, *_ in ends:
+            placed.append(max(py, placed[-1] + gap) if placed else py)
+        # what was pushed off the bottom pushes back
+        for i in reversed(range(len(placed))):
+            placed[i] = min(placed[i], lowest)
+            lowest = placed[i] - gap
+        for at, (py, name, color) in zip(placed, ends, strict=True):
+            with self.colored(color):
+                self.shapes.append(
+                    f'<path class="seed" d="M{start + 8:.1f},{py:.1f}L{start + 24:.1f},{at:.1f}"/>'
+                )
+                self.text(start + 29, at + 4, name, "value")
 
     def reference(self, name: str) -> None:
         """What `shared` has drawn under this name, as it lies."""
@@ -127,26 +177,19 @@ class Panel:
 
     def svg(self) -> str:
         """The finished chart."""
-        right, bottom = self.width - RIGHT, self.height - BOTTOM
-        grid = []
+        left, right, bottom = self.x.start, self.x.stop, self.y.start
+        axes = replace(self, shapes=[])
         for tick in self.y.ticks():
             y = float(self.y(np.array(tick)))
-            grid.append(f'<path class="grid" d="M{LEFT:.0f},{y:.1f}H{right:.0f}"/>')
-            text = escape(self.y_text.format(label(tick)))
-            grid.append(
-                f'<text class="tick" x="{LEFT - 5:.0f}" y="{y + 3.5:.1f}" text-anchor="end">{text}</text>'
-            )
-        for tick in linear_ticks(*self.x_range):
-            x = float(self.x(np.array(tick)))
-            grid.append(
-                f'<text class="tick" x="{x:.1f}" y="{bottom + 14:.0f}" '
-                f'text-anchor="middle">{label(tick)}</text>'
-            )
-        grid.append(f'<path class="axis" d="M{LEFT:.0f},{bottom:.0f}H{right:.0f}"/>')
+            axes.shapes.append(f'<path class="grid" d="M{left:.0f},{y:.1f}H{right:.0f}"/>')
+            axes.text(left - 5, y + 3.5, label(tick), anchor="end")
+        for tick in self.x.ticks() if self.x_ticks is None else self.x_ticks:
+            axes.text(float(self.x(np.array(tick))), bottom + 14, label(tick), anchor="middle")
+        axes.shapes.append(f'<path class="axis" d="M{left:.0f},{bottom:.0f}H{right:.0f}"/>')
         size = f'viewBox="0 0 {self.width:.0f} {self.height:.0f}"'
         return (
             f'<svg {size} role="img" aria-label="{escape(self.title)}"><title>{escape(self.title)}</title>'
-            f"{''.join(grid)}{''.join(self.shapes)}</svg>"
+            f"{''.join(axes.shapes + self.shapes)}</svg>"
         )
 
 

@@ -1,0 +1,84 @@
+"""Tables as aligned text and as HTML, from the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+
+@dataclass(frozen=True)
+class Cell:
+    """text: also the HTML, unless that is given. span: how many columns have this one value."""
+
+    text: str
+    html: str | None = None
+    span: int = 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """number: aligned right. drawn: a picture, which text does without."""
+
+    head: str
+    number: bool = True
+    drawn: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row with its name. note: what HTML says below the name; mark: HTML attributes of the name."""
+
+    name: str
+    cells: Sequence[Cell]
+    note: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """columns: the first one holds the rows' names."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+
+    def text(self, rule: bool = True) -> str:
+        """Aligned columns, "=" where a value is that of the column before. rule: a line below the heads."""
+        lines = [[column.head for column in self.columns]]
+        for row in self.rows:
+            texts = [[cell.text, *["="] * (cell.span - 1)] for cell in row.cells]
+            lines.append([row.name, *(text for cell in texts for text in cell)])
+        pairs = zip(self.columns, zip(*lines, strict=True), strict=True)
+        columns = [_aligned(texts, column.number, rule) for column, texts in pairs if not column.drawn]
+        return "\n".join(map("  ".join, zip(*columns, strict=True)))
+
+    def html(self) -> str:
+        """A table that scrolls where the page is too narrow for it."""
+        heads = "".join(
+            f'<th scope="col"{_right(c)}>{escape(c.head[:1].upper() + c.head[1:])}</th>' for c in self.columns
+        )
+        return (
+            f'<div class="wide"><table><thead><tr>{heads}</tr></thead>'
+            f"<tbody>{''.join(map(self._row, self.rows))}</tbody></table></div>"
+        )
+
+    def _row(self, row: Row) -> str:
+        note = f"<small>{escape(row.note)}</small>" if row.note else ""
+        cells = [f'<tr><th scope="row" {row.mark}>{escape(row.name)}{note}</th>']
+        place = 1
+        for cell in row.cells:
+            span = f' colspan="{cell.span}"' if cell.span > 1 else ""
+            content = escape(cell.text) if cell.html is None else cell.html
+            cells.append(f"<td{span}{_right(self.columns[place])}>{content}</td>")
+            place += cell.span
+        return "".join(cells) + "</tr>"
+
+
+def _aligned(texts: Sequence[str], right: bool, rule: bool) -> list[str]:
+    width = max(map(len, texts))
+    lines = [text.rjust(width) if right else text.ljust(width) for text in texts]
+    return [lines[0], "-" * width, *lines[1:]] if rule else lines
+
+
+def _right(column: Column) -> str:
+    return ' class="number"' if column.number else ""
