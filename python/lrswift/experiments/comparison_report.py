@@ -1,21 +1,22 @@
-"""The report of a comparison: one HTML file that needs nothing else."""
+"""The table of a comparison, and its report: one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..pictures.figure import smoothed
+from ..pictures.page import facts, figure, legend, note, page, section
 from ..pictures.svg import Panel, strip
-from ..training.methods import KINDS
-
-if TYPE_CHECKING:
-    from .comparison import Comparison, Run
+from ..pictures.table import Cell, Column, Row, Table
+from ..training.methods import KINDS, Method
+from .results import Results
+from .runs import Run
+from .setup import times, told
 
 _TABLE_NOTE = (
     "Sorted by test accuracy: mean and standard deviation over seeds, a dot per seed (an arrow: off the "
@@ -26,43 +27,34 @@ _TABLE_NOTE = (
 # enough for a curve of 260 pixels
 _POINTS = 240
 
+Summary = Sequence[dict[str, Any]]
 
-def render(comparison: Comparison) -> str:
+
+def render(result: Results[Run], summary: Summary, methods: Mapping[str, Method]) -> str:
     """The whole report as HTML text."""
-    style = resources.files("lrswift.pictures").joinpath("report.css").read_text()
-    s = comparison.settings
-    title = f"{len(comparison.names())} ways to set the learning rate"
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)} - {escape(s["data"])}, {escape(s["model"])}</title>
-<style>{style}</style>
-</head>
-<body>
-<header>
-<h1>{escape(title)}</h1>
-<p class="lead">{_lead(comparison)}</p>
-{_legend(comparison)}
-</header>
-<main>
-<section><h2>Results</h2>{_table(comparison)}<p class="note">{_TABLE_NOTE}</p></section>
-{_charts(comparison)}
-<section><h2>How this was made</h2>{settings_table(comparison.settings, comparison.command)}</section>
-</main>
-</body>
-</html>
-"""
+    s = result.settings
+    ranked = sorted(
+        summary, key=lambda row: -1.0 if row["accuracy"] is None else row["accuracy"], reverse=True
+    )
+    kinds = {row["kind"] for row in summary}
+    return page(
+        f"{len(summary)} ways to set the learning rate",
+        f"{s['data']}, {s['model']}",
+        _lead(s, ranked),
+        legend(((text, f'class="{kind}"') for kind, text in KINDS.items() if kind in kinds), "Learning rate"),
+        [
+            section("Results", table(result, ranked, methods).html(), note(_TABLE_NOTE)),
+            _charts(result, methods),
+            section("How this was made", made_with(s, result.command)),
+        ],
+    )
 
 
-def _lead(comparison: Comparison) -> str:
-    s = comparison.settings
-    ranked = _ranked(comparison)
+def _lead(s: dict[str, Any], ranked: Summary) -> str:
     what = (
         f"The same network ({escape(s['model'])}, {s['parameters']:,} parameters) was trained on "
-        f"{escape(s['data'])} ({s['train_examples']:,} examples) for {_times(s['epochs'], 'epoch')} of "
-        f"{_times(s['steps_per_epoch'], 'step')}, once per method and seed. "
+        f"{escape(s['data'])} ({s['train_examples']:,} examples) for {times(s['epochs'], 'epoch')} of "
+        f"{times(s['steps_per_epoch'], 'step')}, once per method and seed. "
         "Only the learning rate and the direction it scales differ. "
     )
     best = ranked[0] if ranked and ranked[0]["accuracy"] is not None else None
@@ -84,59 +76,80 @@ def _lead(comparison: Comparison) -> str:
     return f"{what}{sentence}."
 
 
-def _times(count: int, word: str) -> str:
-    return f"{count:,} {word}" + ("" if count == 1 else "s")
+def made_with(s: dict[str, Any], command: str | None) -> str:
+    """What was trained on what, and the command that does it again."""
+    own = {
+        "Training": f"{times(s['epochs'], 'epoch')} of {times(s['steps_per_epoch'], 'step')}, batches of "
+        f"{s['batch_size']}, inputs in [0, 1]",
+        "Seeds": f"{s['first_seed']} to {s['first_seed'] + s['seeds'] - 1}, "
+        "each deciding initial weights and order of batches, alike for all methods",
+    }
+    return facts(told(s, own), command)
 
 
-def _legend(comparison: Comparison) -> str:
-    present = {comparison.methods[name].kind for name in comparison.names()}
-    items = "".join(
-        f'<li class="{kind}">{escape(text)}</li>' for kind, text in KINDS.items() if kind in present
-    )
-    return f'<ul class="legend"><li class="plain">Learning rate</li>{items}</ul>'
-
-
-def _ranked(comparison: Comparison) -> list[dict[str, Any]]:
-    return sorted(
-        comparison.summary(),
-        key=lambda row: -1.0 if row["accuracy"] is None else row["accuracy"],
-        reverse=True,
-    )
-
-
-def _table(comparison: Comparison) -> str:
-    from .comparison import loss_text, rate_text
-
-    values = [run.accuracy for run in comparison.runs if math.isfinite(run.accuracy)]
+# ---- table -----------------------------------------------------------------------------------------------
+def table(result: Results[Run], summary: Summary, methods: Mapping[str, Method]) -> Table:
+    """A row per entry of the summary, in its order."""
+    values = [run.accuracy for run in result.runs if math.isfinite(run.accuracy)]
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     # one run that learned nothing would squeeze all others together
     low = max(low, high - 0.25)
+    columns = [
+        Column("method", number=False),
+        Column("learning rate", number=False),
+        Column("train loss"),
+        Column("test accuracy %"),
+        Column(f"each seed, {100 * low:.0f} to {100 * high:.0f} %", number=False, drawn=True),
+        Column("seconds"),
+    ]
     rows = []
-    for row in _ranked(comparison):
-        method, kind = comparison.methods[row["method"]], row["kind"]
-        if row["accuracy"] is None:
-            accuracy = '<span class="bad">diverged</span>'
-        else:
-            accuracy = f"{100 * row['accuracy']:.2f} <small>&plusmn; {100 * row['accuracy_std']:.2f}</small>"
-            if row["diverged"]:
-                accuracy += f'<br><span class="bad">{row["diverged"]} diverged</span>'
-        loss = escape(loss_text(row))
-        dots = strip([run.accuracy for run in comparison.of(row["method"])], low, high, kind)
-        rate = escape(rate_text(row)).replace(" - ", " &ndash; ")
-        rows.append(
-            f'<tr><th scope="row" class="{kind}">{escape(method.label)}'
-            f"<small>{escape(method.how)}</small></th>"
-            f"<td>{rate}</td><td class='number'>{loss}</td><td class='number'>{accuracy}</td>"
-            f"<td>{dots}</td><td class='number'>{row['seconds']:.1f}</td></tr>"
+    for row in summary:
+        rate, kind = rate_text(row), row["kind"]
+        dots = strip([run.accuracy for run in result.of(row["method"])], low, high, kind)
+        cells = [
+            Cell(rate, escape(rate).replace(" - ", " &ndash; ")),
+            Cell(loss_text(row)),
+            Cell(accuracy_text(row), _accuracy_html(row)),
+            Cell("", dots),
+            Cell(f"{row['seconds']:.1f}"),
+        ]
+        rows.append(Row(row["label"], cells, methods[row["method"]].how, f'class="{kind}"'))
+    return Table(columns, rows)
+
+
+def rate_text(row: dict[str, Any]) -> str:
+    """The rate of a method in a word: 0.1, 0.0021 - 0.4, or found 0.012."""
+    low, high = row["low"], row["high"]
+    if row["found"] is not None:
+        return f"found {row['found']:.2g}" + (
+            f" ({low:.2g} - {high:.2g})" if f"{low:.2g}" != f"{high:.2g}" else ""
         )
-    scale = f"{100 * low:.0f} to {100 * high:.0f} %"
+    if math.isnan(low):
+        return "-"
+    return f"{low:.2g}" if f"{low:.2g}" == f"{high:.2g}" else f"{low:.2g} - {high:.2g}"
+
+
+def loss_text(row: dict[str, Any]) -> str:
+    """The final training loss with four decimals, in powers of ten when it has gone astray."""
+    loss = row["train_loss"]
+    return "-" if loss is None else f"{loss:.4f}" if loss < 1000 else f"{loss:.1e}"
+
+
+def accuracy_text(row: dict[str, Any]) -> str:
+    """Mean +- standard deviation over seeds in percent; how many runs diverged, if any."""
+    lost = f" ({row['diverged']} diverged)" if row["diverged"] else ""
     return (
-        '<div class="wide"><table><thead><tr><th scope="col">Method</th><th scope="col">Learning rate</th>'
-        '<th scope="col" class="number">Training loss</th>'
-        '<th scope="col" class="number">Test accuracy, %</th>'
-        f'<th scope="col">Each seed, {scale}</th><th scope="col" class="number">Seconds</th></tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        "-" + lost
+        if row["accuracy"] is None
+        else f"{100 * row['accuracy']:.2f} +- {100 * row['accuracy_std']:.2f}{lost}"
     )
+
+
+def _accuracy_html(row: dict[str, Any]) -> str:
+    if row["accuracy"] is None:
+        return '<span class="bad">diverged</span>'
+    lost = f'<br><span class="bad">{row["diverged"]} diverged</span>' if row["diverged"] else ""
+    return f"{100 * row['accuracy']:.2f} <small>&plusmn; {100 * row['accuracy_std']:.2f}</small>{lost}"
 
 
 # ---- charts ----------------------------------------------------------------------------------------------
@@ -162,63 +175,56 @@ def _accuracy_curve(run: Run, steps: int) -> Curve:
     return np.array([row["epoch"] for row in rows], float), np.array([100 * row["accuracy"] for row in rows])
 
 
-def _charts(comparison: Comparison) -> str:
+def _charts(result: Results[Run], methods: Mapping[str, Method]) -> str:
     return (
         _chart(
-            comparison, "Learning rate", "Over epochs, logarithmic. Gray: all methods.",
+            result, methods, "Learning rate", "Over epochs, logarithmic. Gray: all methods.",
             _rate_curve, log=True, text=lambda v: f"{v:.2g}",
         )
         + _chart(
-            comparison, "Test accuracy", "Percent, after each epoch.",
+            result, methods, "Test accuracy", "Percent, after each epoch.",
             _accuracy_curve, log=False, text=lambda v: f"{v:.1f}",
         )
         + _chart(
-            comparison, "Training loss", "Over epochs, a running mean, logarithmic.",
+            result, methods, "Training loss", "Over epochs, a running mean, logarithmic.",
             _loss_curve, log=True, text=lambda v: f"{v:.2g}",
         )
     )  # fmt: skip
 
 
 def _chart(
-    comparison: Comparison,
+    result: Results[Run],
+    methods: Mapping[str, Method],
     heading: str,
-    note: str,
+    about: str,
     curve: Callable[[Run, int], Curve],
     log: bool,
     text: Callable[[float], str],
 ) -> str:
-    steps = comparison.settings["steps_per_epoch"]
-    curves = {
-        name: _over_seeds([curve(run, steps) for run in comparison.of(name)]) for name in comparison.names()
-    }
+    steps = result.settings["steps_per_epoch"]
+    curves = {name: _over_seeds([curve(run, steps) for run in result.of(name)]) for name in result.names()}
     medians = [c[2] for c in curves.values() if len(c[0])]
     y_range = _range(medians, log)
     if heading == "Training loss" and medians:
         # what blows up leaves the picture instead of flattening the others
         y_range = (y_range[0], min(y_range[1], 3.0 * max(float(c[0]) for c in medians)))
-    x_range = (0.0, float(comparison.settings["epochs"]))
+    x_range = (0.0, float(result.settings["epochs"]))
     shared = heading.lower().replace(" ", "-")
     context = Panel(x_range, y_range, log)
     for x, _, middle, _ in curves.values():
         context.line(x, middle, "other")
     panels = [context.shared(shared)]
     for name, (x, low, middle, high) in curves.items():
-        method = comparison.methods[name]
+        method = methods[name]
         panel = Panel(x_range, y_range, log, title=f"{heading}: {method.label}")
         panel.reference(shared)
         panel.band(x, low, high, f"band {method.kind}")
         panel.line(x, middle, f"curve {method.kind}")
         if len(x):
             panel.end(float(x[-1]), float(middle[-1]), text(float(middle[-1])), method.kind)
-        panels.append(
-            f'<figure><figcaption class="{method.kind}">{escape(method.label)}</figcaption>'
-            f"{panel.svg()}</figure>"
-        )
-    seeds = "Line: median over seeds; band: lowest to highest." if comparison.settings["seeds"] > 1 else ""
-    return (
-        f'<section><h2>{heading}</h2><p class="note">{note} {seeds}</p>'
-        f'<div class="grid">{"".join(panels)}</div></section>'
-    )
+        panels.append(figure(method.label, panel.svg(), f'class="{method.kind}"'))
+    seeds = "Line: median over seeds; band: lowest to highest." if result.settings["seeds"] > 1 else ""
+    return section(heading, note(f"{about} {seeds}"), f'<div class="grid">{"".join(panels)}</div>')
 
 
 def _over_seeds(curves: list[Curve]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -245,22 +251,3 @@ def _range(curves: list[np.ndarray], log: bool) -> tuple[float, float]:
     low = max(low, min(max(ends) - 25.0, float(np.median(ends)) - 10.0))
     air = 0.06 * (high - low) or 1.0
     return low - air, min(high + air, 100.0) if high <= 100 else high + air
-
-
-def settings_table(s: dict[str, Any], made_by: str | None) -> str:
-    """What was trained on what, and the command that does it again."""
-    features = s["config"].get("cpu", "")
-    facts = {
-        "Data": f"{s['data']}, {s['train_examples']:,} training and {s['test_examples']:,} test examples, "
-        "inputs in [0, 1]",
-        "Network": f"{s['model']}, {s['parameters']:,} parameters",
-        "Training": f"{s['epochs']} epochs of {s['steps_per_epoch']} steps, batches of {s['batch_size']}",
-        "Seeds": f"{s['first_seed']} to {s['first_seed'] + s['seeds'] - 1}, "
-        "each deciding initial weights and order of batches, alike for all methods",
-        "Software": f"lrswift {s['config']['version']}, {_times(s['config']['threads'], 'thread')}",
-        "Processor": " ".join(map(str, features)) if isinstance(features, list) else str(features),
-        "Date": s["date"],
-    }
-    rows = "".join(f"<dt>{key}</dt><dd>{escape(value)}</dd>" for key, value in facts.items() if value)
-    command = f"<pre><code>{escape(made_by)}</code></pre>" if made_by else ""
-    return f"{command}<dl>{rows}</dl>"

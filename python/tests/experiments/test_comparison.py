@@ -10,7 +10,9 @@ import pytest
 from tiny_images import tiny_splits
 
 import lrswift as lr
-from lrswift.experiments.comparison import Comparison, Run, accuracy_text, rate_text
+from lrswift.experiments.comparison import Comparison
+from lrswift.experiments.comparison_report import accuracy_text, rate_text
+from lrswift.experiments.runs import Run
 from lrswift.loop.history import History
 from lrswift.training.methods import METHODS
 

@@ -13,7 +13,7 @@ from tiny_images import tiny_splits
 
 import lrswift as lr
 from lrswift import cli
-from lrswift.experiments.comparison import Run
+from lrswift.experiments.runs import Run
 from lrswift.experiments.sensitivity import Sensitivity, sensitivity
 from lrswift.experiments.sensitivity_report import picture
 from lrswift.loop.history import History
@@ -76,7 +76,8 @@ def fake(losses: dict[tuple[str, float | None], list[float]]) -> Sensitivity:
             history.summarize(1, 1, 0.1, {"valid_loss": 1.0, "accuracy": 0.5})
             runs.append(Run(name, seed, history, 0.1, diverged=math.isnan(end), initial=rate))
     settings = {"data": "none", "model": "none"}
-    return Sensitivity(runs, sorted({rate for _, rate in losses if rate is not None}), settings)
+    initial = sorted({rate for _, rate in losses if rate is not None})
+    return Sensitivity(runs, settings, initial=initial)
 
 
 FAKE = fake(

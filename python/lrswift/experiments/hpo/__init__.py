@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from .comparison import compare_hpo
-from .results import HpoComparison, Searched, Tried
+from .regret import Searched
+from .results import HpoComparison
 from .searches import SEARCHES
+from .training import Tried
 
 __all__ = ["SEARCHES", "HpoComparison", "Searched", "Tried", "compare_hpo"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ... import random
 from ...checks import check_number, check_whole
-from ...config import config
-from ...data import Dataset, Splits, load
+from ...data import Dataset, Splits
 from ...errors import ArgumentError
 from ...learning.inner_run import seeded
 from ...learning.settings import FAMILIES, RANGES, arrays_of, check, check_ranges, need_optuna
@@ -23,9 +22,11 @@ from ...nn import Module
 from ...nn.functional import cross_entropy
 from ...progress import Progress
 from ...tensors.tensor import Tensor
-from ..comparison import MODELS
-from .results import RESULTS, HpoComparison, Searched, read_runs
-from .searches import SEARCHES, check_searches, network_seed
+from ..results import FILE
+from ..setup import Setup
+from .regret import Searched
+from .results import HpoComparison, read_runs
+from .searches import SEARCHES, check_searches
 from .training import Arrays, Costs, Meter, Problem, measured_costs, untrained_loss, whole_loss
 
 DEFAULT_SEARCHES = ("random", "tpe", "hyperband", "hypergradients", "hybrid")
@@ -87,8 +88,6 @@ def compare_hpo(
     of other settings in `out`; ImportError without optuna.
     """
     names = check_searches(searches)
-    if isinstance(model, str) and model not in MODELS:
-        raise ArgumentError(f"model: got {model!r}; allowed: {', '.join(MODELS)}")
     for name, value in (("seeds", seeds), ("networks", networks), ("fresh", fresh)):
         check_whole(value, name, 1)
     runs_allowed = check_number(budget, "budget")
@@ -106,24 +105,21 @@ def compare_hpo(
                 f"ranges: {family}: got {low}, {high}; allowed: ranges with 0, where hypergradients begin"
             )
     need_optuna("compare_hpo")
-    splits = (load(data, root) if isinstance(data, str) else data).scaled()
-    make = MODELS[model] if isinstance(model, str) else model
-    train, held = arrays_of(splits.train, check_number(valid, "valid"), settings)
-    problem = Problem(
-        lambda _: make(splits.train, len(splits.classes)), loss, train, held, settings, networks, within
-    )  # fmt: skip
-    facts = _described(splits, model, problem) | {
+    setup = Setup.of(data, model, root)
+    test = (setup.splits.test.x, setup.splits.test.y)
+    train, held = arrays_of(setup.splits.train, check_number(valid, "valid"), settings)
+    problem = Problem(lambda _: setup.network(), loss, train, held, settings, networks, within)
+    facts = _described(setup, problem) | {
         "budget": runs_allowed, "seeds": seeds, "fresh": fresh, "searches": names,
         "declared": None if declared is None else asdict(declared),
     }  # fmt: skip
-    kept, counted = _kept(Path(out) / RESULTS, facts) if out is not None and resume else ([], None)
+    kept, counted = _kept(Path(out) / FILE, facts) if out is not None and resume else ([], None)
     counted = counted or declared or measured_costs(problem, seed)
     problem = replace(problem, costs=counted)
     _check_budget(names, problem, runs_allowed)
     jobs = [(name, number) for number in range(seed, seed + seeds) for name in names]
     # far from the numbers that searches use
-    tests = [network_seed(seed, 2**31, i) for i in range(fresh)]
-    test = (splits.test.x, splits.test.y)
+    tests = [random.derived(seed, 2**31, i) for i in range(fresh)]
     zeros = problem.parted([0.0] * sum(settings.counts))
     facts["untrained"] = float(np.mean([untrained_loss(problem.job(zeros, s, test)) for s in tests]))
     result = HpoComparison(kept, facts | {"costs": asdict(counted)}, command)
@@ -190,18 +186,16 @@ def _check_budget(names: Sequence[str], problem: Problem, budget: float) -> None
             )
 
 
-def _described(splits: Splits, model: Any, problem: Problem) -> dict[str, Any]:
+def _described(setup: Setup, problem: Problem) -> dict[str, Any]:
     """What the files and the report say of how it was made."""
     s = problem.settings
-    return {
-        "data": splits.name, "train_examples": len(problem.train[0]),
-        "valid_examples": len(problem.valid[0]), "test_examples": len(splits.test),
-        "model": model if isinstance(model, str) else getattr(model, "__name__", "custom"),
-        "parameters": seeded(problem.make_model, s.seed).num_parameters(),
-        "steps": s.steps, "batch_size": s.batch_size, "counts": list(s.counts), "first_seed": s.seed,
-        "ranges": [list(pair) for pair in problem.ranges], "networks": problem.networks,
-        "clip_gradient": s.clip_gradient, "config": config(), "date": time.strftime("%Y-%m-%d"),
-    }  # fmt: skip
+    train, valid, test = len(problem.train[0]), len(problem.valid[0]), len(setup.splits.test)
+    return setup.settings(
+        seeded(problem.make_model, s.seed).num_parameters(), {"train": train, "valid": valid, "test": test},
+        steps=s.steps, batch_size=s.batch_size, counts=list(s.counts), first_seed=s.seed,
+        ranges=[list(pair) for pair in problem.ranges], networks=problem.networks,
+        clip_gradient=s.clip_gradient,
+    )  # fmt: skip
 
 
 def _kept(path: Path, facts: dict[str, Any]) -> tuple[list[Searched], Costs | None]:

@@ -1,90 +1,82 @@
-"""The report of a comparison of searches: two pictures, a table, and how it was made, in one HTML file."""
+"""The table of a comparison of searches, and its report: two pictures, the table, and how it was made."""
 
 from __future__ import annotations
 
 import math
 from html import escape
-from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ...pictures.svg import Panel
-from ..sensitivity_report import COLORS
+from ...pictures.page import facts, figure, legend, note, page, section
+from ...pictures.svg import COLORS, Panel
+from ...pictures.table import Cell, Column, Row, Table
+from ..setup import told
+from .regret import Regret
 from .searches import SEARCHES
-
-if TYPE_CHECKING:
-    from .results import HpoComparison
 
 # a regret of nothing has no place on a logarithmic axis
 LEAST = 1e-2
 AXES = {"cost": "Against cost, in whole training runs", "seconds": "Against time, in seconds"}
 
 
-def panel(result: HpoComparison, axis: str) -> str:
+def panel(result: Regret, axis: str) -> str:
     """Regret of all searches along one axis, a thin line a seed, the thick one through their medians."""
     unit = float(result.settings["steps"]) if axis == "cost" else 1.0
     top = result.regret_untrained()
     thin = [(run.search, "seed", *result.stairs([run], axis)) for run in result.runs]
     thick = [(name, "curve", *result.stairs(result.of(name), axis)) for name in result.names()]
     seen = [y[y < top] for _, _, _, y in thin]
-    low = min((float(y.min()) for y in seen if len(y)), default=top / 10)
+    low = max(min((float(y.min()) for y in seen if len(y)), default=LEAST), LEAST)
+    # where nothing was better than no training, there are axes alone
+    high = top if top > low else 10 * low
     chart = Panel(
-        (0.0, result.ends(axis) / unit), (max(low, LEAST) / 1.3, top * 1.1),
+        (0.0, result.ends(axis) / unit), (low / 1.3, high * 1.1),
         log=True, width=520, height=330, title=AXES[axis],
     )  # fmt: skip
     for search, kind, x, y in thin + thick:
-        opacity = 0.3 if kind == "seed" else 1.0
         shown = np.where(y < top, np.maximum(y, LEAST), np.nan)
-        chart.shapes.append(f'<g style="color:{_color(result, search)}" opacity="{opacity}">')
-        chart.line(x / unit, shown, kind)
-        chart.shapes.append("</g>")
-    return f"<figure><figcaption>{AXES[axis]}</figcaption>{chart.svg()}</figure>"
+        with chart.colored(_color(search), 0.3 if kind == "seed" else 1.0):
+            chart.line(x / unit, shown, kind)
+    return figure(AXES[axis], chart.svg())
 
 
-def _color(result: HpoComparison, search: str) -> str:
+def _color(search: str) -> str:
     return COLORS[list(SEARCHES).index(search) % len(COLORS)]
 
 
-def _table(result: HpoComparison) -> str:
-    heads = ["Tried", "Stopped", "Diverged", "Validation loss", "Test loss", "Regret"]
-    heads += ["Cost, runs", "Seconds"]
+def table(result: Regret) -> Table:
+    """A row per search, the lowest test loss first."""
+    heads = ["tried", "pruned", "diverged", "best valid loss", "test loss", "low to high", "regret"]
+    heads += ["cost, runs", "seconds"]
     rows = []
     for row in sorted(result.summary(), key=lambda row: row["test_loss"]):
-        color = _color(result, row["search"])
-        low, high = row["test_loss_low"], row["test_loss_high"]
-        spread = f"<br><small>{_text(low)} to {_text(high)}</small>" if low < high else ""
+        low, high = _loss(row["test_loss_low"]), _loss(row["test_loss_high"])
+        spread = Cell(f"{low.text} to {high.text}", f"<small>{_html(low)} to {_html(high)}</small>")
         cells = [
-            f"{row['tried']:g}", f"{row['pruned']:.1f}", f"{row['diverged']:.1f}",
-            _text(row["valid_loss"]), _text(row["test_loss"]) + spread, _text(row["regret"]),
-            f"{row['cost']:.1f}", f"{row['seconds']:.1f}",
+            *(Cell(f"{row[name]:g}") for name in ("tried", "pruned", "diverged")),
+            _loss(row["valid_loss"]), _loss(row["test_loss"]), spread, _loss(row["regret"]),
+            Cell(f"{row['cost']:.1f}"), Cell(f"{row['seconds']:.1f}"),
         ]  # fmt: skip
-        rows.append(
-            f'<tr><th scope="row" style="color:{color}">{escape(row["label"])}'
-            f"<small>{escape(SEARCHES[row['search']].how)}</small></th>"
-            + "".join(f'<td class="number">{cell}</td>' for cell in cells)
-            + "</tr>"
-        )
-    header = "".join(f'<th scope="col" class="number">{head}</th>' for head in heads)
-    return (
-        f'<div class="wide"><table><thead><tr><th scope="col">Search</th>{header}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+        mark = f'style="color:{_color(row["search"])}"'
+        rows.append(Row(row["label"], cells, SEARCHES[row["search"]].how, mark))
+    return Table([Column("search", number=False), *map(Column, heads)], rows)
 
 
-def _text(value: float) -> str:
-    return f"{value:.4f}" if math.isfinite(value) else '<span class="bad">none</span>'
+def _loss(value: float) -> Cell:
+    return Cell(f"{value:.4f}", None if math.isfinite(value) else '<span class="bad">none</span>')
 
 
-def _settings(s: dict[str, Any], command: str | None) -> str:
+def _html(cell: Cell) -> str:
+    return cell.text if cell.html is None else cell.html
+
+
+def _made_with(s: dict[str, Any], command: str | None) -> str:
     families = zip(("learning rates", "momenta", "weight decays"), s["counts"], s["ranges"], strict=True)
     values = ", ".join(f"{n} {name} in [{low:g}, {high:g}]" for name, n, (low, high) in families)
     clipped = "" if s["clip_gradient"] is None else f", gradients clipped at {s['clip_gradient']:g}"
     costs = s["costs"]
-    facts = {
-        "Data": f"{s['data']}: {s['train_examples']:,} training, {s['valid_examples']:,} validation and "
-        f"{s['test_examples']:,} test examples",
-        "Network": f"{s['model']}, {s['parameters']:,} parameters",
+    own = {
         "Training": f"{s['steps']} steps of {s['batch_size']}{clipped}",
         "Schedule": values,
         "Budget": f"{s['budget']:g} training runs a search, seeds {s['first_seed']} to "
@@ -92,53 +84,40 @@ def _settings(s: dict[str, Any], command: str | None) -> str:
         "Counted as": f"a step with all derivatives {costs['differentiated']:.3g} plain steps, a validation "
         f"{costs['validation']:.3g}",
         "Networks": f"{s['networks']} for a setting without derivatives, 2 with them; tested on {s['fresh']}",
-        "Software": f"lrswift {s['config']['version']}, {s['config']['threads']} threads",
-        "Date": s["date"],
     }
-    rows = "".join(f"<dt>{key}</dt><dd>{escape(value)}</dd>" for key, value in facts.items())
-    made_by = f"<pre><code>{escape(command)}</code></pre>" if command else ""
-    return f"{made_by}<dl>{rows}</dl>"
+    return facts(told(s, own), command)
 
 
-def render(result: HpoComparison) -> str:
+def render(result: Regret) -> str:
     """The whole report as HTML text."""
-    style = resources.files("lrswift.pictures").joinpath("report.css").read_text()
     s = result.settings
-    title = "Searching for a schedule"
-    legend = "".join(
-        f'<li style="color:{_color(result, name)}">{escape(result.labels.get(name, name))}</li>'
-        for name in result.names()
+    names = [(result.labels.get(name, name), f'style="color:{_color(name)}"') for name in result.names()]
+    return page(
+        "Searching for a schedule",
+        f"{s['data']}, {s['model']}",
+        f"{sum(s['counts'])} values decide a training run of {escape(s['model'])} on {escape(s['data'])}. "
+        f"Every search may spend as much as {s['budget']:g} such runs cost. How far is what it would return "
+        "from the best that any of them has found?",
+        legend(names, after="thin: a seed; thick: their median"),
+        [
+            section(
+                "",
+                f'<div class="pair">{"".join(panel(result, axis) for axis in AXES)}</div>',
+                note(
+                    "Regret: test loss of the best validated setting so far, trained anew on fresh networks, "
+                    f"above the lowest such loss, {_html(_loss(result.floor()))}; at least {LEAST:g}. A line "
+                    "begins where the search has something better than no training at all, and rises where a "
+                    "setting was luck."
+                ),
+            ),
+            section(
+                "What they end with",
+                note(
+                    "Settings tried, of these pruned (stopped early), and diverged. Losses are medians over "
+                    "seeds; of the test loss also the lowest and the highest."
+                ),
+                table(result).html(),
+            ),
+            section("How this was made", _made_with(s, result.command)),
+        ],
     )
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} - {escape(s["data"])}, {escape(s["model"])}</title>
-<style>{style}
-.pair {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 24px;
-  margin-top: 18px; }}
-tbody th {{ white-space: normal; }} .seed {{ stroke: currentColor; stroke-width: 1; fill: none; }}</style>
-</head>
-<body>
-<header>
-<h1>{title}</h1>
-<p class="lead">{sum(s["counts"])} values decide a training run of {escape(s["model"])} on
-{escape(s["data"])}. Every search may spend as much as {s["budget"]:g} such runs cost. How far is what it
-would return from the best that any of them has found?</p>
-</header>
-<main>
-<section><ul class="legend">{legend}<li class="plain">thin: a seed; thick: their median</li></ul>
-<div class="pair">{panel(result, "cost")}{panel(result, "seconds")}</div>
-<p class="note">Regret: test loss of the best validated setting so far, trained anew on fresh networks, above
-the lowest such loss, {_text(result.floor())}; at least {LEAST:g}. A line begins where the search has
-something better than no training at all, and rises where a setting was luck.</p></section>
-<section><h2>What they end with</h2>
-<p class="note">Settings tried, of these stopped early, and diverged; validation loss: the lowest seen. Losses
-are medians over seeds; of the test loss also the lowest and the highest.</p>
-{_table(result)}</section>
-<section><h2>How this was made</h2>{_settings(s, result.command)}</section>
-</main>
-</body>
-</html>
-"""

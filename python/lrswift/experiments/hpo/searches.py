@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import random
 from ...errors import ArgumentError
 from ...learning.learn import learn_schedule
 from .training import Meter, MeteredExecutor, Problem, Spent, Training
@@ -66,7 +67,7 @@ def _through_optuna(sampler: Callable[[Any, int], Any], pruned: bool = False) ->
             while meter.cost + whole <= budget:
                 trial = study.ask(dict(within))
                 values = problem.parted([trial.params[name] for name in within])
-                seeds = [network_seed(seed, trial.number, i) for i in range(problem.networks)]
+                seeds = [random.derived(seed, trial.number, i) for i in range(problem.networks)]
                 trainings = [Training(problem.job(values, s)) for s in seeds]
                 for stop in stops:
                     loss = _advanced(trainings, -(-steps * stop // last), meter)
@@ -122,11 +123,6 @@ def _learn(
             executor=MeteredExecutor(meter, REPLICAS, budget), finalists=1, ranges=problem.ranges,
             start=None if trials is None else "optuna", trials=trials or 1, progress=False,
         )  # fmt: skip
-
-
-def network_seed(*numbers: int) -> int:
-    """Of weights and batches."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint32)[0])
 
 
 def _one(problem: Problem) -> float:

@@ -9,7 +9,7 @@ HpBandSter).
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ import numpy as np
 from ... import models
 from ...data import Dataset, Splits
 from ...nn import Module
+from ...pictures.figure import BLUE, GRAY, GREEN, ORANGE, panels
 from ..hpo import HpoComparison, compare_hpo
 from ..hpo.report import LEAST
-from .problem import as_text, draw, fashion_mnist, write_table
+from .problem import Figure, fashion_mnist
 
 NAME = "fds-figure1"
 CLIP = 3.0
@@ -55,11 +56,9 @@ def make(scale: str, data: str | os.PathLike[str] | None, out: Path, seed: int, 
         out=out / NAME, resume=True, progress=progress, command=f"lrswift reproduce {NAME} --scale {scale}",
     )  # fmt: skip
     rows = sorted(result.summary(), key=lambda row: row["test_loss"])
-    facts = {"settings": asdict(settings) | {"seed": seed}, "costs": result.settings["costs"]}
-    write_table(out / NAME, rows, facts | {"regret_is_above": result.floor()})
-    drawn = draw(out / f"{NAME}.png", lambda: _picture(result))
-    shown = [{key: value for key, value in row.items() if key != "search"} for row in rows]
-    return f"{as_text(shown)}\n{out / NAME / 'report.html'}\n{drawn}"
+    facts = {"costs": result.settings["costs"], "regret_is_above": result.floor()}
+    figure = Figure(NAME, rows, settings, seed, facts, lambda: _picture(result), unprinted="search")
+    return figure.write(out, str(out / NAME / "report.html"))
 
 
 def lenet(train: Dataset, classes: int) -> Module:
@@ -68,8 +67,6 @@ def lenet(train: Dataset, classes: int) -> Module:
 
 
 def _picture(result: HpoComparison) -> Any:
-    from ...pictures.figure import BLUE, GRAY, GREEN, ORANGE, panels
-
     colors = dict(zip(result.names(), (GRAY, ORANGE, GREEN, BLUE, "#7a5195"), strict=True))
     figure, axes = panels(2)
     for ax, axis, unit in zip(axes, ("cost", "processor"), (result.settings["steps"], 1), strict=True):

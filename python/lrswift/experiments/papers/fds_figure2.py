@@ -15,15 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from ... import models, store
+from ... import models, random, store
 from ...errors import ArgumentError
 from ...hypergradients.episode import Steps
 from ...hypergradients.hypergradient import hypergradient
 from ...hypergradients.sharing import SharingNoise, best_window, sharing_bound, sharing_noise
 from ...learning.inner_run import row_numbers, seeded
 from ...nn.functional import cross_entropy
+from ...pictures.figure import BLUE, GRAY, ORANGE, panels
 from ...progress import Progress
-from .problem import Pair, as_text, draw, fashion_mnist, write_table
+from .problem import Figure, Pair, cosine, fashion_mnist
 
 NAME = "fds-figure2"
 INITIAL_RATE, MOMENTUM = 0.01, 0.9
@@ -52,14 +53,16 @@ def make(scale: str, data: str | os.PathLike[str] | None, out: Path, seed: int, 
     rows = table(found, noise)
     best = best_window(noise.mse1, noise.epsilon, noise.correlation)
     measured = min(rows, key=lambda row: row["mse"])["window"]
-    facts = {"settings": asdict(settings) | {"seed": seed}, "noise": asdict(noise)}
-    # JSON has no inf
+    # inf without drift
     suggested = min(best, float(settings.steps))
-    write_table(out / NAME, rows, facts | {"best_window": measured, "best_window_of_theorem": suggested})
-    drawn = draw(out / f"{NAME}.png", lambda: _picture(found, rows, noise, measured, suggested))
-    return (
-        f"{as_text(rows)}\nbest window: measured {measured}, Theorem 4.1 {suggested:.3g} "
-        f"(mse1 {noise.mse1:.3g}, drift {noise.epsilon:.3g}, correlation {noise.correlation:.3g})\n{drawn}"
+    facts = {"noise": asdict(noise), "best_window": measured, "best_window_of_theorem": suggested}
+    figure = Figure(
+        NAME, rows, settings, seed, facts, lambda: _picture(found, rows, noise, measured, suggested)
+    )
+    return figure.write(
+        out,
+        f"best window: measured {measured}, Theorem 4.1 {suggested:.3g} "
+        f"(mse1 {noise.mse1:.3g}, drift {noise.epsilon:.3g}, correlation {noise.correlation:.3g})",
     )
 
 
@@ -78,21 +81,16 @@ def measure(settings: _Scale, data: Any, path: Path, seed: int, progress: bool) 
     train, test = fashion_mnist(data)
     with Progress(settings.seeds - len(done), NAME, progress, "seed") as bar:
         while len(done) < settings.seeds:
-            found = one_seed(settings, train, test, _seed(seed, len(done)))
+            found = one_seed(settings, train, test, random.derived(seed, len(done)))
             done = np.concatenate([done, found[None]])
             store.write(path, {"hypergradients": done}, {"lrswift.reproduce": json.dumps(identity)})
             bar.advance(1, deviation=float(found.std()))
     return done
 
 
-def _seed(seed: int, number: int) -> int:
-    return int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint32)[0])
-
-
 def one_seed(settings: _Scale, train: Pair, test: Pair, seed: int) -> np.ndarray:
     """Of one network: the hypergradient of every step's learning rate, float64 [steps]."""
-    steps = np.arange(settings.steps)
-    rates = INITIAL_RATE * (1 + np.cos(np.pi * steps / settings.steps)) / 2
+    rates = cosine(INITIAL_RATE, settings.steps)
     batches = Steps(train, row_numbers(len(train[0]), settings.steps, settings.batch_size, seed), np.float32)
     held = [
         tuple(a[i : min(i + 500, settings.validation)] for a in test)
@@ -154,8 +152,6 @@ def table(hypergradients: np.ndarray, noise: SharingNoise) -> list[dict[str, Any
 def _picture(
     found: np.ndarray, rows: list[dict[str, Any]], noise: SharingNoise, measured: int, suggested: float
 ) -> Any:
-    from ...pictures.figure import BLUE, GRAY, ORANGE, panels
-
     figure, (left, right) = panels(2)
     steps = np.arange(found.shape[1])
     low, middle, high = np.quantile(found, (0.1, 0.5, 0.9), axis=0)

@@ -11,22 +11,23 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ... import models, optim, store
+from ... import models, optim, random, store
 from ...learning.inner_run import row_numbers, seeded
 from ...learning.learn import learn_schedule
 from ...learning.learned_schedule import LearnedSchedule
 from ...nn import Module
 from ...nn.functional import cross_entropy
+from ...pictures.figure import BLUE, GRAY, GREEN, ORANGE, panels
 from ...progress import Progress
 from ...schedule import Piecewise
 from ...training.fit import fit
-from .problem import Pair, as_text, draw, fashion_mnist, write_table
+from .problem import Figure, Pair, cosine, fashion_mnist
 
 NAME = "fds-figure3"
 FORMS = ("greedy", "unshared", "shared")
@@ -67,18 +68,16 @@ def make(scale: str, data: str | os.PathLike[str] | None, out: Path, seed: int, 
     with Progress(len(schedules) * settings.fresh, f"{NAME}: fresh", progress, "run") as bar:
         for name, rates in schedules.items():
             # far from the numbers of the grid's runs
-            seeds = [_seed(seed, 1000 + i) for i in range(settings.fresh)]
+            seeds = [random.derived(seed, 1000 + i) for i in range(settings.fresh)]
             outcomes[name] = np.array([_trained(rates, settings, train, test, s) for s in seeds])
             bar.advance(settings.fresh)
     rows = table(schedules, outcomes, learned)
     arrays = {f"rates.{name}": rates for name, rates in schedules.items()}
     arrays |= {f"outcomes.{name}": value for name, value in outcomes.items()}
     store.write(out / f"{NAME}.safetensors", arrays, {})
-    facts = {"settings": asdict(settings) | {"seed": seed}, "cosine_initial_rate": chosen}
-    facts["cosine_validation_losses"] = list(grid.values())
-    write_table(out / NAME, rows, facts)
-    drawn = draw(out / f"{NAME}.png", lambda: _picture(schedules, outcomes, learned))
-    return f"{as_text(rows)}\ncosine annealing from {chosen:g}, the best of {settings.initial_rates}\n{drawn}"
+    facts = {"cosine_initial_rate": chosen, "cosine_validation_losses": list(grid.values())}
+    figure = Figure(NAME, rows, settings, seed, facts, lambda: _picture(schedules, outcomes, learned))
+    return figure.write(out, f"cosine annealing from {chosen:g}, the best of {settings.initial_rates}")
 
 
 def _learn(
@@ -107,11 +106,6 @@ def per_step(values: np.ndarray, steps: int) -> np.ndarray:
     return np.asarray(values[len(values) * np.arange(steps) // steps])
 
 
-def cosine(initial: float, steps: int) -> np.ndarray:
-    """float64 [steps]: from `initial` down along half a period."""
-    return np.asarray(initial * (1 + np.cos(np.pi * np.arange(steps) / steps)) / 2)
-
-
 def _cosine_losses(
     settings: _Scale, train: Pair, valid: Pair, seed: int, progress: bool
 ) -> dict[float, float]:
@@ -120,14 +114,10 @@ def _cosine_losses(
     with Progress(len(settings.initial_rates), f"{NAME}: cosine", progress, "rate") as bar:
         for initial in settings.initial_rates:
             rates = cosine(initial, settings.steps)
-            runs = [_trained(rates, settings, train, valid, _seed(seed, i))[0] for i in range(2)]
+            runs = [_trained(rates, settings, train, valid, random.derived(seed, i))[0] for i in range(2)]
             losses[initial] = float(np.mean(runs))
             bar.advance(1, loss=losses[initial])
     return losses
-
-
-def _seed(seed: int, number: int) -> int:
-    return int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint32)[0])
 
 
 def _trained(rates: np.ndarray, settings: _Scale, train: Pair, held: Pair, seed: int) -> tuple[float, float]:
@@ -170,8 +160,6 @@ def table(
 def _picture(
     schedules: dict[str, np.ndarray], outcomes: dict[str, np.ndarray], learned: dict[str, LearnedSchedule]
 ) -> Any:
-    from ...pictures.figure import BLUE, GRAY, GREEN, ORANGE, panels
-
     colors = {"greedy": ORANGE, "unshared": GRAY, "shared": BLUE, "cosine": GREEN}
     figure, (left, middle, right) = panels(3)
     for name, rates in schedules.items():

@@ -1,17 +1,19 @@
-"""What the figures share: the data, networks by seed, and the files a figure leaves."""
+"""What the figures share: the data, cosine annealing, and the record that a figure leaves."""
 
 from __future__ import annotations
 
-import csv
-import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...data import load
+from ...pictures.figure import saved
+from ...pictures.table import Cell, Column, Row, Table
+from ..results import write_table
 
 SCALES = ("quick", "small", "paper")
 Pair = tuple[np.ndarray, np.ndarray]
@@ -25,30 +27,40 @@ def fashion_mnist(root: str | os.PathLike[str] | None) -> tuple[Pair, Pair]:
     return train, test
 
 
-def write_table(path: Path, rows: Sequence[dict[str, Any]], facts: dict[str, Any]) -> None:
-    """`path`.csv with a line a row, and `path`.json with the facts beside the rows."""
-    with open(path.with_suffix(".csv"), "w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    path.with_suffix(".json").write_text(json.dumps({**facts, "rows": list(rows)}, indent=1))
+def cosine(initial: float, steps: int) -> np.ndarray:
+    """float64 [steps]: from `initial` down along half a period."""
+    return np.asarray(initial * (1 + np.cos(np.pi * np.arange(steps) / steps)) / 2)
 
 
-def as_text(rows: Sequence[dict[str, Any]]) -> str:
-    """The rows in columns."""
-    cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join("  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) for line in cells)
+@dataclass(frozen=True)
+class Figure:
+    """What a paper's figure shows. rows: its table. settings: a dataclass. facts: other entries of the JSON.
+
+    picture: makes the matplotlib figure. unprinted: a column that only the files have.
+    """
+
+    name: str
+    rows: Sequence[Mapping[str, Any]]
+    settings: Any
+    seed: int
+    facts: Mapping[str, Any]
+    picture: Callable[[], Any]
+    unprinted: str = ""
+
+    def write(self, folder: Path, told: str) -> str:
+        """Writes name.csv, .json and .png; returns the table, `told`, and where the picture is."""
+        settings = asdict(self.settings) | {"seed": self.seed}
+        facts = {"settings": settings, **self.facts, "rows": self.rows}
+        write_table(folder / self.name, list(self.rows[0]), self.rows, facts)
+        return f"{self.table()}\n{told}\n{saved(folder / f'{self.name}.png', self.picture)}"
+
+    def table(self) -> str:
+        """The rows in columns."""
+        heads = [head for head in self.rows[0] if head != self.unprinted]
+        lines = [[Cell(_text(row[head])) for head in heads] for row in self.rows]
+        rows = [Row(first.text, others) for first, *others in lines]
+        return Table(list(map(Column, heads)), rows).text(rule=False)
 
 
-def _cell(value: Any) -> str:
+def _text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def draw(path: Path, picture: Callable[[], Any]) -> str:
-    """Writes the matplotlib figure that `picture` makes; a line that says where, or why not."""
-    try:
-        picture().savefig(path, dpi=150)
-    except ImportError:
-        return f"{path.name}: not drawn, matplotlib is not installed"
-    return str(path)

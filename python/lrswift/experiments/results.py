@@ -1,0 +1,91 @@
+"""The record of an experiment: its runs, how it was made, and the files that it leaves."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from .. import store
+
+FILE = "results.json"
+
+
+class Named(Protocol):
+    """A run with the name of what was run."""
+
+    @property
+    def name(self) -> str: ...
+
+
+AnyRun = TypeVar("AnyRun", bound=Named)
+
+
+@dataclass
+class Results(ABC, Generic[AnyRun]):
+    """All runs. settings: how they were made; command: the command line that makes them, if there is one.
+
+    `table()` is text for a terminal, `write(folder)` makes the files.
+    """
+
+    runs: list[AnyRun]
+    settings: dict[str, Any]
+    command: str | None = None
+
+    # of the numbers in results.json, all if None
+    digits: ClassVar[int | None] = None
+    indent: ClassVar[int | None] = 1
+
+    def names(self) -> list[str]:
+        """What was run, in this order."""
+        return list(dict.fromkeys(run.name for run in self.runs))
+
+    def of(self, name: str) -> list[AnyRun]:
+        """The runs of this name, a seed each."""
+        return [run for run in self.runs if run.name == name]
+
+    @abstractmethod
+    def table(self) -> str:
+        """What came out, as aligned text."""
+
+    @abstractmethod
+    def columns(self) -> Sequence[str]:
+        """Of results.csv."""
+
+    @abstractmethod
+    def rows(self) -> list[dict[str, Any]]:
+        """The lines of results.csv."""
+
+    @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """What results.json has beside settings and command."""
+
+    @abstractmethod
+    def page(self) -> str:
+        """The HTML of report.html."""
+
+    def write(self, folder: str | os.PathLike[str]) -> Path:
+        """Writes results.csv, results.json and report.html, each whole or not at all; returns the last."""
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        facts = {"settings": self.settings, "command": self.command, **self.facts()}
+        write_table(target / FILE, self.columns(), self.rows(), facts, self.digits, self.indent)
+        report = target / "report.html"
+        store.write_text(report, self.page())
+        return report
+
+
+def write_table(
+    path: Path,
+    columns: Sequence[str],
+    rows: Iterable[Mapping[str, Any]],
+    facts: dict[str, Any],
+    digits: int | None = None,
+    indent: int | None = 1,
+) -> None:
+    """Writes `rows` as CSV and `facts` as JSON, both called `path` but for their suffix."""
+    store.write_csv(path.with_suffix(".csv"), columns, rows)
+    store.write_json(path.with_suffix(".json"), facts, digits, indent)
