@@ -1,4 +1,4 @@
-"""Sources and suites without their mirror: Sources/X/Y.swift <-> Tests/XTests/YTests.swift; Python's likewise."""
+"""Sources and suites without their mirror: Sources/X/Y.swift <-> Tests/XTests/YTests.swift, and Python."""
 
 import sys
 from pathlib import Path

@@ -30,8 +30,11 @@ class Comparison(Results[Run]):
     digits = 6
 
     def summary(self) -> list[dict[str, Any]]:
-        """A dict per method: rate, low, high (the rate found or the range used), train_loss, accuracy,
-        accuracy_std (both 0 to 1, over seeds), seconds, diverged (how many runs)."""
+        """A dict per method.
+
+        found, low, high: the rate found, or the range used. train_loss, accuracy and accuracy_std (0 to 1):
+        over seeds. seconds. diverged: how many runs.
+        """
         return [self._summarized(name) for name in self.names()]
 
     def _summarized(self, name: str) -> dict[str, Any]:
@@ -59,6 +62,7 @@ class Comparison(Results[Run]):
         return table(self, self.summary(), self.methods).text()
 
     def columns(self) -> Sequence[str]:
+        """Those of an epoch, with its run."""
         return ["method", "seed", *COLUMNS, "found_lr"]
 
     def rows(self) -> list[dict[str, Any]]:
@@ -70,6 +74,7 @@ class Comparison(Results[Run]):
         ]
 
     def facts(self) -> dict[str, Any]:
+        """The summary, and the loss and rate of every step of every run."""
         runs = [
             {
                 "method": run.method, "seed": run.seed, "found_lr": run.found, "search_batches": run.searched,
@@ -81,6 +86,7 @@ class Comparison(Results[Run]):
         return {"summary": self.summary(), "runs": runs}
 
     def page(self) -> str:
+        """The report, the most accurate method first."""
         return render(self, self.summary(), self.methods)
 
 
@@ -97,13 +103,35 @@ def compare(
     progress: bool = True,
     command: str | None = None,
 ) -> Comparison:
-    """Trains `model` on `data` with each of `methods` and `seeds` different seeds from `seed` on.
+    """Trains one network with several methods and seeds, and compares what they reach.
 
-    data: a name for `data.load` or its result; pixels are scaled to [0, 1]. model: mlp, lenet, mnist_cnn,
-    alrs_cnn, or a function (train, classes) -> Module. methods: names from `methods.METHODS`. epochs 20,
-    batch_size 64. A seed decides initial weights, order of batches and random numbers, alike for all
-    methods. out: a folder for results.csv, results.json and report.html.
-    A run that diverges is kept as such. Raises ArgumentError for unknown names.
+    A seed decides initial weights, order of batches and random numbers, alike for all methods. A run that
+    diverges is kept as such.
+
+    Args:
+        data: a name for `data.load`, or its result; pixels are scaled to [0, 1].
+        model: mlp, lenet, mnist_cnn, alrs_cnn, or a function (train, classes) -> Module.
+        methods: names of `training.methods.METHODS`.
+        seeds: how many runs each method has.
+        epochs: passes over the training data in a run.
+        batch_size: examples per step.
+        seed: the first seed; the others follow it.
+        root: the folder of data sets, as for `data.load`.
+        out: a folder for results.csv, results.json and report.html; None: no files.
+        progress: shows a bar.
+        command: the command line that does this again, for the report.
+
+    Returns:
+        All runs, with `summary()`, `table()` and `write(folder)`.
+
+    Raises:
+        ArgumentError: unknown names, or nothing to run.
+        ArgumentTypeError: data that are neither a name nor a Splits.
+        BufferError: labels that lie on another device than the CPU.
+        DTypeError: inputs or labels of a dtype that the loss does not take.
+        FileNotFoundError: files of a data set are missing, as `MissingFiles`.
+        FormatError: they are not what they should be.
+        ShapeError: inputs that the network does not take.
     """
     check_methods(methods, seeds, epochs)
     setup = Setup.of(data, model, root)

@@ -22,6 +22,7 @@ class FinalLosses(Results[Run]):
         return [run for run in super().of(name) if not initial or run.initial in initial]
 
     def has_initial(self, method: str) -> bool:
+        """Whether there is a rate to begin with."""
         return METHODS[method].begun is not None
 
     def rates(self, method: str) -> list[float | None]:

@@ -18,7 +18,8 @@ class Named(Protocol):
     """A run with the name of what was run."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Runs of one name differ in their seed."""
 
 
 AnyRun = TypeVar("AnyRun", bound=Named)

@@ -126,7 +126,7 @@ def train_once(
             epochs=epochs, batch_size=batch_size, seed=seed, progress=False,
         )  # fmt: skip
     except Diverged as error:
-        history, diverged = error.history, True  # type: ignore[attr-defined]
+        history, diverged = error.history, True
     seconds = search_seconds + sum(row["seconds"] for row in history.rows)
     rate, searched = (None, 0) if found is None else (found.lr, found.steps)
     return Run(name, seed, history, seconds, rate, searched, diverged, initial)

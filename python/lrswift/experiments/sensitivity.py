@@ -34,6 +34,7 @@ class Sensitivity(FinalLosses):
         return f"final training loss by initial rate (=: the method has none)\n{table(self).text()}"
 
     def columns(self) -> Sequence[str]:
+        """Those of a run."""
         return _FIELDS
 
     def rows(self) -> list[dict[str, Any]]:
@@ -50,9 +51,11 @@ class Sensitivity(FinalLosses):
         return found
 
     def facts(self) -> dict[str, Any]:
+        """The initial rates, and an entry per run."""
         return {"initial": self.initial, "runs": self.rows()}
 
     def page(self) -> str:
+        """The report, the least sensitive method first."""
         return render(self)
 
 

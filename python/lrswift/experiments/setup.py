@@ -12,7 +12,7 @@ from typing import Any
 from .. import models
 from ..config import config
 from ..data import Dataset, Splits, load
-from ..errors import ArgumentError, DTypeError
+from ..errors import ArgumentError, ArgumentTypeError
 from ..nn import Module
 
 MODELS: dict[str, Callable[[Dataset, int], Module]] = {
@@ -42,11 +42,13 @@ class Setup:
         model: str | Callable[[Dataset, int], Module],
         root: str | os.PathLike[str] | None,
     ) -> Setup:
-        """Loads data that are given by name. ArgumentError for unknown names, DTypeError for other data."""
+        """Loads data that are given by name. ArgumentError for unknown names, ArgumentTypeError."""
         if isinstance(model, str) and model not in MODELS:
             raise ArgumentError(f"model: got {model!r}; allowed: {', '.join(MODELS)}")
         if not isinstance(data, (str, Splits)):
-            raise DTypeError(f"data: got {type(data).__name__}; allowed: a name for data.load, or its result")
+            raise ArgumentTypeError(
+                f"data: got {type(data).__name__}; allowed: a name for data.load, or its result"
+            )
         splits = (load(data, root) if isinstance(data, str) else data).scaled()
         if isinstance(model, str):
             return cls(splits, model, MODELS[model])

@@ -25,6 +25,7 @@ class Scale:
     log: bool = False
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Where values lie; those beyond an end lie at it."""
         low, high, v = self.low, self.high, np.clip(values, self.low, self.high)
         if self.log:
             low, high, v = math.log(low), math.log(high), np.log(v)

@@ -160,5 +160,7 @@ def test_bad_arguments(splits):
         lr.compare(splits, methods=["foo"])
     with pytest.raises(ValueError, match="model"):
         lr.compare(splits, "resnet")
+    with pytest.raises(lr.ArgumentTypeError, match="data: got tuple; allowed: a name"):
+        lr.compare((splits.train.x, splits.train.y), methods=["sgd"], progress=False)
     with pytest.raises(ValueError, match="seeds"):
         lr.compare(splits, seeds=0)

@@ -60,32 +60,59 @@ def compare_hpo(
     progress: bool = True,
     command: str | None = None,
 ) -> HpoComparison:
-    """Searches for the learning rates, momenta and weight decays of training runs of `steps` steps, with each
-    of `searches` and seeds seed, seed + 1, ..., all for the same cost.
+    """Searches for a schedule with Optuna and with hypergradients, all for the same cost.
 
-    searches: "random", "tpe", "hyperband", "bohb" (TPE with Hyperband's pruner), through Optuna with its
-    defaults, and "hypergradients" (`learn_schedule` from zeros, gated) and "hybrid" (its start="optuna",
-    half of the cost for starting points). ranges: (low, high) for rates, momenta and decays, of all searches
-    that draw at random; hypergradients start at zero with their usual step sizes. Searches without
-    derivatives train `networks` networks for a setting, those with them 2. A search stops when nothing more
-    fits in its budget.
+    A schedule is the learning rates, momenta and weight decays of training runs of `steps` steps. A search
+    stops when nothing more fits in its budget. Searches without derivatives train `networks` networks for a
+    setting, those with them 2. A run that diverges costs the steps that it made.
 
-    budget: what a search may cost, in plain training runs of `steps` steps. A validation, and a step that is
-    differentiated by all values, count as many plain steps as they take on this machine, by processor time,
-    measured once (`settings["costs"]`); costs: (differentiated step, validation), declared instead.
-    A run that diverges costs the steps that it made.
+    Every setting that was the best validated one at its time is then trained anew on `fresh` networks, the
+    same for all searches, and tested on the test data, which costs the search nothing: the lowest of many
+    noisy losses is often luck. Regret is the distance to the lowest such test loss.
 
-    valid: the fraction of the training data by which the searches choose. Every setting that was the best
-    validated one at its time is then trained anew on `fresh` networks, the same for all searches, and
-    tested on the test data, which costs the search nothing: the lowest of many noisy losses is often luck.
-    Regret is the distance to the lowest such test loss. data, model, root: as of `compare`; a Splits is taken
-    with its pixels divided by its `top`. clip_gradient: as in `hypergradient`, for all searches.
+    Args:
+        data: as for `compare`; a Splits is taken with its pixels divided by its `top`.
+        model: as for `compare`.
+        searches: "random", "tpe", "hyperband", "bohb" (TPE with Hyperband's pruner), through Optuna with its
+            defaults; "hypergradients" (`learn_schedule` from zeros, gated) and "hybrid" (its start="optuna",
+            half of the cost for starting points).
+        steps: length of a training run.
+        budget: what a search may cost, in plain training runs of `steps` steps. A validation, and a step that
+            is differentiated by all values, count as many plain steps as they take on this machine, by
+            processor time, measured once (`settings["costs"]`).
+        seeds: how often each search is run.
+        batch_size: examples per step.
+        seed: the first seed; the others follow it.
+        loss: as for `fit`.
+        learning_rates: how many values share the steps.
+        momentums: how many values share the steps.
+        weight_decays: how many values share the steps.
+        ranges: (low, high) for rates, momenta and decays, of all searches that draw at random;
+            hypergradients start at zero with their usual step sizes.
+        networks: how many are trained for a setting by searches without derivatives.
+        fresh: how many networks test what a search would return.
+        valid: the fraction of the training data by which the searches choose.
+        clip_gradient: as for `hypergradient`, for all searches.
+        costs: (differentiated step, validation) in plain steps, declared instead of measured.
+        root: the folder of data sets, as for `data.load`.
+        out: a folder for results.csv, results.json and report.html, written after every search, so that
+            Ctrl-C keeps what is done; KeyboardInterrupt has it as `comparison`, too.
+        resume: goes on with the searches that are not in `out` yet.
+        progress: shows a bar with the time left.
+        command: the command line that does this again, for the report.
 
-    out: folder for results.csv, results.json and report.html, written after every search, so that Ctrl-C
-    keeps what is done; KeyboardInterrupt has it as `comparison`, too. resume: goes on with the searches that
-    are not in `out` yet. progress: a bar with the time left.
-    Raises ArgumentError for names, counts and a budget in which a search cannot do anything, and for results
-    of other settings in `out`; ImportError without optuna.
+    Returns:
+        All searches, with `summary()`, `table()` and `write(folder)`.
+
+    Raises:
+        ArgumentError: names, counts, a budget in which a search cannot do anything, and results of other
+            settings in `out`.
+        ArgumentTypeError: arguments of a wrong type.
+        BufferError: labels that lie on another device than the CPU.
+        DTypeError: inputs or labels of a dtype that the loss does not take.
+        ImportError: Optuna is not installed.
+        MissingFiles: files of a data set are not where they were looked for.
+        ShapeError: inputs that the network does not take.
     """
     names = check_searches(searches)
     for name, value in (("seeds", seeds), ("networks", networks), ("fresh", fresh)):

@@ -14,6 +14,9 @@ from ..results import Results
 from .searches import SEARCHES
 from .training import Tried
 
+# a regret of nothing has no place on a logarithmic axis
+LEAST = 1e-2
+
 
 @dataclass(frozen=True)
 class Searched:
@@ -96,10 +99,23 @@ class Regret(Results[Searched]):
         middle = np.median(held, axis=0) - self.floor()
         return np.repeat(at, 2)[1:], np.repeat(middle, 2)[:-1]
 
+    def shown(self, runs: Sequence[Searched], axis: str) -> tuple[np.ndarray, np.ndarray]:
+        """`stairs` on a logarithmic axis: at least LEAST, and nan where no training is as good."""
+        x, regret = self.stairs(runs, axis)
+        return x, np.where(regret < self.regret_untrained(), np.maximum(regret, LEAST), np.nan)
+
+    def top(self) -> float:
+        """Where a picture of regret ends: at no training, unless nothing was better than that."""
+        untrained = self.regret_untrained()
+        return untrained if untrained > LEAST else 10 * LEAST
+
     def summary(self) -> list[dict[str, Any]]:
-        """A dict per search: search, label; tried, pruned, diverged (settings), cost (in whole plain runs),
-        seconds and processor, means over seeds; valid_loss (the best that was seen), test_loss and its
-        regret, medians over seeds, inf where no run came to its end; test_loss_low and test_loss_high."""
+        """A dict per search.
+
+        search, label; tried, pruned, diverged (settings), cost (in whole plain runs), seconds and processor:
+        means over seeds; valid_loss (the best that was seen), test_loss and its regret: medians over seeds,
+        inf where no run came to its end; test_loss_low and test_loss_high.
+        """
         return [self._summarized(name) for name in self.names()]
 
     def _summarized(self, name: str) -> dict[str, Any]:

@@ -12,32 +12,25 @@ from ...pictures.page import facts, figure, legend, note, page, section
 from ...pictures.svg import COLORS, Panel
 from ...pictures.table import Cell, Column, Row, Table
 from ..setup import told
-from .regret import Regret
+from .regret import LEAST, Regret
 from .searches import SEARCHES
 
-# a regret of nothing has no place on a logarithmic axis
-LEAST = 1e-2
 AXES = {"cost": "Against cost, in whole training runs", "seconds": "Against time, in seconds"}
 
 
 def panel(result: Regret, axis: str) -> str:
     """Regret of all searches along one axis, a thin line a seed, the thick one through their medians."""
     unit = float(result.settings["steps"]) if axis == "cost" else 1.0
-    top = result.regret_untrained()
-    thin = [(run.search, "seed", *result.stairs([run], axis)) for run in result.runs]
-    thick = [(name, "curve", *result.stairs(result.of(name), axis)) for name in result.names()]
-    seen = [y[y < top] for _, _, _, y in thin]
-    low = max(min((float(y.min()) for y in seen if len(y)), default=LEAST), LEAST)
-    # where nothing was better than no training, there are axes alone
-    high = top if top > low else 10 * low
+    thin = [(run.search, "seed", *result.shown([run], axis)) for run in result.runs]
+    thick = [(name, "curve", *result.shown(result.of(name), axis)) for name in result.names()]
+    low = min((float(y[np.isfinite(y)].min(initial=math.inf)) for _, _, _, y in thin), default=math.inf)
     chart = Panel(
-        (0.0, result.ends(axis) / unit), (low / 1.3, high * 1.1),
+        (0.0, result.ends(axis) / unit), (min(low, result.top()) / 1.3, result.top() * 1.1),
         log=True, width=520, height=330, title=AXES[axis],
     )  # fmt: skip
     for search, kind, x, y in thin + thick:
-        shown = np.where(y < top, np.maximum(y, LEAST), np.nan)
         with chart.colored(_color(search), 0.3 if kind == "seed" else 1.0):
-            chart.line(x / unit, shown, kind)
+            chart.line(x / unit, y, kind)
     return figure(AXES[axis], chart.svg())
 
 

@@ -30,6 +30,7 @@ class HpoComparison(Regret):
         return table(self).text()
 
     def columns(self) -> Sequence[str]:
+        """Those of a setting, with its values."""
         return ["search", "seed", *_TRIED, "test_loss", *value_names(self.settings["counts"])]
 
     def rows(self) -> list[dict[str, Any]]:
@@ -46,9 +47,11 @@ class HpoComparison(Regret):
         ]  # fmt: skip
 
     def facts(self) -> dict[str, Any]:
+        """The summary, and all that was tried, from which `read_runs` makes the runs again."""
         return {"summary": self.summary(), "runs": [asdict(run) for run in self.runs]}
 
     def page(self) -> str:
+        """The report, the lowest test loss first."""
         return render(self)
 
 

@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ... import models
 from ...data import Dataset, Splits
 from ...nn import Module
 from ...pictures.figure import BLUE, GRAY, GREEN, ORANGE, panels
 from ..hpo import HpoComparison, compare_hpo
-from ..hpo.report import LEAST
 from .problem import Figure, fashion_mnist
 
 NAME = "fds-figure1"
@@ -75,7 +72,7 @@ def _picture(result: HpoComparison) -> Any:
         for name in result.names():
             label = result.labels[name] if axis == "cost" else None
             _stairs(ax, result, result.of(name), axis, unit, color=colors[name], linewidth=2, label=label)
-        ax.set(yscale="log", ylim=(None, 1.1 * result.regret_untrained()), title="Regret")
+        ax.set(yscale="log", ylim=(None, 1.1 * result.top()), title="Regret")
     axes[0].set(xlabel="cost, in training runs")
     axes[1].set(xlabel="seconds of processor time")
     figure.legend(frameon=False, loc="outside lower center", ncols=len(colors))
@@ -83,7 +80,5 @@ def _picture(result: HpoComparison) -> Any:
 
 
 def _stairs(ax: Any, result: HpoComparison, runs: Any, axis: str, unit: float, **style: Any) -> None:
-    """What is no better than no training is not drawn."""
-    x, regret = result.stairs(runs, axis)
-    shown = np.where(regret < result.regret_untrained(), np.maximum(regret, LEAST), np.nan)
-    ax.plot(x / unit, shown, **style)
+    x, regret = result.shown(runs, axis)
+    ax.plot(x / unit, regret, **style)

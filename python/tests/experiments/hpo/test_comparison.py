@@ -184,7 +184,7 @@ def test_nobody_spends_more_than_the_budget():
         assert costs == sorted(costs)
 
 
-def test_runs_that_diverge_cost_what_they_made():
+def test_runs_that_diverge_cost_what_they_made(tmp_path):
     result = search("random", ranges=((-1e200, 1e200), *RANGES[1:]), seeds=1, budget=3)
     (run,) = result.runs
     assert all(t.loss == math.inf for t in run.tried) and run.tested == {}
@@ -193,6 +193,24 @@ def test_runs_that_diverge_cost_what_they_made():
     (row,) = result.summary()
     assert row["test_loss"] == row["regret"] == math.inf and row["diverged"] == len(run.tried)
     assert "inf" in result.table()
+    assert page_of(result, tmp_path).count('class="bad">none') >= 2
+
+
+def test_what_is_no_better_than_no_training_is_not_drawn(tmp_path):
+    # uphill, but not far enough to diverge
+    result = search("random", ranges=((-0.01, 0.0), *RANGES[1:]), seeds=1)
+    assert math.isfinite(result.floor()) and result.regret_untrained() < 0
+    for axis in ("cost", "seconds"):
+        assert not np.isfinite(result.shown(result.runs, axis)[1]).any()
+    assert page_of(result, tmp_path).count('class="curve" d=""') == 2
+
+
+def page_of(result, folder):
+    """The report without style sheet, scales that are no numbers, and settings."""
+    text = result.write(folder).read_text().split("<main>")[1].split("How this was made")[0]
+    json.loads((folder / "results.json").read_text(), parse_constant=pytest.fail)
+    assert "nan" not in text and ">inf" not in text
+    return text
 
 
 def test_what_was_best_is_tested_on_fresh_networks():
