@@ -6,6 +6,7 @@ public enum Catalogue {
       subOperation,
       mulOperation,
       divOperation,
+      powOperation,
       broadcastOperation,
       maximumOperation,
       minimumOperation,

@@ -40,3 +40,20 @@ def check_whole(value: Any, name: str, least: int, most: int | None = None) -> i
         allowed = f"an integer of at least {least}" if most is None else f"an integer of {least} to {most}"
         raise ArgumentError(f"{name}: got {value!r}; allowed: {allowed}")
     return int(value)
+
+
+def check_positive(value: Any, name: str) -> float:
+    """`value` as a float above 0 and finite. DTypeError for no number, ArgumentError for others."""
+    number = check_number(value, name)
+    if number <= 0:
+        raise ArgumentError(f"{name}: got {value!r}; allowed: a number above 0")
+    return number
+
+
+def check_fraction(value: Any, name: str, *, one: bool = True) -> float:
+    """`value` as a float of 0 to 1, 1 only if `one`. DTypeError for no number, ArgumentError for others."""
+    number = check_number(value, name)
+    if not 0 <= number <= 1 or (number == 1 and not one):
+        allowed = "0 to 1" if one else "at least 0 and below 1"
+        raise ArgumentError(f"{name}: got {value!r}; allowed: {allowed}")
+    return number

@@ -86,11 +86,30 @@ let mulOperation = Operation("mul", .bilinear, inputs: 2...2, examples: broadcas
   return try product("mul", inputs[0], inputs[1])
 }
 
-/// a / b: the product with a pointwise reciprocal.
+/// a / b as the product of a and 1 / b, which its derivatives are taken of. The value is divided once and so rounded once,
+/// and is a number also where 1 / b is none. Inputs: a, 1 / b, b.
+private final class QuotientOp: BilinearOp {
+  override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
+    divide(dtype.scalar, inputs[0].pointer, inputs[2].pointer, output.pointer, output.count)
+  }
+
+  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {
+    if index < 2 { super.pull(inputs, output, index) }
+  }
+
+  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {
+    if index < 2 { super.pullTangent(inputs, output, index, count) }
+  }
+}
+
 let divOperation = Operation(
   "div", .bilinear, inputs: 2...2,
   examples: broadcastingExamples.map { Operation.Example($0.shapes, [:], .positive) }
 ) { inputs, _ in
   try requireFloating("div", inputs)
-  return try product("div", inputs[0], apply("reciprocal", [inputs[1]]))
+  let shape = try broadcastShape("div", inputs[0].shape, inputs[1].shape)
+  let divisor = try broadcast(inputs[1], to: shape)
+  return try QuotientOp(
+    shape: shape, dtype: inputs[0].dtype, form: ProductForm(count: shape.reduce(1, *))
+  ).apply([broadcast(inputs[0], to: shape), apply("reciprocal", [divisor]), divisor])
 }

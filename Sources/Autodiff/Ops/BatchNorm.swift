@@ -269,10 +269,13 @@ let batchNormOperation = Operation(
   }
   let eps = try attributes.number("eps", default: 1e-5)
   guard eps > 0 else { throw Failure.value("batch_norm: eps must be positive, got \(eps)") }
+  let momentum = try attributes.number("momentum", default: 0)
+  guard (0...1).contains(momentum) else {
+    throw Failure.value("batch_norm: momentum must be between 0 and 1, got \(momentum)")
+  }
   let op = BatchNormOp(
     x, eps: eps, fixed: !training, relu: try attributes.flag("relu", default: false))
   let y = try op.apply(inputs)
-  let momentum = try attributes.number("momentum", default: 0)
   if training && momentum != 0 { _ = try StatisticsOp(op, momentum).apply([y, inputs[3], inputs[4]]) }
   return y
 }

@@ -81,6 +81,29 @@ public func multiply<T: Scalar>(
   }
 }
 
+/// out = a / b
+@specialized(where T == Float)
+@specialized(where T == Double)
+public func divide<T: Scalar>(
+  _: T.Type, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ out: UnsafeMutableRawPointer, _ n: Int
+) {
+  let a = a.assumingMemoryBound(to: T.self)
+  let b = b.assumingMemoryBound(to: T.self)
+  let out = out.assumingMemoryBound(to: T.self)
+  let width = T.Vector.width
+  parallelRanges(n) { low, high in
+    var i = low
+    while i &+ width <= high {
+      (T.Vector.load(a + i) / T.Vector.load(b + i)).store(out + i)
+      i &+= width
+    }
+    if i < high {
+      let rest = high - i
+      (T.Vector.load(a + i, count: rest) / T.Vector.load(b + i, count: rest)).store(out + i, count: rest)
+    }
+  }
+}
+
 /// out (+)= alpha a
 @specialized(where T == Float)
 @specialized(where T == Double)

@@ -51,9 +51,11 @@ public protocol VectorLane: Lane {
   /// self = mantissa 2^exponent with the mantissa in [1/sqrt 2, sqrt 2), for positive normal numbers.
   var exponent: Self { get }
   var mantissa: Self { get }
-  /// Below which e^x is no normal number, and from which on it is infinite.
-  static var exponentialLimits: (low: Double, high: Double) { get }
+  /// Below which e^x is 0, below which it is no normal number, and from which on it is infinite.
+  static var exponentialLimits: (least: Double, low: Double, high: Double) { get }
   static var ln2: (high: Double, low: Double) { get }
+  /// The smallest number above 0, and the smallest of full precision.
+  static var smallest: Double { get }
   static var smallestNormal: Double { get }
   static func addProduct(_ a: Self, _ b: Self, _ sum: Wide) -> Wide
   func mapLanes(_ f: (Double) -> Double) -> Self

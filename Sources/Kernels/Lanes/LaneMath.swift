@@ -3,8 +3,7 @@ import CVector
 /// Transcendental functions on vectors, from the operations of `VectorLane`.
 ///
 /// Errors, against libm on dense grids (`LaneMathTests`): below 2 units in the last place in single precision, at most 3 in
-/// double precision, of which libm has its part. Results below the normal range
-/// of exp are 0, and the logarithm of a number below it is that of 0.
+/// double precision, of which libm has its part; numbers below the normal range are taken and given as any others.
 extension VectorLane {
   /// x = n ln 2 + r with |r| <= ln 2 / 2: e^r - 1 by its Taylor polynomial, and n shifted as `scaled` takes it. A sum with
   /// `roundingShift` rounds to whole numbers and leaves them in the lowest bits.
@@ -36,18 +35,26 @@ extension VectorLane {
   @inline(__always)
   static func exp(_ x: Self) -> Self {
     let (p, shifted) = reduced(x)
-    let inside = (Self(1) + p).scaled(byExponentOf: shifted)
+    // A result below the normal range is made 2^64 times too large and rounded when that is taken back.
+    let limit = Self(exponentialLimits.low)
+    let lift = select(limit, greaterThan: x, Self(64), Self(0))
+    let inside =
+      (Self(1) + p).scaled(byExponentOf: shifted + lift)
+      * select(limit, greaterThan: x, Self(0x1p-64), Self(1))
     // NaN is on neither side of the limit: it goes with what is too large, and stays NaN.
     let above = select(Self(exponentialLimits.high), greaterThan: x, inside, x + Self(.infinity))
-    return select(Self(exponentialLimits.low), greaterThan: x, Self(0), above)
+    return select(Self(exponentialLimits.least), greaterThan: x, Self(0), above)
   }
 
   /// log: x = m 2^e with m in [1/sqrt 2, sqrt 2), f = m - 1. In single precision f - f^2 / 2 + f^3 p(f), with the polynomial
   /// of Moshier's Cephes library; in double precision log m = 2 atanh(f / (m + 1)).
   @inline(__always)
   static func log(_ x: Self) -> Self {
-    let e = x.exponent
-    let f = x.mantissa - Self(1)
+    // A number below the normal range is read 2^64 times larger.
+    let normal = Self(smallestNormal)
+    let lifted = select(normal, greaterThan: x, x * Self(0x1p64), x)
+    let e = lifted.exponent - select(normal, greaterThan: x, Self(64), Self(0))
+    let f = lifted.mantissa - Self(1)
     let regular: Self
     if MemoryLayout<Element>.stride == 4 {
       var p = Self(7.0376836292e-2)
@@ -77,7 +84,7 @@ extension VectorLane {
     }
     let finite = select(Self(.infinity), greaterThan: x, regular, x)
     let edge = select(Self(0), greaterThan: x, Self(.nan), Self(-.infinity))
-    return select(Self(smallestNormal), greaterThan: x, edge, finite)
+    return select(Self(smallest), greaterThan: x, edge, finite)
   }
 
   /// tanh: h / (1 + h) with 2 h = e^(2|x|) - 1. What 1 + h loses in rounding is put back: without that the error is above 2

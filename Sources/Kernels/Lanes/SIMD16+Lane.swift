@@ -49,9 +49,13 @@ extension SIMD16<Float>: Lane, VectorLane {
   public var mantissa: Self { cv_mantissa_f32(self) }
 
   @inlinable @inline(__always)
-  public static var exponentialLimits: (low: Double, high: Double) { (-87.336544, 88.72283935546875) }
+  public static var exponentialLimits: (least: Double, low: Double, high: Double) {
+    (-103.97208, -87.336544, 88.72283935546875)
+  }
   @inlinable @inline(__always)
   public static var ln2: (high: Double, low: Double) { (0.693359375, -2.12194440e-4) }
+  @inlinable @inline(__always)
+  public static var smallest: Double { Double(Float.leastNonzeroMagnitude) }
   @inlinable @inline(__always)
   public static var smallestNormal: Double { Double(Float.leastNormalMagnitude) }
 

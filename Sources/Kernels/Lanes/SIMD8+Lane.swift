@@ -51,11 +51,15 @@ extension SIMD8<Double>: Lane, VectorLane, WideLane {
   public var mantissa: Self { cv_mantissa_f64(self) }
 
   @inlinable @inline(__always)
-  public static var exponentialLimits: (low: Double, high: Double) { (-708.396418532264, 709.7827128933841) }
+  public static var exponentialLimits: (least: Double, low: Double, high: Double) {
+    (-745.1332191019412, -708.396418532264, 709.7827128933841)
+  }
   @inlinable @inline(__always)
   public static var ln2: (high: Double, low: Double) {
     (6.93147180369123816490e-01, 1.90821492927058770002e-10)
   }
+  @inlinable @inline(__always)
+  public static var smallest: Double { Double(Double.leastNonzeroMagnitude) }
   @inlinable @inline(__always)
   public static var smallestNormal: Double { Double(Double.leastNormalMagnitude) }
 

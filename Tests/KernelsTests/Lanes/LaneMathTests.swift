@@ -28,6 +28,9 @@ final class LaneMathTests: XCTestCase {
     XCTAssertLessThan(worst(Double.self, -1, 1, { .exp($0) }, Foundation.exp), 2)
     XCTAssertLessThan(worst(Float.self, -87.33, 88.722, { .exp($0) }, Foundation.exp), 2)
     XCTAssertLessThan(worst(Float.self, -1, 1, { .exp($0) }, Foundation.exp), 2)
+    // Below the normal range, down to 0, in units of the smallest normal number.
+    XCTAssertLessThan(worst(Double.self, -745.5, -707, { .exp($0) }, Foundation.exp), 2)
+    XCTAssertLessThan(worst(Float.self, -105, -86, { .exp($0) }, Foundation.exp), 2)
   }
 
   func testLogarithm() {
@@ -37,6 +40,8 @@ final class LaneMathTests: XCTestCase {
     XCTAssertLessThan(worst(Double.self, 1, 1e9, { .log($0) }, Foundation.log), 2)
     XCTAssertLessThan(worst(Float.self, 1, 3e38, { .log($0) }, Foundation.log), 2)
     XCTAssertLessThan(worst(Float.self, 1.2e-38, 1e-30, { .log($0) }, Foundation.log), 2)
+    XCTAssertLessThan(worst(Float.self, 1.4e-45, 1.2e-38, { .log($0) }, Foundation.log), 2)
+    XCTAssertLessThan(worst(Double.self, 5e-324, 2.3e-308, { .log($0) }, Foundation.log), 2)
   }
 
   func testHyperbolicTangent() {

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from .._core import apply as core_apply
+from ..checks import check_fraction, check_positive
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..tensors.functions import gelu, relu, sigmoid, softplus, tanh
 from ..tensors.modes import modes
@@ -121,10 +122,9 @@ def dropout(x: Operand, p: float = 0.5, training: bool = True) -> Tensor:
 
     p: 0 <= p < 1 (ArgumentError otherwise). Random numbers: `lrswift.seed`'s counter-based stream.
     """
-    if not 0.0 <= p < 1.0:
-        raise ArgumentError(f"dropout: p: got {p!r}; allowed: 0 <= p < 1")
+    share = check_fraction(p, "dropout: p", one=False)
     t = as_float(x, "dropout")
-    return apply("dropout", t, p=float(p)) if training and p > 0 and modes.dropout else t
+    return apply("dropout", t, p=share) if training and share > 0 and modes.dropout else t
 
 
 def softmax(x: Operand, axis: int = -1) -> Tensor:
@@ -169,7 +169,7 @@ def batch_norm(
     x: Tensor, mean: Tensor, var: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5
 ) -> Tensor:
     """(x - mean) / sqrt(var + eps) * weight + bias, over the last axis (Ioffe and Szegedy, 2015)."""
-    return (x - mean) * (weight / (var + eps).sqrt()) + bias
+    return (x - mean) * (weight / (var + check_positive(eps, "batch_norm: eps")).sqrt()) + bias
 
 
 def layer_norm(x: Operand, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .._core import apply as core_apply
-from ..checks import check_whole
+from ..checks import check_fraction, check_positive, check_whole
 from ..errors import ArgumentError, ShapeError
 from ..tensors.creation import ones, zeros
 from ..tensors.modes import modes
@@ -97,8 +97,8 @@ class _BatchNorm(Module):
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__()
         self.num_features = check_whole(num_features, f"{type(self).__name__}: num_features", 1)
-        self.eps = eps
-        self.momentum = momentum
+        self.eps = check_positive(eps, f"{type(self).__name__}: eps")
+        self.momentum = check_fraction(momentum, f"{type(self).__name__}: momentum")
         self.weight = Parameter(ones(self.num_features))
         self.bias = Parameter(zeros(self.num_features))
         self.register_buffer("running_mean", zeros(self.num_features))
@@ -151,7 +151,7 @@ class LayerNorm(Module):
     def __init__(self, shape: int | Sequence[int], eps: float = 1e-5) -> None:
         super().__init__()
         self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        self.eps = eps
+        self.eps = check_positive(eps, "LayerNorm: eps")
         self.weight = Parameter(ones(self.shape))
         self.bias = Parameter(zeros(self.shape))
 
@@ -177,7 +177,7 @@ class GroupNorm(Module):
             raise ArgumentError(
                 f"GroupNorm: num_groups: got {num_groups}; allowed: a divisor of num_channels, {num_channels}"
             )
-        self.eps = eps
+        self.eps = check_positive(eps, "GroupNorm: eps")
         self.weight = Parameter(ones(self.num_channels))
         self.bias = Parameter(zeros(self.num_channels))
 
@@ -216,9 +216,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
-        if not 0.0 <= p < 1.0:
-            raise ArgumentError(f"Dropout: p: got {p!r}; allowed: 0 <= p < 1")
-        self.p = p
+        self.p = check_fraction(p, "Dropout: p", one=False)
 
     def forward(self, x: Operand) -> Tensor:
         return F.dropout(x, self.p, self.training)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..checks import check_whole
-from ..errors import ArgumentError, ShapeError
+from ..checks import check_fraction, check_whole
+from ..errors import ShapeError
 from ..tensors.creation import zeros
 from ..tensors.functions import cat, sigmoid, stack, tanh
 from ..tensors.tensor import Operand, Tensor
@@ -38,14 +38,12 @@ class _Recurrent(Module):
     ) -> None:
         super().__init__()
         name = type(self).__name__
-        if not 0.0 <= dropout < 1.0:
-            raise ArgumentError(f"{name}: dropout: got {dropout!r}; allowed: 0 <= dropout < 1")
         self.input_size = check_whole(input_size, f"{name}: input_size", 1)
         self.hidden_size = check_whole(hidden_size, f"{name}: hidden_size", 1)
         self.num_layers = check_whole(num_layers, f"{name}: num_layers", 1)
         self.bias = bias
         self.batch_first = batch_first
-        self.dropout = dropout
+        self.dropout = check_fraction(dropout, f"{name}: dropout", one=False)
         self.bidirectional = bidirectional
         rows = self.gates * self.hidden_size
         for layer in range(self.num_layers):

@@ -61,8 +61,8 @@ def ones(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
 
 def full(shape: Shape, value: float, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """A constant of the given shape; `dtype` None: that of `tensor(value)`."""
-    wanted = tensor(value).dtype if dtype is None else as_dtype(dtype)
-    return from_array(np.full(_sizes((shape,)), value, wanted), requires_grad)
+    number = core_array(value, None if dtype is None else as_dtype(dtype), DTYPES["float32"], "full: value")
+    return from_array(np.full(_sizes((shape,)), number, number.dtype), requires_grad)
 
 
 def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, ShapeError
+from ..errors import ArgumentError, DTypeError, ShapeError
 
 DTYPES = {name: np.dtype(name) for name in ("float32", "float64", "int64", "uint8", "bool")}
 Axis = int | Sequence[int] | None
@@ -26,7 +26,15 @@ def as_dtype(dtype: Any) -> np.dtype:
 
 
 def core_array(data: Any, dtype: np.dtype | None, floating: np.dtype, name: str) -> np.ndarray:
-    """`data` as a C-ordered array of a core dtype: floats to `floating`, integers to int64 but uint8."""
+    """`data` as a C-ordered array of a core dtype: floats to `floating`, integers to int64 but uint8.
+
+    ArgumentError for masked values and for numbers that `dtype` does not hold.
+    """
+    if np.ma.isMaskedArray(data) and np.ma.getmaskarray(data).any():
+        masked = int(np.ma.getmaskarray(data).sum())
+        raise ArgumentError(
+            f"{name}: {masked} values are masked; allowed: none, fill them or leave their rows out"
+        )
     try:
         array = np.asarray(data)
     except ValueError as error:
@@ -42,7 +50,30 @@ def core_array(data: Any, dtype: np.dtype | None, floating: np.dtype, name: str)
             dtype = array.dtype
         else:
             dtype = DTYPES["int64"]
+    check_range(array, dtype, name)
     return np.ascontiguousarray(array, dtype).reshape(array.shape)
+
+
+def check_range(array: np.ndarray, dtype: np.dtype, name: str) -> None:
+    """ArgumentError where an integer `dtype` does not hold a number: NaN, infinite, or out of range.
+
+    Whole numbers wrap around in uint8, as NumPy's do, but not in int64.
+    """
+    if dtype.kind not in "iu" or not array.size:
+        return
+    if array.dtype.kind == "f":
+        limits = np.iinfo(dtype)
+        # 2**63 is the first float64 that int64 does not hold
+        inside = (array > limits.min - 1.0) & (array < float(limits.max) + (dtype.itemsize == 1))
+        if dtype.itemsize == 8:
+            inside |= array == float(limits.min)
+        if not inside.all():
+            bad = array[~inside].flat[0]
+            raise ArgumentError(
+                f"{name}: got {bad!s}, which {dtype} does not hold; allowed: {limits.min} to {limits.max}"
+            )
+    elif array.dtype.name == "uint64" and dtype.itemsize == 8 and array.max() >= 2**63:
+        raise ArgumentError(f"{name}: got {array.max()}; allowed: whole numbers below 2**63, as int64 holds")
 
 
 def normalized_axes(axis: Axis, ndim: int, operation: str) -> list[int]:

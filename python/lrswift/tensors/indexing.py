@@ -20,7 +20,10 @@ def index(x: Any, key: Any) -> Any:
 
     Raises ShapeError for too many or out-of-range indices, ArgumentTypeError for keys of another kind.
     """
-    keys = _expanded(key if isinstance(key, tuple) else (key,), x.ndim)
+    given = key if isinstance(key, tuple) else (key,)
+    if any(isinstance(k, (bool, np.bool_)) for k in given):
+        return _by_bool(x, given)
+    keys = _expanded(given, x.ndim)
     starts, stops, steps = [], [], []
     shape: list[int] = []
     rows: tuple[int, np.ndarray] | None = None
@@ -58,6 +61,23 @@ def index(x: Any, key: Any) -> Any:
     if rows is not None:
         result = take(result, rows[1].reshape(-1), rows[0])
     return result if result.shape == tuple(shape) and result is not x else result.reshape(shape)
+
+
+def _by_bool(x: Any, keys: tuple[Any, ...]) -> Any:
+    """x[keys] with True or False among them: an axis of length 1 or 0 in its place."""
+    flags = [i for i, k in enumerate(keys) if isinstance(k, (bool, np.bool_))]
+    others = [k for i, k in enumerate(keys) if i not in flags]
+    if len(flags) > 1 or not all(k is None or k is Ellipsis or isinstance(k, slice) for k in others):
+        raise DTypeError("index: True or False given beside integers or arrays; allowed: one, beside slices")
+    (at,) = flags
+    marked = index(x, (*keys[:at], None, *keys[at + 1 :]))
+    if keys[at]:
+        return marked
+    after = [k for k in keys[at + 1 :] if k is not Ellipsis]
+    dots = Ellipsis in keys[:at]
+    # counted from the side on which no axes are left out
+    axis = marked.ndim - 1 - len(after) if dots else at
+    return index(marked, (*[slice(None)] * axis, slice(0, 0)))
 
 
 def take(x: Any, positions: np.ndarray, axis: int) -> Any:
@@ -103,9 +123,9 @@ def _positions(item: Any, size: int, axis: int) -> np.ndarray:
         return np.flatnonzero(array)
     if array.dtype.kind not in "iu" and array.size:
         raise DTypeError(f"index: an array of {array.dtype} given; allowed: integers or a mask of bool")
-    array = array.astype(np.int64)
     if array.size and (array.min() < -size or array.max() >= size):
         raise ShapeError(f"index: {array.min()} to {array.max()} given for axis {axis} of size {size}")
+    array = array.astype(np.int64)
     return np.where(array < 0, array + size, array)
 
 

@@ -6,8 +6,9 @@ is two passes over x and holds no constants.
 
 from __future__ import annotations
 
+import contextlib
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -15,9 +16,9 @@ import numpy as np
 from .._core import Tensor as CoreTensor
 from .._core import backward as core_backward
 from .._core import set_tensor_class
-from ..errors import RecordingError, ShapeError
+from ..errors import ArgumentError, DTypeError, RecordingError, ShapeError
 from . import dlpack
-from .dtypes import DTYPES, Axis, as_dtype, core_array, normalized_axes
+from .dtypes import DTYPES, Axis, as_dtype, check_range, core_array, normalized_axes
 from .indexing import index
 from .operations import apply, from_array, run, shared_array
 
@@ -185,48 +186,73 @@ class Tensor(CoreTensor):
         )
 
     def astype(self, dtype: Any) -> Tensor:
-        """In another dtype (itself if it has it already); differentiable between floating dtypes."""
+        """In another dtype (itself if it has it already); differentiable between floating dtypes.
+
+        ArgumentError for numbers that an integer dtype does not hold: NaN, infinite, or out of range.
+        """
         wanted = as_dtype(dtype)
-        return self if wanted == self.dtype else apply("cast", self, dtype=wanted.name)
+        if wanted == self.dtype:
+            return self
+        if self.is_floating and wanted.kind in "iu":
+            # a value that is being recorded is not known yet, and saturates
+            with contextlib.suppress(RecordingError):
+                check_range(shared_array(self), wanted, "astype")
+        return apply("cast", self, dtype=wanted.name)
 
     # ---- operators ---------------------------------------------------------------------------------
-    def _affine(self, other: Any, scale: float, shift: float) -> Tensor:
-        """scale * self + shift, in floating point unless self and `other` are integers."""
-        if not self.is_floating:
-            if isinstance(other, (int, np.integer, np.bool_)):
-                return from_array(
-                    core_array(shared_array(self) * int(scale) + int(shift), None, DTYPES["float32"], "data")
-                )
-            return apply("affine", self.astype(np.float32), scale=scale, shift=shift)
-        return apply("affine", self, scale=scale, shift=shift)
+    def _integral(self, other: Any) -> bool:
+        """Whether both are integers or bools, on which NumPy computes."""
+        return not self.is_floating and isinstance(other, (int, np.integer, np.bool_))
+
+    def _affine(self, scale: float, shift: float) -> Tensor:
+        """scale * self + shift, in floating point."""
+        return apply("affine", self._floating(), scale=scale, shift=shift)
+
+    def _floating(self) -> Tensor:
+        return self if self.is_floating else self.astype(np.float32)
 
     def __add__(self, other: Operand) -> Tensor:
-        return self._affine(other, 1.0, float(other)) if _is_number(other) else _binary("add", self, other)
+        if not _is_number(other):
+            return _binary("add", self, other)
+        return _whole(operator.add, self, other) if self._integral(other) else self._affine(1.0, float(other))
 
     def __sub__(self, other: Operand) -> Tensor:
-        return self._affine(other, 1.0, -float(other)) if _is_number(other) else _binary("sub", self, other)
+        if not _is_number(other):
+            return _binary("sub", self, other)
+        return (
+            _whole(operator.sub, self, other) if self._integral(other) else self._affine(1.0, -float(other))
+        )
 
     def __rsub__(self, other: Operand) -> Tensor:
-        return self._affine(other, -1.0, float(other)) if _is_number(other) else _binary("sub", other, self)
+        if not _is_number(other):
+            return _binary("sub", other, self)
+        return (
+            _whole(operator.sub, other, self) if self._integral(other) else self._affine(-1.0, float(other))
+        )
 
     def __mul__(self, other: Operand) -> Tensor:
-        return self._affine(other, float(other), 0.0) if _is_number(other) else _binary("mul", self, other)
+        if not _is_number(other):
+            return _binary("mul", self, other)
+        return _whole(operator.mul, self, other) if self._integral(other) else self._affine(float(other), 0.0)
 
     def __truediv__(self, other: Operand) -> Tensor:
-        x = self if self.is_floating else self.astype(np.float32)
-        if _is_number(other):
-            with np.errstate(divide="ignore"):
-                return apply("affine", x, scale=float(np.divide(1.0, other)), shift=0.0)
+        x = self._floating()
+        if not _is_number(other):
+            return _binary("div", x, other)
+        with np.errstate(all="ignore"):
+            factor, limits = float(np.divide(1.0, other)), np.finfo(x.dtype)
+        # one pass, where the reciprocal has all its digits
+        if other == 0 or limits.tiny <= abs(factor) <= limits.max:
+            return apply("affine", x, scale=factor, shift=0.0)
         return _binary("div", x, other)
 
     def __rtruediv__(self, other: Operand) -> Tensor:
-        x = self if self.is_floating else self.astype(np.float32)
-        return apply("reciprocal", x) * other if _is_number(other) else _binary("div", other, x)
+        return _binary("div", other, self._floating())
 
     def __pow__(self, other: Operand) -> Tensor:
-        x = self if self.is_floating else self.astype(np.float32)
+        x = self._floating()
         if not _is_number(other):
-            return apply("exp", apply("log", x) * other)
+            return _binary("pow", x, other)
         if other == 2:
             return apply("square", x)
         if other == 0.5:
@@ -234,9 +260,7 @@ class Tensor(CoreTensor):
         return apply("power", x, exponent=float(other))
 
     def __rpow__(self, other: Operand) -> Tensor:
-        return (
-            apply("exp", self * float(np.log(other))) if _is_number(other) else as_tensor(other, self) ** self
-        )
+        return _binary("pow", other, self._floating())
 
     def __matmul__(self, other: Operand) -> Tensor:
         return _binary("matmul", self, other)
@@ -245,7 +269,7 @@ class Tensor(CoreTensor):
         return _binary("matmul", other, self)
 
     def __neg__(self) -> Tensor:
-        return self * -1
+        return self._affine(-1.0, 0.0) if self.is_floating else _whole(operator.neg, self)
 
     def __abs__(self) -> Tensor:
         return apply("abs", self)
@@ -368,6 +392,25 @@ def _binary(operation: str, a: Any, b: Any) -> Tensor:
         if value is None or isinstance(value, (str, bytes, dict, set)):
             return NotImplemented
     return binary(operation, a, b)
+
+
+def _whole(operation: Callable[..., Any], *operands: Any) -> Tensor:
+    """Of integers or bools, as NumPy has it: whole numbers wrap around in uint8 and int64."""
+    try:
+        with np.errstate(over="ignore"):
+            result = operation(*(shared_array(o) if isinstance(o, Tensor) else o for o in operands))
+    except OverflowError:
+        (number,) = (o for o in operands if not isinstance(o, Tensor))
+        (dtype,) = (o.dtype for o in operands if isinstance(o, Tensor))
+        raise ArgumentError(
+            f"{operation.__name__}: got {number}, which {dtype} does not hold; "
+            f"allowed: {np.iinfo(dtype).min} to {np.iinfo(dtype).max}, or convert with astype first"
+        ) from None
+    except TypeError:
+        raise DTypeError(
+            f"{operation.__name__}: got bool tensors; allowed: numbers, convert with astype first"
+        ) from None
+    return from_array(core_array(result, None, DTYPES["float32"], operation.__name__))
 
 
 def _restore(kind: type[Tensor], array: np.ndarray, requires_grad: bool, kept: dict[str, Any]) -> Tensor:
