@@ -1,7 +1,7 @@
 /// The list of operations: one line each.
 public enum Catalogue {
   public static let operations: [Operation] =
-    pointwiseOperations + compareOperations + [
+    pointwiseOperations + compareOperations + randomOperations + [
       addOperation,
       subOperation,
       mulOperation,

@@ -19,6 +19,7 @@ extension LinearMap {
 
 /// y = sum_i A_i x_i. The maps may depend on choices made by the value pass (`prepare`): an index, a mask.
 class LinearOp: Op {
+  override var derivesFromValues: Bool { false }
   let maps: [any LinearMap]
   /// An input that is passed on as it is. A replay lets it share memory with the output where nothing else needs it.
   let passed: Int?

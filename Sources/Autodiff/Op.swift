@@ -16,6 +16,8 @@ class Op {
 
   /// False: the output carries no gradient whatever its inputs do.
   var isDifferentiable: Bool { true }
+  /// False: its derivatives need no values, as those of a linear map.
+  var derivesFromValues: Bool { true }
   /// Changes state outside the graph; left out when a loss is only probed.
   var isEffect: Bool { false }
   /// Random operations draw the numbers of their stream; a replay renumbers them.
@@ -73,6 +75,7 @@ extension Op {
       output.op = self
       output.inputs = inputs
       output.requiresGrad = true
+      if derivesFromValues { output.versions = inputs.map(\.storage.version) + [output.storage.version] }
     }
     Context.recorder?.append(self, inputs, output)
     return output

@@ -32,6 +32,8 @@ public final class Program: @unchecked Sendable {
     let graph = Graph(loss)
     nodes = loss.requiresGrad ? graph.nodes : []
     leaves = loss.requiresGrad ? graph.leaves : []
+    // A run computes all values anew, and an optimizer changes parameters between runs.
+    for node in nodes { node.versions = [] }
     leafGradients = leaves.map { Tensor(shape: $0.shape, dtype: $0.dtype) }
     watches = leaves.map { $0.dtype == .float32 ? FiniteWatch() : nil }
     random = recorder.steps.compactMap { step in

@@ -25,6 +25,18 @@ public struct Graph {
     self.leaves = leaves.filter(\.requiresGrad)
   }
 
+  /// Derivatives of values that are no longer there would be wrong.
+  func checkVersions(_ name: String) throws {
+    for node in nodes where !node.versions.isEmpty {
+      for (tensor, version) in zip(node.inputs + [node], node.versions)
+      where tensor.storage.version != version {
+        throw Failure.value(
+          "\(name): a tensor of shape \(describe(tensor.shape)) that the output was computed from has changed "
+            + "since, by assign, load_state_dict or an optimizer's step; compute the output anew first")
+      }
+    }
+  }
+
   /// Leaves the gradient on every leaf, and on every node if `keep`.
   func pull(seed: Tensor?, keep: Bool) {
     if let seed, !output.isLeaf {
@@ -117,6 +129,7 @@ public enum Derivatives {
     let result = Tensor(zeros: [count] + output.shape, dtype: output.dtype)
     guard output.requiresGrad else { return result }
     let graph = Graph(output)
+    try graph.checkVersions("jvp")
     defer { finish(graph, inputs) }
     for low in stride(from: 0, to: count, by: tile) {
       let k = min(tile, count - low)
@@ -222,7 +235,9 @@ public enum Derivatives {
       throw Failure.shape(
         "\(name): the output must be a scalar unless a seed is given, got shape \(describe(output.shape))")
     }
-    return Graph(output)
+    let graph = Graph(output)
+    try graph.checkVersions(name)
+    return graph
   }
 
   private static func stackCount(_ name: String, _ what: String, _ inputs: [Tensor], _ stacks: [Tensor])

@@ -18,6 +18,8 @@ public final class Tensor: @unchecked Sendable {
 
   var op: Op?
   var inputs: [Tensor]
+  /// Versions of what the derivatives of `op` are computed from: its inputs and this output; empty where they are not.
+  var versions: [UInt64] = []
   let order: UInt64
 
   var gradient = SweepBuffer()
@@ -84,7 +86,9 @@ public final class Tensor: @unchecked Sendable {
     guard source.dtype == dtype else {
       throw Failure.type("assign: expected dtype \(dtype.name), got \(source.dtype.name)")
     }
-    if source.storage !== storage { storage.copyContents(from: source.storage) }
+    guard source.storage !== storage else { return }
+    storage.copyContents(from: source.storage)
+    storage.version &+= 1
   }
 
   /// The single element, in double precision.

@@ -98,7 +98,10 @@ extension Optimizer {
 
   private func putBack() {
     guard let snapshot = safeguard!.snapshot else { return }
-    for (slot, kept) in zip(slots, snapshot.parameters) { slot.tensor.storage.copyContents(from: kept) }
+    for (slot, kept) in zip(slots, snapshot.parameters) {
+      slot.tensor.storage.copyContents(from: kept)
+      slot.tensor.storage.version &+= 1
+    }
     restoreBuffers(snapshot)
     let skipped = skippedSteps
     put(snapshot.state)

@@ -216,6 +216,7 @@ extension Optimizer {
   func finished(_ active: [ParameterSlot], _ loss: Double) throws -> Request {
     stepCount += 1
     consecutiveSkips = 0
+    for slot in active { slot.tensor.storage.version &+= 1 }
     return try judgeParameters(active, loss: loss) ?? report(active)
   }
 

@@ -6,6 +6,7 @@ private final class CastOp: Op {
   override init(shape: [Int], dtype: DType) { super.init(shape: shape, dtype: dtype) }
 
   override var isDifferentiable: Bool { dtype.isFloating }
+  override var derivesFromValues: Bool { false }
 
   override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
     castElements(inputs[0].dtype, inputs[0].pointer, dtype, output.pointer, output.count)

@@ -354,6 +354,8 @@ double cv_processor_seconds(void);
 int32_t cv_allowed_processors(void);
 
 CV_INLINE double cv_log(double x) { return log(x); }
+CV_INLINE double cv_cos(double x) { return cos(x); }
+CV_INLINE double cv_sin(double x) { return sin(x); }
 CV_INLINE double cv_erf(double x) { return erf(x); }
 CV_INLINE double cv_pow(double x, double y) { return pow(x, y); }
 

@@ -7,6 +7,8 @@ public let physicalMemory = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(In
 /// Memory of a tensor. Our own is 64-byte aligned, and freed blocks are kept for the next tensor of their size class:
 /// most of the time of small training steps would otherwise go to page faults on freshly mapped memory.
 public final class Storage: @unchecked Sendable {
+  /// Grows when what lies here is replaced by other values, so that a graph made from the old ones can tell.
+  public var version: UInt64 = 0
   public let pointer: UnsafeMutableRawPointer
   public let byteCount: Int
   private let owner: Owner

@@ -13,6 +13,8 @@ import numpy as np
 from .. import random
 from .._core import record_abort, record_begin, record_end
 from ..errors import ArgumentError, ArgumentTypeError, RecordingError, ShapeError
+from ..tensors.autograd import no_grad
+from ..tensors.modes import frozen_statistics
 from ..tensors.operations import from_array
 from ..tensors.tensor import Tensor
 from .feed import Batch
@@ -39,6 +41,13 @@ def takes_model(loss: Callable[..., Any], arrays: int) -> bool:
             f"allowed: loss(model, *batch), or batches (x, y) for loss(model(x), y)"
         )
     return False
+
+
+class RecordingWarning(UserWarning):
+    """A loss is run anew for every batch, which is slower: it cannot be recorded, or its record is wrong.
+
+    `warnings.simplefilter("error", RecordingWarning)` makes it an error, raised before the step is taken.
+    """
 
 
 class Recorder:
@@ -75,41 +84,93 @@ class Recorder:
         key = (batch, *((t.shape[1:], t.dtype_name) for t in tensors), self._modes())
         if key not in self._programs:
             self._programs[key] = self._record(tensors, batch)
+        for parameter in self._parameters():
+            # what another program left on a parameter that is frozen by now must move it no more
+            if not parameter.requires_grad and parameter.grad is not None:
+                parameter.grad = None
         return self._programs[key]
+
+    def agrees(self, program: Any, tensors: Batch, numbers: np.ndarray) -> bool:
+        """Whether `program` gives the loss that Python gives for these rows, to the bit; leaves no trace.
+
+        What a program cannot see stays as it was when it was recorded: Python numbers, arrays of NumPy,
+        buffers that a loss replaces.
+        """
+        state, kept = random.get_state(), _Buffers(self.model)
+        try:
+            with no_grad(), frozen_statistics():
+                expected = np.float64(self(*rows(tensors, numbers)).item())
+            kept.restore()
+            random.set_state(state)
+            _, losses, _ = program.run(None, tensors, np.ascontiguousarray(numbers[None]), np.inf)
+            found = np.frombuffer(losses)[0]
+            return bool(found == expected or (np.isnan(found) and np.isnan(expected)))
+        finally:
+            kept.restore()
+            random.set_state(state)
+
+    def distrust(self, why: str) -> None:
+        """Runs the loss anew for every batch from here on, with a RecordingWarning that says why."""
+        warnings.warn(f"the loss is run anew for every batch: {why}", RecordingWarning, stacklevel=2)
+        self.eager = True
+
+    def _parameters(self) -> list[Tensor]:
+        return list(self.model.parameters()) if hasattr(self.model, "parameters") else []
 
     def _modes(self) -> tuple[Any, ...]:
         if not hasattr(self.model, "modules"):
             return ()
         modes = tuple(module.training for module in self.model.modules())
-        return (modes, tuple(id(p) for p in self.model.parameters()))
+        return (modes, tuple((id(p), p.requires_grad) for p in self.model.parameters()))
 
     def _record(self, tensors: Batch, batch: int) -> Any:
         inputs = rows(tensors, np.arange(batch))
         # recording evaluates the loss once, which must leave no trace
-        state = random.get_state()
-        buffers = (
-            [(b, from_array(b.numpy())) for b in self.model.buffers()]
-            if hasattr(self.model, "buffers")
-            else []
-        )
+        state, kept = random.get_state(), _Buffers(self.model)
         record_begin(inputs)
         try:
             self._outputs.clear()
-            return record_end((self(*inputs), *self._outputs))
+            program = record_end((self(*inputs), *self._outputs))
+            if (name := kept.replaced()) is None:
+                return program
+            self.distrust(f"it replaces the buffer {name}, which would stand still in a record of it")
+            return None
         except RecordingError as error:
             record_abort()
-            self.eager = True
-            warnings.warn(
-                f"the loss cannot be recorded, running it anew for every batch: {error}", stacklevel=5
-            )
+            self.distrust(f"it cannot be recorded, as {error}")
             return None
         except BaseException:
             record_abort()
             raise
         finally:
             random.set_state(state)
-            for buffer, value in buffers:
-                buffer.assign(value)
+            kept.restore()
+
+
+class _Buffers:
+    """The registered buffers of a model, objects and values, to put them back."""
+
+    def __init__(self, model: Any) -> None:
+        self._kept = []
+        if not hasattr(model, "named_buffers"):
+            return
+        modules = dict(model.named_modules())
+        for called, buffer in model.named_buffers():
+            path, _, name = called.rpartition(".")
+            self._kept.append((modules[path], called, name, buffer, from_array(buffer.numpy())))
+
+    def replaced(self) -> str | None:
+        """The name of a buffer that is another object by now; None where there is none."""
+        for module, called, name, buffer, _ in self._kept:
+            if getattr(module, name) is not buffer:
+                return called
+        return None
+
+    def restore(self) -> None:
+        for module, _, name, buffer, value in self._kept:
+            buffer.assign(value)
+            if getattr(module, name) is not buffer:
+                module.register_buffer(name, buffer)
 
 
 def rows(tensors: Batch, numbers: np.ndarray) -> Batch:

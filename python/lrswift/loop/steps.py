@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,8 @@ from .recorder import Recorder, rows
 
 # Ctrl-C is seen between runs of the core, so none may take long
 CHUNK_SECONDS = 0.2
+# of the time of all steps, what checks of the record may take after the first few
+CHECK_SHARE, CHECKED_EPOCHS = 0.01, 3
 
 
 class Steps:
@@ -27,6 +30,17 @@ class Steps:
         self.valid: list[tuple[Batch, np.ndarray]] = []
         self.optimizer = optimizer
         self.history = History()
+        # how many steps each program has taken
+        self._taken: dict[int, int] = {}
+        self._epochs, self._due = 0, False
+        self._stepping = self._checking = 0.0
+
+    def begin_epoch(self, watchful: bool = False) -> None:
+        """An epoch's first batch is checked against Python's loss while that is cheap; always if watchful."""
+        self._epochs += 1
+        self._due = (
+            watchful or self._epochs <= CHECKED_EPOCHS or self._checking <= CHECK_SHARE * self._stepping
+        )
 
     def take(self, program: Any, tensors: Batch, indices: np.ndarray, bar: Progress) -> None:
         """A step for every row of `indices`; by `program`, or eagerly where it is None."""
@@ -38,9 +52,31 @@ class Steps:
     def _replay(self, program: Any, tensors: Batch, indices: np.ndarray, bar: Progress) -> None:
         done = 0
         while done < len(indices):
-            steps, losses, rates = program.run(self.optimizer._core, tensors, indices[done:], CHUNK_SECONDS)
+            taken = self._taken.get(id(program), 0)
+            due = taken == 1 or (taken > 0 and self._due)
+            if due and not self._agrees(program, tensors, indices[done]):
+                self.recorder.distrust(
+                    "its record gives another loss than Python. What changes between batches stands still there, "
+                    "such as Python numbers, arrays of NumPy, tensors that the loss keeps"
+                )
+                return self._eagerly(tensors, indices[done:], bar)
+            # the second batch is checked, so the first one goes alone
+            part = indices[done:] if taken else indices[done : done + 1]
+            start = time.perf_counter()
+            steps, losses, rates = program.run(self.optimizer._core, tensors, part, CHUNK_SECONDS)
+            self._stepping += time.perf_counter() - start
+            self._taken[id(program)] = taken + steps
             self._add(np.frombuffer(losses)[:steps], np.frombuffer(rates).reshape(-1, 3)[:steps], bar)
             done += steps
+        return None
+
+    def _agrees(self, program: Any, tensors: Batch, numbers: np.ndarray) -> bool:
+        start = time.perf_counter()
+        self._due = False
+        try:
+            return self.recorder.agrees(program, tensors, numbers)
+        finally:
+            self._checking += time.perf_counter() - start
 
     def _eagerly(self, tensors: Batch, indices: np.ndarray, bar: Progress) -> None:
         for numbers in indices:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .._core import apply as core_apply
 from .._core import tensor as core_tensor
 from ..errors import ArgumentError, DTypeError
-from ..random import generator
 from .dtypes import DTYPES, as_dtype, core_array
 from .operations import from_array
 from .tensor import Tensor
@@ -78,12 +78,20 @@ def eye(n: int, m: int | None = None, dtype: Any = None) -> Tensor:
 
 
 def rand(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Uniform on [0, 1), float32; reproducible through `lrswift.seed`."""
-    wanted: Any = as_dtype("float32" if dtype is None else dtype)
-    return from_array(generator().random(_sizes(shape), dtype=wanted), requires_grad)
+    """Uniform on [0, 1), float32; reproducible through `lrswift.seed`, drawn anew in every recorded step."""
+    return _drawn("rand", shape, dtype, requires_grad)
 
 
 def randn(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Standard normal, float32; reproducible through `lrswift.seed`."""
-    wanted: Any = as_dtype("float32" if dtype is None else dtype)
-    return from_array(np.asarray(generator().standard_normal(_sizes(shape), dtype=wanted)), requires_grad)
+    """Standard normal, float32; reproducible through `lrswift.seed`, drawn anew in every recorded step."""
+    return _drawn("randn", shape, dtype, requires_grad)
+
+
+def _drawn(operation: str, shape: tuple[Any, ...], dtype: Any, requires_grad: bool) -> Tensor:
+    wanted = as_dtype("float32" if dtype is None else dtype)
+    if wanted.kind != "f":
+        raise DTypeError(f"{operation}: dtype: got {wanted}; allowed: float32, float64")
+    made: Any = core_apply(operation, (), {"shape": list(_sizes(shape)), "dtype": wanted.name})
+    if requires_grad:
+        made.requires_grad = True
+    return made

@@ -51,8 +51,10 @@ def fit(
     train, valid: (x, y) arrays of equal length, a `data.Dataset`, or an iterable of such batches. Floating
     data are cast to the parameters' dtype; inputs are never scaled. Arrays that need no cast are not copied.
     loss: called as loss(model, *batch) if it has 1 + len(batch) required positional parameters, else as
-    loss(model(x), y); returns a scalar Tensor. It is recorded once per shape of batch; a loss that reads
-    values is run anew for every batch, after one warning.
+    loss(model(x), y); returns a scalar Tensor. It is recorded once per shape of batch and
+    replayed; random numbers of lrswift are drawn anew in every step. The record is checked: the second batch,
+    and a batch of each epoch while that is cheap, are also computed by Python. A loss that reads values, or
+    whose record gives another loss, is run anew for every batch, after one RecordingWarning.
     epochs 1, batch_size 64 (the last batch may be smaller); shuffle: a new order every epoch, from (seed,
     epoch) alone. metrics: "accuracy" (for integer labels) or functions (outputs, labels) -> float of arrays,
     on `valid` after each epoch. A rate that descends on a validation loss (MARTHE) also gets a batch of
@@ -67,11 +69,13 @@ def fit(
     With `adapt.PeriodicALRS`, rows have "found_lr": the rate that a search before the epoch found, or None.
     Raises ArgumentError, ShapeError, DTypeError (arguments), Diverged (20 steps in a row not finite).
     """
+    callbacks = list(callbacks)
     run = _Run(model, optimizer, loss, train, valid, epochs, batch_size, shuffle, seed, metrics)
     if checkpoint is not None and resume and Path(checkpoint).exists():
         run.first = checkpoint_file.read(checkpoint, model, optimizer, run.history)
     try:
         with optimizer._point(evaluating=False), Progress(run.total_steps(), "fit", progress) as bar:
+            run.watchful = bool(callbacks) or callable(log)
             for epoch in range(run.first, epochs):
                 row = run.epoch(epoch, bar)
                 _report(log, row, run.history)
@@ -121,6 +125,8 @@ class _Run:
         self.data, self.batch_size, self.seed = train, batch_size, seed
         self.metrics = metrics
         self.steps = Steps(self.recorder, optimizer)
+        # whether Python code of the caller runs between epochs, which may change what the loss computes
+        self.watchful = False
         self.history = self.steps.history
         self.epochs = epochs
         self.first = 0
@@ -150,6 +156,7 @@ class _Run:
         start, since = time.perf_counter(), len(self.history.losses)
         found = self.search(epoch, bar)
         self.modes.train()
+        self.steps.begin_epoch(self.watchful)
         for tensors, indices in self.train.epoch(epoch):
             # a program knows no validation loss
             program = None if self.steps.valid else self.recorder.program(tensors, indices.shape[1])
