@@ -49,7 +49,6 @@ COVERED = {
     "search/receipt.py": "search/test_find.py",
     "search/untouched.py": "search/test_find.py",
     "sklearn": "sklearn/test_base.py",
-    "tensors/dtypes.py": "tensors/test_creation.py",
     "tensors/modes.py": "optim/test_optimizer.py",
     "tensors/operations.py": "tensors/test_functions.py",
     "torch": "torch/test_adapted.py",

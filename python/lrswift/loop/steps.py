@@ -56,8 +56,8 @@ class Steps:
             due = taken == 1 or (taken > 0 and self._due)
             if due and not self._agrees(program, tensors, indices[done]):
                 self.recorder.distrust(
-                    "its record gives another loss than Python. What changes between batches stands still there, "
-                    "such as Python numbers, arrays of NumPy, tensors that the loss keeps"
+                    "its record gives another loss than Python. In it stands still what changes between "
+                    "batches: Python numbers, arrays of NumPy, tensors that the loss keeps"
                 )
                 return self._eagerly(tensors, indices[done:], bar)
             # the second batch is checked, so the first one goes alone
