@@ -29,7 +29,6 @@ COVERED = {
     "learning/learned_schedule.py": "learning/test_learn.py",
     "learning/settings.py": "learning/test_learn.py",
     "loop/history.py": "training/test_fit.py",
-    "loop/recorder.py": "training/test_fit.py",
     "loop/steps.py": "training/test_fit.py",
     "nn/attention.py": "nn/test_recurrent.py",
     "nn/containers.py": "nn/test_module.py",

@@ -56,6 +56,30 @@ final class ProgramTests: XCTestCase {
     }
   }
 
+  /// Random numbers belong to the program: each run draws those that running the operations at that time draws.
+  func testRandomNumbersAreDrawnAnewInEveryRun() throws {
+    let w = Tensor([2], [1, 2], requiresGrad: true)
+    func loss(_ x: Tensor) throws -> Tensor {
+      let noise = try apply("randn", [], ["shape": .numbers([3, 2]), "dtype": .text("float64")])
+      let uniform = try apply("rand", [], ["shape": .numbers([3, 2]), "dtype": .text("float64")])
+      return try apply("sum", [apply("mul", [apply("mul", [x, w]), apply("add", [noise, uniform])])])
+    }
+    let x = Tensor([3, 2], [1, 2, 3, 4, 5, 6])
+    (Context.seed, Context.stream) = (3, 0)
+    try Recorder.begin([x])
+    let program = try Recorder.end([loss(x)])
+    var losses: Set<Double> = []
+    for _ in 0..<3 {
+      let stream = Context.stream
+      let replayed = try program.forward()
+      losses.insert(replayed)
+      XCTAssertEqual(try program.forward(probe: true), replayed)
+      Context.stream = stream
+      XCTAssertEqual(try loss(x).scalarValue, replayed)
+    }
+    XCTAssertEqual(losses.count, 3)
+  }
+
   /// One operation for the product and the bias gives the bits of the two.
   func testLinearIsTheProductAndTheSum() throws {
     for dtype in [DType.float32, .float64] {

@@ -135,6 +135,28 @@ final class SweepTests: XCTestCase {
     XCTAssertEqual(try Derivatives.hvp(loss, [h], [Tensor([1, 2], [1, -1])])[0].values, [2, -2])
   }
 
+  /// A derivative of values that are no longer there would be wrong.
+  func testWhatHasChangedSinceIsAnError() throws {
+    let w = Tensor([2], [3, 4], requiresGrad: true)
+    let other = Tensor([2], [1, 1])
+    let square = try apply("sum", [apply("mul", [w, w])])
+    let linear = try apply("sum", [apply("add", [w, w])])
+    try w.assign(other)
+    let passes: [() throws -> Void] = [
+      { try Derivatives.backward(square, seed: nil) },
+      { _ = try Derivatives.gradients(square, seed: nil, [w]) },
+      { _ = try Derivatives.hvp(square, [w], [Tensor([1, 2], [1, 0])]) },
+      { _ = try Derivatives.jvp(square, [w], [Tensor([1, 2], [1, 0])]) },
+    ]
+    for pass in passes {
+      XCTAssertThrowsError(try pass()) { XCTAssertTrue("\($0)".contains("has changed"), "\($0)") }
+    }
+    XCTAssertNil(w.grad)
+    // A sum needs no values.
+    try Derivatives.backward(linear, seed: nil)
+    XCTAssertEqual(w.grad!.values, [2, 2])
+  }
+
   func testNoElements() throws {
     let x = Tensor([0], [], requiresGrad: true)
     let loss = try apply("sum", [x])
