@@ -40,7 +40,7 @@ COVERED = {
     "optim/l4.py": "rates/test_l4.py",
     "optim/scaled.py": "optim/test_optimizer_directions.py",
     "optim/sgd.py": "optim/test_optimizer_directions.py",
-    "pictures": "experiments/test_comparison.py",
+    "pictures/figure.py": "experiments/test_comparison.py",
     "rates/averaging.py": "optim/test_schedule_free.py",
     "rates/cards.py": "test_cli.py",
     "rates/named.py": "whole/test_method_pairs.py",
