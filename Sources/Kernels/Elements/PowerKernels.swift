@@ -1,3 +1,5 @@
+import Vocabulary
+
 /// x^u of two arrays and its partial derivatives, element by element in double precision by the C library.
 public struct PowerTerms {
   /// x^u, and its derivatives with respect to x and to u.

@@ -1,4 +1,5 @@
 import CVector
+import Vocabulary
 
 /// n numbers uniform on [0, 1): as many equally likely values as the mantissa has.
 @specialized(where T == Float)
