@@ -1,3 +1,4 @@
+import Kernels
 import Vocabulary
 
 /// Adam with decoupled weight decay (Loshchilov and Hutter 2019): the decay is taken off the parameters by the rate,
