@@ -18,7 +18,7 @@ let pointwiseOperations: [Operation] = PointwiseCatalogue.names.map { name in
       switch parameters.a {
       case 2: return try apply("square", inputs)
       case 1: return try apply("affine", inputs)
-      case 0: return try apply("affine", inputs, ["scale": .numbers([0]), "shift": .numbers([1])])
+      case 0: return try apply("pow", [inputs[0], Tensor(zeros: [], dtype: inputs[0].dtype)])
       case 0.5: return try apply("sqrt", inputs)
       case -1: return try apply("reciprocal", inputs)
       default: break
