@@ -17,6 +17,8 @@ import PackageDescription
   let wideTargets: [Target] = []
 #endif
 let numeric: [SwiftSetting] = [.swiftLanguageMode(.v5), .unsafeFlags(vectorFlags)]
+// References are loops over every term: without -O they take most of the tests' time.
+let optimized = numeric + [.unsafeFlags(["-O"])]
 let microKernels = ["MicroKernels"] + wideTargets.map(\.name)
 
 let package = Package(
@@ -45,12 +47,19 @@ let package = Package(
       swiftSettings: numeric),
     .target(name: "CInterface", dependencies: ["Training", "CLRSwift"], swiftSettings: numeric),
     // Tests
-    .testTarget(name: "VocabularyTests", dependencies: ["Vocabulary"]),
-    .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: numeric),
-    .testTarget(name: "AutodiffTests", dependencies: ["Autodiff"], swiftSettings: numeric),
-    .testTarget(name: "AdaptationTests", dependencies: ["Adaptation"], swiftSettings: numeric),
-    .testTarget(name: "OptimizationTests", dependencies: ["Optimization"], swiftSettings: numeric),
-    .testTarget(name: "TrainingTests", dependencies: ["Training"], swiftSettings: numeric),
-    .testTarget(name: "CInterfaceTests", dependencies: ["CInterface", "CLRSwift"], swiftSettings: numeric),
+    .target(
+      name: "TestSupport", dependencies: ["Vocabulary", "Kernels", "Autodiff"], path: "Tests/TestSupport",
+      swiftSettings: optimized),
+    .testTarget(name: "VocabularyTests", dependencies: ["Vocabulary", "TestSupport"]),
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"], swiftSettings: optimized),
+    .testTarget(name: "AutodiffTests", dependencies: ["Autodiff", "TestSupport"], swiftSettings: numeric),
+    .testTarget(
+      name: "AdaptationTests", dependencies: ["Adaptation", "TestSupport"], swiftSettings: numeric),
+    .testTarget(
+      name: "OptimizationTests", dependencies: ["Optimization", "TestSupport"], swiftSettings: numeric),
+    .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"], swiftSettings: numeric),
+    .testTarget(
+      name: "CInterfaceTests", dependencies: ["CInterface", "CLRSwift", "TestSupport"], swiftSettings: numeric
+    ),
   ] + wideTargets
 )

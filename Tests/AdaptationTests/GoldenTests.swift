@@ -1,3 +1,4 @@
+import TestSupport
 import Vocabulary
 import XCTest
 
@@ -10,7 +11,6 @@ final class GoldenTests: XCTestCase {
 
   private func loss(_ x: [Double]) -> Double { 0.5 * zip(h, x).reduce(0) { $0 + $1.0 * $1.1 * $1.1 } }
   private func gradient(_ x: [Double]) -> [Double] { zip(h, x).map(*) }
-  private func dot(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
   private func moved(_ x: [Double], _ rate: Double, _ d: [Double]) -> [Double] {
     zip(x, d).map { $0 - rate * $1 }
   }

@@ -1,3 +1,4 @@
+import TestSupport
 import XCTest
 
 @testable import Autodiff
@@ -18,7 +19,7 @@ final class CatalogueTests: XCTestCase {
         var numbers = Numbers(seed: UInt64(1000 + all.count))
         // Drawn together, so that values are distinct across inputs too.
         let counts = example.shapes.map { $0.reduce(1, *) }
-        var rest = numbers.array(counts.reduce(0, +), example.domain)[...]
+        var rest = numbers.array(counts.reduce(0, +), in: example.domain)[...]
         let values = counts.map { n in
           defer { rest = rest.dropFirst(n) }
           return Array(rest.prefix(n))

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Vocabulary
 import XCTest
 
@@ -10,23 +11,16 @@ final class RecorderTests: XCTestCase {
     (Context.seed, Context.stream) = (0, 0)
   }
 
-  private func expectRecordingError<R>(_ text: String, line: UInt = #line, _ body: () throws -> R) {
-    XCTAssertThrowsError(try body(), line: line) { error in
-      XCTAssertEqual((error as? Failure)?.kind, .recording, line: line)
-      XCTAssertTrue("\(error)".contains(text), "\(error)", line: line)
-    }
-  }
-
   func testOneRecordingAtATime() throws {
     XCTAssertFalse(Context.isRecording)
     try Recorder.begin([])
     XCTAssertTrue(Context.isRecording)
-    expectRecordingError("already recording") { try Recorder.begin([]) }
+    expectFailure(.recording, ["already recording"]) { try Recorder.begin([]) }
     XCTAssertTrue(Context.isRecording)
     Recorder.abort()
     XCTAssertFalse(Context.isRecording)
     Recorder.abort()
-    expectRecordingError("not recording") { try Recorder.end([Tensor([], [1])]) }
+    expectFailure(.recording, ["not recording"]) { try Recorder.end([Tensor([], [1])]) }
   }
 
   func testTheLossMustBeAFloatingScalar() throws {

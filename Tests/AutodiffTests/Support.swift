@@ -1,24 +1,9 @@
-import Kernels
-import Vocabulary
-import XCTest
+import TestSupport
 
 @testable import Autodiff
 
-/// A small generator of its own, so that every run tests the same numbers.
-struct Numbers {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
-
-  /// Uniform in [-1, 1).
-  mutating func next() -> Double {
-    state ^= state << 13
-    state ^= state >> 7
-    state ^= state << 17
-    return Double(state >> 11) / Double(1 << 52) - 1
-  }
-
-  mutating func array(_ count: Int, _ domain: Autodiff.Operation.Example.Domain = .any) -> [Double] {
+extension Numbers {
+  mutating func array(_ count: Int, in domain: Autodiff.Operation.Example.Domain) -> [Double] {
     switch domain {
     case .any: return (0..<count).map { _ in 1.5 * next() }
     case .positive: return (0..<count).map { _ in 1.25 + 0.75 * next() }
@@ -32,32 +17,6 @@ struct Numbers {
     }
   }
 }
-
-extension Tensor {
-  convenience init(
-    _ shape: [Int], _ values: [Double], _ dtype: DType = .float64, requiresGrad: Bool = false
-  ) {
-    self.init(shape: shape, dtype: dtype, requiresGrad: requiresGrad)
-    precondition(values.count == count)
-    for (i, v) in values.enumerated() {
-      if dtype == .float64 {
-        pointer.storeBytes(of: v, toByteOffset: 8 * i, as: Double.self)
-      } else {
-        pointer.storeBytes(of: Float(v), toByteOffset: 4 * i, as: Float.self)
-      }
-    }
-  }
-
-  var values: [Double] {
-    (0..<count).map { i in
-      dtype == .float64
-        ? pointer.load(fromByteOffset: 8 * i, as: Double.self)
-        : Double(pointer.load(fromByteOffset: 4 * i, as: Float.self))
-    }
-  }
-}
-
-func dot(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
 
 /// Largest difference relative to the largest entry.
 func relativeError(_ a: [Double], _ b: [Double]) -> Double {

@@ -1,19 +1,11 @@
 import Kernels
+import TestSupport
 import Vocabulary
 import XCTest
 
 @testable import Autodiff
 
 final class SweepTests: XCTestCase {
-  private func expectFailure<R>(
-    _ kind: Failure.Kind, _ parts: [String], line: UInt = #line, _ body: () throws -> R
-  ) {
-    XCTAssertThrowsError(try body(), line: line) { error in
-      XCTAssertEqual((error as? Failure)?.kind, kind, "\(error)", line: line)
-      for part in parts { XCTAssertTrue("\(error)".contains(part), "\(error)", line: line) }
-    }
-  }
-
   func testBackwardAddsUp() throws {
     let x = Tensor([2], [1, 3], requiresGrad: true)
     try Derivatives.backward(apply("sum", [apply("square", [x])]), seed: nil)

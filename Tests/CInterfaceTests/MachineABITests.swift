@@ -1,4 +1,5 @@
 import CLRSwift
+import TestSupport
 import XCTest
 
 @testable import CInterface

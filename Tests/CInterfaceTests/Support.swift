@@ -126,14 +126,3 @@ enum Line {
     return program!
   }
 }
-
-/// Whether `body` returns true in a forked child: a trap there fails a test instead of ending the run.
-func holdsInChild(_ body: () -> Bool) -> Bool {
-  typealias Fork = @convention(c) () -> Int32
-  let fork = unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)
-  let child = fork()
-  if child == 0 { _exit(body() ? 0 : 1) }
-  var status: Int32 = -1
-  waitpid(child, &status, 0)
-  return status == 0
-}

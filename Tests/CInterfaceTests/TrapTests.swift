@@ -1,4 +1,5 @@
 import CLRSwift
+import TestSupport
 import XCTest
 
 /// Numbers that once trapped, or might: each is tried in a child process, and must come back with a status.

@@ -1,57 +1,9 @@
 import Kernels
+import TestSupport
 import Vocabulary
 import XCTest
 
 @testable import Optimization
-
-/// A small generator of its own, so that every run tests the same numbers.
-struct Numbers {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
-
-  /// Uniform in [-1, 1), and exact in single precision.
-  mutating func next() -> Double {
-    state ^= state << 13
-    state ^= state >> 7
-    state ^= state << 17
-    return Double(Float(Double(state >> 11) / Double(1 << 52) - 1))
-  }
-
-  mutating func array(_ count: Int) -> [Double] { (0..<count).map { _ in next() } }
-}
-
-let scalarTypes: [any Scalar.Type] = [Float.self, Double.self]
-let tailCounts = [1, 15, 16, 17, 33]
-
-func dot(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
-
-/// Elements of T, written and read as doubles, with room behind that no kernel may touch.
-final class Buffer<T: Scalar> {
-  private static var margin: Int { 16 }
-  private let storage: Storage
-  let count: Int
-
-  init(_ values: [Double]) {
-    count = values.count
-    storage = Storage(byteCount: (values.count + Self.margin) * MemoryLayout<T>.stride)
-    for (i, value) in (values + [Double](repeating: -12345, count: Self.margin)).enumerated() {
-      elements[i] = T(value)
-    }
-  }
-
-  func fill(_ values: [Double]) { for (i, value) in values.enumerated() { elements[i] = T(value) } }
-
-  convenience init(count: Int) { self.init([Double](repeating: .nan, count: count)) }
-
-  var pointer: UnsafeMutableRawPointer { storage.pointer }
-  private var elements: UnsafeMutablePointer<T> { pointer.assumingMemoryBound(to: T.self) }
-
-  var values: [Double] {
-    for i in 0..<Self.margin { XCTAssertEqual(elements[count + i], -12345, "written past the buffer") }
-    return (0..<count).map { Double(elements[$0]) }
-  }
-}
 
 /// One parameter with the vectors of a direction.
 final class Parameter<T: Scalar> {

@@ -1,4 +1,5 @@
 import Adaptation
+import TestSupport
 import Vocabulary
 import XCTest
 

@@ -1,5 +1,6 @@
 import Adaptation
 import Autodiff
+import TestSupport
 import XCTest
 
 @testable import Training

@@ -1,6 +1,7 @@
 import Adaptation
 import Autodiff
 import Kernels
+import TestSupport
 import XCTest
 
 @testable import Training

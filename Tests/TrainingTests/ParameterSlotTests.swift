@@ -1,5 +1,6 @@
 import Autodiff
 import Optimization
+import TestSupport
 import Vocabulary
 import XCTest
 

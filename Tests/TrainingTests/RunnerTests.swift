@@ -1,6 +1,7 @@
 import Adaptation
 import Autodiff
 import CVector
+import TestSupport
 import Vocabulary
 import XCTest
 

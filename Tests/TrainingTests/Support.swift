@@ -2,30 +2,15 @@ import Adaptation
 import Autodiff
 import Kernels
 import Optimization
+import TestSupport
 import Vocabulary
 import XCTest
 
 @testable import Training
 
 extension Tensor {
-  convenience init(
-    _ shape: [Int], _ values: [Double], _ dtype: DType = .float64, requiresGrad: Bool = false
-  ) {
-    self.init(shape: shape, dtype: dtype, requiresGrad: requiresGrad)
-    precondition(values.count == count)
-    castElements(.float64, values, dtype, pointer, count)
-  }
-
-  var values: [Double] {
-    var result = [Double](repeating: 0, count: count)
-    castElements(dtype, pointer, .float64, &result, count)
-    return result
-  }
-
   var bytes: [UInt8] { (0..<byteCount).map { pointer.load(fromByteOffset: $0, as: UInt8.self) } }
 }
-
-func dot(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
 
 /// f = sum of h x^2 / 2 over two tensors, with loss and gradients written out.
 final class Quadratic {
@@ -122,18 +107,6 @@ extension Optimizer {
   /// Names and bytes of all that a resumed run needs.
   var stateBytes: [String: [UInt8]] {
     Dictionary(uniqueKeysWithValues: state.map { ($0.name, $0.value.bytes) })
-  }
-}
-
-func expectFailure<R>(
-  _ kind: Failure.Kind, _ parts: [String], step: Int? = nil, file: StaticString = #filePath,
-  line: UInt = #line,
-  _ body: () throws -> R
-) {
-  XCTAssertThrowsError(try body(), file: file, line: line) { error in
-    XCTAssertEqual((error as? Failure)?.kind, kind, "\(error)", file: file, line: line)
-    XCTAssertEqual((error as? Failure)?.step, step, "\(error)", file: file, line: line)
-    for part in parts { XCTAssertTrue("\(error)".contains(part), "\(error)", file: file, line: line) }
   }
 }
 

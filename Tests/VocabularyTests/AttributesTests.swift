@@ -1,3 +1,4 @@
+import TestSupport
 import XCTest
 
 @testable import Vocabulary
@@ -9,16 +10,6 @@ final class AttributesTests: XCTestCase {
       "one": .numbers([1.5]), "list": .numbers([1, 2]), "none": .numbers([]), "whole": .numbers([7]),
       "word": .text("x"), "huge": .numbers([1e30]), "off": .numbers([0]),
     ])
-
-  private func expectFailure<R>(
-    _ kind: Failure.Kind, _ parts: [String], file: StaticString = #filePath, line: UInt = #line,
-    _ body: () throws -> R
-  ) {
-    XCTAssertThrowsError(try body(), file: file, line: line) { error in
-      XCTAssertEqual((error as? Failure)?.kind, kind, "\(error)", file: file, line: line)
-      for part in parts { XCTAssertTrue("\(error)".contains(part), "\(error)", file: file, line: line) }
-    }
-  }
 
   func testWhatIsThereIsRead() throws {
     XCTAssertEqual(try given.number("one"), 1.5)

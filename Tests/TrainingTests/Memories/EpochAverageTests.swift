@@ -2,6 +2,7 @@ import Adaptation
 import Autodiff
 import Kernels
 import Optimization
+import TestSupport
 import XCTest
 
 @testable import Training
