@@ -38,8 +38,9 @@ install: build
 	$(BIN)/pip install --quiet "$$wheel[bridges,demo,test]"; \
 	$(BIN)/pip install --quiet --force-reinstall --no-deps "$$wheel"
 
-swift-test: system ## XCTest
-	swift test --disable-swift-testing --scratch-path "$(LRSWIFT_SWIFT_BUILD_DIR)" $(SWIFT_TEST_FLAGS)
+swift-test: system ## XCTest, and its 25 slowest
+	swift test --disable-swift-testing --scratch-path "$(LRSWIFT_SWIFT_BUILD_DIR)" $(SWIFT_TEST_FLAGS) 2>&1 \
+	  | $(PYTHON) scripts/slowest.py
 
 python-test: ## pytest, against the installed wheel
 	$(BIN)/python -c "import lrswift, sys; assert lrswift.__file__.startswith(sys.prefix), lrswift.__file__"

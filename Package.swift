@@ -1,6 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+// Tests run loops over every term, and the leaves beside them: without -O these take most of the tests' time.
+let optimized: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 // Vector code needs a fixed instruction set; the shim refuses to load on an older processor.
 #if arch(x86_64)
   let vectorFlags = ["-Xcc", "-march=x86-64-v3"]
@@ -10,15 +13,13 @@ import PackageDescription
       name: "MicroKernelsV4", dependencies: ["CVector"],
       swiftSettings: [
         .swiftLanguageMode(.v5), .define("WIDE_VECTORS"), .unsafeFlags(["-Xcc", "-march=x86-64-v4"]),
-      ])
+      ] + optimized)
   ]
 #else
   let vectorFlags: [String] = []
   let wideTargets: [Target] = []
 #endif
 let numeric: [SwiftSetting] = [.swiftLanguageMode(.v5), .unsafeFlags(vectorFlags)]
-// References are loops over every term: without -O they take most of the tests' time.
-let optimized = numeric + [.unsafeFlags(["-O"])]
 let microKernels = ["MicroKernels"] + wideTargets.map(\.name)
 
 let package = Package(
@@ -33,7 +34,7 @@ let package = Package(
     .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
     // Swift; imports go downwards only
     .target(name: "Vocabulary"),
-    .target(name: "MicroKernels", dependencies: ["CVector"], swiftSettings: numeric),
+    .target(name: "MicroKernels", dependencies: ["CVector"], swiftSettings: numeric + optimized),
     .target(
       name: "Kernels",
       dependencies: ["Vocabulary", "CVector", "COpenBLAS"] + microKernels.map { .init(stringLiteral: $0) },
@@ -49,9 +50,10 @@ let package = Package(
     // Tests
     .target(
       name: "TestSupport", dependencies: ["Vocabulary", "Kernels", "Autodiff"], path: "Tests/TestSupport",
-      swiftSettings: optimized),
+      swiftSettings: numeric + optimized),
     .testTarget(name: "VocabularyTests", dependencies: ["Vocabulary", "TestSupport"]),
-    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"], swiftSettings: optimized),
+    .testTarget(
+      name: "KernelsTests", dependencies: ["Kernels", "TestSupport"], swiftSettings: numeric + optimized),
     .testTarget(name: "AutodiffTests", dependencies: ["Autodiff", "TestSupport"], swiftSettings: numeric),
     .testTarget(
       name: "AdaptationTests", dependencies: ["Adaptation", "TestSupport"], swiftSettings: numeric),

@@ -22,14 +22,13 @@ struct ConvolutionProblem {
 
   /// Indices into gy, x and w of every term.
   func forEachTerm(_ body: (_ y: Int, _ x: Int, _ w: Int) -> Void) {
-    let perGroup = outputs / g.groups
+    let (perGroup, positions, imageSize) = (outputs / g.groups, g.positions, g.imageSize)
     for image in 0..<images {
       for group in 0..<g.groups {
         WindowTests.forEachElement(g, group) { position, element, at in
           guard let at else { return }
           for o in (group * perGroup)..<((group + 1) * perGroup) {
-            body(
-              (image * g.positions + position) * outputs + o, image * g.imageSize + at, element * outputs + o)
+            body((image * positions + position) * outputs + o, image * imageSize + at, element * outputs + o)
           }
         }
       }

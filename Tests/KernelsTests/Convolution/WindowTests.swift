@@ -27,14 +27,15 @@ final class WindowTests: XCTestCase {
   static func forEachElement(
     _ g: WindowGeometry, _ group: Int, _ body: (_ position: Int, _ element: Int, _ at: Int?) -> Void
   ) {
-    for oy in 0..<g.outputHeight {
-      for ox in 0..<g.outputWidth {
+    let (outputHeight, outputWidth, channels) = (g.outputHeight, g.outputWidth, g.groupChannels)
+    for oy in 0..<outputHeight {
+      for ox in 0..<outputWidth {
         for ky in 0..<g.kernelHeight {
           for kx in 0..<g.kernelWidth {
-            for c in 0..<g.groupChannels {
+            for c in 0..<channels {
               body(
-                oy * g.outputWidth + ox, (ky * g.kernelWidth + kx) * g.groupChannels + c,
-                seen(g, oy, ox, ky, kx, group * g.groupChannels + c))
+                oy * outputWidth + ox, (ky * g.kernelWidth + kx) * channels + c,
+                seen(g, oy, ox, ky, kx, group * channels + c))
             }
           }
         }
