@@ -11,7 +11,7 @@ import pytest
 
 import lrswift as lr
 from lrswift import adapt
-from lrswift.search import find as finder
+from lrswift.search import periodic
 
 F = lr.nn.functional
 rng = np.random.default_rng(0)
@@ -42,13 +42,13 @@ def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> None:
 def searches(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What every search returned."""
     seen = []
-    original = finder.find_lr
+    original = periodic.find_lr
 
     def kept(*args: Any, **given: Any) -> Any:
         seen.append(original(*args, **given))
         return seen[-1]
 
-    monkeypatch.setattr(finder, "find_lr", kept)
+    monkeypatch.setattr(periodic, "find_lr", kept)
     return seen
 
 
