@@ -1,7 +1,7 @@
 import Vocabulary
 
 /// Which parameters share a rate.
-public enum Scope: Int, Sendable {
+public enum Scope: Int, CaseIterable, Sendable {
   case all = 0
   case group = 1
   case tensor = 2

@@ -98,6 +98,34 @@ public enum Decision: Equatable {
   case probeGradient(at: Double)
   /// Evaluate d'Hd at the current point and decide again.
   case measureCurvature
+
+  /// The decision without its number; for the ABI.
+  public enum Kind: Int32, CaseIterable, Sendable {
+    case take = 0
+    case stay = 1
+    case probe = 2
+    case probeGradient = 3
+    case measureCurvature = 4
+  }
+
+  public var kind: Kind {
+    switch self {
+    case .take: .take
+    case .stay: .stay
+    case .probe: .probe
+    case .probeGradient: .probeGradient
+    case .measureCurvature: .measureCurvature
+    }
+  }
+
+  /// The rate to be taken or the length to be probed; 0 where there is none.
+  public var number: Double {
+    switch self {
+    case .take(let rate): rate
+    case .probe(let length), .probeGradient(let length): length
+    case .stay, .measureCurvature: 0
+    }
+  }
 }
 
 /// What a rate wants to be remembered of past steps. The optimizer keeps the vectors, and the machine sees what they make

@@ -14,7 +14,7 @@ public struct SBFSearch {
       .init("final_signals", 20, .count, "signals of the fine search"),
     ])
 
-  public enum Phase: Int {
+  public enum Phase: Int, CaseIterable {
     case bisection = 0
     case fine = 1
     case done = 2

@@ -41,6 +41,9 @@ func catalogueJSON(_ kind: String) throws -> String {
       ScheduleCatalogue.schedules.map { schedule in
         object(fields(schedule.card) + [("lists", array(schedule.lists.map(quoted)))])
       })
+  case "enumerations":
+    return object(
+      enumerations.map { name, cases in (name, object(cases.map { ($0.name, "\($0.number)") })) })
   case "config":
     let blas = blasDescription()
     let memory = MemoryUse.measure()
@@ -52,7 +55,8 @@ func catalogueJSON(_ kind: String) throws -> String {
     ])
   default:
     throw Failure.value(
-      "there is no catalogue '\(kind)'; known: operations, directions, hyperparameters, rates, schedules, config"
+      "there is no catalogue '\(kind)'; known: operations, directions, hyperparameters, rates, schedules, enumerations, "
+        + "config"
     )
   }
 }

@@ -3,6 +3,14 @@ import CLRSwift
 import Training
 import Vocabulary
 
+/// What batches are for.
+enum EpisodePhase: Int32, CaseIterable {
+  case train = 0
+  case validate = 1
+  /// Back over the steps since the last collect.
+  case retreat = 2
+}
+
 @c @implementation
 public func lrs_episode_create(
   _ out: UnsafeMutablePointer<OpaquePointer?>!, _ parameters: UnsafePointer<OpaquePointer?>!, _ count: Int,
@@ -32,11 +40,11 @@ public func lrs_episode_run(
     let episode = try object(episode, Episode.self, "episode")
     let program = try object(program, Program.self, "program")
     let batches = try batches(data, data_count, indices, step_count, batch, seconds)
-    switch phase {
-    case 0: try episode.train(program, batches, done: &done.pointee, losses: losses)
-    case 1: try episode.validate(program, batches, done: &done.pointee, losses: losses)
-    case 2: try episode.retreat(program, batches, done: &done.pointee, losses: losses)
-    default: throw Failure.value("phase must be 0, 1 or 2, got \(phase)")
+    switch EpisodePhase(rawValue: phase) {
+    case .train: try episode.train(program, batches, done: &done.pointee, losses: losses)
+    case .validate: try episode.validate(program, batches, done: &done.pointee, losses: losses)
+    case .retreat: try episode.retreat(program, batches, done: &done.pointee, losses: losses)
+    case nil: throw Failure.value("phase must be 0, 1 or 2, got \(phase)")
     }
   }
 }

@@ -14,10 +14,11 @@ public func lrs_optimizer_guard(
   _ count: Int
 ) -> lrs_status {
   succeeds {
-    guard (0...2).contains(mode) else { throw Failure.value("guard: mode must be 0, 1 or 2, got \(mode)") }
+    guard let mode = GuardMode(rawValue: Int(mode)) else {
+      throw Failure.value("guard: mode must be 0, 1 or 2, got \(mode)")
+    }
     try object(optimizer, Optimizer.self, "optimizer").setGuard(
-      rollback: mode == 0 ? nil : mode == 2, explode: explode, buffers: try tensors(buffers, count, "buffers")
-    )
+      mode, explode: explode, buffers: try tensors(buffers, count, "buffers"))
   }
 }
 

@@ -7,14 +7,7 @@ private func machine(_ handle: OpaquePointer?) throws -> ScalarMachine {
 }
 
 private func write(_ decision: Decision, to out: UnsafeMutablePointer<lrs_decision>) {
-  out.pointee =
-    switch decision {
-    case .take(let rate): lrs_decision(kind: 0, value: rate)
-    case .stay: lrs_decision(kind: 1, value: 0)
-    case .probe(let length): lrs_decision(kind: 2, value: length)
-    case .probeGradient(let length): lrs_decision(kind: 3, value: length)
-    case .measureCurvature: lrs_decision(kind: 4, value: 0)
-    }
+  out.pointee = lrs_decision(kind: decision.kind.rawValue, value: decision.number)
 }
 
 @c @implementation

@@ -2,24 +2,31 @@ import Adaptation
 import Kernels
 import Vocabulary
 
+public enum StepOutcome: Int, CaseIterable, Sendable {
+  case taken = 0
+  /// The parameters stayed where they are.
+  case stayed = 1
+  case skipped = 2
+  /// The step led to a bad loss, the one in the row, and was undone.
+  case undone = 3
+}
+
+/// Which limit of the user's a rate stands at.
+public enum RateBound: Int, CaseIterable, Sendable {
+  case lowest = -1
+  case none = 0
+  case highest = 1
+}
+
 /// The last decisions of the rate machines with their inputs, in a ring of fixed size.
 struct FlightRecorder {
-  /// What a row holds, in order. bound: -1 at min_lr, 1 at max_lr, 0 between. fallback: 1 where the method's formula gave
-  /// no rate. limit, scale: the guard's, of the loss and on the rate.
+  /// What a row holds, in order. bound: a `RateBound`. fallback: 1 where the method's formula gave no rate. limit, scale:
+  /// the guard's, of the loss and on the rate. outcome: a `StepOutcome`.
   static let fields =
     ["step", "machine"] + StepInput.all.map { $0.name } + [
       "probes", "probe_length", "probe_loss", "curvature", "rate", "bound", "fallback", "limit", "scale",
       "outcome",
     ]
-
-  enum Outcome: Double {
-    case taken = 0
-    /// The parameters stayed where they are.
-    case stayed = 1
-    case skipped = 2
-    /// The step led to a bad loss, the one in the row, and was undone.
-    case undone = 3
-  }
 
   private let capacity: Int
   private var rows: [Double] = []
@@ -47,12 +54,13 @@ struct FlightRecorder {
   }
 
   static func row(
-    step: Int, machine: Int, _ view: StepView, probes: Int, rate: Double?, bound: Double = 0,
-    fellBack: Bool = false, outcome: Outcome, limit: Double = .nan, scale: Double = 1
+    step: Int, machine: Int, _ view: StepView, probes: Int, rate: Double?,
+    bound: RateBound = .none, fellBack: Bool = false, outcome: StepOutcome, limit: Double = .nan,
+    scale: Double = 1
   ) -> [Double] {
     [Double(step), Double(machine)] + StepInput.all.map { $0.value(view) } + [
       Double(probes), view.probe?.length ?? .nan, view.probe?.loss ?? .nan, view.curvature ?? .nan, rate ?? 0,
-      bound, fellBack ? 1 : 0, limit, scale, outcome.rawValue,
+      Double(bound.rawValue), fellBack ? 1 : 0, limit, scale, Double(outcome.rawValue),
     ]
   }
 }
@@ -69,7 +77,8 @@ extension Optimizer {
   /// Records what the machine made of a step.
   func record(_ index: Int, _ view: StepView, probes: Int, rate: Double?) {
     guard recorder != nil else { return }
-    let bound = rate.map { $0 >= limits.high ? 1.0 : $0 <= limits.low ? -1 : 0 } ?? 0
+    let bound =
+      rate.map { $0 >= limits.high ? RateBound.highest : $0 <= limits.low ? .lowest : .none } ?? .none
     recorder!.add(
       FlightRecorder.row(
         step: stepCount, machine: index, view, probes: probes, rate: rate, bound: bound,
@@ -101,7 +110,7 @@ public func replay(_ rate: String, _ arguments: Attributes, _ history: [Double],
   let place = Dictionary(uniqueKeysWithValues: FlightRecorder.fields.enumerated().map { ($1, $0) })
   return try stride(from: 0, to: history.count - width + 1, by: width).map { start in
     func value(_ name: String) -> Double { history[start + place[name]!] }
-    let outcome = FlightRecorder.Outcome(rawValue: value("outcome"))
+    let outcome = wholeNumber(value("outcome")).flatMap(StepOutcome.init)
     if outcome == .undone { replayed = before }
     guard value("machine") == Double(machine), outcome == .taken || outcome == .stayed else { return .nan }
     var view = StepView(loss: value("loss"))

@@ -54,16 +54,17 @@ struct LossReference {
   }
 }
 
+public enum GuardMode: Int, CaseIterable, Sendable {
+  case off = 0
+  case detect = 1
+  case rollBack = 2
+}
+
 /// Watches over the steps of an optimizer, and keeps what undoes the last one.
 ///
 /// Memory: a copy of the parameters and of every vector that direction and rate keep, written once a step. Nothing is
 /// kept, and nothing computed, where there is no guard.
 struct Guard {
-  enum Mode: Int {
-    case detect = 1
-    case rollBack = 2
-  }
-
   /// Taken before a step, when its loss was good.
   struct Snapshot {
     let parameters: [Storage]
@@ -76,7 +77,8 @@ struct Guard {
   private static let shrink = 0.5
   private static let memory = 0.99
 
-  let mode: Mode
+  /// Never off.
+  let mode: GuardMode
   let explode: Double
   /// What the model updates beside its parameters (running statistics), to be put back with them.
   var buffers: [Tensor]
@@ -92,7 +94,7 @@ struct Guard {
   /// Whether a bad loss is the fault of a step that can be undone.
   var canUndo: Bool { moved && snapshot != nil }
 
-  init(_ mode: Mode, explode: Double, buffers: [Tensor] = []) throws {
+  init(_ mode: GuardMode, explode: Double, buffers: [Tensor] = []) throws {
     guard explode > 1 else { throw Failure.value("guard: explode must be above 1, got \(explode)") }
     (self.mode, self.explode, self.buffers) = (mode, explode, buffers)
   }
@@ -126,7 +128,8 @@ struct Guard {
   init(numbers: [Double], buffers: [Tensor]) throws {
     let counts = numbers.prefix(6).suffix(3)
     guard (7...(7 + LossReference.length)).contains(numbers.count),
-      let mode = wholeNumber(numbers[0]).flatMap({ Mode(rawValue: $0) }), numbers[2] > 0, numbers[2] <= 1,
+      let mode = wholeNumber(numbers[0]).flatMap(GuardMode.init), mode != .off, numbers[2] > 0,
+      numbers[2] <= 1,
       counts.allSatisfy({ (wholeNumber($0) ?? -1) >= 0 }), numbers.dropFirst(7).allSatisfy(\.isFinite)
     else { throw Failure.value("load_state_dict: 'guard' is not what a guard has saved") }
     try self.init(mode, explode: numbers[1], buffers: buffers)

@@ -5,14 +5,14 @@ import Vocabulary
 
 /// Safe steps: a loss is judged before the next step is made of it, and a step that led to a bad one is undone.
 extension Optimizer {
-  /// nil: no guard. Numbers that a guard has gathered are kept when its settings change.
-  public func setGuard(rollback: Bool?, explode: Double, buffers: [Tensor]) throws {
+  /// Numbers that a guard has gathered are kept when its settings change, until it is off.
+  public func setGuard(_ mode: GuardMode, explode: Double, buffers: [Tensor]) throws {
     guard pending == nil else { throw Failure.value("guard: a step is in progress") }
-    guard let rollback else {
+    guard mode != .off else {
       safeguard = nil
       return
     }
-    var made = try Guard(rollback ? .rollBack : .detect, explode: explode, buffers: buffers)
+    var made = try Guard(mode, explode: explode, buffers: buffers)
     if let before = safeguard {
       (made.reference, made.scale) = (before.reference, before.scale)
       (made.rollbacks, made.inARow) = (before.rollbacks, before.inARow)

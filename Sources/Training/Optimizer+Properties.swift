@@ -13,7 +13,7 @@ extension Optimizer {
     case "scope": return Double(scope.rawValue)
     case "rollbacks": return Double(safeguard?.rollbacks ?? 0)
     case "rate_scale": return rateScale
-    case "guard": return Double(safeguard?.mode.rawValue ?? 0)
+    case "guard": return Double((safeguard?.mode ?? .off).rawValue)
     case "explode": return safeguard?.explode ?? .infinity
     case "guard_buffers": return Double(safeguard?.buffers.count ?? 0)
     case "validates": return validates ? 1 : 0

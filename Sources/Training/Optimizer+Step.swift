@@ -19,7 +19,7 @@ extension Optimizer {
   }
 
   public struct Request {
-    public enum Kind: Int32 {
+    public enum Kind: Int32, CaseIterable, Sendable {
       case done = 0
       case loss = 1
       case gradient = 2

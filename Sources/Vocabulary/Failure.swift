@@ -1,6 +1,6 @@
 /// What went wrong, for the user of the library: the message names the argument, what was given and what is allowed.
 public struct Failure: Error, CustomStringConvertible {
-  public enum Kind: Int32, Sendable {
+  public enum Kind: Int32, CaseIterable, Sendable {
     case value = 1
     case shape = 2
     case type = 3

@@ -16,7 +16,9 @@ final class CatalogueJSONTests: XCTestCase {
   }
 
   func testEveryCatalogueIsStandardJSON() {
-    for kind in ["operations", "directions", "hyperparameters", "rates", "schedules", "config"] {
+    for kind in [
+      "operations", "directions", "hyperparameters", "rates", "schedules", "enumerations", "config",
+    ] {
       XCTAssertNoThrow(try JSONSerialization.jsonObject(with: Data(text(kind).utf8)), kind)
     }
   }

@@ -31,7 +31,7 @@ final class FlightRecorderTests: XCTestCase {
     view.previous = StepView.Previous()
     view.previous!.decayedDirectionDot = 10
     let row = FlightRecorder.row(
-      step: 11, machine: 12, view, probes: 13, rate: 14, bound: 1, fellBack: true, outcome: .undone,
+      step: 11, machine: 12, view, probes: 13, rate: 14, bound: .highest, fellBack: true, outcome: .undone,
       limit: 15,
       scale: 16)
     let named = Dictionary(uniqueKeysWithValues: zip(FlightRecorder.fields, row))

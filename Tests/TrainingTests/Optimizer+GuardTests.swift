@@ -15,7 +15,7 @@ final class OptimizerGuardTests: XCTestCase {
       let direction = (type as? any WholeMachine.Type)?.directions.last ?? "adam"
       let optimizer = try makeOptimizer(
         for: problem, direction, rate: type.card.name, ["min_lr": 1e-3, "max_lr": 1e-2, "steps_per_epoch": 4])
-      try optimizer.setGuard(rollback: true, explode: 50, buffers: [buffer])
+      try optimizer.setGuard(.rollBack, explode: 50, buffers: [buffer])
       for _ in 0..<5 { try problem.step(optimizer) }
       let before = (problem.bytes, trained(optimizer), buffer.bytes)
       try problem.step(optimizer)
@@ -40,7 +40,7 @@ final class OptimizerGuardTests: XCTestCase {
   func testABatchThatIsNotFiniteIsSkippedAndASecondUndoes() throws {
     let problem = Quadratic()
     let optimizer = try makeOptimizer(for: problem)
-    try optimizer.setGuard(rollback: true, explode: 10, buffers: [])
+    try optimizer.setGuard(.rollBack, explode: 10, buffers: [])
     let first = problem.bytes
     try problem.step(optimizer)
     let second = problem.bytes
@@ -63,7 +63,7 @@ final class OptimizerGuardTests: XCTestCase {
   func testDetectionNamesTheStepThatCannotBeTaken() throws {
     let problem = Quadratic()
     let optimizer = try makeOptimizer(for: problem)
-    try optimizer.setGuard(rollback: false, explode: 10, buffers: [])
+    try optimizer.setGuard(.detect, explode: 10, buffers: [])
     for _ in 0..<3 { try problem.step(optimizer) }
     let before = problem.bytes
     expectFailure(.diverged, ["exploded"], step: 3) { try optimizer.begin(loss: 1e9, mayProbe: true) }
@@ -74,7 +74,7 @@ final class OptimizerGuardTests: XCTestCase {
   func testANewGroupForgetsWhatCouldBeUndone() throws {
     let problem = Quadratic()
     let optimizer = try makeOptimizer(for: problem)
-    try optimizer.setGuard(rollback: true, explode: 10, buffers: [])
+    try optimizer.setGuard(.rollBack, explode: 10, buffers: [])
     try problem.step(optimizer)
     let extra = Tensor([1], [1], requiresGrad: true)
     try optimizer.addGroup([extra], names: ["c"], Attributes("group"))
@@ -86,11 +86,11 @@ final class OptimizerGuardTests: XCTestCase {
 
   func testOffForgetsAndRefusesBadLimits() throws {
     let optimizer = try makeOptimizer(for: Quadratic())
-    try optimizer.setGuard(rollback: false, explode: 10, buffers: [])
+    try optimizer.setGuard(.detect, explode: 10, buffers: [])
     XCTAssertEqual(try optimizer.property("guard"), 1)
-    expectFailure(.value, ["explode"]) { try optimizer.setGuard(rollback: true, explode: 1, buffers: []) }
+    expectFailure(.value, ["explode"]) { try optimizer.setGuard(.rollBack, explode: 1, buffers: []) }
     XCTAssertEqual(try optimizer.property("guard"), 1)
-    try optimizer.setGuard(rollback: nil, explode: 10, buffers: [])
+    try optimizer.setGuard(.off, explode: 10, buffers: [])
     XCTAssertEqual(try optimizer.property("guard"), 0)
     XCTAssertNil(optimizer.state.first { $0.name == "guard" })
   }

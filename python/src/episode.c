@@ -99,15 +99,15 @@ static PyObject *phase(PyObject *object, PyObject *const *arguments, Py_ssize_t 
 }
 
 static PyObject *episode_train(PyObject *object, PyObject *const *arguments, Py_ssize_t count) {
-  return phase(object, arguments, count, "Episode.train", 0);
+  return phase(object, arguments, count, "Episode.train", LRS_EPISODE_PHASE_TRAIN);
 }
 
 static PyObject *episode_validate(PyObject *object, PyObject *const *arguments, Py_ssize_t count) {
-  return phase(object, arguments, count, "Episode.validate", 1);
+  return phase(object, arguments, count, "Episode.validate", LRS_EPISODE_PHASE_VALIDATE);
 }
 
 static PyObject *episode_retreat(PyObject *object, PyObject *const *arguments, Py_ssize_t count) {
-  return phase(object, arguments, count, "Episode.retreat", 2);
+  return phase(object, arguments, count, "Episode.retreat", LRS_EPISODE_PHASE_RETREAT);
 }
 
 static PyObject *episode_collect(PyObject *object, PyObject *Py_UNUSED(ignored)) {

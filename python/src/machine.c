@@ -131,7 +131,7 @@ static PyMethodDef machine_methods[] = {
     {"check", machine_check, METH_O, "check($self, loss, /)\n--\n\nRaises if no step may have this loss."},
     {"begin", machine_begin, METH_O,
      "begin($self, numbers, /)\n--\n\n"
-     "(kind, value): 0 take, 1 stay, 2 probe, 3 probe with gradient, 4 curvature."},
+     "(kind, value); kind is of the enumeration \"decision\"."},
     {"answer", machine_answer, METH_O, "answer($self, numbers, /)\n--\n\nWhat was asked for; as begin."},
     {"abort", machine_abort, METH_NOARGS, "abort($self, /)\n--\n\nForgets a step in progress."},
     {"get", machine_get, METH_O, "get($self, key, /)\n--\n\nWhat the method needs, and its settings."},

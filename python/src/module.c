@@ -116,7 +116,7 @@ static PyMethodDef functions[] = {
     {"measure", FAST(core_measure), METH_FASTCALL,
      "measure($module, what, attributes, /)\n--\n\nSeconds and floating-point operations of a kernel."},
     {"catalogue", catalogue, METH_O,
-     "catalogue($module, kind, /)\n--\n\nJSON: operations, directions, rates, config."},
+     "catalogue($module, kind, /)\n--\n\nJSON: operations, directions, rates, schedules, enumerations, config."},
     {"set_threads", set_threads, METH_O, "set_threads($module, n, /)\n--\n\nThreads that operations use."},
     {"get_threads", get_threads, METH_NOARGS, "get_threads($module, /)\n--\n\nThreads that operations use."},
     {"memory", memory, METH_O,

@@ -217,7 +217,7 @@ static PyObject *optimizer_guard(PyObject *object, PyObject *const *arguments, P
   if (self->busy) {
     busy_error(core, "Optimizer");
   } else {
-    int32_t checked = mode >= 0 && mode <= 2 ? (int32_t)mode : -1;
+    int32_t checked = mode >= LRS_GUARD_OFF && mode <= LRS_GUARD_ROLL_BACK ? (int32_t)mode : -1;
     status = check(core, lrs_optimizer_guard(self->handle, checked, explode, buffers.items, buffers.count));
   }
   tensors_release(&buffers);
@@ -301,13 +301,13 @@ static PyMethodDef optimizer_methods[] = {
     {"add_group", FAST(optimizer_add_group), METH_FASTCALL,
      "add_group($self, parameters, names, attributes, /)\n--\n\nParameters, with what differs for them."},
     {"begin", FAST(optimizer_begin), METH_FASTCALL,
-     "begin($self, loss, may_probe, /)\n--\n\nStarts a step; (kind, skipped, rate, low, high)."},
+     "begin($self, loss, may_probe, /)\n--\n\nStarts a step; (kind, skipped, rate, low, high), kind of the enumeration \"request\"."},
     {"answer_curvature", optimizer_answer_curvature, METH_O,
      "answer_curvature($self, loss, /)\n--\n\nThe loss tensor whose curvature was asked for."},
     {"record", optimizer_record, METH_O,
      "record($self, capacity, /)\n--\n\nKeeps the last decisions with their inputs; 0 stops."},
     {"guard", FAST(optimizer_guard), METH_FASTCALL,
-     "guard($self, mode, explode, buffers, /)\n--\n\n0: off, 1: detects bad steps, 2: undoes them."},
+     "guard($self, mode, explode, buffers, /)\n--\n\nDetects bad steps, or undoes them: the enumeration \"guard\"."},
     {"history", optimizer_history, METH_NOARGS,
      "history($self, /)\n--\n\n(names of the fields, separated by commas; Tensor [rows, fields])."},
     {"answer", optimizer_answer, METH_O, "answer($self, loss, /)\n--\n\nThe loss that was asked for."},

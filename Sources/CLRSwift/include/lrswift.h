@@ -65,22 +65,33 @@ typedef struct {
   bool is_leaf;
 } lrs_description;
 
-/* What an optimizer wants next, or what it did. */
+/* What an optimizer wants next, or that the step is done. */
+enum {
+  LRS_REQUEST_DONE = 0,
+  LRS_REQUEST_LOSS = 1,
+  LRS_REQUEST_GRADIENT = 2,  /* the loss and its gradients */
+  LRS_REQUEST_CURVATURE = 3, /* the loss tensor of `begin`, for lrs_optimizer_answer_curvature */
+  LRS_REQUEST_VALIDATION = 4 /* the loss of validation data and its gradients */
+};
+
 typedef struct {
-  /* 0 done, 1 evaluate the loss, 2 evaluate the loss and its gradients, 3 give the loss tensor
-   * that the step began with to lrs_optimizer_answer_curvature, 4 evaluate the loss of validation
-   * data and its gradients */
-  int32_t kind;
+  int32_t kind;     /* LRS_REQUEST_... */
   bool skipped;     /* no step was taken: loss or gradient not finite, or the step before undone */
   double rate;      /* mean rate taken */
   double low, high; /* smallest and largest rate taken */
 } lrs_request;
 
-/* What a rate machine wants next, or what it decided. */
+/* What a rate machine has decided, or wants next. */
+enum {
+  LRS_DECISION_TAKE = 0, /* the step at `value` */
+  LRS_DECISION_STAY = 1,
+  LRS_DECISION_PROBE = 2,            /* the loss at theta - value d */
+  LRS_DECISION_PROBE_GRADIENT = 3,   /* the same with <gradient there, d> */
+  LRS_DECISION_MEASURE_CURVATURE = 4 /* d'Hd at theta */
+};
+
 typedef struct {
-  /* 0 take the step at `value`, 1 stay, 2 the loss at theta - value d, 3 the same with <gradient there, d>,
-   * 4 the curvature d'Hd at theta */
-  int32_t kind;
+  int32_t kind; /* LRS_DECISION_... */
   double value;
 } lrs_decision;
 
@@ -91,13 +102,23 @@ typedef struct {
   bool starts_anew;  /* the next displacement is zero, the optimizer's state as at its first step */
 } lrs_verdict;
 
+/* Which parameters share a rate; what a guard does; what a row of a history tells, and which limit its rate
+ * stands at; where a search is; what an episode's batches are for. */
+enum { LRS_SCOPE_ALL = 0, LRS_SCOPE_GROUP = 1, LRS_SCOPE_TENSOR = 2, LRS_SCOPE_POOLED = 3 };
+enum { LRS_GUARD_OFF = 0, LRS_GUARD_DETECT = 1, LRS_GUARD_ROLL_BACK = 2 };
+enum { LRS_OUTCOME_TAKEN = 0, LRS_OUTCOME_STAYED = 1, LRS_OUTCOME_SKIPPED = 2, LRS_OUTCOME_UNDONE = 3 };
+enum { LRS_BOUND_LOWEST = -1, LRS_BOUND_NONE = 0, LRS_BOUND_HIGHEST = 1 };
+enum { LRS_SEARCH_PHASE_BISECTION = 0, LRS_SEARCH_PHASE_FINE = 1, LRS_SEARCH_PHASE_DONE = 2 };
+enum { LRS_EPISODE_PHASE_TRAIN = 0, LRS_EPISODE_PHASE_VALIDATE = 1, LRS_EPISODE_PHASE_RETREAT = 2 };
+
 /* ---- library ---- */
 const char *lrs_last_error(void);
 /* The step that this thread's last failure names (LRS_DIVERGED): the one that could not be taken, counted
  * from 0; -1 where it names none. */
 int64_t lrs_last_step(void);
 const char *lrs_version(void);
-/* kind: "operations", "directions", "rates", "config"; a JSON text, valid until this thread's next call. */
+/* kind: "operations", "directions", "rates", "schedules", "enumerations" (name: {case: number}, those above),
+ * "config"; a JSON text, valid until this thread's next call. */
 lrs_status lrs_catalogue(const char **out, const char *kind);
 /* How long a kernel takes by itself, and its floating-point operations. what: "multiply_adds" (rounds) from
  * registers, or "gemm" (kernels, m, n, k, transpose_a, transpose_b, accumulate, repeats); processor: true
@@ -172,7 +193,7 @@ void lrs_optimizer_destroy(lrs_optimizer *optimizer);
 lrs_status lrs_optimizer_add_group(lrs_optimizer *optimizer, lrs_tensor *const *parameters,
                                    const char *const *names, size_t count, const lrs_attribute *attributes,
                                    size_t attribute_count);
-/* A step on the gradients that the parameters hold: begin, then answer until kind is 0. */
+/* A step on the gradients that the parameters hold: begin, then answer until LRS_REQUEST_DONE. */
 lrs_status lrs_optimizer_begin(lrs_request *out, lrs_optimizer *optimizer, double loss, bool may_probe);
 lrs_status lrs_optimizer_answer(lrs_request *out, lrs_optimizer *optimizer, double loss);
 lrs_status lrs_optimizer_answer_curvature(lrs_request *out, lrs_optimizer *optimizer, lrs_tensor *loss);
@@ -181,14 +202,13 @@ void lrs_optimizer_abort(lrs_optimizer *optimizer);
 lrs_status lrs_optimizer_zero_grad(lrs_optimizer *optimizer);
 /* rates: one per parameter, in the order they were added. */
 lrs_status lrs_optimizer_rates(double *rates, size_t count, lrs_optimizer *optimizer);
-/* key: "step", "skipped_steps", "max_skipped", "steps_per_epoch", "scope" (0 all, 1 group, 2 tensor, 3
- * pooled), "probes", "guard" (0 off, 1 detects, 2 rolls back), "explode", "guard_buffers" (how many),
- * "rollbacks", "rate_scale" (the guard's factor of all rates) */
+/* key: "step", "skipped_steps", "max_skipped", "steps_per_epoch", "scope", "probes", "guard", "explode",
+ * "guard_buffers" (how many), "rollbacks", "rate_scale" (the guard's factor of all rates) */
 lrs_status lrs_optimizer_get(double *out, lrs_optimizer *optimizer, const char *key);
 lrs_status lrs_optimizer_set(lrs_optimizer *optimizer, const char *key, double value);
-/* Safe steps: mode 0 off, 1 detects exploding losses and values that are not finite (LRS_DIVERGED), 2 undoes
- * the step that led there. explode: above 1. buffers: what else a step changes and is put back with the
- * parameters. */
+/* Safe steps: LRS_GUARD_DETECT refuses exploding losses and values that are not finite (LRS_DIVERGED),
+ * LRS_GUARD_ROLL_BACK undoes the step that led there. explode: above 1. buffers: what else a step changes and
+ * is put back with the parameters. */
 lrs_status lrs_optimizer_guard(lrs_optimizer *optimizer, int32_t mode, double explode,
                                lrs_tensor *const *buffers, size_t count);
 /* Keeps the last `capacity` decisions of the rate with their inputs; 0 stops. */
@@ -211,11 +231,11 @@ void lrs_machine_destroy(lrs_machine *machine);
 lrs_status lrs_machine_clone(lrs_machine **out, const lrs_machine *machine);
 /* LRS_OK if a step with this loss may be taken at all; nothing changes. */
 lrs_status lrs_machine_check(const lrs_machine *machine, double loss);
-/* A step: begin with its numbers, then answer until kind is 0 or 1. numbers, by name: loss (finite),
- * precision, slope, smoothed_slope, gradient_norm2 (finite), steps_per_epoch; where it uses them
+/* A step: begin with its numbers, then answer until LRS_DECISION_TAKE or _STAY. numbers, by name: loss
+ * (finite), precision, slope, smoothed_slope, gradient_norm2 (finite), steps_per_epoch; where it uses them
  * window_dot, window_norm2 (at the end of a window), previous_dot, previous_gradient_norm2,
  * previous_direction_norm2, change_dot, change_norm2, previous_rate (from the second step on),
- * travelled2, start_dot, start2. answers: loss, slope (kind 3) or curvature (kind 4). */
+ * travelled2, start_dot, start2. answers: loss, slope (with the gradient) or curvature. */
 lrs_status lrs_machine_begin(lrs_decision *out, lrs_machine *machine, const lrs_attribute *numbers,
                              size_t count);
 lrs_status lrs_machine_answer(lrs_decision *out, lrs_machine *machine, const lrs_attribute *numbers,
@@ -292,8 +312,8 @@ lrs_status lrs_finder_run(size_t *steps_done, double *gradients, double *values,
 lrs_status lrs_episode_create(lrs_episode **out, lrs_tensor *const *parameters, size_t count,
                               const lrs_attribute *attributes, size_t attribute_count);
 void lrs_episode_destroy(lrs_episode *episode);
-/* As lrs_program_run. phase: 0 train, 1 evaluate validation batches at the current point, 2 (reverse mode,
- * after collect) go back over the steps since the last collect, batches in reverse order. */
+/* As lrs_program_run. phase: train, validate at the current point, or (reverse mode, after collect) retreat
+ * over the steps since the last collect, batches in reverse order. */
 lrs_status lrs_episode_run(size_t *steps_done, double *losses, lrs_episode *episode, lrs_program *program,
                            lrs_tensor *const *data, size_t data_count, const int64_t *indices,
                            size_t step_count, size_t batch, double seconds, int32_t phase);
