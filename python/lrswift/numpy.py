@@ -10,8 +10,10 @@ import numpy as np
 
 from . import optim
 from .errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
-from .optim.optimizer import CURVATURE, DONE, LOSS, Optimizer
+from .optim.drive import drive
+from .optim.optimizer import Optimizer
 from .rates.base import Adapter
+from .rates.codes import Request
 from .tensors.dlpack import from_dlpack
 from .tensors.operations import from_array
 from .tensors.tensor import Tensor
@@ -92,28 +94,30 @@ class Adapted:
                 tensor.assign(from_array(value))
             tensor.grad = _read(gradient)
         before = [value.copy() for value in values] if probes else []
+        core = optimizer._core
+
+        def found() -> Any:
+            self._write(values)
+            assert loss_fn is not None
+            return loss_fn(params) if _takes_argument(loss_fn) else loss_fn()
+
+        evaluate = {
+            Request.LOSS: lambda _: _loss(found()),
+            Request.GRADIENT: lambda _: self._differentiated(params, found()),
+            Request.CURVATURE: lambda _: _no_curvature(),
+        }
         try:
-            request = optimizer._core.begin(0.0 if loss is None else float(loss), probes)
-            while request[0] != DONE:
-                self._write(values)
-                request = optimizer._core.answer(self._evaluate(request[0], params, loss_fn))
+            asked = core.begin(0.0 if loss is None else float(loss), probes)
+            drive(asked, evaluate, core.answer, (Request.DONE,), core.abort)
         except BaseException:
-            optimizer._core.abort()
             for value, old in zip(values, before, strict=False):
                 value[...] = old
             raise
         self._write(values)
         return self.lr
 
-    def _evaluate(self, kind: int, params: Arrays, loss_fn: Callable[..., Any] | None) -> float:
-        assert loss_fn is not None
-        if kind == CURVATURE:
-            raise ArgumentTypeError(
-                "lr: Newton needs second derivatives; allowed: adapters that evaluate the loss"
-            )
-        found = loss_fn(params) if _takes_argument(loss_fn) else loss_fn()
-        if kind == LOSS:
-            return float(found[0] if isinstance(found, tuple) else found)
+    def _differentiated(self, params: Arrays, found: Any) -> float:
+        """The loss; the tensors then hold its gradients."""
         if not isinstance(found, tuple) or len(found) != 2:
             raise ArgumentTypeError(
                 f"loss_fn: got {type(found).__name__}; NaiveTLR needs the gradients there, too: (loss, grads)"
@@ -235,6 +239,14 @@ def _read(array: np.ndarray) -> Tensor:
     """A tensor with the values of an array, in its memory where that can be."""
     # NumPy before 2.1 does not export what is read-only
     return from_dlpack(array) if array.flags.writeable else from_array(array)
+
+
+def _loss(found: Any) -> float:
+    return float(found[0] if isinstance(found, tuple) else found)
+
+
+def _no_curvature() -> float:
+    raise ArgumentTypeError("lr: Newton needs second derivatives; allowed: adapters that evaluate the loss")
 
 
 def _takes_argument(function: Callable[..., Any]) -> bool:

@@ -14,6 +14,7 @@ from .._core import Optimizer as CoreOptimizer
 from ..checks import check_number
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..rates.base import Adapter
+from ..rates.codes import Guard, Request, Scope
 from ..rates.named import named
 from ..schedule import Schedule
 from ..tensors.autograd import enable_grad, no_grad
@@ -22,10 +23,10 @@ from ..tensors.operations import from_array
 from ..tensors.tensor import Tensor
 from . import decisions
 from .attributes import rate_card, spelled
+from .drive import drive
 
 Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 Rate = float | Schedule | Adapter | str
-DONE, LOSS, GRADIENTS, CURVATURE, VALIDATION = range(5)  # what the core asks for: lrs_request.kind
 
 
 class Optimizer:
@@ -161,25 +162,26 @@ class Optimizer:
         before = random.get_state()
         loss, value = self._evaluate(closure, differentiate=True)
         after = random.get_state()
-        request = self._core.begin(value, True)
+
+        def again(function: Callable[[], Tensor], differentiate: bool) -> float:
+            random.set_state(before)
+            with frozen_statistics():
+                return self._evaluate(function, differentiate)[1]
+
+        evaluate = {
+            Request.LOSS: lambda _: again(closure, differentiate=False),
+            Request.GRADIENT: lambda _: again(closure, differentiate=True),
+            Request.VALIDATION: lambda _: again(valid or closure, differentiate=True),
+            Request.CURVATURE: lambda _: loss,
+        }
         try:
-            while request[0] != DONE:
-                if request[0] == CURVATURE:
-                    request = self._core.answer_curvature(loss)
-                    continue
-                random.set_state(before)
-                with frozen_statistics():
-                    if request[0] == VALIDATION and valid is not None:
-                        _, probe = self._evaluate(valid, differentiate=True)
-                    else:
-                        _, probe = self._evaluate(closure, differentiate=request[0] == GRADIENTS)
-                request = self._core.answer(probe)
-        except BaseException:
-            self._core.abort()
-            raise
+            drive(self._core.begin(value, True), evaluate, self._answer, (Request.DONE,), self._core.abort)
         finally:
             random.set_state(after)
         return value
+
+    def _answer(self, found: float | Tensor) -> tuple[int, bool, float, float, float]:
+        return self._core.answer_curvature(found) if isinstance(found, Tensor) else self._core.answer(found)
 
     def _evaluate(self, closure: Callable[[], Tensor], differentiate: bool) -> tuple[Tensor, float]:
         if not differentiate:
@@ -206,7 +208,7 @@ class Optimizer:
         if loss is None:
             if isinstance(self.rate, Adapter):
                 raise DTypeError(f"step: loss: not given; {type(self.rate).__name__} needs it: step(loss)")
-            if self._core.get("guard"):
+            if self._core.get("guard") != Guard.OFF:
                 raise DTypeError("step: loss: not given; the guard needs it: step(loss)")
             value = 0.0
         elif isinstance(loss, Tensor):
@@ -242,9 +244,10 @@ class Optimizer:
     def lr(self) -> float | dict[str, float]:
         """Rate of the last step (the first one before any): a float, or {name: float} where rates differ."""
         rates = self._core.rates()
-        if self._core.get("scope") == 0 and len(set(rates)) == 1:
+        scope = self._core.get("scope")
+        if scope == Scope.ALL and len(set(rates)) == 1:
             return float(rates[0])
-        if self._core.get("scope") == 1 and len(self.param_groups) == 1:
+        if scope == Scope.GROUP and len(self.param_groups) == 1:
             return float(rates[0])
         return dict(zip(self._names, map(float, rates), strict=True))
 
@@ -291,7 +294,8 @@ class Optimizer:
         for i, buffer in enumerate(held):
             if not isinstance(buffer, Tensor):
                 raise DTypeError(f"guard: buffers[{i}]: got {type(buffer).__name__}; allowed: tensors")
-        self._core.guard(1 + rollback if on else 0, limit, held)
+        mode = Guard.OFF if not on else Guard.ROLL_BACK if rollback else Guard.DETECT
+        self._core.guard(mode, limit, held)
 
     @property
     def rollbacks(self) -> int:
@@ -302,7 +306,7 @@ class Optimizer:
         """What a guard puts back beside the parameters, unless it was told."""
         mode, told = int(self._core.get("guard")), self._core.get("guard_buffers")
         buffers = list(model.buffers()) if hasattr(model, "buffers") else []
-        if mode and buffers and not told:
+        if mode != Guard.OFF and buffers and not told:
             self._core.guard(mode, self._core.get("explode"), buffers)
 
     def record(self, on: bool = True, capacity: int = 10_000) -> None:

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from .._core import Machine as CoreMachine
+from ..optim.drive import drive
+from ..rates.codes import Decision
 from ._active import Active
 from ._probing import Evaluation
 from ._sums import Plan, Sums
 
-_TAKE, _STAY, _PROBE, _PROBE_GRADIENT, _CURVATURE = range(5)
+_DECIDED = (Decision.TAKE, Decision.STAY)
 
 
 class Conversation:
@@ -32,27 +34,38 @@ class Conversation:
     ) -> None:
         self.active, self.directions, self.backup = active, list(directions), backup
         self.evaluation, self.group = evaluation, group
+        self._evaluate = {
+            Decision.PROBE: self._loss,
+            Decision.PROBE_GRADIENT: self._slope,
+            Decision.MEASURE_CURVATURE: self._curvature,
+        }
 
     def decide(self, machine: CoreMachine, loss: float, numbers: dict[str, float]) -> float | None:
         """The rate that the machine takes; None where it stays."""
-        kind, value = machine.begin({"loss": loss, "precision": self.active.precision, **numbers})
-        while kind not in (_TAKE, _STAY):
-            kind, value = machine.answer(self._evaluated(kind, value))
-        return value if kind == _TAKE else None
+        asked = machine.begin({"loss": loss, "precision": self.active.precision, **numbers})
+        kind, value = drive(asked, self._evaluate, machine.answer, _DECIDED, machine.abort)
+        return value if kind == Decision.TAKE else None
 
     def end(self) -> None:
         """The parameters where they were, to the bit."""
         if self.backup is not None:
             torch._foreach_copy_(self.active.tensors, list(self.backup))
 
-    def _evaluated(self, kind: int, length: float) -> dict[str, float]:
+    def _displace(self, length: float) -> None:
         self.end()
+        torch._foreach_add_(self.active.tensors, self.directions, alpha=-length)
+
+    def _loss(self, asked: tuple[int, float]) -> dict[str, float]:
+        self._displace(asked[1])
+        return {"loss": self._read(self.evaluation.loss())}
+
+    def _curvature(self, asked: tuple[int, float]) -> dict[str, float]:
+        self.end()
+        return {"curvature": self._read(self.evaluation.curvature(self.active.tensors, self.directions))}
+
+    def _slope(self, asked: tuple[int, float]) -> dict[str, float]:
+        self._displace(asked[1])
         tensors = self.active.tensors
-        if kind == _CURVATURE:
-            return {"curvature": self._read(self.evaluation.curvature(tensors, self.directions))}
-        torch._foreach_add_(tensors, self.directions, alpha=-length)
-        if kind == _PROBE:
-            return {"loss": self._read(self.evaluation.loss())}
         loss, gradients = self.evaluation.gradients(tensors)
         sums = Sums(Plan(tensors, [0] * len(tensors)))
         sums.add("slope", gradients, self.directions)
