@@ -9,8 +9,7 @@ from .._core import replay as core_replay
 from .._core import tensor as core_tensor
 from ..errors import ArgumentError
 from ..rates.base import Adapter
-
-TAKEN, STAYED, SKIPPED, UNDONE = 0, 1, 2, 3  # the record's field "outcome"
+from ..rates.codes import Bound, Outcome
 
 History = dict[str, np.ndarray]
 
@@ -39,19 +38,19 @@ def _sentence(history: History, row: int, method: str) -> str:
     now = {name: float(column[row]) for name, column in history.items()}
     machine = f", rate {int(now['machine'])}" if history["machine"].max() > 0 else ""
     start = f"step {int(now['step'])}{machine}: "
-    if now["outcome"] == SKIPPED:
+    if now["outcome"] == Outcome.SKIPPED:
         return f"{start}skipped, because the loss ({now['loss']:.6g}) or its gradient was not finite"
-    if now["outcome"] == UNDONE:
+    if now["outcome"] == Outcome.UNDONE:
         return f"{start}undone, because {_fault(now)}; rates are {now['scale']:.4g} times theirs from here"
     inputs = f"loss {now['loss']:.6g}, {_REASONS.get(method, _slope)(now)}"
-    if now["outcome"] == STAYED:
+    if now["outcome"] == Outcome.STAYED:
         return f"{start}the parameters stayed where they were; {inputs}"
     return f"{start}rate {now['rate']:.6g}{_move(history, row, now)}{_limits(now)}; {inputs}"
 
 
 def _limits(now: dict[str, float]) -> str:
     """What else set the rate than the method's formula."""
-    bound = {-1: ", held at min_lr", 1: ", held at max_lr"}.get(int(now["bound"]), "")
+    bound = {Bound.LOWEST: ", held at min_lr", Bound.HIGHEST: ", held at max_lr"}.get(int(now["bound"]), "")
     return bound + (", a fallback, as the formula gave no rate" if now["fallback"] else "")
 
 
@@ -66,7 +65,7 @@ def _fault(now: dict[str, float]) -> str:
 def _move(history: History, row: int, now: dict[str, float]) -> str:
     """Against the decision before of the same rate."""
     before = np.flatnonzero(
-        (history["machine"][:row] == now["machine"]) & (history["outcome"][:row] == TAKEN)
+        (history["machine"][:row] == now["machine"]) & (history["outcome"][:row] == Outcome.TAKEN)
     )
     if not len(before):
         return ", the first on record"

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from ..errors import ArgumentError, DTypeError
 from .base import Adapter, check_epoch
+from .codes import Scope
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class TLR(Adapter):
 
     def attributes(self) -> dict[str, Any]:
         values = super().attributes()
-        values["scope"] = self.texts["per"].index(values.pop("per"))
+        values["scope"] = int(Scope[values.pop("per").upper()])
         values.pop("variant")
         if self.variant == "ntlr":
             del values["bound"]

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from ..errors import ArgumentError, DTypeError
+from ..rates.codes import Scope
 from . import _native
 from ._native import Local
 from ._sums import Plan, Sums
-
-ALL, GROUP, TENSOR = range(3)
 
 
 class Active:
@@ -31,10 +30,14 @@ class Active:
         groups: list[dict[str, Any]],
         group_numbers: list[int],
         places: list[int],
-        scope: int,
+        scope: Scope,
     ) -> None:
         self.tensors, self.groups, self.group_numbers, self.places = tensors, groups, group_numbers, places
-        self.machines = {ALL: [0] * len(places), GROUP: group_numbers, TENSOR: places}[scope]
+        self.machines = {
+            Scope.ALL: [0] * len(places),
+            Scope.GROUP: group_numbers,
+            Scope.TENSOR: places,
+        }[scope]
         self.group_set = sorted(set(group_numbers))
         self.plan = Plan(tensors, self.machines)
         self.precision = max(torch.finfo(p.dtype).eps for p in tensors)
@@ -66,7 +69,7 @@ class Active:
 class Finder:
     """Finds out who is active."""
 
-    def __init__(self, base: torch.optim.Optimizer, scope: int) -> None:
+    def __init__(self, base: torch.optim.Optimizer, scope: Scope) -> None:
         self.base, self.scope = base, scope
         # False: by torch alone, whatever the tensors are
         self.native = True
@@ -121,10 +124,10 @@ def names(base: torch.optim.Optimizer) -> list[str]:
     return found
 
 
-def check_groups(groups: Sequence[dict[str, Any]], scope: int, title: str) -> None:
+def check_groups(groups: Sequence[dict[str, Any]], scope: Scope, title: str) -> None:
     """Refuses what one adapter cannot serve."""
     rates = {float(group["lr"]) for group in groups if "lr" in group}
-    if scope == ALL and len(rates) > 1:
+    if scope == Scope.ALL and len(rates) > 1:
         raise ArgumentError(
             f"base: groups have rates of their own, {sorted(rates)}, but {title} sets one for all; "
             "allowed: groups without 'lr', or an adapter with per='group'"

@@ -11,9 +11,10 @@ from torch import Tensor
 from .._core import Machine as CoreMachine
 from ..errors import ArgumentError, Diverged, DTypeError
 from ..optim.attributes import rate_card
+from ..rates.codes import Scope
 from ..rates.named import named
 from . import _state
-from ._active import ALL, TENSOR, Active, Finder, check_groups, check_parameters, names, parameters
+from ._active import Active, Finder, check_groups, check_parameters, names, parameters
 from ._decide import Conversation
 from ._direction import Directions, Formed, check_base
 from ._probing import Evaluation, checked, random_state
@@ -61,7 +62,7 @@ class Adapted(torch.optim.Optimizer):
         self.step_count = 0
         self._card = rate_card(self.rate)
         first = CoreMachine(*self._card)
-        self._scope = int(first.get("scope"))
+        self._scope = Scope(int(first.get("scope")))
         self._probes, self._needs_loss = bool(first.get("probes")), bool(first.get("needs_loss"))
         self._directions = Directions(base)
         self._memory = Memory(first, self._directions)
@@ -101,7 +102,7 @@ class Adapted(torch.optim.Optimizer):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """More parameters, as in torch; under one rate for all, a group has no "lr" of its own."""
-        if "lr" in param_group and self._scope == ALL:
+        if "lr" in param_group and self._scope == Scope.ALL:
             raise ArgumentError(
                 f"param_group: lr: got {param_group['lr']!r}; {self._title} sets one rate for all groups; "
                 "allowed: no 'lr' in groups"
@@ -124,7 +125,7 @@ class Adapted(torch.optim.Optimizer):
         """Effective rate of the last step: a float, or {parameter name: float} where rates differ."""
         held = names(self.base)
         rates = [self._rates.get(i, 0.0) for i in range(len(held))]
-        if self._scope != TENSOR and len(set(rates)) == 1:
+        if self._scope != Scope.TENSOR and len(set(rates)) == 1:
             return rates[0]
         return dict(zip(held, rates, strict=True))
 
@@ -286,7 +287,11 @@ class Adapted(torch.optim.Optimizer):
 
     def _add_machines(self) -> None:
         groups = self.base.param_groups
-        count = (1, len(groups), sum(len(group["params"]) for group in groups))[self._scope]
+        count = {
+            Scope.ALL: 1,
+            Scope.GROUP: len(groups),
+            Scope.TENSOR: sum(len(group["params"]) for group in groups),
+        }[self._scope]
         while len(self._machines) < count:
             self._machines.append(CoreMachine(*self._card))
         first = self._machines[0].get("initial_rate") or 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import math
 import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,16 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._core import ALRS
 from ..checks import check_number
 from ..errors import ArgumentError, DTypeError
+from ..rates.codes import Scope
 from ..search.find import Found, signals_of
 from ..search.sbf_search import SBFSearch
-from ._active import ALL, Finder, parameters
+from ._active import Finder, parameters
 from ._direction import Directions, check_base
 from ._probing import random_state, set_random_state
-
-# the value may move so far before the optimizer's state starts anew, as in the native finder
-_RESTART = 2.0
 
 
 def find_lr(
@@ -54,11 +54,11 @@ def find_lr(
     check_base(base)
     with _untouched(model) as receipt:
         torch.manual_seed(seed)
-        hunt = _Hunt(model, loss, base, chosen)
+        # an epoch of unknown length gets the window of a short one
+        hunt = _Hunt(model, loss, base, chosen, window=max(1, _steps(data, batch_size) // 50))
         _train(model)
         for _ in range(max_epochs):
-            batches = _batches(data, batch_size)
-            hunt.epoch(batches, max(1, len(batches) // 50) if hasattr(batches, "__len__") else 1)
+            hunt.epoch(_batches(data, batch_size))
             if chosen.done:
                 break
     return Found(
@@ -82,20 +82,30 @@ def _train(model: torch.nn.Module) -> None:
             module.training = mode
 
 
+def _is_whole(data: Any) -> bool:
+    """(x, y), to be cut into batches here."""
+    return isinstance(data, (tuple, list)) and len(data) == 2 and isinstance(data[0], Tensor)
+
+
+def _steps(data: Any, size: int) -> int:
+    """Batches of an epoch; 0 where that is not known."""
+    # a smaller last batch would only add noise
+    return max(1, len(data[0]) // size) if _is_whole(data) else len(data) if hasattr(data, "__len__") else 0
+
+
 def _batches(data: Any, size: int) -> Any:
-    if not (isinstance(data, (tuple, list)) and len(data) == 2 and isinstance(data[0], Tensor)):
+    if not _is_whole(data):
         if not isinstance(data, Iterable):
             raise DTypeError(f"data: got {type(data).__name__}; allowed: (x, y) or an iterable of batches")
         return data
     x, y = data
     order = torch.randperm(len(x))
-    # a smaller last batch would only add noise
-    whole = max(1, len(x) // size)
-    return [(x[i], y[i]) for i in (order[k * size : (k + 1) * size] for k in range(whole))]
+    parts = (order[k * size : (k + 1) * size] for k in range(_steps(data, size)))
+    return [(x[i], y[i]) for i in parts]
 
 
 class _Hunt:
-    """Gradients by the rate at displaced parameters, and what they tell the search."""
+    """Gradients by the rate at displaced parameters, fed to ALRS with the search."""
 
     def __init__(
         self,
@@ -103,30 +113,29 @@ class _Hunt:
         loss: Callable[..., Tensor],
         base: torch.optim.Optimizer,
         search: SBFSearch,
+        window: int,
     ) -> None:
         self.model, self.loss, self.search = model, loss, search
-        self.base, self.directions, self.finder = base, Directions(base), Finder(base, ALL)
+        self.alrs = ALRS(search._core, {"window": window})
+        self.base, self.directions, self.finder = base, Directions(base), Finder(base, Scope.ALL)
         # in the order of the base's groups
         self.parameters = parameters(base)
         self.origins = [p.detach().clone() for p in self.parameters]
         self.displacement: list[Tensor] | None = None
-        self.window: list[float] = []
-        self.restarted = search.value
         self.gradients: list[float] = []
         self.values: list[float] = []
 
-    def epoch(self, batches: Iterable[Any], window: int) -> None:
+    def epoch(self, batches: Iterable[Any]) -> None:
         for x, y in batches:
             self._observe(x, y)
-            if len(self.window) >= window:
-                self._conclude()
             if self.search.done:
                 return
 
     def _observe(self, x: Tensor, y: Tensor) -> None:
-        if self.displacement is not None:
+        displacement = self.displacement
+        if displacement is not None:
             with torch.no_grad():
-                torch._foreach_add_(self.parameters, self.displacement)
+                torch._foreach_add_(self.parameters, displacement)
         loss = self.loss(self.model(x), y)
         found = torch.autograd.grad(loss, self.parameters, allow_unused=True)
         with torch.no_grad():
@@ -136,34 +145,21 @@ class _Hunt:
             for p, g in zip(self.parameters, gradients, strict=True):
                 p.grad = g
             terms = [loss.detach().double()]
-            if self.displacement is not None:
-                pairs = zip(gradients, self.displacement, strict=True)
+            if displacement is not None:
+                pairs = zip(gradients, displacement, strict=True)
                 terms.append(sum((torch.sum(g * a) for g, a in pairs), torch.zeros(())).double())
-            had = self.displacement is not None
             active = self.finder.find()
             formed = self.directions.form(active, active.sums(), keeps=False)
             self.displacement = list(torch._foreach_mul(formed.directions, -self.search.value))
             terms += [torch.linalg.vector_norm(a).double() for a in self.displacement]
             numbers = torch.stack([term.to(terms[0].device) for term in terms]).tolist()
-        finite = bool(np.isfinite(numbers).all())
         self.values.append(self.search.value)
-        self.gradients.append(numbers[1] if finite and had else np.nan if finite else np.inf)
-        if had or not finite:
-            self.window.append(numbers[1] if finite else np.inf)
-        if not finite:
+        derivative = 0.0 if displacement is None else numbers[1]
+        finite = bool(np.isfinite(numbers).all())
+        counted, _, starts_anew = self.alrs.observe(derivative if finite else math.inf)
+        self.gradients.append(counted)
+        if starts_anew:
             self._forget()
-
-    def _conclude(self) -> None:
-        negative = sum(g < 0 for g in self.window)
-        if negative >= 0.9 * len(self.window) and sum(self.window) < 0:
-            self.search.increase()
-        else:
-            self.search.decrease()
-        self.window = []
-        moved = self.search.value / self.restarted
-        if not 1 / _RESTART < moved < _RESTART:
-            self._forget()
-            self.restarted = self.search.value
 
     def _forget(self) -> None:
         self.displacement = None
