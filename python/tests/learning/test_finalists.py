@@ -7,7 +7,7 @@ import pytest
 from quadratic_learning import CURVATURES, Bowl, bowls, learn
 
 from lrswift.learning import inner_run
-from lrswift.learning.finalists import Finals, peaked
+from lrswift.learning.finalists import Finals
 from lrswift.learning.inner_run import Outcome
 
 
@@ -64,12 +64,12 @@ def test_one_ruined_network_is_not_averaged_away():
     assert Finals(np.array([9]), losses[2:], np.zeros((1, 6))).best is None
 
 
+def outcome(valid, train):
+    return Outcome(valid, np.zeros(1), {}, train_losses=np.array(train, float))
+
+
 def test_a_network_that_came_back_by_luck_counts_as_worse():
     """A fifth of the way from 0.4 back to 2.3, for two networks of four."""
-
-    def outcome(valid, train):
-        return Outcome(valid, np.zeros(1), {}, train_losses=np.array(train))
-
     calm, peak = [2.3, 2.6, 1.2, 0.5, 1.4, 0.4], [2.3, 1.2, 0.5, 2.9, 0.5, 0.4]
     finals = Finals.of(
         np.array([3, 8]),
@@ -90,5 +90,7 @@ def test_a_peak_is_late_and_as_high_as_all_that_was_won():
             ([2, 9, 1, 0.5], False), ([2, 1, 0, 1, 0], False), ([2, 3, 4], False), ([2, 2, 2], False),
             ([2, 1, 0, 2.1, 0], True), ([2, 0.9, 3.1, 0], True), ([2, 1.1, 9, 0], False),
         ):  # fmt: skip
-            assert peaked(unit * np.array(losses, float)) is expected, losses
-    assert not peaked(np.zeros(0))
+            # whatever it ends with here is below all that it had
+            judged = Finals.of(np.array([0]), [outcome(-unit, unit * np.array(losses))])
+            assert (judged.penalties[0, 0] > 0) is np.bool_(expected), losses
+    assert Finals.of(np.array([0]), [outcome(-1.0, [])]).penalties == 0
