@@ -75,3 +75,36 @@ def test_properties(key: str, value: float) -> None:
     optimizer = _core.Optimizer("sgd", {}, "constant", {"rate": 0.1})
     with pytest.raises((lr.Error, OverflowError)):
         optimizer.set(key, float(value))
+
+
+@pytest.mark.parametrize("key", ["window", "accumulate", "count_first_zero", "restart"])
+@pytest.mark.parametrize("value", ABSURD)
+def test_alrs(key: str, value: float) -> None:
+    search = _core.Search(start=1.0)
+    try:
+        alrs = _core.ALRS(search, {"window": 2} | {key: value})
+    except lr.Error:
+        return
+    for derivative in (-1.0, *ABSURD, float("-inf")):
+        alrs.observe(float(derivative))
+    assert search.get("value") >= 0
+
+
+@pytest.mark.parametrize("value", ABSURD)
+def test_finalists(value: float) -> None:
+    lists = {"losses": [1.0, value, 2.0, value], "penalties": [value] * 4}
+    try:
+        _, best = _core.judge_finalists(lists | {"networks": 2})
+        assert best in (None, 0, 1)
+    except lr.Error:
+        pass
+    with pytest.raises(lr.Error):
+        _core.judge_finalists(lists | {"networks": value})
+    for given in (
+        {"train_losses": [value, 1.0], "valid_loss": 0.0},
+        {"train_losses": [1.0], "valid_loss": value},
+    ):
+        assert _core.finalist_penalty(given) >= 0
+    for wrong in ({}, {"train_losses": [], "valid_loss": [1, 2]}, {"train_losses": "a", "valid_loss": 1}):
+        with pytest.raises(lr.Error):
+            _core.finalist_penalty(wrong)
