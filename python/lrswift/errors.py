@@ -5,6 +5,9 @@
 `ArgumentTypeError(DTypeError)` from Python, `MissingFiles(FileNotFoundError)` and
 `FormatError(ValueError)` from reading data sets. Messages name the operation, the argument, what was
 given and what is allowed.
+
+`Diverged` has `step`, the one that could not be taken, counted from 0; `history`, of `fit`; and `schedule`,
+of `learn_schedule`: what was done until then, None where there is nothing.
 """
 
 from ._core import ArgumentError, Diverged, DTypeError, Error, RecordingError, ShapeError

@@ -209,6 +209,7 @@ class Starting:
         facts = {
             "settings": self._identity(), "shapes": self.log[0][0].shapes, "format": FORMAT,
             "failures": [[o.failure for o in outcomes] for outcomes in self.log],
+            "failed_at": [[o.failed_at for o in outcomes] for outcomes in self.log],
         }  # fmt: skip
         arrays = {
             "valid_losses": np.array([[o.valid_loss for o in outcomes] for outcomes in self.log]),
@@ -232,9 +233,13 @@ class Starting:
                     "allowed: the same arguments"
                 )
         shapes = {name: tuple(shape) for name, shape in facts["shapes"].items()}
-        rows = zip(arrays["valid_losses"], arrays["hypergradients"], facts["failures"], strict=True)
+        failures = facts["failures"]
+        # older files say so in words alone
+        failed_at = facts.get("failed_at", [[None] * len(row) for row in failures])
+        rows = zip(arrays["valid_losses"], arrays["hypergradients"], failures, failed_at, strict=True)
         self.replayed = [
-            [Outcome(float(v), h, shapes, f) for v, h, f in zip(*row, strict=True)] for row in rows
+            [Outcome(float(v), h, shapes, f, failed_at=at) for v, h, f, at in zip(*row, strict=True)]
+            for row in rows
         ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -53,7 +52,7 @@ class Job:
 class Outcome:
     """valid_loss and hypergradients float64 [N] at the end; inf and nan when `failure` says so.
 
-    train_losses: of each step, empty when unknown.
+    train_losses: of each step, empty when unknown. failed_at: the inner step at which it failed, from 0.
     """
 
     valid_loss: float
@@ -61,6 +60,12 @@ class Outcome:
     shapes: dict[str, tuple[int, ...]]
     failure: str | None = None
     train_losses: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    failed_at: int | None = None
+
+    @property
+    def whereabouts(self) -> str:
+        """Of a failure: its step, or all that is known of it."""
+        return str(self.failure) if self.failed_at is None else f"step {self.failed_at}"
 
 
 def row_numbers(rows: int, steps: int, batch: int, seed: int) -> np.ndarray:
@@ -91,7 +96,7 @@ def run(job: Job) -> Outcome:
             )
         except Diverged as error:
             count = sum(np.size(v) for v in job.values)
-            return Outcome(np.inf, np.full(count, np.nan), shapes, str(error))
+            return Outcome(np.inf, np.full(count, np.nan), shapes, str(error), failed_at=error.step)
         parts = (found.learning_rates.ravel(), found.momentums, found.weight_decays)
         return Outcome(found.valid_loss, np.concatenate(parts), shapes, train_losses=found.losses)
     finally:
@@ -106,9 +111,3 @@ def joined(outcomes: Sequence[Outcome], blocks: int) -> list[Outcome]:
         )
         for i in range(0, len(outcomes), blocks)
     ]
-
-
-def step_of(failure: str) -> str:
-    """The inner step that a failure names."""
-    named = re.search(r"step \d+", failure)
-    return named.group() if named else failure

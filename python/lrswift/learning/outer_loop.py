@@ -18,7 +18,7 @@ from ..hypergradients.sharing import best_window, sharing_noise
 from ..progress import Progress
 from ..tensors.tensor import Tensor
 from .finalists import NETWORKS_A_SEED, Finals
-from .inner_run import Job, Outcome, joined, run, step_of
+from .inner_run import Job, Outcome, joined, run
 from .learned_schedule import LearnedSchedule
 from .settings import Settings, starting_values
 from .workers import Farm
@@ -157,15 +157,15 @@ class Learning:
 
     def judge(self, outcomes: Sequence[Outcome]) -> None:
         """Says what went wrong, after the outer step is safe."""
-        failed = [o.failure for o in outcomes if o.failure is not None]
+        failed = [o for o in outcomes if o.failure is not None]
         if failed:
             message = (
                 f"outer step {self.done - 1}: {len(failed)} of {len(outcomes)} runs diverged at "
-                f"{', '.join(map(step_of, failed))}"
+                f"{', '.join(o.whereabouts for o in failed)}"
             )
             if len(failed) == len(outcomes) and self.settings.update != "gated":
                 error = Diverged(f"learn_schedule: {message}; its schedule holds the outer steps done")
-                error.schedule = self.schedule()  # type: ignore[attr-defined]
+                error.schedule = self.schedule()
                 raise error
             warnings.warn(f"learn_schedule: {message}", stacklevel=4)
         rates = self.record["signals"][-1, : self.settings.counts[0]]

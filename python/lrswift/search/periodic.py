@@ -85,7 +85,11 @@ class PeriodicALRS(Adapter):
             return found
         message = "PeriodicALRS: the loss or its gradient was not finite at any rate of the search"
         if np.isnan(before) and self.initial is None:
-            raise Diverged(f"{message}, and there is no rate before to keep; check the data, or pass initial")
+            error = Diverged(
+                f"{message}, and there is no rate before to keep; check the data, or pass initial"
+            )
+            error.step = int(optimizer._core.get("step"))
+            raise error
         warnings.warn(f"{message}; the rate before is kept", stacklevel=2)
         return found
 

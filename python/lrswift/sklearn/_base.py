@@ -234,7 +234,9 @@ class MultilayerPerceptron(BaseEstimator):
             if not finite.any():
                 raise Diverged("no step of an epoch had a finite loss")
         except Diverged as error:
-            raise self._exploded(error) from error
+            exploded = self._exploded(error)
+            exploded.step, exploded.history = error.step, steps.history
+            raise exploded from error
         steps.history.summarize(since, self.n_iter_ + 1, time.perf_counter() - start, {})
         sizes = np.full(len(losses), rows.batch)
         sizes[-1] = rows.count - rows.batch * (len(losses) - 1)

@@ -266,10 +266,12 @@ class Adapted(torch.optim.Optimizer):
         self.skipped_steps += 1
         self._skipped_in_row += 1
         if self._skipped_in_row >= self.max_skipped:
-            raise Diverged(
+            error = Diverged(
                 f"step: the loss or its gradient was not finite for {self._skipped_in_row} steps in a row; "
                 "the parameters are those of the last good step"
             )
+            error.step = self.step_count
+            raise error
 
     # ---- groups and machines ---------------------------------------------------------------------------
     @property

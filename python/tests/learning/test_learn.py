@@ -314,6 +314,7 @@ def test_a_loss_that_explodes_names_its_step_and_loses_nothing(update, tmp_path)
         with pytest.raises(lr.Diverged, match=r"outer step 0: 2 of 2 runs diverged at step \d") as caught:
             explode(outer_steps=3)
         assert len(caught.value.schedule.values) == 1 and caught.value.schedule.best == -1
+        assert caught.value.step is None, "each run has a step of its own"
     else:
         with pytest.warns(UserWarning, match=r"outer step 0: 2 of 2 runs diverged at step \d"):
             found = explode(outer_steps=3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -87,7 +86,7 @@ class Training:
         try:
             self._episode.train(self._train, self.step, step, self._silent)
         except Diverged as error:
-            self.step = _step_of(str(error), step)
+            self.step = _steps_done(error.step, step)
             return False
         self.step = step
         return True
@@ -202,7 +201,7 @@ class MeteredExecutor:
         if not self._losses and self._meter.cost + self._replicas * most > self._budget * (1 + 1e-9):
             raise Spent
         outcome = function(job)
-        steps = job.steps if outcome.failure is None else _step_of(outcome.failure, job.steps)
+        steps = job.steps if outcome.failure is None else _steps_done(outcome.failed_at, job.steps)
         self._meter.spend(steps, outcome.failure is None, differentiated)
         self._losses.append(outcome.valid_loss)
         if len(self._losses) == self._replicas:
@@ -215,7 +214,6 @@ class MeteredExecutor:
         return future
 
 
-def _step_of(failure: str, steps: int) -> int:
-    """How many steps were done when it failed."""
-    named = re.search(r"step (\d+)", failure)
-    return min(int(named.group(1)) + 1, steps) if named else steps
+def _steps_done(failed_at: int | None, steps: int) -> int:
+    """How many steps of `steps` were done, or begun, when a run failed."""
+    return steps if failed_at is None else min(failed_at + 1, steps)
