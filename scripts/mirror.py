@@ -73,6 +73,7 @@ COVERED = {
 ACROSS = {
     "Tests/CInterfaceTests/TrapTests.swift",
     "Tests/KernelsTests/SpecializationTests.swift",
+    "Tests/OptimizationTests/AddedRuleTests.swift",
     "Tests/OptimizationTests/DualRuleTests.swift",
 }
 

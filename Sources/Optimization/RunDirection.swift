@@ -22,11 +22,15 @@ public struct RunDirection: Sendable {
     guard let found = Self.all.first(where: { $0.name == name }) else {
       throw Failure.value("optimizer: got '\(name)'; allowed: \(Self.names.joined(separator: ", "))")
     }
+    try self.init(name, found.kind, found.fixed)
+  }
+
+  init(_ name: String, _ kind: any Direction.Type, _ fixed: [String: Double]) throws {
     self.name = name
-    arguments = found.kind.card.arguments.filter { $0.family != nil }
-    var settings = try found.kind.card.read(Attributes(name, numbers: found.fixed))
+    arguments = kind.card.arguments.filter { $0.family != nil }
+    var settings = try kind.card.read(Attributes(name, numbers: fixed))
     settings.varying = Set(arguments.map(\.name))
-    direction = try found.kind.init(settings)
+    direction = try kind.init(settings)
   }
 
   /// The argument that takes the values of a family.

@@ -7,45 +7,16 @@ import XCTest
 
 /// Every direction of the catalogue against plain loops in double precision, over 20 steps.
 final class DirectionTests: XCTestCase {
-  private let rate = 0.05
-
   func testEveryDirectionHasAReference() {
     XCTAssertEqual(Set(Reference.all.map(\.name)), Set(DirectionCatalogue.directions.map { $0.card.name }))
   }
 
-  private func check<T: Scalar>(_: T.Type, _ reference: Reference, _ n: Int) throws {
-    // 1 - 0.999 has five digits in single precision, and Adam divides by its root.
-    let tolerance = T.dtype == .float32 ? 2e-5 : 1e-12
-    let label = "\(T.self) \(reference.name) \(reference.arguments) \(n)"
-    var numbers = Numbers(seed: UInt64(n))
-    let start = numbers.array(n)
-    let direction = try makeDirection(reference.name, reference.arguments)
-    let fused = Parameter<T>(direction, start)
-    let inTwo = Parameter<T>(direction, start)
-    let rules = start.map { _ in reference.make() }
-    var theta = start
-    for t in 1...20 {
-      let g = numbers.array(n)
-      let wanted = zip(rules, zip(g, theta)).map { $0(t, $1.0, $1.1) }
-      theta = zip(theta, wanted).map { $0 - rate * $1.d }
-      fused.step(g, rate: rate)
-      let sums = inTwo.stepInTwo(g, rate: rate, aside: t % 2 == 0)
-      let slope = dot(g, wanted.map(\.d))
-      let smoothed = dot(wanted.map(\.smoothed), wanted.map(\.d))
-      let scale = Double(n) * max(1, wanted.map { abs($0.d) }.max() ?? 0)
-      XCTAssertEqual(sums.slope, slope, accuracy: 10 * tolerance * scale, "slope of \(label) at \(t)")
-      XCTAssertEqual(sums.smoothedSlope, smoothed, accuracy: 10 * tolerance * scale, "smoothed, \(label)")
-      for values in [fused.theta.values, inTwo.theta.values] {
-        for (got, wanted) in zip(values, theta) {
-          XCTAssertEqual(got, wanted, accuracy: 10 * tolerance * max(1, abs(wanted)), "\(label) at \(t)")
-        }
-      }
-    }
-  }
-
   func testAgainstPlainLoops() throws {
     for reference in Reference.all {
-      for n in tailCounts { for type in scalarTypes { try check(type, reference, n) } }
+      let direction = try makeDirection(reference.name, reference.arguments)
+      for n in tailCounts {
+        for type in scalarTypes { checkAgainstPlainLoops(type, direction, reference, n) }
+      }
     }
   }
 

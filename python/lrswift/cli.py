@@ -24,6 +24,7 @@ from .learning.learn import learn_schedule
 from .learning.settings import UPDATES
 from .nn import Module
 from .nn.functional import cross_entropy
+from .optim.directions import directions
 from .rates.cards import describe_methods
 from .search.find import find_lr
 from .store import save
@@ -32,8 +33,7 @@ from .training.methods import KINDS, METHODS
 
 _PICTURES = [name for name in DATASETS if name != "text"]
 _OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
-    "adam": optim.Adam,
-    "sgd": optim.SGD,
+    **directions(),
     "momentum": functools.partial(optim.SGD, momentum=0.9),
 }
 

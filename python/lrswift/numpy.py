@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from . import optim
 from .errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from .optim.directions import directions
 from .optim.drive import drive
 from .optim.optimizer import Optimizer
 from .rates.base import Adapter
@@ -20,15 +20,6 @@ from .tensors.tensor import Tensor
 
 Arrays = Mapping[str, np.ndarray] | Sequence[np.ndarray]
 
-_DIRECTIONS: dict[str, Callable[..., Optimizer]] = {
-    "sgd": optim.SGD,
-    "adam": optim.Adam,
-    "adamw": optim.AdamW,
-    "rmsprop": optim.RMSprop,
-    "adagrad": optim.Adagrad,
-    "adadelta": optim.Adadelta,
-}
-
 
 class Adapted:
     """A direction and a rate over NumPy arrays, by the native optimizer.
@@ -36,19 +27,19 @@ class Adapted:
         optimizer = lr.numpy.Adapted(lr=lr.adapt.L4(), direction="adam")
         optimizer.update(params, grads, loss)          # params change in place
 
-    lr: a number, a schedule, an adapter or its name, "l4" by default. direction: "sgd", "adam", "adamw",
-    "rmsprop", "adagrad", "adadelta", or "ema", L4Mom's average of the gradient. options: of the direction,
-    as in `lrswift.optim` (momentum=0.9, eps=1e-4, ...).
+    lr: a number, a schedule, an adapter or its name, "l4" by default. direction: any of the native core's:
+    "sgd", "adam", "adamw", "rmsprop", "adagrad", "adadelta", "ema" (L4Mom's average of the gradient).
+    options: of the direction, as in `lrswift.optim` (momentum=0.9, eps=1e-4, ...).
     Arrays are float32 or float64, of any layout. Steps are taken in the memory of row-major, aligned arrays,
     as long as they are the same objects from call to call, and gradients of that layout and the parameter's
     dtype are read where they are; all others are copied in, and parameters back.
     """
 
     def __init__(self, lr: Any = "l4", direction: str = "adam", **options: Any) -> None:
-        known = [*_DIRECTIONS, "ema"]
+        known = directions()
         if direction not in known:
             raise ArgumentError(f"direction: got {direction!r}; allowed: {', '.join(known)}")
-        self._lr, self._direction, self._options = lr, direction, options
+        self._lr, self._direction, self._options = lr, known[direction], options
         self._names: list[str | int] = []
         self._tensors: list[Tensor] = []
         # the arrays in whose memory the tensors lie; None: a tensor with memory of its own
@@ -132,9 +123,7 @@ class Adapted:
                 value[...] = tensor.numpy()
 
     def _make(self, tensors: Sequence[Any]) -> Optimizer:
-        if self._direction == "ema":
-            return _Average(tensors, self._lr, **self._options)
-        return _DIRECTIONS[self._direction](tensors, lr=self._lr, **self._options)
+        return self._direction(tensors, lr=self._lr, **self._options)
 
     def _start(self, params: Arrays, values: list[np.ndarray]) -> None:
         self._names = list(params) if isinstance(params, Mapping) else list(range(len(values)))
@@ -216,13 +205,6 @@ class Adapted:
             self._start(params, values)
         assert self._optimizer is not None
         self._optimizer.load_state_dict(state)
-
-
-class _Average(Optimizer):
-    """The bias-corrected average of the gradient, with any rate."""
-
-    def __init__(self, params: Any, lr: Any, beta: float = 0.9, weight_decay: float = 0.0) -> None:
-        super().__init__(params, "ema", lr, {"beta": beta, "weight_decay": weight_decay})
 
 
 def _shared(array: np.ndarray) -> Tensor | None:

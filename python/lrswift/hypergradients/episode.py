@@ -13,14 +13,13 @@ from ..errors import ArgumentError, ArgumentTypeError, RecordingError, ShapeErro
 from ..loop.feed import Batch, feed
 from ..loop.recorder import Recorder
 from ..loop.steps import CHUNK_SECONDS
+from ..optim.rules import FAMILIES
 from ..progress import Progress
 from ..tensors.autograd import enable_grad
 from ..tensors.dtypes import as_dtype
 from ..tensors.modes import frozen_statistics, without_dropout
 from ..tensors.tensor import Tensor
 from .layers import layer_numbers
-
-FAMILIES = ("learning_rates", "momentums", "weight_decays", "beta2s", "epsilons")
 
 # (arrays, rows of them int64 [batches, batch size]): a stretch of batches of one shape
 Stretch = tuple[Batch, np.ndarray]

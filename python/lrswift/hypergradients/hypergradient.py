@@ -10,13 +10,14 @@ import numpy as np
 
 from ..checks import check_whole
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError
+from ..optim.rules import FAMILIES, run_rule, run_rules
 from ..progress import Progress
 from ..tensors.dtypes import as_dtype
 from ..tensors.tensor import Tensor
-from .episode import FAMILIES, Episode, source
+from .episode import Episode, source
 from .layers import SCOPES, by_layer, layer_names
 
-OPTIMIZERS = ("sgd", "nesterov", "adam")
+OPTIMIZERS = tuple(run_rules())
 CURVATURES = ("hessian", "gauss_newton")
 
 
@@ -68,9 +69,13 @@ def hypergradient(
     """Trains a copy of `model` for T = len(train_batches) steps and differentiates its validation loss.
 
     Of n values of a hyperparameter, step t (from 0) uses the one numbered floor(n t / T).
-    optimizer: "sgd" (momentum and weight decay as PyTorch's), "nesterov", or "adam", for which `momentums`
-    are beta1 (0.9), with beta2s (0.999) and epsilons (1e-8), decay coupled and bias corrected by the betas
-    of the step. momentums: (0,) for the others.
+    optimizer: an update rule of `lrswift.optim` by the core's name: "sgd", "nesterov" (SGD's), "ema", "adam",
+    "adamw", "rmsprop", "adagrad", "adadelta". Its arguments take the values of these families, and None is
+    the rule's default, as in `lrswift.optim`:
+    momentums: of SGD and RMSprop, beta of "ema", beta1 of Adam and AdamW. beta2s: the memory of the squared
+    gradient: beta2 of Adam and AdamW, alpha of RMSprop, rho of Adadelta. epsilons: of all but SGD and "ema".
+    weight_decays: coupled, AdamW's decoupled; (0,) for all. Other arguments keep their defaults. Adam's
+    averages are corrected by the betas of the step. A family that a rule has no argument for is an error.
     mode: "forward" carries a tangent of parameters and state per value, in memory that does not depend on T;
     "reverse" keeps the trajectory. Both are exact. tile: Hessian products taken at once, 8.
     horizon: every H steps the validation gradient of that point is added and the tangents are dropped (1:
@@ -134,21 +139,15 @@ def values_of(
 
     Rates are [layers, windows] where layers are given.
     """
-    if optimizer not in OPTIMIZERS:
-        raise ArgumentError(f"optimizer: got {optimizer!r}; allowed: {', '.join(OPTIMIZERS)}")
-    adam = optimizer == "adam"
-    given: dict[str, Any] = {
-        "learning_rates": learning_rates,
-        "momentums": momentums if momentums is not None else (0.9 if adam else 0.0,),
-        "weight_decays": weight_decays,
-        "beta2s": beta2s if beta2s is not None else ((0.999,) if adam else ()),
-        "epsilons": epsilons if epsilons is not None else ((1e-8,) if adam else ()),
-    }
+    defaults = {family: (value,) for family, value in run_rule(optimizer).families.items()}
+    if "weight_decays" not in defaults and not np.any(weight_decays):
+        weight_decays = ()
+    given = (learning_rates, momentums, weight_decays, beta2s, epsilons)
     return {
         name: by_layer(_array(name, value), layers, name)
         if layers and name == "learning_rates"
-        else _numbers(name, value)
-        for name, value in given.items()
+        else _numbers(name, defaults.get(name, ()) if value is None else value)
+        for name, value in zip(FAMILIES, given, strict=True)
     }
 
 

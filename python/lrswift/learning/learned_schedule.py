@@ -15,8 +15,8 @@ from ..hypergradients.layers import parameters_by_layer
 from ..optim import SGD
 from ..pictures.figure import GRAY, ORANGE, panels
 from ..schedule import Piecewise
+from .settings import FAMILIES
 
-_FAMILIES = ("learning_rates", "momentums", "weight_decays")
 _ARRAYS = (
     "values", "seed_losses", "hypergradients", "signals", "retreated", "finalists",
     "final_losses",
@@ -97,7 +97,7 @@ class LearnedSchedule:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a safetensors file, atomically."""
-        arrays = {name: getattr(self, name) for name in (*_FAMILIES, *_ARRAYS)}
+        arrays = {name: getattr(self, name) for name in (*FAMILIES, *_ARRAYS)}
         arrays["final_penalties"] = self.final_penalties
         if self.trials is not None:
             arrays["trials"] = self.trials
@@ -112,11 +112,11 @@ class LearnedSchedule:
     def load(cls, path: str | os.PathLike[str]) -> LearnedSchedule:
         """What `save` wrote. FileNotFoundError, or ArgumentError for another kind of file."""
         arrays, metadata = store.read(path)
-        missing = [name for name in (*_FAMILIES, *_ARRAYS) if name not in arrays]
+        missing = [name for name in (*FAMILIES, *_ARRAYS) if name not in arrays]
         if "lrswift.schedule" not in metadata or missing:
             raise ArgumentError(f"load: {path}: no learned schedule; allowed: a file that `save` wrote")
         facts: dict[str, Any] = json.loads(metadata["lrswift.schedule"])
-        facts.update((name, arrays[name]) for name in (*_FAMILIES, *_ARRAYS))
+        facts.update((name, arrays[name]) for name in (*FAMILIES, *_ARRAYS))
         facts["final_penalties"] = arrays.get("final_penalties", np.zeros_like(arrays["final_losses"]))
         facts["layers"] = tuple(facts.get("layers", ()))
         facts["cost"] = tuple(facts.get("cost", (0, 0)))

@@ -15,9 +15,13 @@ from ..data.batches import permutation
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..hypergradients.hypergradient import CURVATURES
 from ..hypergradients.layers import SCOPES, layer_names
+from ..optim.rules import FAMILIES as ALL_FAMILIES
+from ..optim.rules import rules
 from ..tensors.tensor import Tensor
 
-FAMILIES = ("learning_rates", "momentums", "weight_decays")
+OPTIMIZERS = ("sgd", *rules()["sgd"].variants)
+# of these rules
+FAMILIES = tuple(f for f in ALL_FAMILIES if f == "learning_rates" or f in rules()["sgd"].families)
 UPDATES = ("gated", "sign", "gradient")
 HELD_OUT = 0.1
 RANGES = ((-1.0, 1.0), (-1.5, 1.5), (-4e-3, 4e-3))
@@ -125,7 +129,7 @@ def check(
     if not 0 < given["step_decay"] <= 1:
         raise ArgumentError(f"step_decay: got {given['step_decay']}; allowed: above 0 and at most 1")
     choices = {
-        "update": UPDATES, "optimizer": ("sgd", "nesterov"), "mode": ("forward", "reverse"),
+        "update": UPDATES, "optimizer": OPTIMIZERS, "mode": ("forward", "reverse"),
         "curvature": CURVATURES,
     }  # fmt: skip
     for name, allowed in choices.items():

@@ -2,9 +2,12 @@
 
 loss = optimizer.minimize(closure)                                    # the recommended loop
 optimizer.zero_grad(); loss.backward(); optimizer.step(loss)          # the familiar one
+
+A direction of the native catalogue that has no class written here has one made of its card: `EMA`, for one.
 """
 
 from .adam import Adam, AdamW
+from .directions import by_title
 from .l4 import L4Adam, L4Mom
 from .optimizer import Optimizer
 from .scaled import Adadelta, Adagrad, RMSprop
@@ -23,3 +26,14 @@ __all__ = [
     "RMSprop",
     "ScheduleFree",
 ]
+
+
+def __getattr__(name: str) -> type[Optimizer]:
+    made = by_title()
+    if name not in made:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return made[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *by_title()})

@@ -46,3 +46,14 @@ def spelled(options: Mapping[str, Any]) -> dict[str, Any]:
         else:
             found["epsilon" if key == "eps" else key] = check_number(value, key)
     return found
+
+
+def unspelled(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by the core's names, under the names of options: `betas`, a pair, and `eps`."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if key == "beta1" and "beta2" in values:
+            found["betas"] = (value, values["beta2"])
+        elif key != "beta2" or "beta1" not in values:
+            found["eps" if key == "epsilon" else key] = value
+    return found

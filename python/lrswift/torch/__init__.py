@@ -5,8 +5,9 @@ optimizer = lr.torch.Adapted(torch.optim.Adam(model.parameters()), lr=lr.adapt.L
 
 from ._adapted import Adapted
 from ._average import EMA
+from ._rule import Direction
 from .find import find_lr
 from .l4 import l4_adam, l4_mom
 from .scheduling import schedule
 
-__all__ = ["EMA", "Adapted", "find_lr", "l4_adam", "l4_mom", "schedule"]
+__all__ = ["EMA", "Adapted", "Direction", "find_lr", "l4_adam", "l4_mom", "schedule"]

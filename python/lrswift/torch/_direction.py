@@ -10,9 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._core import vectors_smoothing
 from ..errors import ArgumentError, DTypeError
 from ._active import Active
-from ._native import Local, NativeRule, rows
+from ._native import Local, rows
+from ._native_rule import NativeRule
+from ._rule import Direction, arguments, vectors_of
 from ._sums import Sums
 
 # torch's own optimizers by what weight decay does in them; at zero parameters their update is the direction
@@ -204,21 +207,30 @@ class Directions:
         return directions
 
     def _averages(self, active: Active) -> tuple[list[Tensor], list[float]]:
-        """g^ of each tensor, after the base's step, and what it is multiplied by to be without bias."""
+        """g^ of each tensor, after the base's step, and what it is multiplied by to be without bias.
+
+        Whatever of torch has `exp_avg` corrects it as the library's "ema" does.
+        """
         found, factors = [], []
         every = zip(active.places, active.tensors, active.groups, active.gradients, strict=True)
         for place, p, group, g in every:
             state, t, decay = self.base.state.get(p, {}), self.steps[place], self.decay(group)
             factor = 1.0
-            if "exp_avg" in state and "betas" in group:
-                g = state["exp_avg"]
-                factor = 1 / (1 - group["betas"][0] ** t)
+            average, smoothing = None, 0.0
+            if type(self.base) is Direction:
+                direction = self.base.direction
+                smoothing = vectors_smoothing(direction, arguments(direction, group), t)
+                average = state[next(iter(vectors_of(direction, group)))] if smoothing else None
+            elif "exp_avg" in state and "betas" in group:
+                average = state["exp_avg"]
+                smoothing = vectors_smoothing("ema", {"beta": float(group["betas"][0])}, t)
             elif group.get("momentum") and "dampening" in group:
-                g = state["momentum_buffer"]
-                momentum, gain = group["momentum"], 1 - group["dampening"]
-                first = momentum ** (t - 1)
-                others = t - 1 if momentum == 1 else (1 - first) / (1 - momentum)
-                factor = 1 / (first + gain * others)
+                average = state["momentum_buffer"]
+                smoothing = vectors_smoothing(
+                    "sgd", {"momentum": float(group["momentum"]), "dampening": float(group["dampening"])}, t
+                )
+            if average is not None:
+                g, factor = average, smoothing
             elif decay != 0:
                 g = torch.add(g, p.data, alpha=decay)
             found.append(g)

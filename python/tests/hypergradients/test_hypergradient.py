@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,10 @@ from reference import fds
 
 import lrswift as lr
 from lrswift import nn
+from lrswift.hypergradients.hypergradient import OPTIMIZERS, values_of
+from lrswift.optim.directions import directions
+from lrswift.optim.rules import FAMILIES as ALL_FAMILIES
+from lrswift.optim.rules import run_rule
 
 F = nn.functional
 
@@ -27,7 +32,19 @@ ADAM = {
     "beta2s": [0.99, 0.95],
     "epsilons": [1e-2, 3e-2],
 }
-VALUES = {"sgd": SGD, "nesterov": SGD, "adam": ADAM}
+# whose steps are as long as they are for Adam's rates
+SCALES = {"sgd": 10, "nesterov": 10, "ema": 10, "adagrad": 5, "adadelta": 50}
+
+
+def values_for(optimizer: str) -> dict[str, list[float]]:
+    """Every family that the rule's card names; of those written above, the values there."""
+    if optimizer in ("sgd", "nesterov"):
+        return SGD
+    held = {family: ADAM[family] for family in ("learning_rates", *run_rule(optimizer).families)}
+    return held | {"learning_rates": [rate * SCALES.get(optimizer, 1) for rate in ADAM["learning_rates"]]}
+
+
+VALUES = {optimizer: values_for(optimizer) for optimizer in OPTIMIZERS}
 FAMILIES = [(optimizer, family) for optimizer, values in VALUES.items() for family in values]
 
 
@@ -105,7 +122,7 @@ def problem(network: str, steps: int = 40, clip: float | None = None) -> Problem
 
 
 def check_equal(a: Any, b: Any, tolerance: float) -> None:
-    for family in ("learning_rates", "momentums", "weight_decays", "beta2s", "epsilons"):
+    for family in ALL_FAMILIES:
         x, y = getattr(a, family), getattr(b, family)
         assert x.shape == y.shape
         if len(x):
@@ -276,6 +293,8 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"learning_rates": "fast"}, lr.DTypeError, "learning_rates"),
     ({"momentums": [[0.9]]}, lr.ShapeError, "momentums"),
     ({"beta2s": [0.9]}, lr.ArgumentError, "sgd has no beta2s"),
+    ({"optimizer": "adadelta", "momentums": [0.9]}, lr.ArgumentError, "adadelta has no momentums"),
+    ({"optimizer": "rmsprop", "beta2s": [1.0]}, lr.ArgumentError, "beta2s: got 1.0; .*rmsprop: at least 0"),
     ({"optimizer": "rprop"}, lr.ArgumentError, "optimizer: got 'rprop'"),
     ({"optimizer": "adam", "momentums": [1.0]}, lr.ArgumentError, "momentums: got 1.0"),
     ({"optimizer": "adam", "epsilons": [-1.0]}, lr.ArgumentError, "epsilons: got -1.0"),
@@ -289,6 +308,44 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"columns": [0, 0]}, lr.ArgumentError, "columns"),
     ({"columns": [99]}, lr.ArgumentError, "columns"),
 ]
+
+
+DEFAULTS = {
+    "sgd": [0.0], "nesterov": [0.0], "ema": [0.9], "adam": [0.9, 0.999, 1e-8],
+    "adamw": [0.9, 0.999, 1e-8], "rmsprop": [0.0, 0.99, 1e-8], "adagrad": [1e-10], "adadelta": [0.9, 1e-6],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("optimizer", DEFAULTS)
+def test_defaults_are_those_of_the_optimizer(optimizer: str) -> None:
+    """What is left out is what the class in `lr.optim` has, but for weight decay, which is none."""
+    values = values_of(optimizer, [0.1], None, (0.0,), None, None)
+    found = [float(v) for family in ("momentums", "beta2s", "epsilons") for v in values[family]]
+    assert found == DEFAULTS[optimizer]
+    assert values["weight_decays"].tolist() == [0.0]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_trains_as_the_optimizer_does(optimizer: str) -> None:
+    """The end of a run with one value of each is that of `lr.optim` by hand."""
+    case = problem("mlp")
+    held = {family: values[:1] for family, values in VALUES[optimizer].items()}
+    found = case.run(optimizer, clip_gradient=None, columns=(), **held)
+    rule = run_rule(optimizer)
+    cls = directions()[rule.name]
+    model = copy.deepcopy(case.model).to(lr.float64)
+    named = {"nesterov": True} if optimizer == "nesterov" else {}
+    names = {"momentums": ("momentum", "beta"), "beta2s": ("alpha", "rho"), "epsilons": ("eps",)}
+    for family, (value,) in held.items():
+        named |= {name: value for name in names.get(family, ()) if name in rule.options}
+    if "betas" in rule.options:
+        named["betas"] = (held["momentums"][0], held["beta2s"][0])
+    decay = held["weight_decays"][0]
+    made = cls(model.parameters(), held["learning_rates"][0], weight_decay=decay, **named)
+    for x, y in case.train:
+        made.minimize(lambda x=x, y=y: F.cross_entropy(model(lr.tensor(x, dtype=lr.float64)), y))
+    for name, value in model.state_dict().items():
+        np.testing.assert_allclose(found.parameters[name], value, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize(("changes", "error", "message"), BAD)

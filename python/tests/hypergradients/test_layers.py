@@ -9,9 +9,10 @@ import pytest
 
 import lrswift as lr
 from lrswift import nn
+from lrswift.hypergradients.hypergradient import OPTIMIZERS
+from lrswift.optim.rules import run_rule
 
 F = nn.functional
-OPTIMIZERS = ("sgd", "nesterov", "adam")
 
 
 def network(normalized: bool) -> nn.Module:
@@ -27,8 +28,11 @@ def batches(count: int, seed: int = 0) -> list[Any]:
 
 def run(model: Any, rates: Any, optimizer: str = "sgd", **options: Any) -> Any:
     values: dict[str, Any] = {"momentums": [0.7], "weight_decays": [0.02], "per": "layer", **options}
-    if optimizer == "adam":
+    families = run_rule(optimizer).families
+    if "epsilons" in families:
         values["epsilons"] = [1e-2]
+    if "momentums" not in families:
+        del values["momentums"]
     return lr.hypergradient(
         model, F.cross_entropy, batches(40), batches(2, 1), rates, optimizer=optimizer, **values
     )
@@ -40,7 +44,7 @@ def test_finite_differences_of_every_layer(optimizer: str, normalized: bool) -> 
     """Along one random direction for each layer, at the best of several difference steps."""
     model, rng = network(normalized), np.random.default_rng(2)
     layers = 4 if normalized else 3
-    rates = rng.uniform(0.1, 0.3, (layers, 4)) * (0.1 if optimizer == "adam" else 1)
+    rates = rng.uniform(0.1, 0.3, (layers, 4)) * (0.1 if "epsilons" in run_rule(optimizer).families else 1)
     found = run(model, rates, optimizer)
     assert found.learning_rates.shape == rates.shape
     assert found.layers == (("0", "1", "3", "5") if normalized else ("0", "2", "4"))

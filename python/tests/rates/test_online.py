@@ -9,6 +9,8 @@ import pytest
 from reference import marthe
 
 import lrswift as lr
+from lrswift.optim.directions import directions
+from lrswift.optim.rules import rules
 
 rng = np.random.default_rng(5)
 _half = rng.normal(size=(4, 4))
@@ -55,8 +57,16 @@ def test_equals_the_reference(mu, momentum, decay, kappa_rate) -> None:
     assert rates[-1] != rates[0]
 
 
-@pytest.mark.parametrize("nesterov", [False, True])
-def test_rtho_is_the_derivative_of_the_run_by_its_rate(nesterov: bool) -> None:
+SGD = {"momentum": 0.7, "weight_decay": 1e-2}
+DIRECTIONS = [(name, {"eps": 0.01} if "eps" in rule.options else {}) for name, rule in rules().items()] + [
+    ("sgd", SGD), ("sgd", SGD | {"nesterov": True}), ("sgd", SGD | {"dampening": 0.2}),
+    ("rmsprop", {"momentum": 0.7, "eps": 0.01}),
+    ("sgd", {"momentum": lr.schedule.Piecewise([0.9, 0.0, -0.3], 10)}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("direction", "options"), DIRECTIONS)
+def test_rtho_is_the_derivative_of_the_run_by_its_rate(direction: str, options: dict) -> None:
     def network(rate: float):
         lr.seed(3)
         model = lr.models.mlp(3, hidden=[5], outputs=1, activation="tanh").to("float64")
@@ -64,13 +74,8 @@ def test_rtho_is_the_derivative_of_the_run_by_its_rate(nesterov: bool) -> None:
         x, y, u, w = (
             lr.tensor(data.normal(size=s), dtype="float64") for s in [(8, 3), (8, 1), (6, 3), (6, 1)]
         )
-        optimizer = lr.optim.SGD(
-            model.parameters(),
-            lr=lr.adapt.MARTHE(initial=rate, meta_lr=0.0, mu=1.0),
-            momentum=0.7,
-            weight_decay=1e-2,
-            nesterov=nesterov,
-        )
+        rate = lr.adapt.MARTHE(initial=rate, meta_lr=0.0, mu=1.0)
+        optimizer = directions()[direction](model.parameters(), lr=rate, **options)
         found = []
         for _ in range(12):
             optimizer.minimize(
@@ -193,9 +198,8 @@ def test_bad_input() -> None:
     np.testing.assert_array_equal(native.x.numpy(), before)
     w = lr.tensor([1.0], requires_grad=True)
     for make in (
-        lambda: lr.optim.Adam([w], lr="marthe"),
-        lambda: lr.optim.SGD([w], lr="marthe", momentum=0.5, dampening=0.1),
         lambda: lr.optim.SGD([w], lr="marthe", clip_norm=1.0),
+        lambda: lr.optim.Adam([w], lr="marthe", clip_value=1.0),
     ):
         with pytest.raises(TypeError, match="MARTHE"):
             make()

@@ -26,6 +26,7 @@ OP, ADAPTER = ROOT / "docs" / "adding-an-op.md", ROOT / "docs" / "adding-an-adap
 MADE = {
     "Sources/Kernels/Pointwise/Silu.swift",
     "Sources/Adaptation/BoldDriver.swift",
+    "Sources/Optimization/Directions/AdaBelief.swift",
     "Tests/AdaptationTests/BoldDriverTests.swift",
     "python/lrswift/rates/bold_driver.py",
     "python/tests/reference/bold_driver.py",

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import Diverged
-from ...hypergradients.episode import FAMILIES, Episode, Steps, source
+from ...hypergradients.episode import Episode, Steps, source
 from ...learning.inner_run import VALIDATION_BATCH, Job, Outcome, row_numbers, seeded
 from ...learning.settings import RANGES, Settings
+from ...optim.rules import FAMILIES
 from ...progress import Progress
 from ...tensors.tensor import Tensor
 

@@ -1,0 +1,130 @@
+"""The native core's directions as torch optimizers."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .._core import Optimizer as CoreOptimizer
+from ..checks import check_number
+from ..errors import ArgumentError, DTypeError
+from ..optim.attributes import spelled
+from ..optim.rules import rules
+from ..tensors.operations import from_array
+from ._native import Local, form, plain
+
+
+def arguments(direction: str, group: Mapping[str, Any]) -> dict[str, float]:
+    """What a group says of a direction, under the core's names."""
+    held = {name: group[name] for name in rules()[direction].options}
+    return {name: float(value) for name, value in spelled(held).items()}
+
+
+def vectors_of(direction: str, group: Mapping[str, Any]) -> Mapping[str, float]:
+    """Names of the state vectors that a direction keeps, and what they are filled with at first."""
+    return _vectors(direction, tuple(arguments(direction, group).items()))
+
+
+@functools.cache
+def _vectors(direction: str, given: tuple[tuple[str, float], ...]) -> Mapping[str, float]:
+    core = CoreOptimizer(direction, dict(given), "constant", {"rate": 0.0})
+    core.add_group((from_array(np.zeros(1), requires_grad=True),), ("p",), {})
+    state = {name.removeprefix("p."): value for name, value in core.state().items() if name.startswith("p.")}
+    return {name: float(np.array(v)[0]) for name, v in state.items() if name not in ("step", "lr")}
+
+
+class Direction(torch.optim.Optimizer):
+    """A direction of `lrswift.optim` by its name, over torch tensors; `Adapted` takes it like torch's own.
+
+        base = lr.torch.Direction(model.parameters(), "rmsprop", momentum=0.9)
+        optimizer = lr.torch.Adapted(base, lr=lr.adapt.L4())
+
+    Steps are the native library's, in the tensors' own memory.
+
+    Args:
+        params: float32 or float64 tensors, contiguous and on the CPU, or groups with options of their own.
+        direction: "sgd", "ema", "adam", "adamw", "rmsprop", "adagrad", "adadelta", or any other that the
+            library has.
+        lr: number of at least 0; None is the direction's usual one. `Adapted` does not use it.
+        **options: as in `lrswift.optim` (momentum=0.9, eps=1e-4, betas=(0.9, 0.99), ...).
+
+    Raises:
+        ArgumentError: a direction, an option or a value that there is not.
+        ArgumentTypeError: a value of another type.
+    """
+
+    def __init__(self, params: Any, direction: str, lr: float | None = None, **options: Any) -> None:
+        known = rules()
+        if direction not in known:
+            raise ArgumentError(f"direction: got {direction!r}; allowed: {', '.join(known)}")
+        rule = known[direction]
+        rate = rule.rate if lr is None else check_number(lr, "lr")
+        if not 0 <= rate < math.inf:
+            raise ArgumentError(f"lr: got {lr!r}; allowed: a number of at least 0")
+        for name in options:
+            if name not in rule.options:
+                raise ArgumentError(f"{direction} has no option {name!r}; allowed: {', '.join(rule.options)}")
+        self.direction = direction
+        super().__init__(params, {"lr": rate, **rule.options, **options})
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """More parameters, with options of their own; raises as the constructor does."""
+        vectors_of(self.direction, {**self.defaults, **param_group})
+        super().add_param_group(param_group)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+        """One step on the gradients that the parameters hold.
+
+        Args:
+            closure: evaluates the loss and calls backward().
+
+        Returns:
+            What closure returns, else None.
+
+        Raises:
+            DTypeError: a parameter or its gradient is not as the class says.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            together: dict[tuple[torch.dtype, int], list[Tensor]] = {}
+            for p in group["params"]:
+                if p.grad is not None:
+                    _check(p)
+                    together.setdefault((p.dtype, self.state[p].get("step", 0)), []).append(p)
+            for (_, steps), tensors in together.items():
+                self._step(group, tensors, steps)
+        return loss
+
+    def _step(self, group: dict[str, Any], tensors: Sequence[Tensor], steps: int) -> None:
+        local, rule = Local(tensors), (self.direction, arguments(self.direction, group))
+        fills = vectors_of(self.direction, group)
+        for p in tensors:
+            state = self.state[p]
+            for name, fill in fills.items():
+                if name not in state:
+                    state[name] = torch.full_like(p, fill, requires_grad=False)
+            state["step"] = steps + 1
+        directions = [torch.empty_like(p, requires_grad=False) for p in tensors]
+        table = local.table(tensors, [p.grad for p in tensors], directions)  # type: ignore[misc]
+        states = [[self.state[p][name] for name in fills] for p in tensors]
+        form(local, table, states, [rule] * len(tensors), [steps] * len(tensors))
+        local.move(table, tensors, float(group["lr"]))
+
+
+def _check(p: Tensor) -> None:
+    assert p.grad is not None
+    if not (Local.takes([p]) and plain(p, p.dtype) and plain(p.grad, p.dtype)):
+        raise DTypeError(
+            f"step: a parameter of dtype {p.dtype} on {p.device}; allowed: float32 and float64 tensors, "
+            "contiguous and on the CPU, with such gradients"
+        )
