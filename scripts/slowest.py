@@ -18,7 +18,8 @@ def main() -> None:
         if found := FINISHED.search(line):
             tests.append((float(found["seconds"]), found["name"]))
     slowest = sorted(tests, reverse=True)[:COUNT]
-    print(f"slowest {len(slowest)} of {len(tests)} tests, {sum(seconds for seconds, _ in tests):.0f} s in all")
+    whole = sum(seconds for seconds, _ in tests)
+    print(f"slowest {len(slowest)} of {len(tests)} tests, {whole:.0f} s in all")
     for seconds, name in slowest:
         print(f"{seconds:8.2f} s  {name}")
 
