@@ -171,7 +171,7 @@ class Optimizer:
         evaluate = {
             Request.LOSS: lambda _: again(closure, differentiate=False),
             Request.GRADIENT: lambda _: again(closure, differentiate=True),
-            Request.VALIDATION: lambda _: again(valid or closure, differentiate=True),
+            Request.VALIDATION: lambda _: again(closure if valid is None else valid, differentiate=True),
             Request.CURVATURE: lambda _: loss,
         }
         try:
