@@ -1,3 +1,4 @@
+import Kernels
 import Vocabulary
 
 /// What an operation is called, how many inputs it takes, and how to apply it. Each operation is one file in `Ops` and
@@ -5,17 +6,13 @@ import Vocabulary
 public struct Operation: Sendable {
   /// An input shape to try, and where its values lie so that the operation is defined and smooth there.
   public struct Example: Sendable {
-    public enum Domain: Sendable {
-      case any
-      case positive
-      /// Distinct values, none near 0: away from kinks and ties.
-      case separated
-    }
     public let shapes: [[Int]]
     public let attributes: [String: Attributes.Value]
-    public let domain: Domain
+    public let domain: ExampleDomain
 
-    public init(_ shapes: [[Int]], _ attributes: [String: Attributes.Value] = [:], _ domain: Domain = .any) {
+    public init(
+      _ shapes: [[Int]], _ attributes: [String: Attributes.Value] = [:], _ domain: ExampleDomain = .any
+    ) {
       self.shapes = shapes
       self.attributes = attributes
       self.domain = domain
@@ -52,6 +49,18 @@ public struct Operation: Sendable {
   }
 }
 
+extension Operation {
+  func apply(_ inputs: [Tensor], _ attributes: [String: Attributes.Value] = [:]) throws -> Tensor {
+    guard inputCount.contains(inputs.count) else {
+      let wanted = inputCount.count == 1 ? "\(inputCount.lowerBound)" : "at least \(inputCount.lowerBound)"
+      throw Failure.value("\(name) takes \(wanted) inputs, got \(inputs.count)")
+    }
+    let given = Attributes(name, attributes)
+    if !attributes.isEmpty { try given.allow(arguments) }
+    return try build(inputs, given)
+  }
+}
+
 /// Applies an operation by name.
 public func apply(
   _ name: String, _ inputs: [Tensor], _ attributes: [String: Attributes.Value] = [:]
@@ -59,14 +68,7 @@ public func apply(
   guard let operation = Catalogue.byName[name] else {
     throw Failure.value("there is no operation '\(name)'")
   }
-  guard operation.inputCount.contains(inputs.count) else {
-    let range = operation.inputCount
-    let wanted = range.count == 1 ? "\(range.lowerBound)" : "at least \(range.lowerBound)"
-    throw Failure.value("\(name) takes \(wanted) inputs, got \(inputs.count)")
-  }
-  let arguments = Attributes(name, attributes)
-  if !attributes.isEmpty { try arguments.allow(operation.arguments) }
-  return try operation.build(inputs, arguments)
+  return try operation.apply(inputs, attributes)
 }
 
 /// Floating inputs of one dtype, or an error that says what was given.

@@ -1,9 +1,10 @@
+import Kernels
 import TestSupport
 
 @testable import Autodiff
 
 extension Numbers {
-  mutating func array(_ count: Int, in domain: Autodiff.Operation.Example.Domain) -> [Double] {
+  mutating func array(_ count: Int, in domain: ExampleDomain) -> [Double] {
     switch domain {
     case .any: return (0..<count).map { _ in 1.5 * next() }
     case .positive: return (0..<count).map { _ in 1.25 + 0.75 * next() }

@@ -9,7 +9,7 @@ final class SpecializationTests: XCTestCase {
     let n = 1 << 16
     let x = Storage(zeroed: 4 * n)
     let y = Storage(zeroed: 4 * n)
-    let relu = PointwiseCatalogue.kernels("relu", .float32)!
+    let relu = PointwiseCatalogue.functions.first { $0.name == "relu" }!.kernels(.float32)
     let copying = median { y.copyContents(from: x) }
     let loop = median { relu.value(x.pointer, y.pointer, n, PointwiseParameters()) }
     #if DEBUG

@@ -34,6 +34,8 @@ from .errors import (
 )
 from .random import seed
 from .store import load, save
+from .tensors.activations import *  # noqa: F403
+from .tensors.activations import __all__ as _activations
 from .tensors.autograd import enable_grad, grad, hvp, jvp, no_grad
 from .tensors.creation import (
     arange,
@@ -51,32 +53,8 @@ from .tensors.creation import (
     zeros,
 )
 from .tensors.dlpack import from_dlpack
-from .tensors.functions import (
-    abs,
-    argmax,
-    broadcast_to,
-    cat,
-    exp,
-    gelu,
-    log,
-    matmul,
-    max,
-    maximum,
-    mean,
-    min,
-    minimum,
-    relu,
-    reshape,
-    sigmoid,
-    softplus,
-    sqrt,
-    square,
-    stack,
-    sum,
-    tanh,
-    transpose,
-    where,
-)
+from .tensors.functions import *  # noqa: F403
+from .tensors.functions import __all__ as _functions
 from .tensors.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -121,17 +99,15 @@ _LAZY = {
 }
 
 __all__ = [
+    *_activations, *_functions,
     "ArgumentError", "ArgumentTypeError", "DTypeError", "Diverged", "Error", "FormatError",
-    "LearnedSchedule", "MissingFiles", "RecordingError", "ShapeError", "Tensor",
-    "abs", "adapt", "arange", "argmax", "best_window", "bool_", "broadcast_to", "cat",
-    "check_hypergradient", "compare", "compare_hpo", "config", "data", "enable_grad", "exp", "eye",
-    "find_lr", "fit", "float32", "float64", "from_dlpack", "full", "gelu", "get_threads", "grad", "hvp",
-    "hypergradient", "int64", "jvp", "learn_schedule", "load", "log", "lr_range_test", "matmul", "max",
-    "max_memory_allocated", "maximum", "mean", "memory_allocated", "min", "minimize", "minimum",
-    "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random", "relu",
-    "reset_peak_memory_stats", "reshape", "save", "schedule", "seed", "set_threads", "sharing_bound",
-    "sharing_noise", "show_config", "sigmoid", "sklearn", "softplus", "sqrt", "square", "stack", "sum",
-    "tanh", "tensor", "transpose", "uint8", "where", "zeros",
+    "LearnedSchedule", "MissingFiles", "RecordingError", "ShapeError", "Tensor", "adapt", "arange",
+    "best_window", "bool_", "check_hypergradient", "compare", "compare_hpo", "config", "data",
+    "enable_grad", "eye", "find_lr", "fit", "float32", "float64", "from_dlpack", "full", "get_threads",
+    "grad", "hvp", "hypergradient", "int64", "jvp", "learn_schedule", "load", "lr_range_test",
+    "max_memory_allocated", "memory_allocated", "minimize", "models", "nn", "no_grad", "ones", "optim",
+    "rand", "randn", "random", "reset_peak_memory_stats", "save", "schedule", "seed", "set_threads",
+    "sharing_bound", "sharing_noise", "show_config", "sklearn", "tensor", "uint8", "zeros",
 ]  # fmt: skip
 
 

@@ -25,3 +25,13 @@ def central(f: Callable, x: np.ndarray, step: float = 1e-6) -> np.ndarray:
         down[i] -= step
         grad[i] = (f(up) - f(down)) / (2 * step)
     return grad
+
+
+def check_elementwise(function: Callable, definition: Callable, x: np.ndarray) -> None:
+    """Values in both precisions, and the gradient against differences of the definition."""
+    np.testing.assert_allclose(function(double(x)).numpy(), definition(x), rtol=1e-9)
+    np.testing.assert_allclose(function(x).numpy(), definition(x), rtol=1e-5)
+    t = lr.tensor(x, dtype=lr.float64, requires_grad=True)
+    function(t).sum().backward()
+    wanted = central(lambda v: definition(v).sum(), x)
+    np.testing.assert_allclose(t.grad.numpy(), wanted, rtol=1e-6, atol=1e-9)

@@ -194,7 +194,7 @@ private final class IndexedMaxPoolOp: MaxPoolOp {
   }
 }
 
-private func poolExamples(_ domain: Operation.Example.Domain) -> [Operation.Example] {
+private func poolExamples(_ domain: ExampleDomain) -> [Operation.Example] {
   [
     .init([[2, 4, 6, 3]], ["size": .numbers([2])], domain),
     .init(

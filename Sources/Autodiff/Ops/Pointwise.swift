@@ -2,49 +2,35 @@ import Kernels
 import Vocabulary
 
 /// One operation for every function in `PointwiseCatalogue`.
-let pointwiseOperations: [Operation] = PointwiseCatalogue.names.map { name in
-  let arguments = ["affine": ["scale", "shift"], "power": ["exponent"]][name] ?? []
+let pointwiseOperations = PointwiseCatalogue.functions.map(pointwiseOperation)
+
+func pointwiseOperation(_ function: CataloguedFunction) -> Operation {
+  let (name, constants) = (function.name, function.constants)
+  let attributes = Dictionary(
+    uniqueKeysWithValues: constants.map { ($0.name, Attributes.Value.numbers([$0.example])) })
   return Operation(
-    name, .pointwise, inputs: 1...1, arguments: arguments, examples: pointwiseExamples(name)
+    name, .pointwise, inputs: 1...1, arguments: constants.map(\.name),
+    examples: [[3, 5], [], [0, 2], [1], [37]].map { .init([$0], attributes, function.domain) }
   ) { inputs, attributes in
     try requireFloating(name, inputs)
-    var parameters = PointwiseParameters()
-    if name == "affine" {
-      parameters = PointwiseParameters(
-        try attributes.number("scale", default: 1), try attributes.number("shift", default: 0))
-    } else if name == "power" {
-      parameters = PointwiseParameters(try attributes.number("exponent"))
-      // The common exponents have exact and much faster forms.
-      switch parameters.a {
-      case 2: return try apply("square", inputs)
-      case 1: return try apply("affine", inputs)
-      case 0: return try apply("pow", [inputs[0], Tensor(zeros: [], dtype: inputs[0].dtype)])
-      case 0.5: return try apply("sqrt", inputs)
-      case -1: return try apply("reciprocal", inputs)
-      default: break
-      }
-    }
+    let given = try constants.map { try attributes.number($0.name, default: $0.default) }
+    if name == "power", let exact = try exactPower(inputs, given[0]) { return exact }
     let x = inputs[0]
-    guard let kernels = PointwiseCatalogue.kernels(name, x.dtype) else {
-      throw Failure(.internal, "\(name): no kernels")
-    }
-    return try PointwiseOp(shape: x.shape, dtype: x.dtype, kernels: kernels, parameters: parameters).apply(
-      inputs)
+    return try PointwiseOp(
+      shape: x.shape, dtype: x.dtype, kernels: function.kernels(x.dtype),
+      parameters: PointwiseParameters(given)
+    ).apply(inputs)
   }
 }
 
-private func pointwiseExamples(_ name: String) -> [Operation.Example] {
-  let domain: Operation.Example.Domain =
-    switch name {
-    case "log", "sqrt", "reciprocal", "power": .positive
-    case "relu", "abs": .separated
-    default: .any
-    }
-  let attributes: [String: Attributes.Value] =
-    switch name {
-    case "affine": ["scale": .numbers([-1.5]), "shift": .numbers([0.25])]
-    case "power": ["exponent": .numbers([2.7])]
-    default: [:]
-    }
-  return [[3, 5], [], [0, 2], [1], [37]].map { Operation.Example([$0], attributes, domain) }
+/// The common exponents have exact and much faster forms.
+private func exactPower(_ inputs: [Tensor], _ exponent: Double) throws -> Tensor? {
+  switch exponent {
+  case 2: try apply("square", inputs)
+  case 1: try apply("affine", inputs)
+  case 0: try apply("pow", [inputs[0], Tensor(zeros: [], dtype: inputs[0].dtype)])
+  case 0.5: try apply("sqrt", inputs)
+  case -1: try apply("reciprocal", inputs)
+  default: nil
+  }
 }

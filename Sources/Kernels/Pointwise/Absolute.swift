@@ -1,5 +1,8 @@
 /// |x|; the derivative at 0 is taken as 0.
 enum Absolute: PointwiseFunction {
+  static var name: String { "abs" }
+  static var domain: ExampleDomain { .separated }
+
   @inline(__always)
   static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L { x.absoluteValue }
   @inline(__always)

@@ -1,5 +1,7 @@
 /// e^x.
 enum Exp: PointwiseFunction {
+  static var name: String { "exp" }
+
   @inline(__always)
   static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L { L.exp(x) }
   @inline(__always)

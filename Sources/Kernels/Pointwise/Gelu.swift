@@ -1,6 +1,8 @@
 /// x Phi(x) with the exact normal distribution function, as PyTorch's default. With the density f:
 /// first = Phi + x f, second = (2 - x^2) f.
 enum Gelu: PointwiseFunction {
+  static var name: String { "gelu" }
+
   @inline(__always)
   private static func distribution<L: VectorLane>(_ x: L) -> L {
     L(0.5) * (L(1) + L.erf(x * L(0.7071067811865476)))

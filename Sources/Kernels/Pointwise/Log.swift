@@ -1,5 +1,8 @@
 /// Natural logarithm.
 enum Log: PointwiseFunction {
+  static var name: String { "log" }
+  static var domain: ExampleDomain { .positive }
+
   @inline(__always)
   static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L { L.log(x) }
   @inline(__always)

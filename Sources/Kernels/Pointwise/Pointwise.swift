@@ -1,6 +1,8 @@
 /// A function of one number, stated once: its value and its first two derivatives, as lane arithmetic.
 /// `y` is the value at `x`, for functions whose derivatives are cheaper from it.
 public protocol PointwiseFunction {
+  /// Of its operation.
+  static var name: String { get }
   static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L
   static func first<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L
   static func second<L: VectorLane>(_ x: L, _ y: L, _ p: PointwiseParameters) -> L
@@ -8,20 +10,51 @@ public protocol PointwiseFunction {
   static var bends: Bool { get }
   /// The value of the largest argument is the largest value, and where several arguments share it the derivative is zero.
   static var commutesWithMaximum: Bool { get }
+  /// At most two, the first of which is `PointwiseParameters.a`.
+  static var constants: [PointwiseConstant] { get }
+  static var domain: ExampleDomain { get }
 }
 
 extension PointwiseFunction {
   static var bends: Bool { true }
   static var commutesWithMaximum: Bool { false }
+  static var constants: [PointwiseConstant] { [] }
+  static var domain: ExampleDomain { .any }
 }
 
-/// The constants of a parametric function: scale and shift of an affine one, the exponent of a power.
+/// A number that a user gives, such as the exponent of a power.
+public struct PointwiseConstant: Sendable {
+  public let name: String
+  /// nil: must be given.
+  public let `default`: Double?
+  /// To test the operation with.
+  public let example: Double
+
+  init(_ name: String, default fallback: Double?, example: Double) {
+    (self.name, self.default, self.example) = (name, fallback, example)
+  }
+}
+
+/// Where the inputs of an operation lie so that it is defined and smooth there.
+public enum ExampleDomain: Sendable {
+  case any
+  case positive
+  /// Distinct values, none near 0: away from kinks and ties.
+  case separated
+}
+
+/// The constants of a function: scale and shift of an affine one, the exponent of a power.
 public struct PointwiseParameters: Sendable {
   public var a: Double
   public var b: Double
   public init(_ a: Double = 0, _ b: Double = 0) {
     self.a = a
     self.b = b
+  }
+
+  /// In the order of the function's `constants`.
+  public init(_ constants: [Double]) {
+    self.init(constants.first ?? 0, constants.dropFirst().first ?? 0)
   }
 }
 

@@ -2,36 +2,38 @@ import Vocabulary
 
 /// The list of pointwise functions: one line each.
 public enum PointwiseCatalogue {
-  public static let names = [
-    "relu", "tanh", "sigmoid", "gelu", "exp", "log", "sqrt", "reciprocal", "square", "abs", "softplus",
-    "affine",
-    "power",
+  public static let functions: [CataloguedFunction] = [
+    .init(Relu.self),
+    .init(Tanh.self),
+    .init(Sigmoid.self),
+    .init(Gelu.self),
+    .init(Exp.self),
+    .init(Log.self),
+    .init(SquareRoot.self),
+    .init(Reciprocal.self),
+    .init(Square.self),
+    .init(Absolute.self),
+    .init(Softplus.self),
+    .init(Affine.self),
+    .init(Power.self),
   ]
+}
 
-  public static func kernels(_ name: String, _ dtype: DType) -> PointwiseKernels? {
-    let double = dtype == .float64
-    switch name {
-    case "relu": return specialized(Relu.self, double)
-    case "tanh": return specialized(Tanh.self, double)
-    case "sigmoid": return specialized(Sigmoid.self, double)
-    case "gelu": return specialized(Gelu.self, double)
-    case "exp": return specialized(Exp.self, double)
-    case "log": return specialized(Log.self, double)
-    case "sqrt": return specialized(SquareRoot.self, double)
-    case "reciprocal": return specialized(Reciprocal.self, double)
-    case "square": return specialized(Square.self, double)
-    case "abs": return specialized(Absolute.self, double)
-    case "softplus": return specialized(Softplus.self, double)
-    case "affine": return specialized(Affine.self, double)
-    case "power": return specialized(Power.self, double)
-    default: return nil
-    }
-  }
+/// What an operation is made of.
+public struct CataloguedFunction: Sendable {
+  public let name: String
+  public let constants: [PointwiseConstant]
+  public let domain: ExampleDomain
+  private let single, double: PointwiseKernels
 
+  // Inlined where the function is named, so that its loops are compiled for it.
   @inline(__always)
-  private static func specialized<F: PointwiseFunction>(_ function: F.Type, _ double: Bool)
-    -> PointwiseKernels
-  {
-    double ? PointwiseKernels(function, Double.self) : PointwiseKernels(function, Float.self)
+  init<F: PointwiseFunction>(_ function: F.Type) {
+    (name, constants, domain) = (F.name, F.constants, F.domain)
+    single = PointwiseKernels(function, Float.self)
+    double = PointwiseKernels(function, Double.self)
   }
+
+  /// Whoever calls this has checked that the type is a floating one.
+  public func kernels(_ dtype: DType) -> PointwiseKernels { dtype == .float64 ? double : single }
 }

@@ -1,5 +1,9 @@
 /// x^a for a constant a.
 enum Power: PointwiseFunction {
+  static var name: String { "power" }
+  static var constants: [PointwiseConstant] { [.init("exponent", default: nil, example: 2.7)] }
+  static var domain: ExampleDomain { .positive }
+
   @inline(__always)
   static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L { L.pow(x, p.a) }
   @inline(__always)

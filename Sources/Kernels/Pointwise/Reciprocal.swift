@@ -1,5 +1,8 @@
 /// 1 / x: division is a product with it.
 enum Reciprocal: PointwiseFunction {
+  static var name: String { "reciprocal" }
+  static var domain: ExampleDomain { .positive }
+
   @inline(__always)
   static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L { L(1) / x }
   @inline(__always)

@@ -1,5 +1,8 @@
 /// max(x, 0); the derivative at 0 is taken as 0, and NaN passes.
 enum Relu: PointwiseFunction {
+  static var name: String { "relu" }
+  static var domain: ExampleDomain { .separated }
+
   @inline(__always)
   static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L {
     L.select(L(0), greaterThan: x, L(0), x)

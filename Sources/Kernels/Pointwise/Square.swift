@@ -1,5 +1,7 @@
 /// x^2.
 enum Square: PointwiseFunction {
+  static var name: String { "square" }
+
   @inline(__always)
   static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L { x * x }
   @inline(__always)

@@ -1,5 +1,8 @@
 /// Square root; the derivative at 0 is infinite, as in NumPy and PyTorch.
 enum SquareRoot: PointwiseFunction {
+  static var name: String { "sqrt" }
+  static var domain: ExampleDomain { .positive }
+
   @inline(__always)
   static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L { x.squareRoot() }
   @inline(__always)

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from .._core import apply as core_apply
 from ..checks import check_fraction, check_positive
 from ..errors import ArgumentError, DTypeError, ShapeError
-from ..tensors.functions import gelu, relu, sigmoid, softplus, tanh
+from ..tensors.activations import *  # noqa: F403
+from ..tensors.activations import __all__ as _activations
 from ..tensors.modes import modes
 from ..tensors.operations import apply
 from ..tensors.tensor import Operand, Tensor, as_tensor
 
 __all__ = [
-    "avg_pool2d", "batch_norm", "conv2d", "cross_entropy", "dropout", "embedding", "flatten", "gelu",
-    "global_avg_pool2d", "layer_norm", "linear", "log_softmax", "max_pool2d", "mse_loss", "relu",
-    "sigmoid", "softmax", "softplus", "tanh",
+    *_activations, "avg_pool2d", "batch_norm", "conv2d", "cross_entropy", "dropout", "embedding", "flatten",
+    "global_avg_pool2d", "layer_norm", "linear", "log_softmax", "max_pool2d", "mse_loss", "softmax",
 ]  # fmt: skip
 
 Pair = int | Sequence[int]

@@ -7,8 +7,9 @@ from typing import Any
 
 from ..checks import check_fraction, check_whole
 from ..errors import ShapeError
+from ..tensors.activations import sigmoid, tanh
 from ..tensors.creation import zeros
-from ..tensors.functions import cat, sigmoid, stack, tanh
+from ..tensors.functions import cat, stack
 from ..tensors.tensor import Operand, Tensor
 from . import functional as F
 from . import init

@@ -9,62 +9,37 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError
 from .dtypes import Axis, normalized_axes
 from .operations import apply, run
-from .tensor import Operand, Tensor, as_tensor, binary
+from .tensor import Operand, Tensor, as_floating, as_tensor, binary
 
-
-def _floating(x: Operand) -> Tensor:
-    t = as_tensor(x)
-    return t if t.is_floating else t.astype(np.float32)
+__all__ = [
+    "abs", "argmax", "broadcast_to", "cat", "exp", "log", "matmul", "max", "maximum", "mean", "min",
+    "minimum", "reshape", "sqrt", "square", "stack", "sum", "transpose", "where",
+]  # fmt: skip
 
 
 def exp(x: Operand) -> Tensor:
     """e to the x, element-wise."""
-    return apply("exp", _floating(x))
+    return apply("exp", as_floating(x))
 
 
 def log(x: Operand) -> Tensor:
     """Natural logarithm, element-wise; -inf at 0, nan below."""
-    return apply("log", _floating(x))
+    return apply("log", as_floating(x))
 
 
 def sqrt(x: Operand) -> Tensor:
     """Square root, element-wise; nan below 0."""
-    return apply("sqrt", _floating(x))
+    return apply("sqrt", as_floating(x))
 
 
 def square(x: Operand) -> Tensor:
     """x * x, element-wise."""
-    return apply("square", _floating(x))
+    return apply("square", as_floating(x))
 
 
 def abs(x: Operand) -> Tensor:
     """Absolute value, element-wise; derivative 0 at 0."""
     return as_tensor(x).abs()
-
-
-def tanh(x: Operand) -> Tensor:
-    """Hyperbolic tangent, element-wise."""
-    return apply("tanh", _floating(x))
-
-
-def sigmoid(x: Operand) -> Tensor:
-    """1 / (1 + exp(-x)), element-wise."""
-    return apply("sigmoid", _floating(x))
-
-
-def relu(x: Operand) -> Tensor:
-    """max(x, 0), element-wise; derivative 0 at 0."""
-    return apply("relu", _floating(x))
-
-
-def gelu(x: Operand) -> Tensor:
-    """x times the standard normal distribution function of x, element-wise (Hendrycks and Gimpel, 2016)."""
-    return apply("gelu", _floating(x))
-
-
-def softplus(x: Operand) -> Tensor:
-    """log(1 + exp(x)), element-wise."""
-    return apply("softplus", _floating(x))
 
 
 def maximum(a: Operand, b: Operand) -> Tensor:

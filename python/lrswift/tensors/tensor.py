@@ -35,6 +35,12 @@ def as_tensor(data: Operand, like: Tensor | None = None, name: str = "data") -> 
     return from_array(core_array(data, None, floating, name))
 
 
+def as_floating(x: Operand) -> Tensor:
+    """`x` as a floating tensor: whole numbers and truth values become float32."""
+    t = as_tensor(x)
+    return t if t.is_floating else t.astype(np.float32)
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, _NUMBERS)
 

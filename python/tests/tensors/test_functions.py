@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from arrays import A, B, central, double
+from arrays import A, B, check_elementwise, double
 
 import lrswift as lr
 
@@ -69,20 +69,6 @@ def test_argmax_reshape_cat_stack():
         t + double(np.ones((4, 3)))
 
 
-@pytest.mark.parametrize(
-    "name", ["exp", "log", "sqrt", "square", "tanh", "sigmoid", "relu", "gelu", "softplus", "abs"]
-)
-def test_functions(name):
-    from math import erf
-
-    reference = {
-        "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "relu": lambda x: np.maximum(x, 0),
-        "gelu": lambda x: x * 0.5 * (1 + np.vectorize(erf)(x / np.sqrt(2))),
-        "softplus": lambda x: np.logaddexp(x, 0),
-    }.get(name) or getattr(np, name)  # fmt: skip
-    x = np.array([0.25, 1.0, 2.5, 7.0])
-    np.testing.assert_allclose(getattr(lr, name)(double(x)).numpy(), reference(x), rtol=1e-9)
-    np.testing.assert_allclose(getattr(lr, name)(x).numpy(), reference(x), rtol=1e-5)
-    t = lr.tensor(x, dtype=lr.float64, requires_grad=True)
-    getattr(lr, name)(t).sum().backward()
-    np.testing.assert_allclose(t.grad.numpy(), central(lambda v: reference(v).sum(), x), rtol=1e-6, atol=1e-9)
+@pytest.mark.parametrize("name", ["exp", "log", "sqrt", "square", "abs"])
+def test_functions_of_one_number(name):
+    check_elementwise(getattr(lr, name), getattr(np, name), np.array([0.25, 1.0, 2.5, 7.0]))
