@@ -20,7 +20,7 @@ import numpy as np
 import support.turns as turns
 
 import lrswift as lr
-from lrswift.hypergradients.episode import Episode, Steps
+from lrswift.hypergradients.episode import Episode, IndexedBatches
 from lrswift.loop.recorder import Recorder
 from lrswift.pictures import figure as plots
 from lrswift.progress import Progress
@@ -68,7 +68,7 @@ def columns(model: Any, shape: tuple[int, ...], tangents: int, rounds: int) -> t
     arrays = rng.random((ROWS, *shape), dtype=np.float32), rng.integers(0, 10, ROWS)
     last = rounds + 2
     count = max(1, tangents) * last
-    steps = Steps(arrays, rng.integers(0, ROWS, (count, 128)), np.float32)
+    steps = IndexedBatches(arrays, rng.integers(0, ROWS, (count, 128)), np.float32)
     values = {"learning_rates": [1e-3] * max(1, tangents), "momentums": [0.9]}
     mode = "forward" if tangents else "plain"
     run = Episode(model, lr.nn.functional.cross_entropy, count, values, mode=mode, dtype=np.float32)

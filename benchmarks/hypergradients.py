@@ -23,7 +23,7 @@ from support import remote, turns
 from support.work import Columns
 
 import lrswift as lr
-from lrswift.hypergradients.episode import Episode, Steps
+from lrswift.hypergradients.episode import Episode, IndexedBatches
 from lrswift.progress import Progress
 
 BATCH, STRETCH, EARLY = 128, 20, 500
@@ -51,7 +51,7 @@ def images(root: str | None) -> Arrays:
 def stretches(model: Any, arrays: Arrays, count: int, values: Any, mode: str) -> Iterator[tuple[int, float]]:
     """(steps taken, milliseconds a step) after every few steps of a run."""
     indices = np.random.default_rng(1).integers(0, len(arrays[0]), (count, BATCH))
-    steps = Steps(arrays, indices, np.float32)
+    steps = IndexedBatches(arrays, indices, np.float32)
     run = Episode(model, lr.nn.functional.cross_entropy, count, values, mode=mode, dtype=np.float32)
     with Progress(None, "", False) as bar:
         for low in range(0, count, STRETCH):

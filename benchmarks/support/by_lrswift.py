@@ -6,7 +6,7 @@ import numpy as np
 
 import lrswift as lr
 from lrswift import _core
-from lrswift.hypergradients.episode import Episode, Steps
+from lrswift.hypergradients.episode import Episode, IndexedBatches
 from lrswift.loop.recorder import Recorder
 from lrswift.progress import Progress
 
@@ -68,7 +68,7 @@ def hypergradients(work: Columns) -> Turn:
         "weight_decays": [work.DECAY],
     }
     run = Episode(MODELS[work.network](), lr.nn.functional.cross_entropy, count, values, dtype=np.float32)
-    steps, done = Steps(arrays, indices, np.float32), 7 * work.steps
+    steps, done = IndexedBatches(arrays, indices, np.float32), 7 * work.steps
     with Progress(None, "", False) as bar:
         run.train(steps, 0, done, bar)
 

@@ -62,13 +62,16 @@ if TYPE_CHECKING:
     from .experiments.comparison import compare
     from .experiments.hpo import compare_hpo
     from .hypergradients.check import check_hypergradient
-    from .hypergradients.hypergradient import hypergradient
+    from .hypergradients.hypergradient import Hypergradient, hypergradient
+    from .hypergradients.options import HypergradientOptions
     from .hypergradients.sharing import best_window, sharing_bound, sharing_noise
     from .learning.learn import learn_schedule
     from .learning.learned_schedule import LearnedSchedule
+    from .learning.options import LearningOptions
+    from .loop.history import History
     from .scipy import minimize
-    from .search.find import find_lr
-    from .search.range_test import lr_range_test
+    from .search.find import FoundRate, find_lr
+    from .search.range_test import RangeTest, lr_range_test
     from .training.fit import fit
 
 __version__: str = core_version()
@@ -78,7 +81,13 @@ register_threadpool()
 # name -> its module, None for a module itself; loaded on first use, so that `import lrswift` costs little
 # more than `import numpy`
 _LAZY = {
+    "FoundRate": "search.find",
+    "History": "loop.history",
+    "Hypergradient": "hypergradients.hypergradient",
+    "HypergradientOptions": "hypergradients.options",
     "LearnedSchedule": "learning.learned_schedule",
+    "LearningOptions": "learning.options",
+    "RangeTest": "search.range_test",
     "best_window": "hypergradients.sharing",
     "check_hypergradient": "hypergradients.check",
     "compare": "experiments.comparison",
@@ -100,8 +109,9 @@ _LAZY = {
 
 __all__ = [
     *_activations, *_functions,
-    "ArgumentError", "ArgumentTypeError", "DTypeError", "Diverged", "Error", "FormatError",
-    "LearnedSchedule", "MissingFiles", "RecordingError", "ShapeError", "Tensor", "adapt", "arange",
+    "ArgumentError", "ArgumentTypeError", "DTypeError", "Diverged", "Error", "FormatError", "FoundRate",
+    "History", "Hypergradient", "HypergradientOptions", "LearnedSchedule", "LearningOptions", "MissingFiles",
+    "RangeTest", "RecordingError", "ShapeError", "Tensor", "adapt", "arange",
     "best_window", "bool_", "check_hypergradient", "compare", "compare_hpo", "config", "data",
     "enable_grad", "eye", "find_lr", "fit", "float32", "float64", "from_dlpack", "full", "get_threads",
     "grad", "hvp", "hypergradient", "int64", "jvp", "learn_schedule", "load", "lr_range_test",

@@ -21,7 +21,7 @@ from .experiments.hpo.comparison import DEFAULT_SEARCHES
 from .experiments.papers import FIGURES, SCALES, reproduce
 from .experiments.sensitivity import Sensitivity, sensitivity
 from .learning.learn import learn_schedule
-from .learning.settings import UPDATES
+from .learning.options import UPDATES
 from .nn import Module
 from .nn.functional import cross_entropy
 from .optim.directions import directions

@@ -1,4 +1,6 @@
-"""The exceptions of lrswift. All derive from `Error`; each also derives from the built-in it refines.
+"""The exceptions of lrswift, and how it warns.
+
+All exceptions derive from `Error`; each also derives from the built-in it refines.
 
 `ShapeError(ValueError)`, `ArgumentError(ValueError)`, `DTypeError(TypeError)`,
 `RecordingError(RuntimeError)` and `Diverged(FloatingPointError)` come from the native core,
@@ -9,6 +11,9 @@ given and what is allowed.
 `Diverged` has `step`, the one that could not be taken, counted from 0; `history`, of `fit`; and `schedule`,
 of `learn_schedule`: what was done until then, None where there is nothing.
 """
+
+import sys
+import warnings
 
 from ._core import ArgumentError, Diverged, DTypeError, Error, RecordingError, ShapeError
 
@@ -31,3 +36,11 @@ class MissingFiles(Error, FileNotFoundError):
 
 class FormatError(Error, ValueError):
     """A file is not what its name says: magic number, size or content are wrong."""
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """A warning at the line of the caller's own code that led here, however deep it lies."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("lrswift."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level + 1)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from ..checks import check_whole
 from ..errors import ArgumentError
+from ..records import takes
 from ..tensors.tensor import Tensor
 from .hypergradient import FAMILIES, hypergradient, values_of
+from .options import HypergradientFields, HypergradientOptions
 
 # relative to the size of each value; the best one is taken, as rounding wants large and curvature small steps
 DIFFERENCE_STEPS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
@@ -20,8 +22,17 @@ DIFFERENCE_STEPS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 
 @dataclass(frozen=True)
 class FamilyCheck:
-    """The derivative along one random direction of one family, three ways. error: of forward against the
-    difference, relative; reverse_error: largest of forward against reverse, relative to the largest entry."""
+    """The derivative along one random direction of one family of hyperparameters, three ways.
+
+    Attributes:
+        family: the argument of `hypergradient` that holds its values.
+        forward: derivative by forward mode.
+        reverse: derivative by reverse mode.
+        difference: central difference of the validation loss.
+        difference_step: the step of that difference, relative to the values.
+        error: |forward - difference| relative to |forward|.
+        reverse_error: largest difference of an entry between both modes, relative to the largest entry.
+    """
 
     family: str
     forward: float
@@ -34,7 +45,14 @@ class FamilyCheck:
 
 @dataclass(frozen=True)
 class HypergradientCheck:
-    """What `check_hypergradient` found; true if all agree. rows: one `FamilyCheck` per family."""
+    """Whether three ways to differentiate a run agree; true if they do.
+
+    Attributes:
+        rows: a `FamilyCheck` per family of hyperparameters.
+        steps: how many steps were compared.
+        tolerance: allowed `error`.
+        reverse_tolerance: allowed `reverse_error`.
+    """
 
     rows: list[FamilyCheck]
     steps: int
@@ -63,6 +81,20 @@ class HypergradientCheck:
         return "\n".join([head, *lines, tail])
 
 
+class _Others(HypergradientFields, total=False):
+    """What else may be given, for type checkers and editors."""
+
+    beta2s: Sequence[float] | None
+    epsilons: Sequence[float] | None
+    tile: int
+    progress: bool
+
+
+@takes(
+    "model loss train_batches valid_batches learning_rates momentums weight_decays optimizer steps tolerance "
+    "reverse_tolerance seed verbose * mode horizon clip_gradient clip_hvp per curvature **others",
+    options=HypergradientOptions,
+)
 def check_hypergradient(
     model: Any,
     loss: Callable[..., Tensor],
@@ -71,37 +103,81 @@ def check_hypergradient(
     learning_rates: Sequence[float],
     momentums: Sequence[float] | None = None,
     weight_decays: Sequence[float] = (0.0,),
-    optimizer: str = "sgd",
     steps: int = 20,
     tolerance: float = 1e-6,
     reverse_tolerance: float = 1e-10,
     seed: int = 0,
     verbose: bool = True,
-    **options: Any,
+    *,
+    options: HypergradientOptions = HypergradientOptions(),
+    **others: Unpack[_Others],
 ) -> HypergradientCheck:
-    """Compares forward mode, reverse mode and central differences of the first `steps` steps, in float64.
+    """Compares forward mode, reverse mode and central differences over the first steps of a run, in float64.
 
-    Arguments as of `hypergradient`, whose beta2s, epsilons and clip_gradient may follow. steps: at most so
-    many of the batches are used, 20; lists with more values than that are cut. Each family is compared along
-    one random direction of `seed`, with the best of several difference steps. tolerance: of the relative
-    error, 1e-6; where a run may cross kinks (ReLU, max-pooling, clipping), 1e-4 is what differences give.
-    verbose: prints the table and the verdict. Raises ArgumentError as `hypergradient` does.
+    The derivatives of each family are compared along one random direction v of `seed`,
+
+        sum_i v_i dL/dx_i  against  (L(x + h v) - L(x - h v)) / 2h,
+
+    with the best of several h.
+
+    Args:
+        model: an `nn.Module`, which stays as it is.
+        loss: a function as in `fit`.
+        train_batches: an iterable of batches (x, y, ...), one for each step.
+        valid_batches: a sequence of such batches.
+        learning_rates: numbers [windows].
+        momentums: numbers [windows]. None: as in `hypergradient`. Default None.
+        weight_decays: numbers [windows]. Default (0.0,).
+        steps: at most so many batches are used, and so many values of each list. Default 20.
+        tolerance: of the relative error against differences. Where a run may cross kinks (ReLU, max-pooling,
+            clipping), 1e-4 is what differences give. Default 1e-6.
+        reverse_tolerance: of the relative error between both modes. Default 1e-10.
+        seed: of the directions. Default 0.
+        verbose: whether to print the table and the verdict. Default True.
+        options: a record with `optimizer` and `clip_gradient`; its other fields cannot be chosen, as all of
+            the run is compared. None: their defaults. Default None.
+        **others: beta2s, epsilons, tile and progress, as in `hypergradient`.
+
+    Returns:
+        A `HypergradientCheck`, true if all three agree.
+
+    Raises:
+        ArgumentError: a value is out of bounds, or an option is given that cannot be chosen.
+        ArgumentTypeError: an argument is of a wrong type.
+        BufferError: a batch lies in another device's memory.
+        DTypeError: the dtype of a batch is not allowed.
+        ShapeError: values, or the arrays of a batch, do not fit.
+        RecordingError: the loss reads values while it is computed.
+        Diverged: a loss is not finite.
     """
-    refused = {"mode", "horizon", "dtype", "columns", "clip_hvp", "per", "curvature"} & options.keys()
-    if refused:
+    chosen = HypergradientOptions(optimizer=options.optimizer, clip_gradient=options.clip_gradient)
+    for f in fields(options):
+        if getattr(options, f.name) != getattr(chosen, f.name):
+            raise ArgumentError(
+                f"check_hypergradient: {f.name} cannot be chosen: got {getattr(options, f.name)!r}; "
+                f"allowed: {getattr(chosen, f.name)!r}, as all of the run is compared"
+            )
+    fixed = {"dtype", "columns"} & others.keys()
+    if fixed:
         raise ArgumentError(
-            f"check_hypergradient: {refused.pop()} cannot be chosen: all of the run is compared"
+            f"check_hypergradient: {fixed.pop()} cannot be chosen: all of the run is compared, in float64"
         )
+    told: dict[str, Any] = dict(others)
     batches = list(islice(train_batches, check_whole(steps, "steps", 1)))
     given = values_of(
-        optimizer, learning_rates, momentums, weight_decays, options.pop("beta2s", None),
-        options.pop("epsilons", None),
+        options.optimizer, learning_rates, momentums, weight_decays, told.pop("beta2s", None),
+        told.pop("epsilons", None),
     )  # fmt: skip
     values = {name: np.asarray(v, np.float64)[: len(batches)] for name, v in given.items() if len(v)}
 
-    def run(**changes: Any) -> Any:
+    def run(mode: str = "forward", **changes: Any) -> Any:
         return hypergradient(
-            model, loss, batches, valid_batches, optimizer=optimizer, **{**values, **options, **changes}
+            model,
+            loss,
+            batches,
+            valid_batches,
+            **(values | told | changes),
+            options=replace(chosen, mode=mode),
         )
 
     forward, reverse = run(), run(mode="reverse")

@@ -20,12 +20,13 @@ from ..tensors.dtypes import as_dtype
 from ..tensors.modes import frozen_statistics, without_dropout
 from ..tensors.tensor import Tensor
 from .layers import layer_numbers
+from .options import HypergradientOptions
 
 # (arrays, rows of them int64 [batches, batch size]): a stretch of batches of one shape
 Stretch = tuple[Batch, np.ndarray]
 
 
-class Steps:
+class IndexedBatches:
     """Batches as rows of whole arrays: `indices` int64 [T, batch] of `arrays`, cast once and copied never.
 
     A list of batches does as well wherever these are accepted; this form is for long runs over few data.
@@ -47,8 +48,8 @@ class Steps:
         yield self.arrays, np.ascontiguousarray(part[::-1] if backwards else part)
 
 
-class _Listed:
-    """The same of a list of batches, each converted when its turn comes."""
+class _ListedBatches:
+    """A list of batches, each converted when its turn comes."""
 
     def __init__(self, batches: Any, name: str, dtype: np.dtype) -> None:
         if isinstance(batches, (str, bytes, dict)) or not hasattr(batches, "__len__"):
@@ -71,12 +72,12 @@ class _Listed:
             yield stretch
 
 
-Source = Steps | _Listed
+Source = IndexedBatches | _ListedBatches
 
 
 def source(batches: Any, name: str, dtype: np.dtype) -> Source:
     """`batches` as something to take stretches of."""
-    return batches if isinstance(batches, Steps) else _Listed(batches, name, dtype)
+    return batches if isinstance(batches, IndexedBatches) else _ListedBatches(batches, name, dtype)
 
 
 def _cast_copy(model: Any, dtype: np.dtype) -> Any:
@@ -90,9 +91,9 @@ class Episode:
     """A run of `steps` training steps from the parameters that `model` has, on a copy of it in `dtype`.
 
     values: by name of FAMILIES, the numbers that floor(n t / steps) chooses from; rates [layers, n] are those
-    of each layer. curvature: of the loss, as in `hypergradient`. mode: "forward",
-    "reverse", or "plain" (training alone). columns: numbers of the values to differentiate by, counted
-    through the families in order; by default all. Batch-norm uses batch statistics, dropout is off.
+    of each layer. mode: "plain" is training alone, None that of `options`. columns: numbers of the values to
+    differentiate by, counted through the families in order; by default all. Batch-norm uses batch statistics,
+    dropout is off.
 
     Use: `train` up to a point, `validate` there, `collect`; again until the end; `results`.
     """
@@ -103,28 +104,26 @@ class Episode:
         loss: Callable[..., Tensor],
         steps: int,
         values: Mapping[str, Any],
-        optimizer: str = "sgd",
-        mode: str = "forward",
+        options: HypergradientOptions = HypergradientOptions(),
+        mode: str | None = None,
         tile: int = 8,
         dtype: Any = np.float64,
         columns: Sequence[int] | None = None,
-        clip_gradient: float | None = None,
-        clip_hvp: float | None = None,
-        curvature: str = "hessian",
     ) -> None:
         self.dtype = as_dtype(dtype)
         self.model = _cast_copy(model, self.dtype)
-        self.mode = mode
+        self.mode = mode or options.mode
         self.values = {name: np.asarray(values.get(name, ()), np.float64) for name in FAMILIES}
-        self._recorder = Recorder(self.model, loss, keep_outputs=curvature != "hessian")
-        attributes: dict[str, Any] = {"optimizer": optimizer, "mode": mode, "steps": steps, "tile": tile}
+        self._recorder = Recorder(self.model, loss, keep_outputs=options.curvature != "hessian")
+        attributes: dict[str, Any] = {
+            "optimizer": options.optimizer, "mode": self.mode, "curvature": options.curvature,
+            "steps": steps, "tile": tile,
+        }  # fmt: skip
         attributes.update((name, v.ravel().tolist()) for name, v in self.values.items() if v.size)
-        attributes["curvature"] = curvature
         if self.values["learning_rates"].ndim == 2:
             attributes["layers"] = layer_numbers(self.model)
-        for name, value in (("columns", columns), ("clip_gradient", clip_gradient), ("clip_hvp", clip_hvp)):
-            if value is not None:
-                attributes[name] = value
+        absent = {"columns": columns, "clip_gradient": options.clip_gradient, "clip_hvp": options.clip_hvp}
+        attributes.update((name, value) for name, value in absent.items() if value is not None)
         self._core = CoreEpisode([p for p in self.model.parameters() if p.requires_grad], attributes)
         self.step = 0
         self._collected = 0

@@ -4,32 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from ..checks import check_whole
-from ..errors import ArgumentError, ArgumentTypeError, ShapeError
-from ..optim.rules import FAMILIES, run_rule, run_rules
+from ..errors import ArgumentTypeError, ShapeError
+from ..optim.rules import FAMILIES, run_rule
 from ..progress import Progress
+from ..records import takes
 from ..tensors.dtypes import as_dtype
 from ..tensors.tensor import Tensor
 from .episode import Episode, source
-from .layers import SCOPES, by_layer, layer_names
-
-OPTIMIZERS = tuple(run_rules())
-CURVATURES = ("hessian", "gauss_newton")
+from .layers import by_layer, layer_names
+from .options import HypergradientFields, HypergradientOptions
 
 
 @dataclass(frozen=True)
 class Hypergradient:
-    """Derivatives of the validation loss at the end of a training run.
+    """Derivatives of the validation loss at the end of a training run with respect to its hyperparameters.
 
-    learning_rates, momentums, weight_decays, beta2s, epsilons: float64, one entry per value given, the sum
-    over the steps of its window (divide by the window's length for an average). With per="layer"
-    learning_rates is [layers, windows], a row for each of `layers`, the names of modules. valid_loss:
-    example-weighted mean at the end. parameters: name -> array, where the run ended. losses: float64 [T],
-    before each step.
+    A derivative with respect to a value is the sum over the steps that use it; divide by their number for an
+    average.
+
+    Attributes:
+        learning_rates: float64 [windows], or [layers, windows] with per="layer".
+        momentums: float64 [windows].
+        weight_decays: float64 [windows].
+        beta2s: float64 [windows], empty unless the optimizer is "adam".
+        epsilons: float64 [windows], empty unless the optimizer is "adam".
+        valid_loss: example-weighted mean of the validation loss where the run ended.
+        parameters: by name, the parameters and buffers where the run ended, in the run's dtype.
+        losses: float64 [steps], the training loss before each step.
+        layers: with per="layer", the names of the modules that the rows of `learning_rates` belong to; else
+            empty.
     """
 
     learning_rates: np.ndarray
@@ -43,6 +51,11 @@ class Hypergradient:
     layers: tuple[str, ...] = ()
 
 
+@takes(
+    "model loss train_batches valid_batches learning_rates momentums weight_decays optimizer mode horizon "
+    "tile dtype beta2s epsilons clip_gradient clip_hvp columns progress * per curvature",
+    options=HypergradientOptions,
+)
 def hypergradient(
     model: Any,
     loss: Callable[..., Tensor],
@@ -51,67 +64,69 @@ def hypergradient(
     learning_rates: Any,
     momentums: Sequence[float] | None = None,
     weight_decays: Sequence[float] = (0.0,),
-    optimizer: str = "sgd",
-    mode: str = "forward",
-    horizon: int | None = None,
     tile: int = 8,
     dtype: Any = np.float64,
     beta2s: Sequence[float] | None = None,
     epsilons: Sequence[float] | None = None,
-    clip_gradient: float | None = None,
-    clip_hvp: float | None = None,
     columns: Sequence[int] | None = None,
     progress: bool = False,
     *,
-    per: str = "all",
-    curvature: str = "hessian",
+    options: HypergradientOptions = HypergradientOptions(),
+    **_: Unpack[HypergradientFields],
 ) -> Hypergradient:
-    """Trains a copy of `model` for T = len(train_batches) steps and differentiates its validation loss.
+    """Trains a copy of a model and differentiates its validation loss with respect to hyperparameters.
 
-    Of n values of a hyperparameter, step t (from 0) uses the one numbered floor(n t / T).
-    optimizer: an update rule of `lrswift.optim` by the core's name: "sgd", "nesterov" (SGD's), "ema", "adam",
-    "adamw", "rmsprop", "adagrad", "adadelta". Its arguments take the values of these families, and None is
-    the rule's default, as in `lrswift.optim`:
-    momentums: of SGD and RMSprop, beta of "ema", beta1 of Adam and AdamW. beta2s: the memory of the squared
-    gradient: beta2 of Adam and AdamW, alpha of RMSprop, rho of Adadelta. epsilons: of all but SGD and "ema".
-    weight_decays: coupled, AdamW's decoupled; (0,) for all. Other arguments keep their defaults. Adam's
-    averages are corrected by the betas of the step. A family that a rule has no argument for is an error.
-    mode: "forward" carries a tangent of parameters and state per value, in memory that does not depend on T;
-    "reverse" keeps the trajectory. Both are exact. tile: Hessian products taken at once, 8.
-    horizon: every H steps the validation gradient of that point is added and the tangents are dropped (1:
-    greedy); default: the whole run. dtype: float64 or float32, of the copy and of floating batches.
-    clip_gradient: bound of each element of the gradient, trained with and differentiated (elements beyond it
-    have derivative 0, as of PyTorch's clamp). clip_hvp: bound of each element of the Hessian products, which
-    makes the result inexact; forward only. columns: numbers of the values to differentiate by, counted
-    through the families in the order above; others are 0.
-    per: "layer" gives every module that holds parameters learning rates of its own: learning_rates
-    [layers, windows], or [windows] as the same for all; columns count through the rows.
-    curvature: "gauss_newton" carries tangents by J' H J instead of the Hessian, J of the model's outputs and
-    H of the loss in them (plus what the loss makes of parameters directly). It leaves out the network's own
-    second derivatives and has no negative directions where the loss is convex in the outputs; the result is
-    exact only for models that are linear in their parameters.
-    train_batches, valid_batches: sequences of (x, y, ...); loss: as in `fit`, recorded once per shape.
+    The run has T = len(train_batches) steps. Of the n values of a hyperparameter, step t = 0, ..., T - 1 uses
+    number
+
+        floor(n t / T).
+
     Batch-norm uses batch statistics, dropout is off; `model` itself stays as it is.
-    Raises ArgumentError, ShapeError, DTypeError, RecordingError, and Diverged with the step at which a loss
-    is not finite. Source: FDS (Micaelli and Storkey, 2021), equation 4, by dual numbers.
+
+    Args:
+        model: an `nn.Module`; a copy of it in `dtype` is trained.
+        loss: a function as in `fit`, returning a scalar Tensor; it is recorded once per shape of batch.
+        train_batches: a sequence of T batches (x, y, ...), one for each step, of arrays.
+        valid_batches: a sequence of such batches; their mean loss, weighted by examples, is differentiated.
+        learning_rates: numbers [windows]; with per="layer" [layers, windows], or [windows] for all layers.
+        momentums: numbers [windows]: of SGD and RMSprop, beta of "ema", beta1 of Adam and AdamW. None: the
+            rule's default, as in `lrswift.optim`. Default None.
+        weight_decays: numbers [windows]; coupled, AdamW's decoupled. Default (0.0,).
+        tile: how many Hessian products are taken at once. Default 8.
+        dtype: float64 or float32, of the copy and of floating batches. Default float64.
+        beta2s: numbers [windows], the memory of the squared gradient: beta2 of Adam and AdamW, alpha of
+            RMSprop, rho of Adadelta. None: the rule's default. Default None.
+        epsilons: numbers [windows], of all rules but SGD and "ema". None: the rule's default. Default None.
+        columns: numbers of the values to differentiate by, counted through rates (row by row), momenta,
+            decays, beta2s and epsilons; derivatives with respect to others are 0. None: all. Default None.
+        progress: whether to show a bar. Default False.
+        options: a record of the options that have no other entry here. None: their defaults. Default None.
+
+    Returns:
+        A `Hypergradient`: the derivatives by family, the validation loss, and where the run ended.
+
+    Raises:
+        ArgumentError: a value is out of bounds, or there are more values than steps.
+        ArgumentTypeError: an argument is of a wrong type, or values are no numbers.
+        BufferError: a batch lies in another device's memory.
+        DTypeError: `dtype`, or the dtype of a batch, is not allowed.
+        ShapeError: values, or the arrays of a batch, do not fit.
+        RecordingError: the loss reads values while it is computed.
+        Diverged: a loss is not finite; the message names the step.
+
+    Source:
+        Micaelli and Storkey, "Gradient-based hyperparameter optimization over long horizons" (arXiv
+        2007.07869), equation 4, by dual numbers.
     """
-    if mode not in ("forward", "reverse"):
-        raise ArgumentError(f"mode: got {mode!r}; allowed: forward, reverse")
-    if per not in SCOPES:
-        raise ArgumentError(f"per: got {per!r}; allowed: {', '.join(SCOPES)}")
-    if curvature not in CURVATURES:
-        raise ArgumentError(f"curvature: got {curvature!r}; allowed: {', '.join(CURVATURES)}")
     kind = as_dtype(dtype)
     train = source(train_batches, "train_batches", kind)
     valid = source(valid_batches, "valid_batches", kind)
     steps = len(train)
-    stride = _horizon(horizon, steps)
-    layers = layer_names(model) if per == "layer" else ()
-    values = values_of(optimizer, learning_rates, momentums, weight_decays, beta2s, epsilons, layers)
-    episode = Episode(
-        model, loss, steps, values, optimizer, mode, tile, kind, columns, clip_gradient, clip_hvp, curvature
-    )
-    total = steps * (2 if mode == "reverse" else 1)
+    stride = steps if options.horizon is None else check_whole(options.horizon, "horizon", 1, steps)
+    layers = layer_names(model) if options.per == "layer" else ()
+    values = values_of(options.optimizer, learning_rates, momentums, weight_decays, beta2s, epsilons, layers)
+    episode = Episode(model, loss, steps, values, options, tile=tile, dtype=kind, columns=columns)
+    total = steps * (2 if options.mode == "reverse" else 1)
     with Progress(total, "hypergradient", progress) as bar:
         for low in range(0, steps, stride):
             episode.train(train, low, min(low + stride, steps), bar)
@@ -165,10 +180,4 @@ def _numbers(name: str, value: Any) -> np.ndarray:
     return array.reshape(-1)
 
 
-def _horizon(horizon: int | None, steps: int) -> int:
-    if horizon is None:
-        return steps
-    return check_whole(horizon, "horizon", 1, steps)
-
-
-__all__ = ["FAMILIES", "OPTIMIZERS", "Hypergradient", "hypergradient", "values_of"]
+__all__ = ["FAMILIES", "Hypergradient", "hypergradient", "values_of"]

@@ -18,9 +18,9 @@ from ..errors import ArgumentError, Diverged
 from ..progress import Progress
 from .inner_run import Job, Outcome
 from .learned_schedule import LearnedSchedule
+from .options import FAMILIES
 from .outer_loop import FORMAT, Learning, check_format, trained
-from .settings import FAMILIES, SearchSettings
-from .workers import Farm
+from .workers import Workers
 
 # a sign step that was too large needs three to show it: there, back, and half
 LEG = 3
@@ -42,15 +42,16 @@ class _Line:
         return min(_loss(self.start), own if math.isfinite(own) else math.inf)
 
 
-class Starting:
+class HybridSearch:
     """One call of `learn_schedule(start="optuna")`; with the methods of `Learning` that it needs."""
 
-    def __init__(self, learning: Learning, search: SearchSettings, outer_steps: int) -> None:
-        self.first, self.search, self.outer_steps = learning, search, outer_steps
-        settings = learning.settings
-        self.ranges = distributions(settings.counts, search.ranges)
+    def __init__(self, learning: Learning) -> None:
+        self.first, settings = learning, learning.settings
+        self.options = settings.learning
+        self.ranges = distributions(settings.counts, self.options.ranges)
         sampler = optuna.samplers.TPESampler(
-            seed=settings.seed % 2**32, n_startup_trials=min(RANDOM_STARTS, (search.trials + 1) // 2)
+            seed=self.options.seed % 2**32,
+            n_startup_trials=min(RANDOM_STARTS, (self.options.trials + 1) // 2),
         )
         with quiet():
             self.study = optuna.create_study(sampler=sampler)
@@ -62,18 +63,18 @@ class Starting:
         self.replayed: list[list[Outcome]] = []
         self.cost = [0, 0]
 
-    def run(self, farm: Farm, outer_steps: int, checkpoint: Any, progress: bool) -> LearnedSchedule:
-        settings, trials = self.first.settings, self.search.trials
-        plain = trials * settings.seeds * settings.steps
-        total = plain + outer_steps * settings.blocks * settings.seeds * settings.steps
+    def run(self, workers: Workers, outer_steps: int, checkpoint: Any, progress: bool) -> LearnedSchedule:
+        settings, trials = self.first.settings, self.options.trials
+        seeds, blocks = self.options.seeds, self.options.blocks
+        total = (trials + outer_steps * blocks) * seeds * settings.steps
         legs = -(-outer_steps // LEG)
         with Progress(total, "learn_schedule", progress, "inner step") as bar, quiet():
             for leg in range(legs):
                 while len(self.lines) < self._due(leg, legs):
-                    self.propose(farm, bar, checkpoint)
+                    self.propose(workers, bar, checkpoint)
                 for _ in range(min(LEG, outer_steps - leg * LEG)):
-                    self.refine(farm, bar, checkpoint)
-            return self.schedule(farm, bar)
+                    self.refine(workers, bar, checkpoint)
+            return self.schedule(workers, bar)
 
     def _due(self, leg: int, legs: int) -> int:
         """Starts tried before a leg: `initial` before the first one, half of them before the next.
@@ -82,47 +83,47 @@ class Starting:
         """
         if leg == 0 and legs > 1:
             return 1
-        return math.ceil(self.search.trials * (1 + (leg / (legs - 1) if legs > 1 else 1)) / 2)
+        return math.ceil(self.options.trials * (1 + (leg / (legs - 1) if legs > 1 else 1)) / 2)
 
-    def propose(self, farm: Farm, bar: Progress, checkpoint: Any) -> None:
+    def propose(self, workers: Workers, bar: Progress, checkpoint: Any) -> None:
         """Tries one starting point."""
         settings = self.first.settings
         trial = self.study.ask(dict(self.ranges))
         values = [trial.params[name] for name in self.ranges]
         ends = np.cumsum(settings.counts)[:-1].tolist()
         initial = tuple(tuple(map(float, part)) for part in np.split(np.array(values), ends))
-        seed = int(np.random.SeedSequence((settings.seed, trial.number)).generate_state(2, np.uint32)[1])
+        seed = int(np.random.SeedSequence((self.options.seed, trial.number)).generate_state(2, np.uint32)[1])
         first = self.first
         learning = Learning(
             first.make_model, first.loss, first.train, first.valid,
-            replace(settings, initial=initial, seed=seed),
+            replace(settings, initial=initial, learning=replace(settings.learning, seed=seed)),
         )  # fmt: skip
         # an outer step that no refinement reaches: other networks than those of the refinement
         jobs = [
             replace(job, seed=learning.settings.replica_seed(2**31, replica))
             for replica, job in enumerate(learning.jobs(settings.steps, differentiated=False))
         ]
-        outcomes = self.outcomes(farm, jobs, 1, bar)
+        outcomes = self.outcomes(workers, jobs, 1, bar)
         losses = np.array([o.valid_loss for o in outcomes])
         line = _Line(trial.number, learning, losses)
         self.study.tell(trial, _loss(losses))
         self.lines.append(line)
         self.order.append((line, -1))
-        self.cost[0] += settings.seeds * settings.steps
+        self.cost[0] += self.options.seeds * settings.steps
         self.write(checkpoint)
         bar.note({"trials": len(self.lines), "best": min(line.best for line in self.lines)})
 
-    def refine(self, farm: Farm, bar: Progress, checkpoint: Any) -> None:
+    def refine(self, workers: Workers, bar: Progress, checkpoint: Any) -> None:
         """One outer step from the most promising point; of a leg's start, the same line goes on."""
         line = self._chosen()
         if line is None:
             return
         learning, settings = line.learning, self.first.settings
         budget = settings.budget(learning.done)
-        outcomes = self.outcomes(farm, learning.jobs(budget), settings.blocks, bar)
+        outcomes = self.outcomes(workers, learning.jobs(budget), self.options.blocks, bar)
         learning.learn(outcomes, budget == settings.steps)
         self.order.append((line, learning.done - 1))
-        self.cost[1] += settings.seeds * budget
+        self.cost[1] += self.options.seeds * budget
         self._tell(line)
         self.write(checkpoint)
         bar.note({"trials": len(self.lines), "best": min(line.best for line in self.lines)})
@@ -159,17 +160,17 @@ class Starting:
             )  # fmt: skip
         )
 
-    def outcomes(self, farm: Farm, jobs: Sequence[Job], blocks: int, bar: Progress) -> list[Outcome]:
+    def outcomes(self, workers: Workers, jobs: Sequence[Job], blocks: int, bar: Progress) -> list[Outcome]:
         """Of whole seeds; what a checkpoint has seen is taken from it."""
         if self.replayed:
             found = self.replayed.pop(0)
             bar.advance(len(jobs) * jobs[0].steps)
         else:
-            found = trained(farm, jobs, blocks, bar)
+            found = trained(workers, jobs, blocks, bar)
         self.log.append(found)
         return found
 
-    def schedule(self, farm: Farm, bar: Progress) -> LearnedSchedule:
+    def schedule(self, workers: Workers, bar: Progress) -> LearnedSchedule:
         """All lines as one record, in the order they were tried, and the best of its finalists."""
         settings, count = self.first.settings, sum(self.first.settings.counts)
         rows: dict[str, list[Any]] = {name: [] for name in self.first.record}
@@ -177,7 +178,7 @@ class Starting:
             absent = {
                 "values": [value for family in line.learning.settings.initial for value in family],
                 "seed_losses": line.start,
-                "hypergradients": np.full((settings.seeds, count), np.nan),
+                "hypergradients": np.full((self.options.seeds, count), np.nan),
                 "signals": np.full(count, np.nan),
                 "retreated": False,
             }
@@ -186,7 +187,7 @@ class Starting:
                 rows[name].append(found[name])
         first = self.first
         first.record = {name: np.array(values) for name, values in rows.items()}
-        first.compare_finalists(farm, bar)
+        first.compare_finalists(workers, bar)
         learned = first.schedule()
         chosen = self.order[max(learned.best, 0)][0]
         return replace(
@@ -199,7 +200,9 @@ class Starting:
 
     # ---- checkpoints: the outcomes in order, from which everything else follows ------------------------
     def _identity(self) -> dict[str, Any]:
-        mine = self.first.settings.identity() | vars(self.search) | {"outer_steps": self.outer_steps}
+        names = ("trials", "ranges", "outer_steps")
+        search = {name: getattr(self.options, name) for name in names}
+        mine = self.first.settings.identity() | search
         found: dict[str, Any] = json.loads(json.dumps(mine))
         return found
 

@@ -11,8 +11,9 @@ import numpy as np
 from .. import random
 from ..data.batches import permutation
 from ..errors import Diverged
-from ..hypergradients.episode import Steps
+from ..hypergradients.episode import IndexedBatches
 from ..hypergradients.hypergradient import hypergradient
+from ..hypergradients.options import HypergradientOptions
 from ..tensors.tensor import Tensor
 
 VALIDATION_BATCH = 500
@@ -45,7 +46,7 @@ class Job:
     values: tuple[Any, tuple[float, ...], tuple[float, ...]]
     seed: int
     columns: tuple[int, ...] | None
-    options: dict[str, Any]
+    options: HypergradientOptions
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def run(job: Job) -> Outcome:
         model = job.make_model(job.seed)
         floating = next(iter(model.parameters())).dtype
         rows, validated = len(job.train[0]), len(job.valid[0])
-        train = Steps(job.train, row_numbers(rows, job.steps, job.batch_size, job.seed), floating)
+        train = IndexedBatches(job.train, row_numbers(rows, job.steps, job.batch_size, job.seed), floating)
         valid = [
             tuple(a[i : i + VALIDATION_BATCH] for a in job.valid)
             for i in range(0, validated, VALIDATION_BATCH)
@@ -92,7 +93,14 @@ def run(job: Job) -> Outcome:
         shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
         try:
             found = hypergradient(
-                model, job.loss, train, valid, *job.values, dtype=floating, columns=job.columns, **job.options
+                model,
+                job.loss,
+                train,
+                valid,
+                *job.values,
+                dtype=floating,
+                columns=job.columns,
+                options=job.options,
             )
         except Diverged as error:
             count = sum(np.size(v) for v in job.values)

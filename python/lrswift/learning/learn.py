@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
+from ..hypergradients.options import HypergradientOptions
+from ..records import takes
 from ..tensors.tensor import Tensor
 from .learned_schedule import LearnedSchedule
+from .options import LearningFields, LearningOptions
 from .outer_loop import Learning
-from .settings import RANGES, arrays_of, check, check_search
-from .workers import Farm
+from .settings import arrays_of, check, check_search
+from .workers import Workers
 
 
+@takes(
+    "make_model loss train valid steps batch_size learning_rates momentums weight_decays outer_steps "
+    "step_size step_decay initial update seeds seed clip_gradient clip_hvp executor checkpoint resume * "
+    "optimizer horizon mode budgets blocks finalists start trials ranges per curvature progress",
+    options=HypergradientOptions,
+    learning=LearningOptions,
+)
 def learn_schedule(
     make_model: Callable[[int], Any],
     loss: Callable[..., Tensor],
@@ -24,97 +34,99 @@ def learn_schedule(
     learning_rates: int = 7,
     momentums: int = 1,
     weight_decays: int = 1,
-    outer_steps: int = 10,
-    step_size: Sequence[float] = (0.1, 0.15, 4e-4),
-    step_decay: float = 0.5,
-    initial: Sequence[Any] = (0, 0, 0),
-    update: str = "gated",
-    seeds: int = 2,
-    seed: int = 0,
-    clip_gradient: float | None = None,
-    clip_hvp: float | None = None,
+    *,
     executor: Any = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
-    *,
-    optimizer: str = "sgd",
-    horizon: int | None = None,
-    mode: str = "forward",
-    budgets: Sequence[int] | None = None,
-    blocks: int = 1,
-    finalists: int = 5,
-    start: str | None = None,
-    trials: int = 16,
-    ranges: Sequence[Sequence[float]] = RANGES,
-    per: str = "all",
-    curvature: str = "hessian",
     progress: bool = True,
+    options: HypergradientOptions = HypergradientOptions(),
+    learning: LearningOptions = LearningOptions(),
+    **_: Unpack[LearningFields],
 ) -> LearnedSchedule:
-    """Learns a schedule for training runs of `steps` steps, by differentiating whole runs.
+    """Learns a schedule of rates, momenta and weight decays, by differentiating whole training runs.
 
-    Each outer step trains `seeds` fresh networks, make_model(seed) -> Module, with the present schedule and
-    moves every value against its hypergradient. The best validated schedules of all outer steps, `finalists`
-    of them, are validated once more, on 10 `seeds` fresh networks each (training alone), and the one whose
-    mean loss plus standard error is lowest is returned: the lowest of many noisy losses is often luck. A
-    network whose training loss peaked late, and lost all that it had won, counts as a fifth of the way back
-    to its untrained loss, however it ended. finalists=1 takes the lowest loss of the outer steps.
+    Each outer step trains fresh networks with the present schedule and moves every value x against its
+    hypergradient h, the derivative of the validation loss with respect to x. With update="sign" this is
 
-    train: (x, y) arrays, a Dataset, or an iterable of batches, which are joined. valid: the same, or the
-    fraction of `train` to hold out (None: 0.1), drawn once from `seed`. loss: as in `fit`.
-    learning_rates, momentums, weight_decays: how many values share the steps (learning_rates=steps: nothing
-    is shared). step_size, initial: for rates, momenta, decays; a number each, or one per value.
-    update: "gated" moves a value where the seeds agree and retreats where hypergradients have lost their
-    meaning: early rates are raised towards later ones, and all are traded for momentum; "sign" steps by the
-    sign of the mean, halved (`step_decay`) when it flips; "gradient" is the paper's printed step, step_size
-    times the window's average. Stops early when every step is below 5 % of its value.
-    horizon: see `hypergradient` (1: greedy). budgets: inner steps of the first outer steps,
-    smaller than `steps`; schedules are compared at full length only. optimizer: "sgd" or "nesterov".
-    clip_gradient, clip_hvp, mode, curvature: as in `hypergradient`.
+        x <- x - step_size sign(mean of h over the seeds),
 
-    per: "layer" learns rates for every module that holds parameters, `learning_rates` of them each; step_size
-    and initial then are, for rates, a number, one per window, or a row of them per layer.
+    where step_size is multiplied by step_decay when the sign changes.
 
-    executor: None, anything with `submit`, or a function that makes such an executor anew when its workers
-    die; a task is a seed, or one of its `blocks` disjoint sets of values to differentiate by (each repeats
-    the training); the numbers are the same as here. checkpoint: a file written atomically after
-    each outer step; resume: goes on from it, if it is there, bit by bit as if never interrupted; only
-    `outer_steps`, `blocks`, `executor` and `finalists` may differ. progress: a bar with the time left.
+    The best validated schedules of all outer steps are validated once more, on networks that had no say in
+    their choice (training alone), and that whose mean loss plus standard error is lowest is returned: the
+    lowest of many noisy losses is often luck. A network whose training loss peaked late, and lost all that it
+    had won, counts as a fifth of the way back to its untrained loss, however it ended.
 
-    start: "optuna" begins from `trials` starting points instead of `initial` alone: `initial` itself, then
-    what Optuna's TPE sampler, seeded by `seed`, proposes within `ranges`, (low, high) for rates, momenta and
-    decays. Each is trained with `seeds` networks, without derivatives. Refined, for three outer steps at a
+    A search starts with trained, not differentiated, starting points. Refined, for three outer steps at a
     time, is `initial`, then the best validated point, a refined one from where it stood; every refined point
-    within `ranges` goes back into the study, and the next proposals follow. Cost: trials * seeds * steps
-    plain training steps, those of the finalists, and at most outer_steps * seeds * steps differentiated ones
-    (`budgets` apart), each of about 1 + 2 K plain ones with K values in use; `cost` of the result counts
-    both. `study` is Optuna's. To resume, outer_steps and trials must be the same as well. ImportError
-    without optuna.
+    within `ranges` goes back into the study, and the next proposals follow. It costs trials * seeds * steps
+    plain training steps, those of the finalists, and at most outer_steps * seeds * steps differentiated ones,
+    each of about 1 + 2 K plain ones with K values in use.
 
-    A run that diverges counts as a loss of inf, with a warning that names the step. When half of the rates'
-    hypergradients are below their standard error, a warning says so and proposes a sharing window.
-    Raises ArgumentError, ShapeError, DTypeError (arguments), and Diverged, whose `schedule` holds what was
-    done, when all seeds diverge under another update than "gated".
-    Source: FDS (Micaelli and Storkey, arXiv 2007.07869), Algorithm 1 and section 4.
+    Args:
+        make_model: makes a fresh `nn.Module` from a seed.
+        loss: a function as in `fit`, returning a scalar Tensor.
+        train: (x, y) arrays, a Dataset, or an iterable of batches, which are joined.
+        valid: the same, or the fraction of `train` to hold out, drawn once from `seed`. None: 0.1. Default
+            None.
+        steps: training steps of a run. Default 1000.
+        batch_size: rows of a training batch. Default 128.
+        learning_rates: how many learning rates share the steps, at least 1; with per="layer", those of each
+            layer. Equal to `steps`, nothing is shared. Default 7.
+        momentums: how many momenta share the steps; 0: none are used. Default 1.
+        weight_decays: how many weight decays share the steps; 0: none are used. Default 1.
+        executor: runs the tasks, of which each is a seed or one of its `blocks`: an object with `submit`, or
+            a function that makes one, anew when its workers die. The numbers are the same as without. None:
+            here, one by one. Default None.
+        checkpoint: a file that is written atomically after each outer step. Default None.
+        resume: whether to go on from `checkpoint`, if it is there, bit by bit as if never interrupted; only
+            outer_steps, blocks, executor and finalists may differ, and with a search only the last three.
+            Default False.
+        progress: whether to show a bar, with the time left. Default True.
+        options: a `HypergradientOptions`, whose fields may be given one by one instead. None: its defaults.
+            Default None.
+        learning: a `LearningOptions`, likewise. None: its defaults. Default None.
+
+    Returns:
+        A `LearnedSchedule`: the schedule, how it was found, and what that cost. Its `study` is Optuna's.
+
+    Raises:
+        ArgumentError: a value is out of bounds, `checkpoint` was made with other arguments, or the executor
+            cannot pickle a function.
+        ArgumentTypeError: an argument is of a wrong type.
+        BufferError: data lie in another device's memory.
+        DTypeError: the dtype of data is not allowed.
+        ShapeError: arrays are of different lengths, or make_model(seed) makes different networks.
+        RecordingError: the loss reads values while it is computed.
+        Diverged: all seeds of an outer step diverged under another update than "gated"; the exception's
+            `schedule` holds what was done. Under "gated" such a run counts as a loss of inf.
+        FileNotFoundError: the folder of `checkpoint` does not exist.
+        ImportError: start="optuna" without Optuna.
+
+    Warns:
+        UserWarning: a run diverged, with the step; half of the rates' hypergradients are below their standard
+            error, with a window that more steps should share; workers died, and their tasks run here.
+
+    Source:
+        Micaelli and Storkey, "Gradient-based hyperparameter optimization over long horizons" (arXiv
+        2007.07869), Algorithm 1 and section 4.
     """
-    settings = check(
-        steps=steps, batch_size=batch_size, counts=(learning_rates, momentums, weight_decays),
-        outer_steps=outer_steps, step_size=step_size, step_decay=step_decay, initial=initial, update=update,
-        seeds=seeds, seed=seed, clip_gradient=clip_gradient, clip_hvp=clip_hvp, optimizer=optimizer,
-        horizon=horizon, mode=mode, budgets=budgets, blocks=blocks, finalists=finalists, per=per,
-        curvature=curvature, make_model=make_model,
-    )  # fmt: skip
-    search = check_search(start, trials, ranges, settings)
+    windows = learning_rates, momentums, weight_decays
+    settings = check(steps, batch_size, windows, options, learning, make_model)
+    if learning.start is not None:
+        check_search(settings)
     data = arrays_of(train, valid, settings)
-    learning: Any = Learning(make_model, loss, *data, settings)
-    if search is not None:
+    run: Any = Learning(make_model, loss, *data, settings)
+    if learning.start is not None:
         # Optuna is an extra
-        from .hybrid import Starting
+        from .hybrid import HybridSearch
 
-        learning = Starting(learning, search, outer_steps)
+        run = HybridSearch(run)
     if checkpoint is not None and resume and Path(checkpoint).exists():
-        learning.read(checkpoint)
-    farm = Farm(executor)
+        run.read(checkpoint)
+    workers = Workers(executor)
     try:
-        return learning.run(farm, outer_steps, checkpoint, progress)
+        schedule: LearnedSchedule = run.run(workers, learning.outer_steps, checkpoint, progress)
+        return schedule
     finally:
-        farm.close()
+        workers.close()

@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 import json
 import os
-import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .. import store
 from .._core import Learner as CoreLearner
-from ..errors import ArgumentError, Diverged, ShapeError
+from ..errors import ArgumentError, Diverged, ShapeError, warn
 from ..hypergradients.sharing import best_window, sharing_noise
 from ..progress import Progress
 from ..tensors.tensor import Tensor
@@ -21,7 +21,7 @@ from .finalists import NETWORKS_A_SEED, Finals
 from .inner_run import Job, Outcome, joined, run
 from .learned_schedule import LearnedSchedule
 from .settings import Settings, starting_values
-from .workers import Farm
+from .workers import Workers
 
 # of checkpoints; another whenever the same outcomes lead to other outer steps
 FORMAT = 2
@@ -40,22 +40,23 @@ class Learning:
     ) -> None:
         self.make_model, self.loss, self.train, self.valid = make_model, loss, train, valid
         self.settings = settings
+        self.seeds = settings.learning.seeds
         initial, step_size, windows = starting_values(settings)
         self.learner = CoreLearner(
-            update=settings.update, counts=settings.counts, initial=initial, step_size=step_size,
-            windows=windows, step_decay=settings.step_decay, layers=max(1, len(settings.layers)),
+            update=settings.learning.update, counts=settings.counts, initial=initial, step_size=step_size,
+            windows=windows, step_decay=settings.learning.step_decay, layers=max(1, len(settings.layers)),
         )  # fmt: skip
         count = sum(settings.counts)
         self.record: dict[str, np.ndarray] = {
             "values": np.zeros((0, count)),
-            "seed_losses": np.zeros((0, settings.seeds)),
-            "hypergradients": np.zeros((0, settings.seeds, count)),
+            "seed_losses": np.zeros((0, self.seeds)),
+            "hypergradients": np.zeros((0, self.seeds, count)),
             "signals": np.zeros((0, count)),
             "retreated": np.zeros(0, bool),
         }
         self.shapes: dict[str, tuple[int, ...]] | None = None
         self.warned = False
-        self.finals = Finals.empty(NETWORKS_A_SEED * settings.seeds)
+        self.finals = Finals.empty(NETWORKS_A_SEED * self.seeds)
 
     @property
     def done(self) -> int:
@@ -65,15 +66,17 @@ class Learning:
         found: Any = self.learner.get(key)
         return np.array(found.numpy())
 
-    def run(self, farm: Farm, outer_steps: int, checkpoint: Any, progress: bool) -> LearnedSchedule:
+    def run(self, workers: Workers, outer_steps: int, checkpoint: Any, progress: bool) -> LearnedSchedule:
         settings = self.settings
         total = (
-            settings.seeds * settings.blocks * sum(settings.budget(o) for o in range(self.done, outer_steps))
+            self.seeds
+            * settings.learning.blocks
+            * sum(settings.budget(o) for o in range(self.done, outer_steps))
         )
         with Progress(total, "learn_schedule", progress, "inner step") as bar:
             while self.done < outer_steps and not self.get("converged")[0]:
                 budget = settings.budget(self.done)
-                outcomes = trained(farm, self.jobs(budget), settings.blocks, bar)
+                outcomes = trained(workers, self.jobs(budget), settings.learning.blocks, bar)
                 self.learn(outcomes, budget == settings.steps)
                 if checkpoint is not None:
                     self.write(checkpoint)
@@ -81,24 +84,26 @@ class Learning:
                 signal = float(np.median(self.record["signals"][-1, : settings.counts[0]]))
                 bar.note({"outer": self.done, "best": best, "signal": signal})
                 self.judge(outcomes)
-            self.compare_finalists(farm, bar)
+            self.compare_finalists(workers, bar)
         return self.schedule()
 
     def jobs(self, budget: int, differentiated: bool = True) -> list[Job]:
         """A task for each seed, or for each block of its values."""
         return [
             self.job(self.get("values"), budget, self.settings.replica_seed(self.done, replica), columns)
-            for replica in range(self.settings.seeds)
+            for replica in range(self.seeds)
             for columns in (self.settings.columns() if differentiated else [()])
         ]
 
     def job(self, row: np.ndarray, budget: int, seed: int, columns: tuple[int, ...] | None) -> Job:
         rates, momenta, decays = (v.tolist() for v in self.parted(row))
-        # nothing to differentiate by: forward mode is then training alone
-        mode = {"mode": "forward"} if columns == () else {}
+        options = self.settings.options
+        if columns == ():
+            # nothing to differentiate by: forward mode is then training alone
+            options = replace(options, mode="forward")
         return Job(
             self.make_model, self.loss, self.train, self.valid, budget, self.settings.batch_size,
-            (rates, tuple(momenta), tuple(decays)), seed, columns, self.settings.options() | mode,
+            (rates, tuple(momenta), tuple(decays)), seed, columns, options,
         )  # fmt: skip
 
     def parted(self, row: np.ndarray) -> list[np.ndarray]:
@@ -108,19 +113,21 @@ class Learning:
             rates = rates.reshape(len(self.settings.layers), -1)
         return [rates, momenta, decays]
 
-    def compare_finalists(self, farm: Farm, bar: Progress) -> None:
+    def compare_finalists(self, workers: Workers, bar: Progress) -> None:
         """Validates the best outer steps once more, on networks that had no say in their choice."""
         losses = self.mean_losses()
         order = np.argsort(losses, kind="stable")
-        chosen = np.array([o for o in order[: self.settings.finalists] if np.isfinite(losses[o])], np.int64)
-        if self.settings.finalists > 1 and len(chosen):
-            self.finals = Finals.of(chosen, self.validate(farm, bar, self.record["values"][chosen]))
+        chosen = np.array(
+            [o for o in order[: self.settings.learning.finalists] if np.isfinite(losses[o])], np.int64
+        )
+        if self.settings.learning.finalists > 1 and len(chosen):
+            self.finals = Finals.of(chosen, self.validate(workers, bar, self.record["values"][chosen]))
 
-    def validate(self, farm: Farm, bar: Progress, values: np.ndarray) -> list[Outcome]:
+    def validate(self, workers: Workers, bar: Progress, values: np.ndarray) -> list[Outcome]:
         """Of values [F, N], row by row; the same networks for all: what differs is the schedule."""
-        seeds = [self.settings.final_seed(i) for i in range(NETWORKS_A_SEED * self.settings.seeds)]
+        seeds = [self.settings.final_seed(i) for i in range(NETWORKS_A_SEED * self.seeds)]
         jobs = [self.job(row, self.settings.steps, seed, ()) for row in values for seed in seeds]
-        return farm.map(run, jobs, functools.partial(_advance, bar, 0))
+        return workers.map(run, jobs, functools.partial(_advance, bar, 0))
 
     def mean_losses(self) -> np.ndarray:
         """By outer step, inf where it was not validated at full length."""
@@ -163,33 +170,32 @@ class Learning:
                 f"outer step {self.done - 1}: {len(failed)} of {len(outcomes)} runs diverged at "
                 f"{', '.join(o.whereabouts for o in failed)}"
             )
-            if len(failed) == len(outcomes) and self.settings.update != "gated":
+            if len(failed) == len(outcomes) and self.settings.learning.update != "gated":
                 error = Diverged(f"learn_schedule: {message}; its schedule holds the outer steps done")
                 error.schedule = self.schedule()
                 raise error
-            warnings.warn(f"learn_schedule: {message}", stacklevel=4)
+            warn(f"learn_schedule: {message}")
         rates = self.record["signals"][-1, : self.settings.counts[0]]
-        if failed or self.warned or self.settings.seeds < 2 or np.median(rates) >= 1:
+        if failed or self.warned or self.seeds < 2 or np.median(rates) >= 1:
             return
         self.warned = True
         window = self.suggested_window()
         advice = "more seeds may help" if window is None else f"try windows of about {window:.0f} steps"
-        warnings.warn(
+        warn(
             f"learn_schedule: outer step {self.done - 1}: half of the rates' hypergradients are below their "
-            f"standard error over {self.settings.seeds} seeds; {advice}",
-            stacklevel=4,
+            f"standard error over {self.seeds} seeds; {advice}"
         )
 
     def suggested_window(self) -> float | None:
         """Theorem 4.1's best window for the noise and drift seen at the last healthy outer step."""
         count, windows = self.settings.counts[0], self.settings.windows[0]
-        if self.settings.seeds < 2 or windows < 2:
+        if self.seeds < 2 or windows < 2:
             return None
         healthy = [h for h in self.record["hypergradients"][:, :, :count] if np.isfinite(h).all()]
         if not healthy:
             return None
         # what all layers would share
-        sums = healthy[-1].reshape(self.settings.seeds, -1, windows).sum(1)
+        sums = healthy[-1].reshape(self.seeds, -1, windows).sum(1)
         noise = sharing_noise(sums, max(1, self.settings.steps // windows))
         return min(best_window(noise.mse1, noise.epsilon, noise.correlation), float(self.settings.steps))
 
@@ -207,11 +213,11 @@ class Learning:
             retreated=self.record["retreated"], finalists=self.finals.steps,
             final_losses=self.finals.losses, final_penalties=self.finals.penalties,
             converged=bool(self.get("converged")[0]),
-            suggested_window=self.suggested_window(), nesterov=self.settings.optimizer == "nesterov",
+            suggested_window=self.suggested_window(), nesterov=self.settings.options.optimizer == "nesterov",
             layers=self.settings.layers,
             cost=(
                 self.finals.losses.size * self.settings.steps,
-                self.settings.seeds * sum(map(self.settings.budget, range(self.done))),
+                self.seeds * sum(map(self.settings.budget, range(self.done))),
             ),
         )  # fmt: skip
 
@@ -254,9 +260,9 @@ def check_format(path: str | os.PathLike[str], facts: dict[str, Any]) -> None:
         )
 
 
-def trained(farm: Farm, jobs: Sequence[Job], blocks: int, bar: Progress) -> list[Outcome]:
+def trained(workers: Workers, jobs: Sequence[Job], blocks: int, bar: Progress) -> list[Outcome]:
     """The outcomes of whole seeds, of which each is `blocks` jobs."""
-    return joined(farm.map(run, jobs, functools.partial(_advance, bar, jobs[0].steps)), blocks)
+    return joined(workers.map(run, jobs, functools.partial(_advance, bar, jobs[0].steps)), blocks)
 
 
 def _advance(bar: Progress, steps: int, _: Outcome) -> None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import pickle
-import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
 from typing import Any
 
-from ..errors import ArgumentError, ArgumentTypeError
+from ..errors import ArgumentError, ArgumentTypeError, warn
 
 _ATTEMPTS = 3
 # by name, so that nothing is imported for them: Dask's words for a worker that died
 _DEATHS = {"KilledWorker", "CommClosedError", "FutureCancelledError"}
 
 
-class Farm:
+class Workers:
     """executor: None (run here), anything with `submit(function, argument)`, or a function that makes one.
 
     When workers die, their tasks are submitted again, to a new executor where a function makes them; if that
@@ -47,10 +46,9 @@ class Farm:
             if len(found) == len(tasks):
                 break
         else:
-            warnings.warn(
+            warn(
                 f"executor: {len(tasks) - len(found)} of {len(tasks)} tasks failed with their workers; "
-                "running them in this process",
-                stacklevel=4,
+                "running them in this process"
             )
             for i in set(range(len(tasks))) - found.keys():
                 found[i] = function(tasks[i])

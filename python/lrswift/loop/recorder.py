@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 
 from .. import random
 from .._core import record_abort, record_begin, record_end
-from ..errors import ArgumentError, ArgumentTypeError, RecordingError, ShapeError
+from ..errors import ArgumentError, ArgumentTypeError, RecordingError, ShapeError, warn
 from ..tensors.autograd import no_grad
 from ..tensors.modes import frozen_statistics
 from ..tensors.operations import from_array
@@ -111,7 +110,7 @@ class Recorder:
 
     def distrust(self, why: str) -> None:
         """Runs the loss anew for every batch from here on, with a RecordingWarning that says why."""
-        warnings.warn(f"the loss is run anew for every batch: {why}", RecordingWarning, stacklevel=2)
+        warn(f"the loss is run anew for every batch: {why}", RecordingWarning)
         self.eager = True
 
     def _parameters(self) -> list[Tensor]:

@@ -22,7 +22,7 @@ CHUNK_SECONDS = 0.2
 CHECK_SHARE, CHECKED_EPOCHS = 0.01, 3
 
 
-class Steps:
+class TrainingSteps:
     """Training steps on given batches, and the history of them."""
 
     def __init__(self, recorder: Recorder, optimizer: Optimizer) -> None:

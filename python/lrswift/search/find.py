@@ -1,10 +1,8 @@
-"""`find_lr`: a learning rate for a model and its data before training, by the gradient of the loss with
-respect to the rate (ALRS)."""
+"""`find_lr`: a learning rate for a model and its data before training (ALRS)."""
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +12,7 @@ import numpy as np
 from .. import random
 from .._core import Finder as CoreFinder
 from ..checks import check_number
+from ..errors import warn
 from ..loop.feed import Batch, Feed, feed, full_batches
 from ..loop.recorder import Modes, Recorder, rows
 from ..loop.steps import CHUNK_SECONDS
@@ -28,14 +27,19 @@ from .untouched import refuse_iterator, trainable, untouched
 
 
 @dataclass(frozen=True)
-class Found:
-    """What `find_lr` found.
+class FoundRate:
+    """A learning rate, and how `find_lr` found it.
 
-    lr: the rate to train with, `fraction` times `value`. value: where the search ended. done: whether it
-    came to its end. signals: +1 (increase) and -1 (decrease) in order. gradients, values: float64 [steps],
-    the gradient by the rate and the rate at every batch. receipt: sha256 digests of parameters, gradients,
-    buffers, modes, random states and the loader's position, taken `before` and `after`, and whether they
-    are equal (`untouched`).
+    Attributes:
+        lr: the rate to train with, `fraction` times `value`.
+        value: the rate at which the search ended.
+        done: whether the search came to its end.
+        steps: how many batches were evaluated.
+        signals: +1 (increase) and -1 (decrease), in order.
+        gradients: float64 [steps], the derivative of the loss with respect to the rate at every batch.
+        values: float64 [steps], the rate tried at every batch.
+        receipt: sha256 digests of parameters, gradients, buffers, modes, random states and the loader's
+            position, "before" and "after", and "untouched", whether they are equal.
     """
 
     lr: float
@@ -48,7 +52,14 @@ class Found:
     receipt: dict[str, Any] = field(repr=False)
 
     def plot(self) -> Any:
-        """A matplotlib Figure: the rate tried and the gradient by it, batch by batch."""
+        """A matplotlib Figure: the rate tried and the derivative with respect to it, batch by batch.
+
+        Returns:
+            The Figure, of two panels.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
         return _drawn(self)
 
 
@@ -64,19 +75,48 @@ def find_lr(
     max_epochs: int = 5,
     seed: int = 0,
     progress: bool = True,
-) -> Found:
-    """Finds a learning rate for `optimizer` on `model` and leaves both as they were.
+) -> FoundRate:
+    """Finds a learning rate for an optimizer on a model, and leaves both as they were.
 
-    Each batch is evaluated where one step of the optimizer at the rate in question would lead; over
-    windows of max(1, int(batches per epoch / 50)) batches, gradients by the rate that are negative in 9 of
-    10 cases and in sum ask for a larger rate, others for a smaller one.
-    loss, data, batch_size: as in `fit`. optimizer: a callable (params, lr=), such as `optim.Adam` or
-    `functools.partial(optim.SGD, momentum=0.9)`. start: first rate, 1. fraction: of the value found, 0.1.
-    search: an `SBFSearch`, by default one from `start`. max_epochs: at most so many passes, 5. seed: of the
-    order of batches and of random numbers.
-    Parameters, buffers, gradients, modes, random states and the loader's position are put back bit for
-    bit; `receipt` shows the digests. An iterator that cannot start anew is refused (ArgumentError).
-    Source: the ALRS paper, with displacements of single steps ("reading B").
+    With the optimizer's step d from the parameters w, each batch asks for the derivative of its loss L with
+    respect to the rate r,
+
+        d/dr L(w + r d) = <grad L(w + r d), d>,
+
+    at the present value of r. In each window of max(1, int(batches per epoch / 50)) batches, derivatives that
+    are negative in 9 of 10 cases and in sum ask for a larger rate, others for a smaller one.
+
+    Args:
+        model: an `nn.Module`. Its parameters, buffers, gradients and modes are put back bit for bit, like
+            random states and the loader's position.
+        loss: a function as in `fit`, returning a scalar Tensor.
+        data: (x, y) arrays, a `data.Dataset`, or an iterable of batches that can start anew.
+        optimizer: a callable (params, lr=) that makes the optimizer, such as `optim.Adam` or
+            `functools.partial(optim.SGD, momentum=0.9)`. Default `optim.Adam`.
+        batch_size: rows of a batch, where data are arrays; a smaller last one is left out. Default 64.
+        start: the first rate tried, above 0. Default 1.0.
+        fraction: what of the value found is the rate to train with. Default 0.1.
+        search: an `SBFSearch` to drive. None: one that begins at `start`. Default None.
+        max_epochs: at most so many passes over the data. Default 5.
+        seed: of the order of batches and of random numbers. Default 0.
+        progress: whether to show a bar. Default True.
+
+    Returns:
+        A `FoundRate`; its `lr` is the rate to train with.
+
+    Raises:
+        ArgumentError: a value is out of bounds, data are an iterator that cannot start anew, or the model
+            has no parameters that require a gradient.
+        ArgumentTypeError: an argument is of a wrong type.
+        BufferError: data lie in another device's memory.
+        DTypeError: the dtype of data is not allowed.
+        ShapeError: arrays are of different lengths, or the loss is no scalar.
+
+    Warns:
+        UserWarning: every signal said decrease, or the search did not settle in `max_epochs`.
+
+    Source:
+        The ALRS paper, with displacements of single steps ("reading B").
     """
     check_number(fraction, "fraction")
     refuse_iterator(data)
@@ -84,23 +124,22 @@ def find_lr(
     tensors = trainable(model, optimizer)
     with untouched(model, tensors, data) as receipt:
         random.seed(seed)
-        hunt = _Hunt(model, loss, data, optimizer, tensors, chosen, batch_size, seed)
+        alrs = _RateSearch(model, loss, data, optimizer, tensors, chosen, batch_size, seed)
         try:
-            with Progress(hunt.expected(), "find_lr", progress, "batch") as bar:
-                hunt.run(max_epochs, bar)
+            with Progress(alrs.expected(), "find_lr", progress, "batch") as bar:
+                alrs.run(max_epochs, bar)
         finally:
-            hunt.finder.close()
-    signals = signals_of(np.concatenate(hunt.values), chosen.value)
+            alrs.finder.close()
+    signals = signals_of(np.concatenate(alrs.values), chosen.value)
     if signals and max(signals) < 0:
-        warnings.warn(
+        warn(
             "find_lr: every signal said decrease, so the rate has only shrunk; "
-            "use larger batches, whose gradients agree more, or a smaller start",
-            stacklevel=2,
+            "use larger batches, whose gradients agree more, or a smaller start"
         )
     if not chosen.done:
-        warnings.warn(f"find_lr: not settled after {max_epochs} epochs; raise max_epochs", stacklevel=2)
-    values, gradients = np.concatenate(hunt.values), np.concatenate(hunt.gradients)
-    return Found(
+        warn(f"find_lr: not settled after {max_epochs} epochs; raise max_epochs")
+    values, gradients = np.concatenate(alrs.values), np.concatenate(alrs.gradients)
+    return FoundRate(
         lr=fraction * chosen.value,
         value=chosen.value,
         done=chosen.done,
@@ -118,7 +157,7 @@ def signals_of(values: np.ndarray, last: float) -> list[int]:
     return [int(move) for move in moves if move != 0]
 
 
-class _Hunt:
+class _RateSearch:
     """One search: batches through the native finder until the search is done."""
 
     def __init__(
@@ -189,8 +228,8 @@ class _Hunt:
             bar.advance(len(values), rate=values[-1])
 
 
-def _drawn(found: Found) -> Any:
-    """The rate tried and the sign of its gradient at every batch of a learning-rate search."""
+def _drawn(found: FoundRate) -> Any:
+    """The rate tried, and the derivative with respect to it, at every batch of a search."""
     figure, axes = panels(2)
     batches = np.arange(1, len(found.values) + 1)
     axes[0].step(batches, found.values, where="post", color=BLUE)
@@ -203,6 +242,6 @@ def _drawn(found: Found) -> Any:
     scale = float(np.nanmedian(np.abs(finite))) if len(finite) else 1.0
     axes[1].set_yscale("asinh", linear_width=scale or 1.0)
     axes[1].set(
-        title="Gradient of the loss by the rate", xlabel="batch", ylabel="below 0: the rate is too small"
+        title="Derivative with respect to the rate", xlabel="batch", ylabel="below 0: the rate is too small"
     )
     return figure

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import ArgumentError, ArgumentTypeError, Diverged
+from ..errors import ArgumentError, ArgumentTypeError, Diverged, warn
 from ..optim import Optimizer
 from ..rates.base import Adapter
 from ..tensors.tensor import Tensor
-from .find import Found, find_lr
+from .find import FoundRate, find_lr
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,11 @@ class PeriodicALRS(Adapter):
         batch_size: int = 64,
         seed: int = 0,
         progress: bool = False,
-    ) -> Found:
+    ) -> FoundRate:
         """One search now: sets the rate of the steps that `optimizer` takes from here on.
 
         optimizer: one made with this rate, alone or times a schedule. model, loss, data, batch_size, seed: as
-        in `find_lr`, whose result it returns; `Found.lr` is before min_lr, max_lr and a schedule.
+        in `find_lr`, whose result it returns; `FoundRate.lr` is before min_lr, max_lr and a schedule.
         Where the loss or its gradient was finite at no batch, the rate before is kept, with a warning;
         Diverged if there is none. Raises DTypeError for another optimizer, and what `find_lr` raises; the
         rate is then the one before.
@@ -90,7 +89,7 @@ class PeriodicALRS(Adapter):
             )
             error.step = int(optimizer._core.get("step"))
             raise error
-        warnings.warn(f"{message}; the rate before is kept", stacklevel=2)
+        warn(f"{message}; the rate before is kept")
         return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,10 +11,10 @@ import numpy as np
 
 from .. import random
 from ..checks import check_number, check_whole
-from ..errors import ArgumentError
+from ..errors import ArgumentError, warn
 from ..loop.feed import feed, full_batches
 from ..loop.recorder import Modes, Recorder
-from ..loop.steps import Steps
+from ..loop.steps import TrainingSteps
 from ..optim import SGD, Optimizer
 from ..pictures.figure import BLUE, ORANGE, panels
 from ..progress import Progress
@@ -30,13 +29,16 @@ FEWEST = DROPPED_FIRST + DROPPED_LAST + 2
 
 
 @dataclass(frozen=True)
-class Ranged:
-    """What `lr_range_test` saw.
+class RangeTest:
+    """The loss over a growing learning rate, as `lr_range_test` saw it.
 
-    rates, losses, smoothed: float64 [steps], the rate of every step, the loss before it and that loss
-    smoothed, up to and including the step that ended the test. suggestion: the rate where `smoothed` falls
-    fastest per step, the first 10 and last 5 steps left out; None when fewer than 17 steps were made or it
-    falls nowhere. receipt: as of `find_lr`.
+    Attributes:
+        rates: float64 [steps], the rate of every step, up to and including the one that ended the test.
+        losses: float64 [steps], the loss before each step.
+        smoothed: float64 [steps], that loss smoothed.
+        suggestion: the rate where `smoothed` falls fastest per step, the first 10 and last 5 steps left out.
+            None: fewer than 17 steps were made, or it falls nowhere.
+        receipt: digests before and after, as of `FoundRate`.
     """
 
     rates: np.ndarray = field(repr=False)
@@ -46,7 +48,14 @@ class Ranged:
     receipt: dict[str, Any] = field(repr=False)
 
     def plot(self) -> Any:
-        """A matplotlib Figure: the loss, plain and smoothed, over the rate, and the suggestion."""
+        """A matplotlib Figure: the loss, plain and smoothed, over the rate, and the suggestion.
+
+        Returns:
+            The Figure, of one panel.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
         return _drawn(self)
 
 
@@ -64,19 +73,46 @@ def lr_range_test(
     batch_size: int = 64,
     seed: int = 0,
     progress: bool = True,
-) -> Ranged:
+) -> RangeTest:
     """Trains while the rate grows from `start` to `end`, and leaves everything as it was.
 
-    Offered for comparison; `find_lr` needs no eye.
-    loss, data, batch_size: as in `fit`; a smaller last batch is left out. optimizer: a callable
-    (params, lr=) that accepts a schedule as lr. start: above 0, None for 1e-7; end: above start, 10.
-    steps: at least 2, 100. mode: "exponential" (a constant factor per step) or "linear". smoothing: above
-    0 and at most 1, the weight of the new loss in the smoothed one, 0.05. diverge: above 1, 5: the test ends
-    when the smoothed loss exceeds so many times its lowest value (a loss below 0 has no such limit), and
-    when the loss or a gradient is not finite. seed: of the order of batches and of random numbers.
-    What is put back, and which data are refused, is as with `find_lr`.
-    Source: Smith, "Cyclical learning rates" (arXiv 1506.01186), section 3.3, with the smoothing, stopping
-    and suggestion that became customary.
+    Offered for comparison; `find_lr` needs no eye. The smoothed loss m of losses L is
+
+        m <- smoothing L + (1 - smoothing) m.
+
+    Args:
+        model: an `nn.Module`. What is put back is what `find_lr` puts back.
+        loss: a function as in `fit`, returning a scalar Tensor.
+        data: (x, y) arrays, a `data.Dataset`, or an iterable of batches that can start anew.
+        optimizer: a callable (params, lr=) that accepts a schedule as lr. Default `optim.SGD`.
+        start: the first rate, above 0. None: 1e-7. Default None.
+        end: the last rate, above `start`. Default 10.0.
+        steps: how many, at least 2. Default 100.
+        mode: "exponential", a constant factor per step, or "linear". Default "exponential".
+        smoothing: weight of the new loss in the smoothed one, above 0 and at most 1. Default 0.05.
+        diverge: above 1: the test ends when the smoothed loss exceeds so many times its lowest value (a loss
+            below 0 has no such limit), and when the loss or a gradient is not finite. Default 5.0.
+        batch_size: rows of a batch, where data are arrays; a smaller last one is left out. Default 64.
+        seed: of the order of batches and of random numbers. Default 0.
+        progress: whether to show a bar. Default True.
+
+    Returns:
+        A `RangeTest`, with a suggestion where there is one.
+
+    Raises:
+        ArgumentError: a value is out of bounds, data are an iterator that cannot start anew, or the model
+            has no parameters that require a gradient.
+        ArgumentTypeError: an argument is of a wrong type.
+        BufferError: data lie in another device's memory.
+        DTypeError: the dtype of data is not allowed.
+        ShapeError: arrays are of different lengths, or the loss is no scalar.
+
+    Warns:
+        UserWarning: there is no suggestion.
+
+    Source:
+        Smith, "Cyclical learning rates" (arXiv 1506.01186), section 3.3, with the smoothing, stopping and
+        suggestion that became customary.
     """
     start = START if start is None else start
     schedule = _schedule(start, end, steps, mode)
@@ -89,7 +125,9 @@ def lr_range_test(
     with untouched(model, tensors, data) as receipt:
         random.seed(seed)
         source = feed(data, "data", tensors[0].dtype, batch_size, True, seed)
-        sweep = _Sweep(Steps(Recorder(model, loss), optimizer(tensors, lr=schedule)), smoothing, diverge)
+        sweep = _Sweep(
+            TrainingSteps(Recorder(model, loss), optimizer(tensors, lr=schedule)), smoothing, diverge
+        )
         with Progress(steps, "lr_range_test", progress) as bar:
             Modes(model).train()
             sweep.run(source, steps, bar)
@@ -98,12 +136,11 @@ def lr_range_test(
     rates = (np.geomspace if mode == "exponential" else np.linspace)(start, end, steps)[: len(losses)]
     suggestion = _suggestion(rates, smoothed)
     if suggestion is None:
-        warnings.warn(
+        warn(
             f"lr_range_test: no suggestion from {len(rates)} steps, since they are fewer than {FEWEST} "
-            "or the loss fell nowhere; use a smaller start or more steps",
-            stacklevel=2,
+            "or the loss fell nowhere; use a smaller start or more steps"
         )
-    return Ranged(rates, losses, smoothed, suggestion, receipt)
+    return RangeTest(rates, losses, smoothed, suggestion, receipt)
 
 
 def _schedule(start: float, end: float, steps: int, mode: str) -> Schedule:
@@ -130,7 +167,7 @@ def _suggestion(rates: np.ndarray, smoothed: np.ndarray) -> float | None:
 class _Sweep:
     """One test: steps until the rate is at its end or the loss has gone."""
 
-    def __init__(self, steps: Steps, smoothing: float, diverge: float) -> None:
+    def __init__(self, steps: TrainingSteps, smoothing: float, diverge: float) -> None:
         self.steps = steps
         self.smoothing = smoothing
         self.diverge = diverge
@@ -161,7 +198,7 @@ class _Sweep:
         return loss > self.diverge * self.best >= 0
 
 
-def _drawn(ranged: Ranged) -> Any:
+def _drawn(ranged: RangeTest) -> Any:
     """The loss over the rate of a range test, with its suggestion."""
     figure, (axes,) = panels(1)
     axes.plot(ranged.rates, ranged.losses, color=BLUE, alpha=0.25, linewidth=0.7)

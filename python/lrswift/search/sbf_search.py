@@ -9,10 +9,19 @@ from ..checks import check_number
 class SBFSearch:
     """Soft binary search followed by a fine search, by signals "increase" and "decrease" alone.
 
-    start: first value, 1.0. rho: memory of the signals' average, 0.8. gate: least agreement with that
-    average before the opposite limit softens, 0.2. max_signals: end of the binary search, 100.
-    final_signals: length of the fine search, 20.
-    Source: the ALRS paper, section 4.
+    Args:
+        start: the first value, above 0. Default 1.0.
+        rho: memory of the signals' average, from 0 to 1. Default 0.8.
+        gate: the least agreement with that average below which the opposite limit softens. Default 0.2.
+        max_signals: signals after which the binary search ends. Default 100.
+        final_signals: signals of the fine search. Default 20.
+
+    Raises:
+        ArgumentError: a value is out of bounds.
+        ArgumentTypeError: a value is no number.
+
+    Source:
+        The ALRS paper, section 4.
     """
 
     def __init__(
@@ -35,11 +44,11 @@ class SBFSearch:
         )
 
     def increase(self) -> None:
-        """The value should grow."""
+        """Signals that the value should grow."""
         self._core.signal(+1)
 
     def decrease(self) -> None:
-        """The value should shrink."""
+        """Signals that the value should shrink."""
         self._core.signal(-1)
 
     @property

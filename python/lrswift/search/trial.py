@@ -12,12 +12,32 @@ from ..tensors.tensor import Tensor
 
 
 def find_trial_rate(closure: Callable[[], Tensor], params: Iterable[Tensor], trial: float = 0.1) -> float:
-    """A trial rate for `QLABGrad` at the present parameters: FindPLR from `trial` on.
+    """Finds a trial rate for `QLABGrad` at the present parameters (FindPLR).
 
-    Doubles it while the parabola opens downwards, then halves it while the loss after the trial step is
-    larger than before. closure() -> scalar Tensor. Parameters, gradients, running statistics and the
-    random state are left as they were.
-    Source: the QLABGrad paper, FindPLR.
+    From `trial` on, the rate is doubled while the parabola through the losses L(0) and L(rate), with slope -s
+    at 0, opens downwards,
+
+        L(rate) - L(0) + rate s <= 0,
+
+    and then halved while L(rate) > L(0). Parameters, gradients, running statistics and the random state are
+    left as they were.
+
+    Args:
+        closure: a function without arguments that returns the loss, a scalar Tensor.
+        params: the parameters, Tensors that require a gradient.
+        trial: the first rate tried, above 0. Default 0.1.
+
+    Returns:
+        The trial rate, a float.
+
+    Raises:
+        ArgumentError: `trial` is out of bounds, or there are no parameters.
+        ArgumentTypeError: an argument is of a wrong type, or `closure` returns no Tensor.
+        DTypeError: parameters of a dtype that is not allowed, or of different ones.
+        ShapeError: `closure` returns no scalar.
+
+    Source:
+        The QLABGrad paper, FindPLR.
     """
     tensors = list(params)
     optimizer = SGD(tensors, lr=QLABGrad(trial))

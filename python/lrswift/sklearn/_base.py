@@ -19,7 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from ..errors import ArgumentError, Diverged
 from ..loop.history import History
 from ..loop.recorder import Recorder
-from ..loop.steps import Steps
+from ..loop.steps import TrainingSteps
 from ..optim import Optimizer
 from ..progress import Progress
 from ..search.find import find_lr
@@ -191,7 +191,7 @@ class MultilayerPerceptron(BaseEstimator):
         if not once or not hasattr(self, "_optimizer"):
             self._optimizer = self._begin_or_resume(recorder, rows, random, once)
         self._optimizer._know_epoch(len(rows))
-        steps = Steps(recorder, self._optimizer)
+        steps = TrainingSteps(recorder, self._optimizer)
         if once and hasattr(self, "history_"):
             steps.history = self.history_
         self.history_: History = steps.history
@@ -222,7 +222,7 @@ class MultilayerPerceptron(BaseEstimator):
             for parameter, value in zip(self.network_.parameters(), best, strict=True):
                 parameter.assign(from_array(value))
 
-    def _epoch(self, steps: Steps, rows: _network.Rows, order: np.ndarray) -> None:
+    def _epoch(self, steps: TrainingSteps, rows: _network.Rows, order: np.ndarray) -> None:
         since, start = len(steps.history.losses), time.perf_counter()
         try:
             with Progress(None, "fit", False) as bar:

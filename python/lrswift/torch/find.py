@@ -18,7 +18,7 @@ from .._core import ALRS
 from ..checks import check_number
 from ..errors import ArgumentError, DTypeError
 from ..rates.codes import Scope
-from ..search.find import Found, signals_of
+from ..search.find import FoundRate, signals_of
 from ..search.sbf_search import SBFSearch
 from ._active import Finder, parameters
 from ._direction import Directions, check_base
@@ -36,7 +36,7 @@ def find_lr(
     search: SBFSearch | None = None,
     max_epochs: int = 5,
     seed: int = 0,
-) -> Found:
+) -> FoundRate:
     """Finds a learning rate for `optimizer` on `model` and leaves both as they were; see `lrswift.find_lr`.
 
     loss: a function of (model(x), y). data: (x, y) tensors, or an iterable of such batches, a DataLoader for
@@ -61,7 +61,7 @@ def find_lr(
             hunt.epoch(_batches(data, batch_size))
             if chosen.done:
                 break
-    return Found(
+    return FoundRate(
         lr=fraction * chosen.value,
         value=chosen.value,
         done=chosen.done,

@@ -15,7 +15,7 @@ from ..errors import ArgumentError, ArgumentTypeError
 from ..loop.feed import ArrayFeed, Batch, Feed, feed
 from ..loop.history import History
 from ..loop.recorder import Modes, Recorder, rows, takes_model, watched
-from ..loop.steps import Steps
+from ..loop.steps import TrainingSteps
 from ..nn.functional import cross_entropy
 from ..optim import Optimizer
 from ..progress import Progress
@@ -124,7 +124,7 @@ class _Run:
         self.recorder = Recorder(model, loss)
         self.data, self.batch_size, self.seed = train, batch_size, seed
         self.metrics = metrics
-        self.steps = Steps(self.recorder, optimizer)
+        self.steps = TrainingSteps(self.recorder, optimizer)
         # whether Python code of the caller runs between epochs, which may change what the loss computes
         self.watchful = False
         self.history = self.steps.history

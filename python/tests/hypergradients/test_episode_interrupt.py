@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import lrswift as lr
-from lrswift.hypergradients.episode import Episode, Steps
+from lrswift.hypergradients.episode import Episode, IndexedBatches
 
 X = np.random.default_rng(0).normal(size=(64, 6))
 Y = np.random.default_rng(1).integers(0, 3, 64)
@@ -21,7 +21,7 @@ def run(model, mode, steps, one_stretch=False):
     """Nine values; in one stretch all steps are taken by one call into the core, else each by its own."""
     batches = [(X, Y)] * steps
     if one_stretch:
-        batches = Steps((X, Y), np.tile(np.arange(64), (steps, 1)))
+        batches = IndexedBatches((X, Y), np.tile(np.arange(64), (steps, 1)))
     return lr.hypergradient(
         model, lr.nn.functional.cross_entropy, batches, [(X, Y)], [0.01] * 7, [0.5], [1e-3], mode=mode
     )

@@ -45,9 +45,9 @@ def test_finalists_are_trained_without_going_back(monkeypatch):
     """Reverse mode would keep every step and go back over it for nothing."""
     calls = []
 
-    def noted(*arguments, mode, columns, **options):
-        calls.append((mode, columns))
-        return hypergradient(*arguments, mode=mode, columns=columns, **options)
+    def noted(*arguments, options, columns, **others):
+        calls.append((options.mode, columns))
+        return hypergradient(*arguments, options=options, columns=columns, **others)
 
     hypergradient = inner_run.hypergradient
     monkeypatch.setattr(inner_run, "hypergradient", noted)

@@ -16,8 +16,10 @@ from ... import random
 from ...checks import check_number, check_whole
 from ...data import Dataset, Splits
 from ...errors import ArgumentError
+from ...hypergradients.options import HypergradientOptions
 from ...learning.inner_run import seeded
-from ...learning.settings import FAMILIES, RANGES, arrays_of, check, check_ranges, need_optuna
+from ...learning.options import FAMILIES, RANGES, LearningOptions, check_ranges
+from ...learning.settings import arrays_of, check, need_optuna
 from ...nn import Module
 from ...nn.functional import cross_entropy
 from ...progress import Progress
@@ -120,10 +122,8 @@ def compare_hpo(
     runs_allowed = check_number(budget, "budget")
     declared = None if costs is None else _declared(costs)
     settings = check(
-        steps=steps, batch_size=batch_size, counts=(learning_rates, momentums, weight_decays), outer_steps=1,
-        step_size=(0.1, 0.15, 4e-4), step_decay=0.5, initial=(0, 0, 0), update="gated", seeds=1, seed=seed,
-        clip_gradient=clip_gradient, clip_hvp=None, optimizer="sgd", horizon=None, mode="forward",
-        budgets=None, blocks=1, finalists=1,
+        steps, batch_size, (learning_rates, momentums, weight_decays),
+        HypergradientOptions(clip_gradient=clip_gradient), LearningOptions(seed=seed),
     )  # fmt: skip
     within = check_ranges(ranges)
     for family, (low, high) in zip(FAMILIES, within, strict=True):
@@ -218,10 +218,10 @@ def _described(setup: Setup, problem: Problem) -> dict[str, Any]:
     s = problem.settings
     train, valid, test = len(problem.train[0]), len(problem.valid[0]), len(setup.splits.test)
     return setup.settings(
-        seeded(problem.make_model, s.seed).num_parameters(), {"train": train, "valid": valid, "test": test},
-        steps=s.steps, batch_size=s.batch_size, counts=list(s.counts), first_seed=s.seed,
+        seeded(problem.make_model, s.learning.seed).num_parameters(),
+        {"train": train, "valid": valid, "test": test}, steps=s.steps, batch_size=s.batch_size, counts=list(s.counts), first_seed=s.learning.seed,
         ranges=[list(pair) for pair in problem.ranges], networks=problem.networks,
-        clip_gradient=s.clip_gradient,
+        clip_gradient=s.options.clip_gradient,
     )  # fmt: skip
 
 

@@ -119,7 +119,7 @@ def _learn(
         warnings.filterwarnings("ignore", message="learn_schedule: ")
         learn_schedule(
             problem.make_model, problem.loss, problem.train, problem.valid, s.steps, s.batch_size, *s.counts,
-            outer_steps=outer_steps, seeds=REPLICAS, seed=seed, clip_gradient=s.clip_gradient,
+            outer_steps=outer_steps, seeds=REPLICAS, seed=seed, options=s.options,
             executor=MeteredExecutor(meter, REPLICAS, budget), finalists=1, ranges=problem.ranges,
             start=None if trials is None else "optuna", trials=trials or 1, progress=False,
         )  # fmt: skip

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import Diverged
-from ...hypergradients.episode import Episode, Steps, source
+from ...hypergradients.episode import Episode, IndexedBatches, source
 from ...learning.inner_run import VALIDATION_BATCH, Job, Outcome, row_numbers, seeded
-from ...learning.settings import RANGES, Settings
+from ...learning.options import RANGES
+from ...learning.settings import Settings
 from ...optim.rules import FAMILIES
 from ...progress import Progress
 from ...tensors.tensor import Tensor
@@ -53,10 +54,9 @@ class Problem:
     def job(self, values: Values, seed: int, held: Arrays | None = None) -> Job:
         """One network under `values`, validated on `held`."""
         s = self.settings
-        options = {"clip_gradient": s.clip_gradient, "optimizer": s.optimizer}
         valid = self.valid if held is None else held
         return Job(
-            self.make_model, self.loss, self.train, valid, s.steps, s.batch_size, values, seed, (), options
+            self.make_model, self.loss, self.train, valid, s.steps, s.batch_size, values, seed, (), s.options
         )
 
     def parted(self, row: Sequence[float]) -> Values:
@@ -73,12 +73,12 @@ class Training:
         model = seeded(job.make_model, job.seed)
         floating = next(iter(model.parameters())).dtype
         orders = row_numbers(len(job.train[0]), job.steps, job.batch_size, job.seed)
-        self._train = Steps(job.train, orders, floating)
+        self._train = IndexedBatches(job.train, orders, floating)
         pieces = range(0, len(job.valid[0]), VALIDATION_BATCH)
         batches = [tuple(a[i : i + VALIDATION_BATCH] for a in job.valid) for i in pieces]
         self._valid = source(batches, "valid", floating)
         values = dict(zip(FAMILIES, job.values, strict=False))
-        self._episode = Episode(model, job.loss, job.steps, values, mode=mode, dtype=floating, **job.options)
+        self._episode = Episode(model, job.loss, job.steps, values, job.options, mode, dtype=floating)
         self._silent = Progress(None, "", False)
         self.step = 0
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from ... import models, random, store
 from ...errors import ArgumentError
-from ...hypergradients.episode import Steps
+from ...hypergradients.episode import IndexedBatches
 from ...hypergradients.hypergradient import hypergradient
 from ...hypergradients.sharing import SharingNoise, best_window, sharing_bound, sharing_noise
 from ...learning.inner_run import row_numbers, seeded
@@ -91,7 +91,8 @@ def measure(settings: _Scale, data: Any, path: Path, seed: int, progress: bool) 
 def one_seed(settings: _Scale, train: Pair, test: Pair, seed: int) -> np.ndarray:
     """Of one network: the hypergradient of every step's learning rate, float64 [steps]."""
     rates = cosine(INITIAL_RATE, settings.steps)
-    batches = Steps(train, row_numbers(len(train[0]), settings.steps, settings.batch_size, seed), np.float32)
+    numbers = row_numbers(len(train[0]), settings.steps, settings.batch_size, seed)
+    batches = IndexedBatches(train, numbers, np.float32)
     held = [
         tuple(a[i : min(i + 500, settings.validation)] for a in test)
         for i in range(0, settings.validation, 500)

@@ -114,11 +114,8 @@ def test_lrswifts_own_plain_training_agrees_to_the_bit():
     from lrswift.learning.settings import check
 
     train, held = split()
-    settings = check(
-        steps=STEPS, batch_size=BATCH, counts=(3, 1, 1), outer_steps=1, step_size=(1, 1, 1), step_decay=0.5,
-        initial=(0, 0, 0), update="gated", seeds=1, seed=0, clip_gradient=0.5, clip_hvp=None,
-        optimizer="sgd", horizon=None, mode="forward", budgets=None, blocks=1, finalists=1,
-    )  # fmt: skip
+    clipped = lr.HypergradientOptions(clip_gradient=0.5)
+    settings = check(STEPS, BATCH, (3, 1, 1), clipped, lr.LearningOptions())
     job = Problem(lambda _: linear(None, 0), squares, train, held, settings).job(
         ((0.1, 0.2, 0.05), (0.5,), (1e-3,)), 4
     )
