@@ -219,7 +219,8 @@ def _described(setup: Setup, problem: Problem) -> dict[str, Any]:
     train, valid, test = len(problem.train[0]), len(problem.valid[0]), len(setup.splits.test)
     return setup.settings(
         seeded(problem.make_model, s.learning.seed).num_parameters(),
-        {"train": train, "valid": valid, "test": test}, steps=s.steps, batch_size=s.batch_size, counts=list(s.counts), first_seed=s.learning.seed,
+        {"train": train, "valid": valid, "test": test},
+        steps=s.steps, batch_size=s.batch_size, counts=list(s.counts), first_seed=s.learning.seed,
         ranges=[list(pair) for pair in problem.ranges], networks=problem.networks,
         clip_gradient=s.options.clip_gradient,
     )  # fmt: skip
