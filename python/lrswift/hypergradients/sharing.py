@@ -16,12 +16,31 @@ from ..errors import ArgumentError, ArgumentTypeError, ShapeError
 
 
 def sharing_bound(mse1: float, epsilon: float, correlation: float, window: Any) -> Any:
-    """Bound of the mean squared error of hypergradients averaged over `window` steps (Theorem 4.1).
+    """Bound of the mean squared error of hypergradients that are averaged over a window of steps.
 
-    (1 + c (W - 1)) / W mse1 + epsilon^2 (W^2 - 1) / 12 for hypergradients whose variances average `mse1`,
-    whose means differ by at most `epsilon` from step to step, and whose correlations are at most c =
-    `correlation` in [0, 1]. window: a number of at least 1 or an array of them; a float or a float64 array
-    of its shape comes back. A mean that changes along a straight line attains it.
+    For hypergradients whose variances average s2 = `mse1`, whose means differ by at most e = `epsilon` from
+    step to step, and whose correlations are at most c = `correlation`, averages over W steps have an error of
+    at most
+
+        (1 + c (W - 1)) / W s2 + e^2 (W^2 - 1) / 12.
+
+    A mean that changes along a straight line attains it.
+
+    Args:
+        mse1: mean variance of a step's hypergradient, at least 0.
+        epsilon: largest change of the mean from step to step, at least 0.
+        correlation: largest correlation between steps, from 0 to 1.
+        window: W, a number of at least 1, or an array of them.
+
+    Returns:
+        The bound: a float, or a float64 array of the shape of `window`.
+
+    Raises:
+        ArgumentError: a value is out of bounds.
+        ArgumentTypeError: a value is no number.
+
+    Source:
+        Micaelli and Storkey (arXiv 2007.07869), Theorem 4.1.
     """
     _not_negative(mse1=mse1, epsilon=epsilon)
     _correlation(correlation)
@@ -38,10 +57,28 @@ def sharing_bound(mse1: float, epsilon: float, correlation: float, window: Any) 
 
 
 def best_window(mse1: float, epsilon: float, correlation: float = 0.0) -> float:
-    """The window that makes `sharing_bound` smallest: (6 (1 - c) mse1 / epsilon^2)^(1/3), at least 1.
+    """The number of steps to share a hyperparameter that makes `sharing_bound` smallest.
 
-    A real number; inf when nothing ever changes (epsilon 0), as long as sharing helps at all. The three
-    numbers can be measured: `sharing_noise`.
+    The three numbers can be measured: see `sharing_noise`. The window is
+
+        (6 (1 - c) s2 / e^2)^(1/3),
+
+    with s2 = `mse1`, e = `epsilon` and c = `correlation`, and at least 1.
+
+    Args:
+        mse1: mean variance of a step's hypergradient, at least 0.
+        epsilon: largest change of the mean from step to step, at least 0.
+        correlation: largest correlation between steps, from 0 to 1. Default 0.0.
+
+    Returns:
+        A real number; inf where sharing helps and nothing ever changes, `epsilon` being 0.
+
+    Raises:
+        ArgumentError: a value is out of bounds.
+        ArgumentTypeError: a value is no number.
+
+    Source:
+        Micaelli and Storkey (arXiv 2007.07869), Theorem 4.1.
     """
     _not_negative(mse1=mse1, epsilon=epsilon)
     _correlation(correlation)
@@ -54,7 +91,13 @@ def best_window(mse1: float, epsilon: float, correlation: float = 0.0) -> float:
 
 @dataclass(frozen=True)
 class SharingNoise:
-    """What Theorem 4.1 asks for, per inner step; its fields are the arguments of `best_window`."""
+    """The noise, drift and correlation of hypergradients: the arguments of `best_window`.
+
+    Attributes:
+        mse1: mean variance of a step's hypergradient.
+        epsilon: change of the mean from step to step.
+        correlation: correlation between steps.
+    """
 
     mse1: float
     epsilon: float
@@ -64,18 +107,33 @@ class SharingNoise:
 def sharing_noise(hypergradients: Any, window: int) -> SharingNoise:
     """Estimates noise, drift and correlation of one step's hypergradient from those of several seeds.
 
-    hypergradients [seeds >= 2, windows >= 2]: sums over windows of `window` steps each, as
-    `lr.hypergradient` gives them. All steps of a seed are taken to be equally correlated, c: their averages
-    over W steps then vary by s2 (c + (1 - c) / W) and covary by s2 c, which gives s2 = mse1 and c; epsilon is
-    the root mean square of the change between windows, less what the seeds' scatter around it explains, per
-    step.
+    All steps of a seed are taken to be equally correlated, c: their averages over W steps then vary by
+    s2 (c + (1 - c) / W) and covary by s2 c, which gives s2 = mse1 and c; epsilon is the root mean square of
+    the change between windows, less what the seeds' scatter around it explains, per step.
 
-    Valid for windows of about `window` steps and more. Steps that are close to each other are correlated more
-    than those far apart, of which sums tell nothing: n steps in a row then count as n / k, where k is the sum
-    of their correlations over all distances, and mse1 comes out k times that of one step. That is the noise
-    which longer windows average away; for shorter ones it is too large. A mean that does not change along a
-    straight line changes less per step over long windows, so epsilon falls with `window`, and `best_window`
-    rises with it.
+    The estimates are valid for windows of about `window` steps and more. Steps that are close to each other
+    are correlated more than those far apart, of which sums tell nothing: n steps in a row then count as
+    n / k, where k is the sum of their correlations over all distances, and mse1 comes out k times that of
+    one step. That is the noise which longer windows average away; for shorter ones it is too large. A mean
+    that does not change along a straight line changes less per step over long windows, so epsilon falls with
+    `window`, and `best_window` rises with it.
+
+    Args:
+        hypergradients: numbers [seeds, windows], at least 2 of each: sums over windows of steps, as
+            `hypergradient` gives them.
+        window: steps of a window, at least 1.
+
+    Returns:
+        A `SharingNoise`, per step.
+
+    Raises:
+        ArgumentError: `window` is below 1, or a hypergradient is not finite.
+        ArgumentTypeError: `hypergradients` are no numbers.
+        ShapeError: `hypergradients` have another shape.
+
+    Source:
+        Micaelli and Storkey (arXiv 2007.07869), Theorem 4.1, whose quantities these are; the estimates are
+        ours.
     """
     try:
         sums = np.asarray(hypergradients, np.float64)

@@ -27,6 +27,7 @@ class Finals:
 
     @classmethod
     def empty(cls, networks: int) -> Finals:
+        """Before anything was validated once more."""
         return cls(np.zeros(0, np.int64), np.zeros((0, networks)), np.zeros((0, networks)))
 
     @classmethod

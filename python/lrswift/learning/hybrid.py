@@ -43,7 +43,7 @@ class _Line:
 
 
 class HybridSearch:
-    """One call of `learn_schedule(start="optuna")`; with the methods of `Learning` that it needs."""
+    """A search for starting points and their refinement; has the methods of `Learning` that a call needs."""
 
     def __init__(self, learning: Learning) -> None:
         self.first, settings = learning, learning.settings
@@ -64,6 +64,7 @@ class HybridSearch:
         self.cost = [0, 0]
 
     def run(self, workers: Workers, outer_steps: int, checkpoint: Any, progress: bool) -> LearnedSchedule:
+        """Tries and refines starting points; `checkpoint` is written after each."""
         settings, trials = self.first.settings, self.options.trials
         seeds, blocks = self.options.seeds, self.options.blocks
         total = (trials + outer_steps * blocks) * seeds * settings.steps
@@ -114,7 +115,7 @@ class HybridSearch:
         bar.note({"trials": len(self.lines), "best": min(line.best for line in self.lines)})
 
     def refine(self, workers: Workers, bar: Progress, checkpoint: Any) -> None:
-        """One outer step from the most promising point; of a leg's start, the same line goes on."""
+        """Takes one outer step from the most promising point; within a leg, the same line goes on."""
         line = self._chosen()
         if line is None:
             return
@@ -161,7 +162,7 @@ class HybridSearch:
         )
 
     def outcomes(self, workers: Workers, jobs: Sequence[Job], blocks: int, bar: Progress) -> list[Outcome]:
-        """Of whole seeds; what a checkpoint has seen is taken from it."""
+        """The outcomes of whole seeds; what a checkpoint has seen is taken from it."""
         if self.replayed:
             found = self.replayed.pop(0)
             bar.advance(len(jobs) * jobs[0].steps)
@@ -207,6 +208,7 @@ class HybridSearch:
         return found
 
     def write(self, path: str | os.PathLike[str] | None) -> None:
+        """Writes all outcomes so far, atomically; nothing while they are replayed, or without a path."""
         if path is None or self.replayed:
             return
         facts = {
@@ -221,6 +223,7 @@ class HybridSearch:
         store.write(path, arrays, {"lrswift.starting": json.dumps(facts)})
 
     def read(self, path: str | os.PathLike[str]) -> None:
+        """Puts outcomes in line to be replayed. ArgumentError for a file of another call."""
         arrays, metadata = store.read(path)
         if "lrswift.starting" not in metadata:
             raise ArgumentError(
@@ -249,7 +252,7 @@ class HybridSearch:
 def distributions(
     counts: Sequence[int], ranges: Sequence[Sequence[float]]
 ) -> dict[str, optuna.distributions.FloatDistribution]:
-    """By name, in the order of the values: what each may be."""
+    """Optuna's distributions by name, in the order of the values."""
     return {
         f"{family}[{k}]": optuna.distributions.FloatDistribution(low, high)
         for family, count, (low, high) in zip(FAMILIES, counts, ranges, strict=True)

@@ -27,25 +27,36 @@ _ARRAYS = (
 class LearnedSchedule:
     """A schedule of rates, momenta and weight decays, the best validated of all outer steps.
 
-    learning_rates, momentums, weight_decays: float64, entry floor(n t / T) is used at step t of T. With
-    per="layer" learning_rates is [layers, n], a row for each of `layers`, the names of modules.
-    steps: the T they were learned on. best: the outer step they come from, -1 if none was ever validated.
+    Of T steps, step t uses entry floor(n t / T) of n. Below, there were O outer steps with S seeds and N
+    values in all, F finalists, and rows are outer steps or, after a search, starting points, which have no
+    hypergradients and no signals (NaN).
 
-    Of the O outer steps, with S seeds and N values in all: values [O, N], what was tried; seed_losses [O, S]
-    and valid_losses [O], its validation losses and their means (inf where a run diverged); hypergradients
-    [O, S, N], sums over windows; signals [O, N], |mean over seeds| / standard error, the health of each
-    hypergradient: about 1 and below is noise (0 with one seed); retreated [O], where the gated update fell
-    back. finalists [F], final_losses, final_penalties [F, 10 S]: outer steps validated once more on fresh
-    networks; that with the lowest mean plus standard error of the sums of both was taken. A penalty is a
-    fifth of the way from the validation loss to the untrained one where the training loss, after half of its
-    decline, rose again by all of it. Empty with finalists=1. converged: every step became small beside its
-    value. suggested_window: steps that should share a rate by Theorem 4.1 with the noise seen in
-    the present windows (`sharing_noise` says how it depends on them), None when unknown. cost: training steps
-    over all seeds, (plain, differentiated).
-
-    With start="optuna" a row is a starting point, which has no hypergradients and no signals (NaN), or an
-    outer step; trials [O]: number of the starting point that a row is, or was refined from. study: Optuna's,
-    with the refined points; it is not saved.
+    Attributes:
+        learning_rates: float64 [n], or [layers, n] with per="layer".
+        momentums: float64 [n].
+        weight_decays: float64 [n].
+        steps: the T they were learned on.
+        best: the outer step they come from; -1 if none was ever validated.
+        values: float64 [O, N], what was tried.
+        seed_losses: float64 [O, S], validation losses; inf where a run diverged.
+        hypergradients: float64 [O, S, N], sums over windows.
+        signals: float64 [O, N], |mean over seeds| / standard error, the health of each hypergradient: about 1
+            and below is noise (0 with one seed).
+        retreated: bool [O], where the gated update fell back.
+        converged: whether every step became small beside its value.
+        suggested_window: steps that should share a rate by Theorem 4.1 with the noise seen in the present
+            windows (`sharing_noise` says how it depends on them); None: unknown.
+        nesterov: whether `optimizer` is Nesterov's.
+        finalists: int64 [F], outer steps that were validated once more on fresh networks; empty with
+            finalists=1.
+        final_losses: float64 [F, 10 S], their validation losses.
+        final_penalties: float64 [F, 10 S]: where the training loss, after half of its decline, rose again by
+            all of it, a fifth of the way from the validation loss to the untrained one, else 0. The finalist
+            with the lowest mean plus standard error of the sums of both was taken.
+        cost: training steps over all seeds, (plain, differentiated).
+        trials: int64 [O], number of the starting point that a row is, or was refined from. None: no search.
+        study: Optuna's, with the refined points; it is not saved. None: no search.
+        layers: with per="layer", names of the modules that the rows of `learning_rates` belong to.
     """
 
     learning_rates: np.ndarray
@@ -71,14 +82,24 @@ class LearnedSchedule:
 
     @property
     def valid_losses(self) -> np.ndarray:
-        """float64 [O]: means over seeds."""
+        """Validation losses, float64 [O]: means over seeds, inf where a run diverged."""
         return self.seed_losses.mean(1)
 
     def optimizer(self, params: Any, steps: int) -> SGD:
-        """SGD over `params` with this schedule, stretched or compressed to `steps` steps.
+        """Makes SGD with this schedule, stretched or compressed to another number of steps.
 
-        Where layers have rates of their own, params must be `model.named_parameters()`, which tells them;
-        ArgumentError otherwise.
+        Args:
+            params: parameters, as for `optim.SGD`; where layers have rates of their own,
+                model.named_parameters(), which tells them.
+            steps: training steps, at least 1.
+
+        Returns:
+            An `optim.SGD`.
+
+        Raises:
+            ArgumentError: a parameter belongs to none of the layers, or a value is out of bounds.
+            ArgumentTypeError: `params` or `steps` are of a wrong type.
+            DTypeError: a parameter of a dtype that is not allowed.
         """
         pieces: dict[str, Any] = {
             argument: Piecewise(values.tolist(), steps)
@@ -92,11 +113,26 @@ class LearnedSchedule:
         return SGD(params, rates[0], nesterov=self.nesterov, **pieces)
 
     def plot(self) -> Any:
-        """A matplotlib Figure: schedules of all outer steps, light to dark, the best one in color."""
+        """A matplotlib Figure: schedules of all outer steps, light to dark, the best one in color.
+
+        Returns:
+            The Figure, a panel for each family of values and one for the validation losses.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
         return _drawn(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes a safetensors file, atomically."""
+        """Writes a safetensors file, atomically.
+
+        Args:
+            path: of the file, in a folder that exists.
+
+        Raises:
+            DTypeError: an array has been replaced by one of a dtype that files do not hold.
+            FileNotFoundError: the folder does not exist.
+        """
         arrays = {name: getattr(self, name) for name in (*FAMILIES, *_ARRAYS)}
         arrays["final_penalties"] = self.final_penalties
         if self.trials is not None:
@@ -110,7 +146,18 @@ class LearnedSchedule:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> LearnedSchedule:
-        """What `save` wrote. FileNotFoundError, or ArgumentError for another kind of file."""
+        """Reads what `save` wrote.
+
+        Args:
+            path: of the file.
+
+        Returns:
+            The `LearnedSchedule`, without `study`.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ArgumentError: it is no whole safetensors file, or holds no learned schedule.
+        """
         arrays, metadata = store.read(path)
         missing = [name for name in (*FAMILIES, *_ARRAYS) if name not in arrays]
         if "lrswift.schedule" not in metadata or missing:

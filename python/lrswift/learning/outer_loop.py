@@ -60,13 +60,16 @@ class Learning:
 
     @property
     def done(self) -> int:
+        """How many outer steps are done."""
         return len(self.record["values"])
 
     def get(self, key: str) -> np.ndarray:
+        """A state of the native learner, as an array."""
         found: Any = self.learner.get(key)
         return np.array(found.numpy())
 
     def run(self, workers: Workers, outer_steps: int, checkpoint: Any, progress: bool) -> LearnedSchedule:
+        """Takes outer steps until they are done or converged; `checkpoint` is written after each."""
         settings = self.settings
         total = (
             self.seeds
@@ -96,6 +99,7 @@ class Learning:
         ]
 
     def job(self, row: np.ndarray, budget: int, seed: int, columns: tuple[int, ...] | None) -> Job:
+        """One network under the values of `row`; columns: as of Job."""
         rates, momenta, decays = (v.tolist() for v in self.parted(row))
         options = self.settings.options
         if columns == ():
@@ -124,17 +128,18 @@ class Learning:
             self.finals = Finals.of(chosen, self.validate(workers, bar, self.record["values"][chosen]))
 
     def validate(self, workers: Workers, bar: Progress, values: np.ndarray) -> list[Outcome]:
-        """Of values [F, N], row by row; the same networks for all: what differs is the schedule."""
+        """Validates rows of values [F, N]; the same networks for all: what differs is the schedule."""
         seeds = [self.settings.final_seed(i) for i in range(NETWORKS_A_SEED * self.seeds)]
         jobs = [self.job(row, self.settings.steps, seed, ()) for row in values for seed in seeds]
         return workers.map(run, jobs, functools.partial(_advance, bar, 0))
 
     def mean_losses(self) -> np.ndarray:
-        """By outer step, inf where it was not validated at full length."""
+        """Mean validation losses by outer step, inf where it was not validated at full length."""
         losses = self.record["seed_losses"].mean(1)
         return np.where(np.isnan(losses), np.inf, losses)
 
     def learn(self, outcomes: Sequence[Outcome], whole: bool) -> None:
+        """Moves the values and records the outer step. whole: at full length."""
         for replica, outcome in enumerate(outcomes):
             if self.shapes is None:
                 self.shapes = outcome.shapes
@@ -200,6 +205,7 @@ class Learning:
         return min(best_window(noise.mse1, noise.epsilon, noise.correlation), float(self.settings.steps))
 
     def schedule(self) -> LearnedSchedule:
+        """The schedule as far as it was learned."""
         losses = self.mean_losses()
         best = int(losses.argmin()) if np.isfinite(losses).any() else -1
         if (final := self.finals.best) is not None:
@@ -223,6 +229,7 @@ class Learning:
 
     # ---- checkpoints -----------------------------------------------------------------------------------
     def write(self, path: str | os.PathLike[str]) -> None:
+        """Writes the state after an outer step, atomically."""
         facts = {
             "settings": self.settings.identity(), "warned": self.warned, "shapes": self.shapes,
             "format": FORMAT,
@@ -231,6 +238,7 @@ class Learning:
         store.write(path, arrays, {"lrswift.learning": json.dumps(facts)})
 
     def read(self, path: str | os.PathLike[str]) -> None:
+        """Puts back what `write` wrote. ArgumentError for a file of another call."""
         arrays, metadata = store.read(path)
         if "lrswift.learning" not in metadata:
             raise ArgumentError(

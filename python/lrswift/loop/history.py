@@ -15,10 +15,14 @@ COLUMNS = ("epoch", "step", "train_loss", "lr", "lr_low", "lr_high", "valid_loss
 
 
 class History:
-    """rows: a dict per epoch with COLUMNS (None where there is no validation) and any further metrics.
+    """The history of a training run: a row per epoch, and the loss and rates of every step.
 
-    losses: float64 [steps], the loss before each update; rates: float64 [steps, 3], mean, lowest and
-    highest rate of each step. `lr` of a row is the mean over its steps, `lr_low` and `lr_high` the extremes.
+    Attributes:
+        rows: a dict per epoch with "epoch", "step", "train_loss", "lr" (the mean rate over its steps),
+            "lr_low" and "lr_high" (the extremes), "valid_loss" and "accuracy" (None where there is no
+            validation), "seconds", and any further metrics.
+        losses: float64 [steps], the loss before each update.
+        rates: float64 [steps, 3], mean, lowest and highest rate of each step.
     """
 
     def __init__(self) -> None:
@@ -28,21 +32,38 @@ class History:
 
     @property
     def losses(self) -> np.ndarray:
+        """The loss before each update, float64 [steps]."""
         return np.concatenate(self._losses) if self._losses else np.zeros(0)
 
     @property
     def rates(self) -> np.ndarray:
+        """Mean, lowest and highest rate of each step, float64 [steps, 3]."""
         return np.concatenate(self._rates) if self._rates else np.zeros((0, 3))
 
     def add(self, losses: np.ndarray, rates: np.ndarray) -> None:
-        """Appends the steps of one run of the core."""
+        """Appends the steps of one run of the core.
+
+        Args:
+            losses: numbers [steps].
+            rates: numbers [steps, 3], mean, lowest and highest.
+        """
         self._losses.append(np.array(losses, np.float64))
         self._rates.append(np.array(rates, np.float64).reshape(-1, 3))
 
     def summarize(
         self, since: int, epoch: int, seconds: float, validation: dict[str, float]
     ) -> dict[str, Any]:
-        """Appends and returns the row of an epoch whose first step was number `since`."""
+        """Appends the row of an epoch.
+
+        Args:
+            since: number of the epoch's first step.
+            epoch: number of the epoch, from 1.
+            seconds: how long it took.
+            validation: what was measured on validation data, by name.
+
+        Returns:
+            The row.
+        """
         losses, rates = self.losses[since:], self.rates[since:]
         finite = losses[np.isfinite(losses)]
         row: dict[str, Any] = dict.fromkeys(COLUMNS)
@@ -54,12 +75,26 @@ class History:
         return row
 
     def annotate(self, **facts: Any) -> dict[str, Any]:
-        """Adds to the last row and returns it."""
+        """Adds to the last row.
+
+        Args:
+            **facts: further entries, by name.
+
+        Returns:
+            The row.
+        """
         self.rows[-1].update(facts)
         return self.rows[-1]
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Writes the rows, one per epoch, with a header."""
+        """Writes the rows, one per epoch, with a header.
+
+        Args:
+            path: of the file.
+
+        Raises:
+            FileNotFoundError: the folder does not exist.
+        """
         names = list(dict.fromkeys([*COLUMNS, *(key for row in self.rows for key in row)]))
         with Path(path).open("w", newline="") as file:
             writer = csv.DictWriter(file, names)
@@ -67,7 +102,14 @@ class History:
             writer.writerows(self.rows)
 
     def plot(self) -> Any:
-        """A matplotlib Figure: loss, accuracy (where known) and learning rate."""
+        """A matplotlib Figure: loss, accuracy (where known) and learning rate.
+
+        Returns:
+            The Figure, of two or three panels.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
         return _drawn(self)
 
     def __repr__(self) -> str:

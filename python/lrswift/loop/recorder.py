@@ -227,5 +227,6 @@ class Modes:
                 module.training = training
 
     def restore(self) -> None:
+        """Puts the modes back."""
         for module, training in self._kept:
             module.training = training

@@ -46,28 +46,56 @@ def fit(
     resume: bool = False,
     callbacks: Iterable[Callable[[History], object]] = (),
 ) -> History:
-    """Trains `model` in place and returns its History.
+    """Trains a model in place.
 
-    train, valid: (x, y) arrays of equal length, a `data.Dataset`, or an iterable of such batches. Floating
-    data are cast to the parameters' dtype; inputs are never scaled. Arrays that need no cast are not copied.
-    loss: called as loss(model, *batch) if it has 1 + len(batch) required positional parameters, else as
-    loss(model(x), y); returns a scalar Tensor. It is recorded once per shape of batch and
-    replayed; random numbers of lrswift are drawn anew in every step. The record is checked: the second batch,
-    and a batch of each epoch while that is cheap, are also computed by Python. A loss that reads values, or
-    whose record gives another loss, is run anew for every batch, after one RecordingWarning.
-    epochs 1, batch_size 64 (the last batch may be smaller); shuffle: a new order every epoch, from (seed,
-    epoch) alone. metrics: "accuracy" (for integer labels) or functions (outputs, labels) -> float of arrays,
-    on `valid` after each epoch. A rate that descends on a validation loss (MARTHE) also gets a batch of
-    `valid` at every step, of `batch_size` rows, in turn and in its own order; such a run is not recorded, so
-    Python runs every step, and validation batches from an iterable are all kept. progress: a bar. log: a
-    CSV file or a function of the row, after each epoch. checkpoint: a file written atomically after each
-    epoch; resume: go on from it if it is there. callbacks: called with the
-    history after each epoch; one that returns a true value ends the training.
+    The loss is recorded once per shape of batch and replayed; random numbers of lrswift are drawn anew in
+    every step. The record is checked: the second batch, and a batch of each epoch while that is cheap, are
+    also computed by Python. A loss that reads values, or whose record gives another loss, is run anew for
+    every batch.
 
     Ctrl-C stops within a second: the model then stands after the last whole step, and the exception's
     `history` holds what was done. Modules come back in the modes they had.
-    With `adapt.PeriodicALRS`, rows have "found_lr": the rate that a search before the epoch found, or None.
-    Raises ArgumentError, ShapeError, DTypeError (arguments), Diverged (20 steps in a row not finite).
+
+    Args:
+        model: an `nn.Module`, or whatever `loss` takes; the optimizer holds its parameters.
+        optimizer: one of `optim`.
+        train: (x, y) arrays of equal length, a `data.Dataset`, or an iterable of such batches. Floating data
+            are cast to the parameters' dtype; inputs are never scaled. Arrays that need no cast are not
+            copied.
+        valid: data of the same form. A rate that descends on a validation loss (MARTHE) gets a batch of them
+            at every step, of `batch_size` rows, in turn and in their own order; such a run is not recorded,
+            so Python runs every step, and batches from an iterable are all kept. None: no validation. Default
+            None.
+        loss: called as loss(model, *batch) if it has 1 + len(batch) required positional parameters, else as
+            loss(model(x), y); returns a scalar Tensor. Default `nn.functional.cross_entropy`.
+        epochs: passes over `train`. Default 1.
+        batch_size: rows of a batch, where data are arrays; the last one may be smaller. Default 64.
+        shuffle: whether arrays come in a new order in every epoch, from (seed, epoch) alone. Default True.
+        seed: of that order, at least 0. Default 0.
+        metrics: "accuracy" (for integer labels), or functions (outputs, labels) -> float of arrays, on
+            `valid` after each epoch. Default ("accuracy",).
+        progress: whether to show a bar. Default True.
+        log: a CSV file, written after each epoch, or a function of its row. Default None.
+        checkpoint: a file, written atomically after each epoch. Default None.
+        resume: whether to go on from `checkpoint`, if it is there. Default False.
+        callbacks: functions of the history, called after each epoch; one that returns a true value ends the
+            training. Default ().
+
+    Returns:
+        The `History`. With `adapt.PeriodicALRS`, its rows have "found_lr": the rate that a search before the
+        epoch found, or None.
+
+    Raises:
+        ArgumentError: a value is out of bounds, or `checkpoint` is no checkpoint of `fit`.
+        ArgumentTypeError: an argument is of a wrong type, or validation data are needed and not given.
+        BufferError: data lie in another device's memory.
+        DTypeError: the dtype of data is not allowed.
+        ShapeError: arrays are of different lengths, or the loss is no scalar.
+        FileNotFoundError: the folder of `checkpoint` or `log` does not exist.
+        Diverged: loss or gradient were not finite in 20 steps in a row.
+
+    Warns:
+        RecordingWarning: the loss is run anew for every batch.
     """
     callbacks = list(callbacks)
     run = _Run(model, optimizer, loss, train, valid, epochs, batch_size, shuffle, seed, metrics)

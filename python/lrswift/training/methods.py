@@ -30,6 +30,7 @@ class Method:
     begun: Callable[[float], Callable[..., optim.Optimizer]] | None = None
 
     def optimizer(self, params: Iterable[Tensor], lr: float | None = None) -> optim.Optimizer:
+        """The optimizer over `params`; lr: the rate that was found first, None where none is."""
         return self.make(params) if lr is None else self.make(params, lr=lr)
 
 
