@@ -88,10 +88,20 @@ def _read(path: str, callers: tuple[str, ...]) -> set[str]:
         return set()
     module, node = found
     if isinstance(node, ast.FunctionDef):
-        return _Body(module, path.rpartition(".")[0], node, callers).errors
+        made = (_errors(record, callers) for record in _records(module, node))
+        return _Body(module, path.rpartition(".")[0], node, callers).errors.union(*made)
     makers = [f"{path}.{name}" for name in ("__init__", "__post_init__") if _has(node, name)]
     bases = [] if _has(node, "__init__") else _bases(module, node)
     return set().union(*(_errors(part, callers) for part in (*makers, *bases)))
+
+
+def _records(module: str, node: ast.FunctionDef) -> Iterator[str]:
+    """The records of options that `takes` makes of a function's arguments."""
+    for decorator in node.decorator_list:
+        if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", None) == "takes":
+            for keyword in decorator.keywords:
+                if isinstance(keyword.value, ast.Name):
+                    yield _names(module)[keyword.value.id]
 
 
 def _has(node: ast.ClassDef, name: str) -> bool:

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from . import data, sklearn
     from .experiments.comparison import compare
     from .experiments.hpo import compare_hpo
+    from .experiments.hpo.options import HpoOptions
     from .hypergradients.check import check_hypergradient
     from .hypergradients.hypergradient import Hypergradient, hypergradient
     from .hypergradients.options import HypergradientOptions
@@ -83,6 +84,7 @@ register_threadpool()
 _LAZY = {
     "FoundRate": "search.find",
     "History": "loop.history",
+    "HpoOptions": "experiments.hpo.options",
     "Hypergradient": "hypergradients.hypergradient",
     "HypergradientOptions": "hypergradients.options",
     "LearnedSchedule": "learning.learned_schedule",
@@ -110,8 +112,8 @@ _LAZY = {
 __all__ = [
     *_activations, *_functions,
     "ArgumentError", "ArgumentTypeError", "DTypeError", "Diverged", "Error", "FormatError", "FoundRate",
-    "History", "Hypergradient", "HypergradientOptions", "LearnedSchedule", "LearningOptions", "MissingFiles",
-    "RangeTest", "RecordingError", "ShapeError", "Tensor", "adapt", "arange",
+    "History", "HpoOptions", "Hypergradient", "HypergradientOptions", "LearnedSchedule", "LearningOptions",
+    "MissingFiles", "RangeTest", "RecordingError", "ShapeError", "Tensor", "adapt", "arange",
     "best_window", "bool_", "check_hypergradient", "compare", "compare_hpo", "config", "data",
     "enable_grad", "eye", "find_lr", "fit", "float32", "float64", "from_dlpack", "full", "get_threads",
     "grad", "hvp", "hypergradient", "int64", "jvp", "learn_schedule", "load", "lr_range_test",

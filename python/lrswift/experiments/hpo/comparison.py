@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -18,14 +18,16 @@ from ...data import Dataset, Splits
 from ...errors import ArgumentError
 from ...hypergradients.options import HypergradientOptions
 from ...learning.inner_run import seeded
-from ...learning.options import FAMILIES, RANGES, LearningOptions, check_ranges
+from ...learning.options import LearningOptions
 from ...learning.settings import arrays_of, check, need_optuna
 from ...nn import Module
 from ...nn.functional import cross_entropy
 from ...progress import Progress
+from ...records import takes
 from ...tensors.tensor import Tensor
 from ..results import FILE
 from ..setup import Setup
+from .options import HpoFields, HpoOptions
 from .regret import Searched
 from .results import HpoComparison, read_runs
 from .searches import SEARCHES, check_searches
@@ -36,6 +38,11 @@ DEFAULT_SEARCHES = ("random", "tpe", "hyperband", "hypergradients", "hybrid")
 _FREE = ("seeds", "searches", "costs", "untrained", "config", "date")
 
 
+@takes(
+    "data model searches steps budget seeds batch_size seed * loss learning_rates momentums weight_decays "
+    "ranges networks fresh valid clip_gradient costs root out resume progress command",
+    options=HpoOptions,
+)
 def compare_hpo(
     data: str | Splits = "digits",
     model: str | Callable[[Dataset, int], Module] = "mlp",
@@ -47,20 +54,13 @@ def compare_hpo(
     seed: int = 0,
     *,
     loss: Callable[..., Tensor] = cross_entropy,
-    learning_rates: int = 5,
-    momentums: int = 1,
-    weight_decays: int = 1,
-    ranges: Sequence[Sequence[float]] = RANGES,
-    networks: int = 1,
-    fresh: int = 3,
-    valid: float = 0.1,
-    clip_gradient: float | None = None,
-    costs: Sequence[float] | None = None,
     root: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: bool = True,
     command: str | None = None,
+    options: HpoOptions = HpoOptions(),
+    **_: Unpack[HpoFields],
 ) -> HpoComparison:
     """Searches for a schedule with Optuna and with hypergradients, all for the same cost.
 
@@ -86,22 +86,13 @@ def compare_hpo(
         batch_size: examples per step.
         seed: the first seed; the others follow it.
         loss: as for `fit`.
-        learning_rates: how many values share the steps.
-        momentums: how many values share the steps.
-        weight_decays: how many values share the steps.
-        ranges: (low, high) for rates, momenta and decays, of all searches that draw at random;
-            hypergradients start at zero with their usual step sizes.
-        networks: how many are trained for a setting by searches without derivatives.
-        fresh: how many networks test what a search would return.
-        valid: the fraction of the training data by which the searches choose.
-        clip_gradient: as for `hypergradient`, for all searches.
-        costs: (differentiated step, validation) in plain steps, declared instead of measured.
         root: the folder of data sets, as for `data.load`.
         out: a folder for results.csv, results.json and report.html, written after every search, so that
             Ctrl-C keeps what is done; KeyboardInterrupt has it as `comparison`, too.
         resume: goes on with the searches that are not in `out` yet.
         progress: shows a bar with the time left.
         command: the command line that does this again, for the report.
+        options: an `HpoOptions`, whose fields may be given one by one instead. None: its defaults.
 
     Returns:
         All searches, with `summary()`, `table()` and `write(folder)`.
@@ -117,27 +108,22 @@ def compare_hpo(
         ShapeError: inputs that the network does not take.
     """
     names = check_searches(searches)
-    for name, value in (("seeds", seeds), ("networks", networks), ("fresh", fresh)):
-        check_whole(value, name, 1)
+    check_whole(seeds, "seeds", 1)
     runs_allowed = check_number(budget, "budget")
-    declared = None if costs is None else _declared(costs)
+    declared = None if options.costs is None else Costs(*options.costs)
     settings = check(
-        steps, batch_size, (learning_rates, momentums, weight_decays),
-        HypergradientOptions(clip_gradient=clip_gradient), LearningOptions(seed=seed),
+        steps, batch_size, (options.learning_rates, options.momentums, options.weight_decays),
+        HypergradientOptions(clip_gradient=options.clip_gradient), LearningOptions(seed=seed),
     )  # fmt: skip
-    within = check_ranges(ranges)
-    for family, (low, high) in zip(FAMILIES, within, strict=True):
-        if not low <= 0 <= high:
-            raise ArgumentError(
-                f"ranges: {family}: got {low}, {high}; allowed: ranges with 0, where hypergradients begin"
-            )
     need_optuna("compare_hpo")
     setup = Setup.of(data, model, root)
     test = (setup.splits.test.x, setup.splits.test.y)
-    train, held = arrays_of(setup.splits.train, check_number(valid, "valid"), settings)
-    problem = Problem(lambda _: setup.network(), loss, train, held, settings, networks, within)
+    train, held = arrays_of(setup.splits.train, options.valid, settings)
+    problem = Problem(
+        lambda _: setup.network(), loss, train, held, settings, options.networks, options.ranges
+    )
     facts = _described(setup, problem) | {
-        "budget": runs_allowed, "seeds": seeds, "fresh": fresh, "searches": names,
+        "budget": runs_allowed, "seeds": seeds, "fresh": options.fresh, "searches": names,
         "declared": None if declared is None else asdict(declared),
     }  # fmt: skip
     kept, counted = _kept(Path(out) / FILE, facts) if out is not None and resume else ([], None)
@@ -146,7 +132,7 @@ def compare_hpo(
     _check_budget(names, problem, runs_allowed)
     jobs = [(name, number) for number in range(seed, seed + seeds) for name in names]
     # far from the numbers that searches use
-    tests = [random.derived(seed, 2**31, i) for i in range(fresh)]
+    tests = [random.derived(seed, 2**31, i) for i in range(options.fresh)]
     zeros = problem.parted([0.0] * sum(settings.counts))
     facts["untrained"] = float(np.mean([untrained_loss(problem.job(zeros, s, test)) for s in tests]))
     result = HpoComparison(kept, facts | {"costs": asdict(counted)}, command)
@@ -187,20 +173,6 @@ def _search(
         jobs = [problem.job(values, s, test) for s in tests]
         searched.tested[i] = [whole_loss(job) for job in jobs]
     return searched
-
-
-def _declared(costs: Any) -> Costs:
-    try:
-        differentiated, validation = (check_number(cost, "costs") for cost in costs)
-    except (TypeError, ValueError):
-        raise ArgumentError(
-            f"costs: got {costs!r}; allowed: None, or (differentiated step, validation)"
-        ) from None
-    if not (1 <= differentiated < math.inf and 0 <= validation < math.inf):
-        raise ArgumentError(
-            f"costs: got {costs!r}; allowed: a step of at least 1 and a validation of at least 0 plain steps"
-        )
-    return Costs(differentiated, validation)
 
 
 def _check_budget(names: Sequence[str], problem: Problem, budget: float) -> None:

@@ -48,7 +48,7 @@ class Problem:
     valid: Arrays
     settings: Settings
     networks: int = 1
-    ranges: tuple[tuple[float, float], ...] = RANGES
+    ranges: Sequence[Sequence[float]] = RANGES
     costs: Costs = field(default_factory=lambda: Costs(1.0, 0.0))
 
     def job(self, values: Values, seed: int, held: Arrays | None = None) -> Job:
