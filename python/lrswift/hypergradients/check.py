@@ -82,7 +82,7 @@ class HypergradientCheck:
 
 
 class _Others(HypergradientFields, total=False):
-    """What else may be given, for type checkers and editors."""
+    """Further arguments, for type checkers and editors."""
 
     beta2s: Sequence[float] | None
     epsilons: Sequence[float] | None

@@ -31,7 +31,7 @@ def seeded(make_model: Callable[[int], Any], seed: int) -> Any:
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs.
+    """One network to train, as a worker gets it.
 
     values: rates (or rows of them, by layer), momenta, decays; seed: of weights, batches and random numbers.
     columns: numbers of the values to differentiate by, all if None.

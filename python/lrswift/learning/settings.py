@@ -61,7 +61,7 @@ class Settings:
         return int(np.random.SeedSequence((self.learning.seed, replica)).generate_state(1, np.uint32)[0])
 
     def identity(self) -> dict[str, Any]:
-        """What must not change between a checkpoint and its continuation, by name of its argument."""
+        """The settings that must not change between a checkpoint and its continuation, by name."""
         facts = vars(self.options) | vars(self.learning) | vars(self)
         facts |= {"budgets": self.learning.budgets or (), "counts": self.counts}
         free = ("outer_steps", "blocks", "finalists")

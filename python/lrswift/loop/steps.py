@@ -86,7 +86,7 @@ class TrainingSteps:
             self._add(np.array([loss]), np.array([[rates.mean(), rates.min(), rates.max()]]), bar)
 
     def _validation(self) -> Callable[[], Tensor] | None:
-        """Of the batch whose turn it is by the number of steps, so that a resumed run goes on with it."""
+        """The loss of the batch whose turn it is by the number of steps, which a resumed run goes on with."""
         if not self.valid:
             return None
         tensors, numbers = self.valid[int(self.optimizer._core.get("step")) % len(self.valid)]

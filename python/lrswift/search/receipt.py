@@ -51,7 +51,7 @@ def _bytes(content: bytes) -> str:
 
 
 def loader_state(data: Any) -> Any:
-    """What `_loader` digests; None for a stateless source."""
+    """The position of a data source, as `_loader` digests it; None for a stateless one."""
     if hasattr(data, "state_dict"):
         return data.state_dict()
     found = {key: getattr(data, key) for key in ("epoch", "position") if hasattr(data, key)}
