@@ -100,7 +100,8 @@ def hypergradient(
         columns: numbers of the values to differentiate by, counted through rates (row by row), momenta,
             decays, beta2s and epsilons; derivatives with respect to others are 0. None: all. Default None.
         progress: whether to show a bar. Default False.
-        options: a record of the options that have no other entry here. None: their defaults. Default None.
+        options: a `HypergradientOptions`, whose fields may be given one by one instead. None: its defaults.
+            Default None.
 
     Returns:
         A `Hypergradient`: the derivatives by family, the validation loss, and where the run ended.
