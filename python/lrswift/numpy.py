@@ -39,7 +39,8 @@ class Adapted:
         known = directions()
         if direction not in known:
             raise ArgumentError(f"direction: got {direction!r}; allowed: {', '.join(known)}")
-        self._lr, self._direction, self._options = lr, known[direction], options
+        self._direction: Callable[..., Optimizer] = known[direction]
+        self._lr, self._options = lr, options
         self._names: list[str | int] = []
         self._tensors: list[Tensor] = []
         # the arrays in whose memory the tensors lie; None: a tensor with memory of its own

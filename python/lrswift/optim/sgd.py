@@ -15,6 +15,7 @@ class SGD(Optimizer):
     The first v is g itself; nesterov: w -= lr (g + momentum v). Conventions are PyTorch's.
     lr: number (>= 0) or adapter, 0.01. 0 <= momentum, weight_decay; a `schedule.Piecewise` of any finite
     values does for both.
+    Source: Polyak (1964) for momentum, Nesterov (1983).
     """
 
     def __init__(

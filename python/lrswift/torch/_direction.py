@@ -15,7 +15,7 @@ from ..errors import ArgumentError, DTypeError
 from ._active import Active
 from ._native import Local, rows
 from ._native_rule import NativeRule
-from ._rule import Direction, arguments, vectors_of
+from ._rule import Direction
 from ._sums import Sums
 
 # torch's own optimizers by what weight decay does in them; at zero parameters their update is the direction
@@ -164,6 +164,11 @@ class Directions:
 
     def _slopes(self, active: Active, sums: Sums, directions: list[Tensor]) -> None:
         """<g, d> and <g^, d>, with g^ the base's average of the gradient, decay in it, or g itself."""
+        if isinstance(self.base, Direction):
+            slopes, smoothed = zip(*(self.base.sums[p] for p in active.tensors), strict=True)
+            sums.put("slope", slopes)
+            sums.put("smoothed_slope", smoothed)
+            return
         sums.add("slope", active.gradients, directions)
         averages, factors = self._averages(active)
         factor = factors[0]
@@ -217,11 +222,7 @@ class Directions:
             state, t, decay = self.base.state.get(p, {}), self.steps[place], self.decay(group)
             factor = 1.0
             average, smoothing = None, 0.0
-            if type(self.base) is Direction:
-                direction = self.base.direction
-                smoothing = vectors_smoothing(direction, arguments(direction, group), t)
-                average = state[next(iter(vectors_of(direction, group)))] if smoothing else None
-            elif "exp_avg" in state and "betas" in group:
+            if "exp_avg" in state and "betas" in group:
                 average = state["exp_avg"]
                 smoothing = vectors_smoothing("ema", {"beta": float(group["betas"][0])}, t)
             elif group.get("momentum") and "dampening" in group:

@@ -27,6 +27,7 @@ _TORCH: dict[type, tuple[str, tuple[str, ...]]] = {
 class NativeRule:
     """A base's rule under the library's name: SGD, Adam and AdamW of torch, EMA, and every `Direction`.
 
+    kind: that name, "adam" for AdamW; empty where the library has none.
     The state is created and kept where the base keeps it, so that the two may take turns.
     """
 
@@ -34,8 +35,7 @@ class NativeRule:
         self.base = base
         self.own = type(base) is Direction
         # a subclass may do anything
-        self.kind: str | None
-        self.kind, self._slots = _TORCH.get(type(base), (None, ()))
+        self.kind, self._slots = _TORCH.get(type(base), ("", ()))
         if isinstance(base, Direction) and self.own:
             self.kind = base.direction
 
@@ -45,7 +45,7 @@ class NativeRule:
         seen = base._optimizer_step_pre_hooks or base._optimizer_step_post_hooks
         seen = seen or hooks._global_optimizer_pre_hooks or hooks._global_optimizer_post_hooks
         amsgrad = any(group.get("amsgrad") for group in base.param_groups)
-        return self.kind is not None and not seen and not amsgrad and "step" not in base.__dict__
+        return self.kind != "" and not seen and not amsgrad and "step" not in base.__dict__
 
     def is_gradient(self, groups: Iterable[dict[str, Any]]) -> bool:
         """Whether the direction is the gradient itself."""
@@ -57,7 +57,6 @@ class NativeRule:
 
     def rule(self, group: dict[str, Any]) -> tuple[str, dict[str, float]]:
         """The direction of a group and its arguments."""
-        assert self.kind is not None
         if self.kind == "ema" and not self.own:
             return "ema", {"beta": float(group["betas"][0]), "weight_decay": float(group["weight_decay"])}
         name = "adamw" if group.get("decoupled_weight_decay") else self.kind

@@ -71,7 +71,12 @@ class Direction(torch.optim.Optimizer):
             if name not in rule.options:
                 raise ArgumentError(f"{direction} has no option {name!r}; allowed: {', '.join(rule.options)}")
         self.direction = direction
+        # of the last step: <g, d> and <g^, d> with the rule's own average of the gradient
+        self.sums: dict[Tensor, tuple[float, float]] = {}
         super().__init__(params, {"lr": rate, **rule.options, **options})
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "direction": self.direction, "sums": {}}
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """More parameters, with options of their own; raises as the constructor does."""
@@ -117,7 +122,8 @@ class Direction(torch.optim.Optimizer):
         directions = [torch.empty_like(p, requires_grad=False) for p in tensors]
         table = local.table(tensors, [p.grad for p in tensors], directions)  # type: ignore[misc]
         states = [[self.state[p][name] for name in fills] for p in tensors]
-        form(local, table, states, [rule] * len(tensors), [steps] * len(tensors))
+        slopes, smoothed = form(local, table, states, [rule] * len(tensors), [steps] * len(tensors))
+        self.sums.update(zip(tensors, zip(slopes, smoothed, strict=True), strict=True))
         local.move(table, tensors, float(group["lr"]))
 
 

@@ -58,9 +58,9 @@ def test_equals_the_reference(mu, momentum, decay, kappa_rate) -> None:
 
 
 SGD = {"momentum": 0.7, "weight_decay": 1e-2}
-DIRECTIONS = [(name, {"eps": 0.01} if "eps" in rule.options else {}) for name, rule in rules().items()] + [
+DIRECTIONS = [(name, {"eps": 0.1} if "eps" in rule.options else {}) for name, rule in rules().items()] + [
     ("sgd", SGD), ("sgd", SGD | {"nesterov": True}), ("sgd", SGD | {"dampening": 0.2}),
-    ("rmsprop", {"momentum": 0.7, "eps": 0.01}),
+    ("rmsprop", {"momentum": 0.7, "eps": 0.1}),
     ("sgd", {"momentum": lr.schedule.Piecewise([0.9, 0.0, -0.3], 10)}),
 ]  # fmt: skip
 

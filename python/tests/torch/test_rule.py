@@ -45,14 +45,14 @@ def train(optimizer: torch.optim.Optimizer, model: torch.nn.Module, x, y, steps:
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_steps_are_those_of_lr_optim(name: str, options: dict) -> None:
     model, x, y = problem()
-    held = [lr.tensor(p.detach().numpy().copy(), requires_grad=True) for p in model.parameters()]
+    held = [lr.tensor(p.detach().numpy(), dtype="float64", requires_grad=True) for p in model.parameters()]
     base = lr.torch.Direction(model.parameters(), name, 0.02, **options)
     twin = directions()[name](held, 0.02, **options)
     for _ in range(9):
         base.zero_grad()
         torch.mean((model(x) - y) ** 2).backward()
         for tensor, p in zip(held, model.parameters(), strict=True):
-            tensor.grad = lr.tensor(p.grad.numpy().copy())
+            tensor.grad = lr.tensor(p.grad.numpy(), dtype="float64")
         twin.step()
         base.step()
         for tensor, p in zip(held, model.parameters(), strict=True):
@@ -94,12 +94,39 @@ def test_state_is_saved_and_resumed() -> None:
     train(base, model, x, y, 3)
     twin = copy.deepcopy(model)
     resumed = lr.torch.Direction(twin.parameters(), "adadelta")
-    resumed.load_state_dict(base.state_dict())
+    resumed.load_state_dict(copy.deepcopy(base.state_dict()))
     train(base, model, x, y, 3)
     train(resumed, twin, x, y, 3)
     for a, b in zip(model.parameters(), twin.parameters(), strict=True):
         assert torch.equal(a, b)
     assert set(next(iter(base.state.values()))) == {"square_average", "square_step_average", "step"}
+
+
+def test_copies_go_on_by_themselves() -> None:
+    model, x, y = problem()
+    base = lr.torch.Direction(model.parameters(), "rmsprop", momentum=0.5)
+    train(base, model, x, y, 2)
+    twin, other = copy.deepcopy((model, base))
+    train(base, model, x, y, 2)
+    train(other, twin, x, y, 2)
+    for a, b in zip(model.parameters(), twin.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("per", ["all", "tensor"])
+def test_a_hook_is_called_and_changes_nothing_else(per: str) -> None:
+    """With hooks the base steps by itself; slopes are those of the way without."""
+    rates, seen = [], []
+    for hooked in (False, True):
+        model, x, y = problem()
+        base = lr.torch.Direction(model.parameters(), "adagrad", weight_decay=0.1)
+        if hooked:
+            base.register_step_post_hook(lambda *_: seen.append(1))
+        adapted = lr.torch.Adapted(base, lr=lr.adapt.L4(per=per))
+        train(adapted, model, x, y)
+        rates.append(adapted.lr)
+    assert len(seen) == 9
+    assert rates[0] == pytest.approx(rates[1], rel=1e-10)
 
 
 def test_groups_and_the_usual_rate() -> None:
