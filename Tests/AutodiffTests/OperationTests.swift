@@ -26,8 +26,11 @@ final class OperationTests: XCTestCase {
 
   func testTheNumberOfInputsIsChecked() {
     for operation in Catalogue.operations {
-      let text = message(.value) { try apply(operation.name, []) }
-      XCTAssertTrue(text.contains(operation.name) && text.contains("got 0"), text)
+      // One too many for those that take none.
+      let count = operation.inputCount.lowerBound == 0 ? operation.inputCount.upperBound + 1 : 0
+      let inputs = (0..<count).map { _ in Tensor([], [1]) }
+      let text = message(.value) { try apply(operation.name, inputs) }
+      XCTAssertTrue(text.contains(operation.name) && text.contains("got \(count)"), text)
     }
   }
 

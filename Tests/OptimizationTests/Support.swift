@@ -93,7 +93,7 @@ func checkAgainstPlainLoops<T: Scalar>(
     let sums = inTwo.stepInTwo(g, rate: rate, aside: t % 2 == 0)
     let slope = dot(g, wanted.map(\.d))
     let smoothed = dot(wanted.map(\.smoothed), wanted.map(\.d))
-    let scale = Double(n) * max(1, wanted.map { abs($0.d) }.max()!)
+    let scale = Double(n) * max(1, wanted.map { abs($0.d) }.max() ?? 0)
     XCTAssertEqual(sums.slope, slope, accuracy: 10 * tolerance * scale, "slope of \(label) at \(t)")
     XCTAssertEqual(sums.smoothedSlope, smoothed, accuracy: 10 * tolerance * scale, "smoothed, \(label)")
     for values in [fused.theta.values, inTwo.theta.values] {
