@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install check format bench notebooks sanitize swift-test python-test system clean
+.PHONY: help demo test build install check format bench notebooks sanitize swift-test python-test generated system clean
 
 # pins OpenBLAS to an old processor's kernels where it is set
 unexport OPENBLAS_CORETYPE
@@ -65,11 +65,16 @@ check: ## formatters, linters, types, stubs, rooms, mirror, sizes, AVX-512 kept 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
-	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml lrswift._core
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml lrswift._core lrswift.rates.adapters
+	$(BIN)/python scripts/stubs.py
 	PYTHONPATH=python $(BIN)/lint-imports
 	$(BIN)/python scripts/mirror.py
 	$(BIN)/python scripts/sizes.py
 	$(BIN)/python scripts/leaves.py "$(LRSWIFT_SWIFT_BUILD_DIR)/release"
+
+generated: ## what is made of the cards: the adapters' stub, the list of public names
+	$(BIN)/python scripts/stubs.py --write
+	$(BIN)/python scripts/public_names.py --write
 
 format: ## puts all sources into the shape that check wants
 	swift format --in-place --recursive Sources Tests Package.swift

@@ -54,6 +54,7 @@ COVERED = {
     "Sources/Adaptation/BarzilaiBorwein.swift": "Tests/AdaptationTests/MachineTests.swift",
     "Sources/Adaptation/ConstantRate.swift": "Tests/AdaptationTests/MachineTests.swift",
     "Sources/Adaptation/DoG.swift": "Tests/AdaptationTests/MachineTests.swift",
+    "Sources/Adaptation/DoWG.swift": "Tests/AdaptationTests/MachineTests.swift",
     "Sources/Adaptation/HD.swift": "Tests/AdaptationTests/MachineTests.swift",
     "Sources/Adaptation/LQA.swift": "Tests/AdaptationTests/MachineTests.swift",
     "Sources/Adaptation/OnlineMachine.swift": "Tests/TrainingTests/Optimizer+OnlineTests.swift",
@@ -72,6 +73,7 @@ COVERED = {
 # Suites of what no one source is responsible for.
 ACROSS = {
     "Tests/AutodiffTests/AddedOperationsTests.swift",
+    "Tests/AdaptationTests/AddedRateTests.swift",
     "Tests/CInterfaceTests/TrapTests.swift",
     "Tests/KernelsTests/SpecializationTests.swift",
     "Tests/OptimizationTests/AddedRuleTests.swift",

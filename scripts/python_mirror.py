@@ -37,14 +37,13 @@ COVERED = {
     "nn/parameter.py": "nn/test_module.py",
     "optim/adam.py": "optim/test_optimizer_directions.py",
     "optim/attributes.py": "optim/test_optimizer.py",
-    "optim/l4.py": "rates/test_l4.py",
     "optim/scaled.py": "optim/test_optimizer_directions.py",
     "optim/sgd.py": "optim/test_optimizer_directions.py",
     "pictures/figure.py": "experiments/test_comparison.py",
-    "rates/averaging.py": "optim/test_schedule_free.py",
     "rates/cards.py": "test_cli.py",
+    "rates/docstrings.py": "rates/test_made.py",
     "rates/named.py": "whole/test_method_pairs.py",
-    "rates/yellowfin.py": "rates/test_base.py",
+    "rates/sps.py": "rates/test_adapters_polyak.py",
     "search/receipt.py": "search/test_find.py",
     "search/untouched.py": "search/test_find.py",
     "sklearn": "sklearn/test_base.py",
@@ -52,7 +51,8 @@ COVERED = {
     "tensors/operations.py": "tensors/test_functions.py",
     "torch": "torch/test_adapted.py",
     "training/checkpoint.py": "training/test_fit.py",
-    "training/methods.py": "experiments/test_comparison.py",
+    "training/method.py": "training/test_composed.py",
+    "training/methods.py": "training/test_composed.py",
 }
 
 

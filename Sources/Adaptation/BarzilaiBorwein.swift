@@ -1,14 +1,19 @@
 import Vocabulary
 
-/// Barzilai and Borwein's step from the last displacement s and change of gradient y: form 1 s's / s'y, form 2
-/// s'y / y'y. Where s'y is not positive or the quotient not finite the rate before is kept.
+/// Barzilai and Borwein's step. A quotient that is not finite keeps the rate before, too.
 public struct BarzilaiBorwein: RateMachine {
   public static let card = Card(
-    "barzilai_borwein", title: "BarzilaiBorwein", paper: "Barzilai and Borwein 1988",
+    "barzilai_borwein", title: "BarzilaiBorwein",
+    about: """
+      The step from the last displacement s and change of the gradient y: form 1 s's / s'y, form 2 s'y / y'y.
+
+      Where s'y is not positive the rate before is kept.
+      """,
+    paper: "Barzilai and Borwein 1988, Two-point step size gradient methods",
     cost: "four inner products, two vectors",
     arguments: [
       .init("initial", 0.01, .positive, "the first rate"),
-      .init("form", 1, .count, "1: s's / s'y, 2: s'y / y'y"),
+      .init("form", 1, .whole(1, 2), "1: s's / s'y, 2: s'y / y'y"),
     ])
   public static let memories: Set<Memory> = [.previousGradient]
 
@@ -19,7 +24,6 @@ public struct BarzilaiBorwein: RateMachine {
 
   public init(_ settings: Settings, limits: RateLimits) throws {
     form = Int(settings["form"])
-    guard form <= 2 else { throw Failure.value("BarzilaiBorwein: form must be 1 or 2, got \(form)") }
     rate = limits.clamp(settings["initial"])
     self.limits = limits
   }

@@ -1,7 +1,6 @@
 import Vocabulary
 
-/// D-Adaptation (Defazio and Mishchenko 2023): the rate is d times `lr`, with d a growing lower bound of the distance to
-/// the solution, measured by s, the weighted sum of gradients, and N, the weighted sum of <g, s>.
+/// D-Adaptation (Defazio and Mishchenko 2023). s is the weighted sum of gradients, N the weighted sum of <g, s>.
 ///
 ///     SGD   lambda = d lr / |g_0|;  N += lambda <g, s>;  s += lambda g;  d^ = 2 N / |s|;
 ///           theta <- momentum theta + (1 - momentum) (theta_0 - s)
@@ -13,7 +12,14 @@ import Vocabulary
 /// Deviations: g_0 is the first gradient that is not zero. Before one has been seen nothing moves.
 public struct DAdaptation: WholeMachine {
   public static let card = Card(
-    "d_adaptation", title: "DAdaptation", paper: "Defazio and Mishchenko 2023, arXiv 2301.07733",
+    "d_adaptation", title: "DAdaptation",
+    about: """
+      The rate is d lr, with d a growing lower bound of the distance to the solution, from sums of <g, s>.
+
+      s is the weighted sum of gradients. Over SGD dual averaging, theta <- momentum theta + (1 - momentum) (theta_0 - s);
+      over Adam and AdamW a recursion of its own without bias correction, whose eps must be above 0.
+      """,
+    paper: "Defazio and Mishchenko 2023, Learning-rate-free learning by D-adaptation, arXiv 2301.07733",
     cost: "one pass; over SGD two vectors, over Adam one more",
     arguments: [
       .init("d0", 1e-6, .positive, "the first estimate of the distance"),

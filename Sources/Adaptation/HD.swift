@@ -1,16 +1,23 @@
 import Vocabulary
 
-/// Hypergradient descent on the rate (Baydin et al. 2018): h = <g, d'> is minus the derivative of the loss by the rate
-/// of the step before, with d' that step's direction and the coupled decay in g.
-///
-///     additive        rate <- rate + meta_lr h
-///     multiplicative  rate <- rate (1 + meta_lr h / (|g| |d'|))
-///
-/// before the step. Rates may become negative, as in the authors' logs, unless min_lr is set. One rate for all tensors
-/// by default: the paper's, where the authors' Adam changes a shared rate tensor by tensor.
+/// Hypergradient descent on the rate (Baydin et al. 2018): <g, d'> is minus the derivative of the loss with respect to the
+/// rate of the step before. One rate for all tensors by default: the paper's, where the authors' Adam changes a shared rate
+/// tensor by tensor.
 public struct HD: RateMachine {
   public static let card = Card(
-    "hd", title: "HD", paper: "Baydin et al. 2018, arXiv 1703.04782", cost: "one inner product, one vector",
+    "hd", title: "HD",
+    about: """
+      Hypergradient descent: the rate follows the derivative of the loss with respect to the rate of the step before.
+
+          additive        rate += meta_lr <g, d'>
+          multiplicative  rate *= 1 + meta_lr <g, d'> / (|g| |d'|)
+
+      d' is the direction of the step before; the coupled weight decay is part of g. Rates may become negative, as in the
+      authors' logs, unless min_lr is set.
+      """,
+    paper:
+      "Baydin et al. 2018, Online learning rate adaptation with hypergradient descent, arXiv 1703.04782, eq. 5-8",
+    cost: "one inner product, one vector",
     arguments: [
       .init("initial", 0.01, .finite, "the first rate"),
       .init("meta_lr", 1e-4, .notNegative, "the learning rate of the learning rate"),

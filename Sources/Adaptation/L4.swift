@@ -1,15 +1,23 @@
 import Vocabulary
 
-/// L4: the step at which the linearised loss would reach a fraction of the way to its running minimum
-/// (Rolinek and Martius 2018, arXiv 1802.05074, eqs. 2-6).
-///
-///     rate = alpha (L - gamma L_min) / (<g^, d> + eps)
-///
-/// L_min starts at gamma0 L, follows every lower loss, and is forgotten by (1 + 1/tau) each step, after it was used.
+/// L4 (Rolinek and Martius 2018).
 /// Deviations: the update is skipped where <g^, d> <= 0; with a lower bound b, L - b takes the place of L.
 public struct L4: RateMachine {
   public static let card = Card(
-    "l4", title: "L4", paper: "Rolinek and Martius 2018, arXiv 1802.05074", cost: "one inner product",
+    "l4", title: "L4",
+    about: """
+      Steps to a fixed fraction of the linear model's way down to the best loss seen.
+
+          rate = alpha (L - gamma L_min) / (<g^, d> + eps)
+
+      g^ is the direction's own bias-corrected average of the gradient. L_min starts at gamma0 times the first loss,
+      follows every lower loss, and is inflated by 1 + 1/tau each step, after it was used. Where <g^, d> is not positive
+      the parameters stay where they are. A loss below lower_bound raises ArgumentError.
+      """,
+    paper:
+      "Rolinek and Martius 2018, L4: Practical loss-based stepsize adaptation for deep learning, "
+      + "arXiv 1802.05074, eq. 2-6",
+    cost: "one inner product",
     arguments: [
       .init("alpha", 0.15, .positive, "fraction of the step to the target; useful between 0.10 and 0.30"),
       .init("gamma", 0.9, .from(0, below: 1), "how far towards the lowest loss the target lies"),

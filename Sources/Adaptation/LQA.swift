@@ -1,14 +1,21 @@
 import Vocabulary
 
-/// LQA: the minimiser of the parabola through the losses at -a, 0 and a along the direction (Zhu et al. 2021):
-///
-///     rate = a/2 (L(-a) - L(a)) / (L(-a) + L(a) - 2 L(0)),  L(a) = L(theta - a d)
-///
-/// The QLABGrad paper's table prints a sum where this product belongs. Where the denominator is not positive, not
-/// finite or drowned by rounding, the rate before is kept (the trial rate at first).
+/// LQA: the minimiser of the parabola through three losses along the direction (Zhu et al. 2021). The QLABGrad paper's table
+/// prints a sum where the product belongs. A denominator that is not finite or drowned by rounding counts as not positive.
 public struct LQA: RateMachine {
   public static let card = Card(
-    "lqa", title: "LQA", paper: "Zhu et al. 2021; QLABGrad, Table 1", cost: "two more forward passes",
+    "lqa", title: "LQA",
+    about: """
+      The minimum of the parabola through the losses at -a, 0 and a along the direction, a the trial rate.
+
+          rate = a/2 (L(-a) - L(a)) / (L(-a) + L(a) - 2 L(0)),  L(a) = L(theta - a d)
+
+      Where the denominator is not positive the rate before is kept, at first the trial rate.
+      """,
+    paper:
+      "Zhu et al. 2021, Automatic, dynamic, and nearly optimal learning rate specification via local quadratic "
+      + "approximation; QLABGrad, Table 1",
+    cost: "two more forward passes",
     arguments: [.init("trial", 0.1, .positive, "the trial rate")])
   public static let probes = true
   public static let needsLoss = true

@@ -1,28 +1,35 @@
 import Vocabulary
 
-/// RTHO and MARTHE: descent on the rate along the validation loss's derivative by it, in forward mode. With z = d theta /
-/// d rate, carried along as z <- mu A z + B by every step,
+/// RTHO and MARTHE: descent on the rate along the validation loss's derivative with respect to it, in forward mode.
 ///
-///     Delta = <validation gradient after the step, z>,  rate <- max(rate - meta_lr Delta, 0)
-///
-/// mu = 1 is real-time hyperparameter optimization (Franceschi et al. 2017), mu = 0 hypergradient descent with the
-/// validation gradient, and between them distant steps count less.
-///
-/// Deviations from the authors' code: A has the rate in force and the weight decay in it, z begins with the first step,
-/// and meta_lr, if `meta_meta_lr` moves it, follows the derivative: the last update has subtracted meta_lr Delta', so
-/// that the loss falls with meta_lr as Delta Delta', which is added.
+/// Deviations from the authors' code: A, the derivative of a step with respect to the parameters, has the rate in force and
+/// the weight decay in it, z begins with the first step, and meta_lr, if `meta_meta_lr` moves it, follows the derivative: the
+/// last update has subtracted meta_lr Delta', so that the loss falls with meta_lr as Delta Delta', which is added.
 ///
 /// A Delta that is not finite leaves the rate, and is counted.
 public struct MARTHE: OnlineMachine {
   public static let card = Card(
-    "marthe", title: "MARTHE", paper: "Donini et al. 2020, arXiv 1910.08525; Franceschi et al. 2017",
+    "marthe", title: "MARTHE",
+    about: """
+      Descent on the rate along the derivative of a validation loss with respect to it, in forward mode.
+
+          rate <- max(rate - meta_lr Delta, 0),  Delta = <validation gradient after the step, z>
+
+      z, the derivative of the parameters with respect to the rate of all steps so far, is discounted by mu per step: mu 1
+      is RTHO, mu 0 hypergradient descent on validation data. meta_lr += meta_meta_lr Delta Delta', with Delta' the one
+      before. Drive it by `minimize(closure, valid=...)` or `fit(valid=...)`. One rate for all parameters. A Delta that is
+      not finite leaves the rate and is counted ("rate.0.failures" of the state). Without clipping.
+      """,
+    paper:
+      "Donini et al. 2020, MARTHE: Scheduling the learning rate via online hypergradients, arXiv 1910.08525; "
+      + "Franceschi et al. 2017, Forward and reverse gradient-based hyperparameter optimization",
     cost: "one Hessian-vector product, one validation forward and backward pass, a vector and "
       + "one more for each of the direction's",
     arguments: [
       .init("initial", 0.01, .notNegative, "the first rate"),
       .init("meta_lr", 1e-8, .notNegative, "the learning rate of the learning rate"),
       .init("mu", 0.99999, .within(0, 1), "discount of the derivatives per step; 1: RTHO"),
-      .init("meta_meta_lr", 0, .notNegative, "the learning rate of meta_lr"),
+      .init("meta_meta_lr", 0, .notNegative, "the learning rate of meta_lr; 0: it stays"),
     ])
   public static let probes = true
 

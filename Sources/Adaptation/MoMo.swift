@@ -1,25 +1,33 @@
 import Vocabulary
 
-/// MoMo (Schaipp et al. 2023): Polyak's step for the average of the linear models of past batches. With averages f of the
-/// losses, d of the gradients and gamma of <g, theta>, all of memory beta:
+/// MoMo (Schaipp et al. 2023): Polyak's step for the average of the linear models of past batches, with averages f of the
+/// losses, d of the gradients and gamma of <g, theta>, all of memory beta.
 ///
-///     rate = min(lr, max(f - lower_bound - gamma + <d, theta>, 0) / |d|^2),  theta <- theta - rate d
-///
-/// `lr` is a cap. Over SGD the first average is the first value; over Adam they are Adam's uncorrected ones, the norm is
-/// Adam's metric, the cap is lr / (1 - beta1^t) and the bound (1 - beta1^t) lower_bound. Weight decay, coupled or not, is
-/// the paper's: with c = 1 + lr decay, <d, theta> and |d|^2 are divided by c and theta <- theta / c - rate d. A |d|^2 within
-/// rounding of 0 is no step.
+/// Over SGD the first average is the first value; over Adam they are Adam's uncorrected ones, the norm is Adam's metric, the
+/// cap is lr / (1 - beta1^t) and the bound (1 - beta1^t) lower_bound. Weight decay, coupled or not, is the paper's: with
+/// c = 1 + lr decay, <d, theta> and |d|^2 are divided by c and theta <- theta / c - rate d. A |d|^2 within rounding of 0 is
+/// no step.
 public struct MoMo: WholeMachine {
   public static let card = Card(
-    "momo", title: "MoMo", paper: "Schaipp et al. 2023, arXiv 2305.07583",
+    "momo", title: "MoMo",
+    about: """
+      Polyak's step for the averaged linear model of past batches, capped by `lr`.
+
+          rate = min(lr, max(f - lower_bound - c + <d, theta>, 0) / |d|^2),  theta -= rate d
+
+      f, d and c are the averages of the losses, of the gradients and of <g, theta>; over Adam they have Adam's memory and
+      the norm is Adam's metric. weight_decay is the paper's proximal decay over every direction.
+      """,
+    paper: "Schaipp et al. 2023, MoMo: Momentum models for adaptive learning rates, arXiv 2305.07583",
     cost: "two passes; over SGD one vector, over Adam none",
     arguments: [
-      .init("lr", 1, .positive, "largest rate; over Adam 0.01 is usual"),
+      .init("lr", 1, .positive, "largest rate", usual: ["adam": 0.01, "adamw": 0.01]),
       .init("beta", 0.9, .from(0, below: 1), "memory of the averages over SGD; Adam has its own"),
       .init("lower_bound", 0, .finite, "below every loss"),
     ])
   public static let directions = ["sgd", "adam", "adamw"]
   public static let needsLoss = true
+  public static let firstRate: String? = "lr"
 
   private let cap, beta, bound: Double
   private let limits: RateLimits

@@ -1,24 +1,25 @@
 import Vocabulary
 
-/// The rule that the TLR authors released later: a damped Newton step on the rate, with the secant's own sign. With x
-/// the inner product of the accumulated gradients of two windows and y the squared norm of the older one,
-///
-///     rate <- rate (1 + gamma x / (y - x + 1e-10))
-///
+/// The rule that the TLR authors released later: a damped Newton step on the rate, with the secant's own sign.
 /// Deviations: a factor that is not positive leaves the rate as it is (the released code lets it change sign); windows
 /// begin as in `TLR`, where the released code's first is one step longer.
 public struct NTLR: RateMachine {
   public static let card = Card(
-    "ntlr", title: "TLR (ntlr)", paper: "NTLR, the TLR authors' released code",
+    "ntlr", title: "NTLR",
+    about: """
+      Trainable learning rate by the rule of its authors' released code, kept positive.
+
+          rate *= 1 + gamma x / (y - x + 1e-10)
+
+      x is the inner product of the gradients accumulated over two windows, y the squared norm of the older one. A factor
+      that is not positive leaves the rate as it is.
+      """,
+    paper: "NTLR, the TLR authors' released code",
     cost: "two inner products and two vectors per window",
     arguments: [
       .init("initial", 0.01, .positive, "the first rate"),
       .init("gamma", 0.2, .above(0, to: 1), "damping of the Newton step"),
-      .init(
-        "restart", 0, .from(0, below: 1), "fraction of the first rate below which it starts anew; 0: never"),
-      .init("window", 1 / 3, .above(0, to: 1), "window as a fraction of an epoch"),
-      .init("window_steps", 0, .countOrZero, "window in steps; 0: use the fraction"),
-    ])
+    ] + windowArguments)
   public static let memories: Set<Memory> = [.window]
 
   private let gamma: Double

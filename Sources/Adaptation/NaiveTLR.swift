@@ -1,14 +1,17 @@
 import Vocabulary
 
-/// Trainable learning rate, naive variant (the TLR paper, eqs. 5-7): gradient descent on the rate itself, with the
-/// derivative of the loss after the step, -<g(theta - rate d), d>, from a second gradient evaluation.
-///
-///     rate <- rate + meta_lr <g(theta - rate d), d>, then the step with the new rate
-///
+/// Trainable learning rate, naive variant (the TLR paper, eqs. 5-7): the derivative of the loss after the step with respect
+/// to the rate is -<g(theta - rate d), d>, from a second gradient evaluation.
 /// The paper has no guard; here the rate stays within its limits, 0 below by default.
 public struct NaiveTLR: RateMachine {
   public static let card = Card(
-    "naive_tlr", title: "NaiveTLR", paper: "Trainable Learning Rate, eq. 7",
+    "naive_tlr", title: "NaiveTLR",
+    about: """
+      Trainable learning rate by a second evaluation per step: gradient descent on the rate itself.
+
+          rate += meta_lr <g(theta - rate d), d>, then the step with the new rate
+      """,
+    paper: "the TLR paper (Trainable Learning Rate), eq. 5-7 and Algorithm 1",
     cost: "one more forward and backward pass",
     arguments: [
       .init("initial", 0.01, .positive, "the first rate"),

@@ -1,12 +1,19 @@
 import Vocabulary
 
-/// Exact line curvature: rate = <g, d> / d'Hd, the minimiser of the loss's second-order expansion along the direction,
-/// with d'Hd from one Hessian-vector product. QLABGrad's probe estimates the same number. Where the curvature is
-/// not positive, or the quotient not finite, the rate before is kept (`initial` at first); a direction of ascent gives
-/// a negative rate, which min_lr bounds.
+/// Exact line curvature: the minimiser of the loss's second-order expansion along the direction. A quotient that is not
+/// finite keeps the rate before, too; a direction of ascent gives a negative rate, which min_lr bounds.
 public struct Newton: RateMachine {
   public static let card = Card(
-    "newton", title: "Newton", paper: "exact line curvature", cost: "one Hessian-vector product",
+    "newton", title: "Newton",
+    about: """
+      Exact line curvature: the step to the minimum of the loss's second-order expansion along the direction.
+
+          rate = <g, d> / d'Hd
+
+      What QLABGrad's probe estimates, exactly. Where the curvature is not positive the rate before is kept. Needs the
+      loss's graph.
+      """,
+    paper: "Newton's method along a line", cost: "one Hessian-vector product",
     arguments: [.init("initial", 0.01, .positive, "the rate until a curvature is positive")])
   public static let probes = true
 

@@ -4,17 +4,30 @@ import Vocabulary
 /// and are made outside, where `every`, `start` and `maxEpochs` are read; the machine keeps what they found.
 public struct PeriodicALRS: RateMachine {
   public static let card = Card(
-    "periodic_alrs", title: "PeriodicALRS", paper: "ALRS, repeated during training",
+    "periodic_alrs", title: "PeriodicALRS",
+    about: """
+      `find_lr` before epoch 0 of `fit` and after every `every` epochs; a constant rate in between.
+
+      A search is made at the model's present state with the optimizer's own direction, whose vectors start anew for it,
+      without clipping, guard and schedule; the training goes on with its own. Model, batch statistics, optimizer state
+      and random state are left as they were, and the batches are those of `fit` in an order of their own, from
+      (seed + epoch).
+      """,
+    paper: "the ALRS paper, which searches once and names the repetition as future work",
     cost:
       "nothing; a search: a forward and a backward pass per batch, about 40 signals of a window (a 50th of an "
       + "epoch) each, and two copies of the parameters beside the direction's own vectors",
     arguments: [
       .init("every", 1, .count, "epochs from one search to the next"),
       .init("fraction", 0.1, .positive, "of the value found: the rate"),
-      .init("start", 0, .notNegative, "first value of each search; 0: the one found before, at first 1"),
-      .init("initial", 0, .notNegative, "rate before the first search; 0: none, and no step before it"),
+      .init(
+        "start", optional: .positive, "first value of each search; none: the one found before, at first 1"),
+      .init(
+        "initial", optional: .positive,
+        "rate before the first search; none: a loop of one's own must call `search` before the first step"),
       .init("max_epochs", 5, .count, "passes over the data that a search may take"),
     ])
+  public static let firstRate: String? = "start"
 
   private let fraction: Double
   private let limits: RateLimits

@@ -1,7 +1,6 @@
 import Vocabulary
 
-/// Prodigy (Mishchenko and Defazio 2023): D-Adaptation over Adam that finds the distance sooner. With lambda = d lr and
-/// q = sqrt(beta2):
+/// Prodigy (Mishchenko and Defazio 2023). With lambda = d lr and q = sqrt(beta2):
 ///
 ///     r <- q r + d / d0 lambda <g, theta_0 - theta>;  s <- q s + d / d0 lambda g;  d^ = d_coef r / |s|_1
 ///     m <- beta1 m + (1 - beta1) d g;  v <- beta2 v + (1 - beta2) d^2 g^2
@@ -11,7 +10,14 @@ import Vocabulary
 /// No bias correction. `safeguard_warmup`: s grows by d / d0 d g instead. Where |s|_1 = 0 nothing moves.
 public struct Prodigy: WholeMachine {
   public static let card = Card(
-    "prodigy", title: "Prodigy", paper: "Mishchenko and Defazio 2023, arXiv 2306.06101",
+    "prodigy", title: "Prodigy",
+    about: """
+      D-Adaptation over Adam that finds the distance d sooner, by weighing gradients with d itself; the rate is d lr.
+
+      Adam's recursion is without bias correction, and its eps must be above 0.
+      """,
+    paper:
+      "Mishchenko and Defazio 2023, Prodigy: An expeditiously adaptive parameter-free learner, arXiv 2306.06101",
     cost: "two passes; two vectors beside Adam's",
     arguments: [
       .init("d0", 1e-6, .positive, "the first estimate of the distance"),

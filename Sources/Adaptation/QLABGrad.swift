@@ -1,21 +1,24 @@
 import Vocabulary
 
-/// QLABGrad: the minimiser of the parabola through the loss, its slope, and the loss at a trial rate a
-/// (the QLABGrad paper, eq. 10), along any direction d:
-///
-///     rate = s a^2 / (2 (L(theta - a d) - L(theta) + a s)),  s = <g, d>;  a where the bracket is not positive
-///
-/// The trial rate is found by FindPLR (doubling while the bracket is negative, then halving while the loss rises), at
-/// the start and again every `refind_every` steps, from the current trial rate.
+/// QLABGrad (the QLABGrad paper, eq. 10), along any direction. FindPLR goes on from the current trial rate.
 /// Deviations: a probe that is not finite counts as +infinity in FindPLR, and elsewhere halves the trial rate for good
 /// and is repeated; both loops are capped. A bracket within a few rounding errors of the two losses says nothing of
 /// the curvature and counts as not positive: in float32 a trial rate of 1e-4 would otherwise divide by noise. A rate
-/// beyond 2.5 trial rates is an extrapolation: it is halved until the loss there has fallen by four fifths of what the
-/// parabola promises, or it is within 2.5 trial rates. The paper's claim that rates stay below the trial rate (Lemma 2)
-/// does not hold and is not enforced.
+/// beyond 2.5 trial rates is an extrapolation and is checked. The paper's claim that rates stay below the trial rate
+/// (Lemma 2) does not hold and is not enforced.
 public struct QLABGrad: RateMachine {
   public static let card = Card(
-    "qlabgrad", title: "QLABGrad", paper: "QLABGrad, eq. 10 and FindPLR", cost: "one more forward pass",
+    "qlabgrad", title: "QLABGrad",
+    about: """
+      The minimum of a parabola through the loss, its slope, and the loss after a trial step.
+
+          rate = s a^2 / (2 (L(theta - a d) - L(theta) + a s)),  s = <g, d>
+
+      a is the trial rate, which is taken where the bracket is not positive. FindPLR finds it at the start and again every
+      refind_every steps: doubling while the bracket is negative, then halving while the loss rises. A rate beyond 2.5 a is
+      halved until the loss there has fallen by four fifths of what the parabola promises.
+      """,
+    paper: "the QLABGrad paper, eq. 10 and FindPLR", cost: "one more forward pass",
     arguments: [
       .init("trial", 0.1, .positive, "the trial rate, or where its search starts"),
       .init("find_trial", 1, .flag, "search for the trial rate (FindPLR)"),

@@ -16,6 +16,7 @@ public enum RateCatalogue {
     BarzilaiBorwein.self,
     Newton.self,
     DoG.self,
+    DoWG.self,
     StochasticBarzilaiBorwein.self,
     YellowFin.self,
     DAdaptation.self,

@@ -1,7 +1,7 @@
 import Vocabulary
 
 /// Which parameters share a rate.
-public enum Scope: Int, CaseIterable, Sendable {
+public enum Scope: Int, Choice {
   case all = 0
   case group = 1
   case tensor = 2
@@ -21,31 +21,43 @@ public struct RateChoice {
   /// 0 where it was not given.
   public let stepsPerEpoch: Double
 
-  private static let commonArguments = ["min_lr", "max_lr", "scope", "steps_per_epoch"]
+  /// Arguments of every rate, which cards list as far as they mean something there.
+  public static let sharing = Card.Argument(
+    "per", Scope.self,
+    "who shares a rate: all parameters, those of a group, or those of a tensor; pooled: a rate per tensor, shrunk towards "
+      + "that of all by its measured noise")
+  public static let stepsPerEpoch = Card.Argument(
+    "steps_per_epoch", optional: .count, "steps of an epoch; none: what `fit` knows, else 500")
+
+  /// What every rate is told beside the arguments of its card.
+  public static func common(_ type: any RateMachine.Type) -> [Card.Argument] {
+    let limits = [
+      Card.Argument("min_lr", type.lowestRate, .anyRate, "no rate is below it"),
+      Card.Argument("max_lr", .infinity, .anyRate, "no rate is above it"),
+    ]
+    let counts = type.usesEpoch || !type.memories.isDisjoint(with: [.epochAverage, .window])
+    let lists = type.card.arguments.contains { $0.name == stepsPerEpoch.name }
+    return counts && !lists ? limits + [stepsPerEpoch] : limits
+  }
 
   public init(_ name: String, _ given: Attributes) throws {
     type = try RateCatalogue.find(name)
     schedule = try ScheduleCatalogue.read(given)
     let arguments = ScheduleCatalogue.remaining(given)
     let card = type.card
-    try arguments.allow(card.arguments.map(\.name) + Self.commonArguments)
-    let own = arguments.values.filter { !Self.commonArguments.contains($0.key) }
-    settings = try card.read(Attributes(card.title, own))
+    let own = card.arguments.map(\.name)
+    let common = ["min_lr", "max_lr", Self.sharing.name, Self.stepsPerEpoch.name]
+    try arguments.allow(own + common.filter { !own.contains($0) })
+    settings = try card.read(Attributes(card.title, arguments.values.filter { own.contains($0.key) }))
     limits = try RateLimits(
       low: arguments.number("min_lr", default: type.lowestRate),
       high: arguments.number("max_lr", default: .infinity))
-    guard let scope = Scope(rawValue: try arguments.integer("scope", default: 0)) else {
-      throw Failure.value("\(card.title): per must be 'all', 'group', 'tensor' or 'pooled'")
-    }
+    scope = Scope.allCases[Int(try Self.sharing.read(arguments, card.title))]
     if scope != .all && type.probes {
       throw Failure.value(
         "\(card.title) evaluates the loss along one step for all parameters: per must be 'all'")
     }
-    self.scope = scope
-    stepsPerEpoch = try arguments.number("steps_per_epoch", default: 0)
-    guard Bounds.countOrZero.contains(stepsPerEpoch) else {
-      throw Failure.value("\(card.title): steps_per_epoch must be \(Bounds.count), got \(stepsPerEpoch)")
-    }
+    stepsPerEpoch = try Self.stepsPerEpoch.read(arguments, card.title)
     _ = try makeMachine()
   }
 

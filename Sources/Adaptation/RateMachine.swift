@@ -158,6 +158,8 @@ public protocol RateMachine {
   static var usesEpoch: Bool { get }
   /// Rates below zero are meant unless the user forbids them.
   static var lowestRate: Double { get }
+  /// The argument that says from which rate it begins, if there is one.
+  static var firstRate: String? { get }
 
   init(_ settings: Settings, limits: RateLimits) throws
   /// Whether a step with this loss may be taken at all; nothing has been changed yet.
@@ -177,6 +179,9 @@ extension RateMachine {
   public static var memories: Set<Memory> { [] }
   public static var usesEpoch: Bool { false }
   public static var lowestRate: Double { 0 }
+  public static var firstRate: String? {
+    ["initial", "trial"].first { name in card.arguments.contains { $0.name == name } }
+  }
   public var fellBack: Bool { false }
   public func check(loss: Double) throws {}
 }

@@ -1,28 +1,36 @@
 import Vocabulary
 
-/// Stochastic line search (Vaswani et al. 2019): from a starting length, shrink by beta until Armijo's condition
-/// L(theta - a d) <= L - c a <g, d> holds on the same batch.
+/// Stochastic line search (Vaswani et al. 2019). After a search that failed the shrunken length stays for the next one. A
+/// slope below 1e-16 (|g| below 1e-8) moves nothing but keeps the grown length. A loss that is not finite fails the condition.
 ///
-/// The search starts from the length before, grown by gamma^(1/N) ("grow"), as it is ("keep"), or from `initial`. After
-/// `max_trials` failures the step is 1e-6 and the shrunken length stays for the next search. A slope below 1e-16
-/// (|g| below 1e-8) moves nothing but keeps the grown length. A loss that is not finite fails the condition.
-///
-/// `goldstein`: the decrease must also stay within (1 - c) a <g, d>, else the length is too short and doubled. Lengths
-/// stay between 1e-8 and 10; one that has reached its end is taken. Deviation: a search that ends without a length takes
-/// 1e-6, as Armijo's does, where the authors' code stays at its last trial.
+/// Goldstein: lengths stay between 1e-8 and 10; one that has reached its end is taken. Deviation: a search that ends without
+/// a length takes 1e-6, as Armijo's does, where the authors' code stays at its last trial.
 public struct SLS: RateMachine {
   public static let card = Card(
-    "sls", title: "SLS", paper: "Vaswani et al. 2019, arXiv 1905.09997",
+    "sls", title: "SLS",
+    about: """
+      Stochastic line search: a length a is shrunk by beta until Armijo's condition holds on the same batch.
+
+          L(theta - a d) <= L - c a <g, d>
+
+      A search starts from the length before times gamma^(1/N) with N steps per epoch (grow), from the length before
+      (keep), or from `initial`. After max_trials failures the step is 1e-6. The condition goldstein also doubles a length,
+      up to 10, where the loss falls by more than (1 - c) a <g, d>.
+      """,
+    paper: "Vaswani et al. 2019, Painless stochastic gradient, arXiv 1905.09997",
     cost: "one more forward pass per trial",
     arguments: [
       .init("initial", 1, .positive, "the first length"),
       .init("c", 0.1, .between(0, 1), "fraction of the linear decrease that is asked for"),
       .init("beta", 0.9, .between(0, 1), "what a failed trial shrinks the length by"),
       .init("gamma", 2, .from(1, below: .infinity), "growth of the starting length per epoch"),
-      .init("reset", 0, .countOrZero, "where a search starts: 0 grow, 1 keep, 2 initial"),
+      .init("reset", Reset.self, "where a search starts"),
       .init("max_trials", 100, .count, "trials before the search gives up"),
-      .init("goldstein", 0, .flag, "refuse steps that are too short, too"),
+      RateChoice.stepsPerEpoch,
+      .init("condition", Condition.self, "what a length must meet"),
     ])
+  enum Reset: Choice { case grow, keep, initial }
+  enum Condition: Choice { case armijo, goldstein }
   public static let probes = true
   public static let needsLoss = true
   public static let usesEpoch = true
@@ -31,7 +39,8 @@ public struct SLS: RateMachine {
   private static let shortest = 1e-8, longest = 10.0
 
   private let initial, c, beta, gamma: Double
-  private let reset, maxTrials: Int
+  private let reset: Reset
+  private let maxTrials: Int
   private let goldstein: Bool
   private let limits: RateLimits
   private var length: Double
@@ -43,20 +52,17 @@ public struct SLS: RateMachine {
     c = settings["c"]
     beta = settings["beta"]
     gamma = settings["gamma"]
-    reset = Int(settings["reset"])
+    reset = settings.choice("reset")
     maxTrials = Int(settings["max_trials"])
-    goldstein = settings["goldstein"] != 0
-    guard reset <= 2 else {
-      throw Failure.value("SLS: reset must be 'grow', 'keep' or 'initial'")
-    }
+    goldstein = settings.choice("condition") == Condition.goldstein
     length = initial
     self.limits = limits
   }
 
   public mutating func decide(_ step: StepView) -> Decision {
     guard let probe = step.probe, trials > 0 else {
-      if reset == 0 { length *= power(gamma, 1 / step.stepsPerEpoch) }
-      if reset == 2 { length = initial }
+      if reset == .grow { length *= power(gamma, 1 / step.stepsPerEpoch) }
+      if reset == .initial { length = initial }
       length = min(length, limits.high)
       guard step.slope > 0, step.slope.squareRoot() >= 1e-8 else { return .stay }
       trials = 1

@@ -1,22 +1,28 @@
 import Vocabulary
 
-/// Stochastic Polyak step size (Loizou et al. 2021): (L - f*) / (c <g, d>), with <g, d> = |g|^2 along the gradient.
-///
-///     max     min(max_lr, (L - f_star) / (c <g, d>))
-///     smooth  min(gamma^(1/N) times the rate before, L / (c <g, d> + 1e-8)), N steps per epoch
-///
-/// The smooth mode starts from a rate of 1 and does not know f_star, as in the authors' code. Deviations: a
-/// step without slope is skipped and leaves the rate before as it is (there it stores 0, which stays for ever); a loss
-/// below its bound is skipped.
+/// Stochastic Polyak step size (Loizou et al. 2021), with 1e-8 added to the denominator as in the authors' code.
+/// Deviations: a step without slope is skipped and leaves the rate before as it is (there it stores 0, which stays for
+/// ever); a loss below its bound is skipped.
 public struct SPS: RateMachine {
   public static let card = Card(
-    "sps", title: "SPS", paper: "Loizou et al. 2021, arXiv 2002.10542", cost: "nothing",
+    "sps", title: "SPS",
+    about: """
+      The stochastic Polyak step, with <g, d> in place of |g|^2 along any direction d.
+
+          max     min(max_lr, (L - f_star) / (c <g, d>))
+          smooth  min(gamma^(1/N) times the rate before, L / (c <g, d>)),  N steps per epoch
+
+      The smooth mode starts from a rate of 1 and knows neither f_star nor max_lr, as in the authors' code. A step without
+      slope, or with a loss below its bound, is skipped.
+      """,
+    paper: "Loizou et al. 2021, Stochastic Polyak step-size for SGD, arXiv 2002.10542", cost: "nothing",
     arguments: [
       .init("c", 0.5, .positive, "the fraction of the gap that a step aims at is 1/c"),
       .init("f_star", 0, .finite, "the lowest value of a batch's loss"),
-      .init("smooth", 1, .flag, "bound the growth from step to step instead of the rate"),
+      .init("mode", Mode.self, "what is bounded: the growth from step to step, or the rate"),
       .init("gamma", 2, .from(1, below: .infinity), "largest growth per epoch in the smooth mode"),
     ])
+  enum Mode: Choice { case smooth, max }
   public static let needsLoss = true
   public static let usesEpoch = true
 
@@ -28,7 +34,7 @@ public struct SPS: RateMachine {
   public init(_ settings: Settings, limits: RateLimits) throws {
     c = settings["c"]
     fStar = settings["f_star"]
-    smooth = settings["smooth"] != 0
+    smooth = settings.choice("mode") == Mode.smooth
     gamma = settings["gamma"]
     self.limits = limits
   }

@@ -1,15 +1,21 @@
 import Vocabulary
 
-/// Schedule-Free (Defazio et al. 2024): descent on z, gradients at y = (1 - beta) z + beta x, and x the average of all z
-/// weighted by w = t^r (largest rate so far)^p, t from 1: the point to evaluate, to which `eval` goes.
-///
-/// The parameters hold y, x is never kept. The rate is constant after a linear warm-up.
+/// Schedule-Free (Defazio et al. 2024): x is the average of all z weighted by w = t^r (largest rate so far)^p, t from 1, the
+/// point to evaluate, to which `eval` goes. The parameters hold y, x is never kept.
 public struct ScheduleFree: WholeMachine {
   public static let card = Card(
-    "schedule_free", title: "ScheduleFree", paper: "Defazio et al. 2024, arXiv 2405.15682",
+    "schedule_free", title: "ScheduleFree",
+    about: """
+      Descent on z, gradients at y = (1 - beta) z + beta x, evaluation at x, the average of all z.
+
+      Parameters hold y: call `optimizer.eval()` before evaluating or saving the model and `optimizer.train()` before going
+      on; `fit` does. The rate is constant after a linear warm-up. Goes with SGD of momentum 0 and with AdamW, whose first
+      beta is not used. `lrswift.optim.ScheduleFree` is the same with the usual constants.
+      """,
+    paper: "Defazio et al. 2024, The road less scheduled, arXiv 2405.15682",
     cost: "one pass; over SGD one vector, over AdamW none, as it has no first moment",
     arguments: [
-      .init("lr", 1, .positive, "the rate; over AdamW 0.0025 is usual"),
+      .init("lr", 1, .positive, "the rate", usual: ["adamw": 0.0025]),
       .init("beta", 0.9, .between(0, 1), "weight of the average in the point of the gradient"),
       .init("warmup_steps", 0, .countOrZero, "steps over which the rate grows linearly"),
       .init("r", 0, .notNegative, "power of the step in the average's weights"),
@@ -17,6 +23,7 @@ public struct ScheduleFree: WholeMachine {
     ])
   public static let directions = ["sgd", "adamw"]
   public static let memories: Set<Memory> = [.trainingPoint]
+  public static let firstRate: String? = "lr"
 
   private let base, beta, warmUp, stepPower, ratePower: Double
   private let limits: RateLimits

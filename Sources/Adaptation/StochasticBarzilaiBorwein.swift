@@ -1,19 +1,29 @@
 import Glibc
 import Vocabulary
 
-/// SGD-BB (Tan et al. 2016): Barzilai and Borwein's step once per epoch of m steps, |s|^2 / |s'y| / m, with s the way from
-/// the start of the last epoch to its end, and y the change of the epoch's gradient, averaged with weight 10 / m. The
-/// first two epochs, which have no y, take `initial`.
+/// SGD-BB (Tan et al. 2016). y is the change of the epoch's gradient, averaged with weight 10 / m.
 ///
 /// `smoothing`: the k-th rate, k from 2, is the geometric mean of (j + 1) rate_j, j from 2 to k, over k + 1.
 /// A quotient that is not finite or not positive keeps the rate before.
 public struct StochasticBarzilaiBorwein: RateMachine {
   public static let card = Card(
-    "sgd_bb", title: "StochasticBarzilaiBorwein", paper: "Tan et al. 2016, arXiv 1605.04131",
+    "sgd_bb", title: "StochasticBarzilaiBorwein",
+    about: """
+      SGD-BB: Barzilai and Borwein's step once per epoch of m steps.
+
+          rate = |s|^2 / |s'y| / m
+
+      s is the way of the last epoch, y the change of its gradient, averaged with weight 10 / m. The first two epochs,
+      which have no y, take `initial`.
+      """,
+    paper:
+      "Tan, Ma, Dai and Qian 2016, Barzilai-Borwein step size for stochastic gradient descent, arXiv 1605.04131, "
+      + "algorithm 3",
     cost: "one pass for the average; three vectors",
     arguments: [
       .init("initial", 0.01, .positive, "the rate of the first two epochs"),
-      .init("smoothing", 0, .flag, "average the rates' logarithms and let them fall as 1 / epoch"),
+      .init("smoothing", 0, .flag, "geometric mean of the rates, falling as 1 / epoch"),
+      RateChoice.stepsPerEpoch,
     ])
   public static let memories: Set<Memory> = [.epochAverage]
   public static let usesEpoch = true

@@ -9,29 +9,40 @@ struct Restart {
   func applied(_ rate: Double) -> Double { rate < fraction * initial ? initial : rate }
 }
 
-/// Trainable learning rate, efficient variant (the TLR paper, eq. 9 and Algorithm 2): with I the inner product of the
-/// accumulated gradient and the one before, and n its squared norm,
-///
-///     rate <- rate (1 + I / max(4 (n - I), I / bound))
-///
-/// once per window, before the step. The factor lies in [3/4, 1 + bound], so a positive rate stays positive. The sign
-/// of the curvature estimate is the paper's: the rule grows by the bound while steps agree and shrinks mildly when they
-/// do not; it is not Newton's.
+/// What all rates that count in windows are told.
+let windowArguments: [Card.Argument] = [
+  .init("window", 1 / 3, .above(0, to: 1), "window as a fraction of an epoch"),
+  .init("window_steps", 0, .countOrZero, "window in steps; 0: use the fraction"),
+  RateChoice.sharing,
+  .init("steps_per_epoch", optional: .count, "steps of an epoch; none: what `fit` knows"),
+  .init(
+    "restart", optional: .from(0, below: 1),
+    "fraction of the first rate below which it starts anew from the first; none: never"),
+]
+
+/// Trainable learning rate, efficient variant (the TLR paper, eq. 9 and Algorithm 2), before the step that ends a window.
+/// The factor lies in [3/4, 1 + bound], so a positive rate stays positive. The sign of the curvature estimate is the paper's:
+/// the rule grows by the bound while steps agree and shrinks mildly when they do not; it is not Newton's.
 ///
 /// Addition: with `restart`, a rate that has fallen below that fraction of the first starts anew from the first. A rate
 /// that has shrunk where steps disagreed, by noise or in a narrow place, grows by at most 1 + bound per window again.
 public struct TLR: RateMachine {
   public static let card = Card(
-    "tlr", title: "TLR", paper: "Trainable Learning Rate, eq. 9",
+    "tlr", title: "TLR",
+    about: """
+      Trainable learning rate, the efficient variant: one multiplication of the rate per window.
+
+          rate *= 1 + I / max(4 (n - I), I / bound),  I = <u, u'>,  n = |u|^2
+
+      u is the displacement of the window that has just ended divided by its rate, u' that of the window before. The
+      factor is 3/4 at least and 1 + bound at most.
+      """,
+    paper: "the TLR paper (Trainable Learning Rate), eq. 7-9 and Algorithm 2",
     cost: "two inner products and two vectors per window",
     arguments: [
       .init("initial", 0.01, .positive, "the first rate"),
       .init("bound", 0.25, .positive, "largest relative growth per window"),
-      .init(
-        "restart", 0, .from(0, below: 1), "fraction of the first rate below which it starts anew; 0: never"),
-      .init("window", 1 / 3, .above(0, to: 1), "window as a fraction of an epoch"),
-      .init("window_steps", 0, .countOrZero, "window in steps; 0: use the fraction"),
-    ])
+    ] + windowArguments)
   public static let memories: Set<Memory> = [.window]
 
   private let bound: Double

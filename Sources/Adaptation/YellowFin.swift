@@ -2,14 +2,14 @@ import Glibc
 import Vocabulary
 
 /// YellowFin (Zhang and Mitliagkas 2017): rate and momentum of heavy ball from the range of curvatures, measured by the
-/// squared norms n^2 of the last 20 gradients, from the gradient's variance C and from the distance D to the minimum.
+/// squared norms n^2 of the last gradients, from the gradient's variance C and from the distance D to the minimum.
 /// With averages of memory beta, corrected by b = 1 - beta^(t + 1), t from 0, and epsilon 1e-6:
 ///
 ///     h_min, h_max = exp of the averages of log(min, max of the window + epsilon)
 ///     C = max(epsilon, <n^2> / b - |<g>|^2 / b^2);  D = average of <n> / (<n^2> + epsilon)
 ///     p = (D + epsilon)^2 (h_min + epsilon)^2 / (2 (C + epsilon));  x = 1 + y, y^3 + p y + p = 0
 ///     momentum = max(x^2, ((sqrt(q) - 1) / (sqrt(q) + 1))^2),  q = (h_max + epsilon) / (h_min + epsilon)
-///     rate = (1 - sqrt(momentum))^2 / (h_min + epsilon), times (t + 1) / 200 in the first 200 steps
+///     rate = (1 - sqrt(momentum))^2 / (h_min + epsilon), times (t + 1) / slow_start at first
 ///
 /// As in the authors' code these are used as they are, where the paper averages them once more; statistics see the
 /// gradient without decay. `protect` adds the code's limits: gradients beyond 10 sqrt(h_max) (from the third step) or,
@@ -17,12 +17,18 @@ import Vocabulary
 /// Deviation: where rounding makes the cubic's root leave [0, 1] or no number it is taken at the nearer end.
 public struct YellowFin: WholeMachine {
   public static let card = Card(
-    "yellowfin", title: "YellowFin", paper: "Zhang and Mitliagkas 2017, arXiv 1706.03471",
+    "yellowfin", title: "YellowFin",
+    about: """
+      Heavy ball whose rate and momentum follow the curvatures seen in the gradients' norms.
+
+      SGD's own momentum must be 0, as the method sets it. `clip_norm` is the plain alternative to `protect`.
+      """,
+    paper: "Zhang and Mitliagkas 2017, YellowFin and the art of momentum tuning, arXiv 1706.03471",
     cost: "two passes; two vectors, one of them the momentum",
     arguments: [
       .init("initial", 1e-4, .positive, "the rate of the first step"),
       .init("beta", 0.999, .from(0, below: 1), "memory of the averages"),
-      .init("window", 20, .count, "gradients in the range of curvatures"),
+      .init("window", 20, .whole(1, 10_000), "gradients in the range of curvatures"),
       .init("slow_start", 200, .count, "steps over which the rate grows to its own"),
       .init("protect", 0, .flag, "limit gradients and moves as the authors' code does"),
     ])
@@ -50,9 +56,6 @@ public struct YellowFin: WholeMachine {
     current = settings["initial"]
     beta = settings["beta"]
     length = Int(settings["window"])
-    guard length <= 10_000 else {
-      throw Failure.value("YellowFin: window must be at most 10000, got \(length)")
-    }
     slowStart = settings["slow_start"]
     protects = settings["protect"] != 0
     self.limits = limits

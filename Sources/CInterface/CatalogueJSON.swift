@@ -34,6 +34,10 @@ func catalogueJSON(_ kind: String) throws -> String {
             ("probes", "\(machine.probes)"), ("needs_loss", "\(machine.needsLoss)"),
             ("uses_window", "\(machine.memories.contains(.window))"),
             ("directions", array(((machine as? any WholeMachine.Type)?.directions ?? []).map(quoted))),
+            ("whole", "\(machine is any WholeMachine.Type)"),
+            ("validates", "\(machine is any OnlineMachine.Type)"),
+            ("first_rate", machine.firstRate.map(quoted) ?? "null"),
+            ("common", array(RateChoice.common(machine).map(argument))),
           ])
       })
   case "schedules":
@@ -69,20 +73,24 @@ func catalogueJSON(_ kind: String) throws -> String {
 
 private func fields(_ card: Card) -> [(String, String)] {
   [
-    ("name", quoted(card.name)), ("title", quoted(card.title)), ("paper", quoted(card.paper)),
-    ("cost", quoted(card.cost)),
-    (
-      "arguments",
-      array(
-        card.arguments.map { argument in
-          object([
-            ("name", quoted(argument.name)), ("default", argument.default.map(number) ?? "null"),
-            ("bounds", quoted("\(argument.bounds)")), ("meaning", quoted(argument.meaning)),
-            ("family", argument.family.map { quoted($0.key) } ?? "null"),
-          ])
-        })
-    ),
+    ("name", quoted(card.name)), ("title", quoted(card.title)), ("about", quoted(card.about)),
+    ("paper", quoted(card.paper)), ("cost", quoted(card.cost)),
+    ("arguments", array(card.arguments.map(argument))),
   ]
+}
+
+private func argument(_ argument: Card.Argument) -> String {
+  let word = argument.choices.first.map(quoted)
+  let bounds = argument.bounds
+  return object([
+    ("name", quoted(argument.name)), ("default", word ?? argument.default.map(number) ?? "null"),
+    ("bounds", quoted(argument.allowed)), ("meaning", quoted(argument.meaning)),
+    ("low", number(bounds.low)), ("high", number(bounds.high)),
+    ("open_low", "\(bounds.openLow)"), ("open_high", "\(bounds.openHigh)"), ("whole", "\(bounds.whole)"),
+    ("choices", array(argument.choices.map(quoted))), ("optional", "\(argument.isOptional)"),
+    ("usual", object(argument.usual.map { ($0, number($1)) })),
+    ("family", argument.family.map { quoted($0.key) } ?? "null"),
+  ])
 }
 
 private func example(_ example: Operation.Example) -> String {

@@ -1,8 +1,8 @@
 /// An interval of numbers, and how to say it.
 public struct Bounds: Sendable, CustomStringConvertible {
-  let low: Double, high: Double
-  let openLow: Bool, openHigh: Bool
-  let whole: Bool
+  public let low: Double, high: Double
+  public let openLow: Bool, openHigh: Bool
+  public let whole: Bool
 
   private init(_ low: Double, _ high: Double, openLow: Bool, openHigh: Bool, whole: Bool = false) {
     (self.low, self.high, self.openLow, self.openHigh, self.whole) = (low, high, openLow, openHigh, whole)
@@ -15,8 +15,11 @@ public struct Bounds: Sendable, CustomStringConvertible {
   public static let finite = Bounds(-.infinity, .infinity, openLow: true, openHigh: true)
   public static let flag = Bounds(0, 1, openLow: false, openHigh: false, whole: true)
   public static let anyRate = Bounds(-.infinity, .infinity, openLow: false, openHigh: false)
-  public static let count = Bounds(1, 2_147_483_647, openLow: false, openHigh: false, whole: true)
-  public static let countOrZero = Bounds(0, 2_147_483_647, openLow: false, openHigh: false, whole: true)
+  public static let count = whole(1, 2_147_483_647)
+  public static let countOrZero = whole(0, 2_147_483_647)
+  public static func whole(_ low: Double, _ high: Double) -> Bounds {
+    Bounds(low, high, openLow: false, openHigh: false, whole: true)
+  }
   public static func from(_ low: Double, below high: Double) -> Bounds {
     Bounds(low, high, openLow: false, openHigh: true)
   }

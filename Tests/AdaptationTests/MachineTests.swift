@@ -86,8 +86,8 @@ final class MachineTests: XCTestCase {
 
   func testEveryMachineDescends() throws {
     for type in machines {
-      // DoG begins with a millionth of the way; TLR grows beyond what is stable on a quadratic.
-      let arguments = type.card.name == "dog" ? ["initial": 0.01] : [:]
+      // DoG and DoWG begin with a small part of the way; TLR grows beyond what is stable on a quadratic.
+      let arguments = ["dog", "dowg"].contains(type.card.name) ? ["initial": 0.01] : [:]
       var machine = try make(type, arguments, RateLimits(low: 0, high: 0.15))
       var run = Run()
       for _ in 0..<40 { run.step(&machine) }
@@ -183,15 +183,34 @@ final class MachineTests: XCTestCase {
     }
   }
 
+  func testDistancesOverGradientsAgainstTheirFormulas() throws {
+    for weighted in [false, true] {
+      var (machine, run) = (try make(weighted ? "dowg" : "dog", ["initial": 0.02]), Run())
+      let start = run.dot(run.start, run.start).squareRoot()
+      var (distance, sum) = (weighted ? 0.02 : 0.02 * (1 + start), 0.0)
+      for _ in 0..<10 {
+        let (way, g) = (run.minus(run.x, run.start), run.gradient(run.x))
+        distance = max(distance, run.dot(way, way).squareRoot())
+        sum += (weighted ? distance * distance : 1) * run.dot(g, g)
+        let rate =
+          weighted ? distance * distance / (sum.squareRoot() + 1e-4) : distance / (sum + 1e-8).squareRoot()
+        run.step(&machine)
+        XCTAssertEqual(run.rates.last!, rate, accuracy: 1e-13)
+      }
+    }
+  }
+
   /// The smooth mode doubles at most once per epoch of 20 steps, from 1.
   func testSPSAgainstItsFormula() throws {
-    for smooth in [0.0, 1] {
-      var (machine, run) = (try make("sps", ["smooth": smooth, "c": 0.7]), Run())
+    for mode in ["max", "smooth"] {
+      let given = Attributes("SPS", ["mode": .text(mode), "c": .numbers([0.7])])
+      var machine: any RateMachine = try SPS(SPS.card.read(given), limits: RateLimits())
+      var run = Run()
       var rate = 1.0
       for _ in 0..<10 {
         let g = run.gradient(run.x)
         let polyak = run.loss(run.x) / (0.7 * run.dot(g, g) + 1e-8)
-        rate = smooth == 0 ? polyak : min(rate * 1.0352649238413776, polyak)
+        rate = mode == "max" ? polyak : min(rate * 1.0352649238413776, polyak)
         run.step(&machine)
         XCTAssertEqual(run.rates.last!, rate, accuracy: 1e-12)
       }
@@ -200,7 +219,9 @@ final class MachineTests: XCTestCase {
 
   /// Armijo's condition holds at the rate taken, and failed at the trial before it.
   func testSLSMeetsArmijosCondition() throws {
-    var (machine, run) = (try make("sls", ["c": 0.3, "beta": 0.8, "reset": 2]), Run())
+    let given = Attributes("SLS", ["c": .numbers([0.3]), "beta": .numbers([0.8]), "reset": .text("initial")])
+    var machine: any RateMachine = try SLS(SLS.card.read(given), limits: RateLimits())
+    var run = Run()
     for _ in 0..<10 {
       let (x, g) = (run.x, run.gradient(run.x))
       func holds(_ rate: Double) -> Bool {

@@ -10,12 +10,31 @@ final class RateChoiceTests: XCTestCase {
 
   func testCommonArgumentsAreReadBesideTheMethodsOwn() throws {
     let tlr = try choice(
-      "tlr", ["initial": 0.5, "scope": 2, "min_lr": 0.1, "max_lr": 0.3, "steps_per_epoch": 30])
+      "tlr", ["initial": 0.5, "per": 2, "min_lr": 0.1, "max_lr": 0.3, "steps_per_epoch": 30])
     XCTAssertEqual(tlr.scope, .tensor)
     XCTAssertEqual(tlr.stepsPerEpoch, 30)
     XCTAssertEqual(tlr.limits.clamp(tlr.initialRate), 0.3)
     XCTAssertEqual(try tlr.windowLength(stepsPerEpoch: tlr.stepsPerEpoch), 10)
     XCTAssertEqual(try choice("hd").limits.low, -.infinity)
+  }
+
+  func testWordsSayWhoSharesARate() throws {
+    for scope in Scope.allCases {
+      let given = Attributes("TLR", ["per": .text("\(scope)")])
+      XCTAssertEqual(try RateChoice("tlr", given).scope, scope)
+    }
+    XCTAssertThrowsError(try RateChoice("tlr", Attributes("TLR", ["per": .text("layer")]))) { error in
+      XCTAssertEqual("\(error)", "TLR: per must be 'all', 'group', 'tensor' or 'pooled', got 'layer'")
+    }
+  }
+
+  /// What every rate takes, and the length of an epoch where it counts in epochs and its card does not list it.
+  func testCommonArguments() {
+    func names(_ type: any RateMachine.Type) -> [String] { RateChoice.common(type).map(\.name) }
+    XCTAssertEqual(names(L4.self), ["min_lr", "max_lr"])
+    XCTAssertEqual(names(SLS.self), ["min_lr", "max_lr"])
+    XCTAssertEqual(names(SPS.self), ["min_lr", "max_lr", "steps_per_epoch"])
+    XCTAssertEqual(RateChoice.common(HD.self).map(\.default), [-.infinity, .infinity])
   }
 
   func testAWindowNeedsALength() throws {
@@ -27,9 +46,9 @@ final class RateChoiceTests: XCTestCase {
   func testRefusals() {
     XCTAssertThrowsError(try choice("nothing"))
     XCTAssertThrowsError(try choice("l4", ["apha": 0.1]))
-    XCTAssertThrowsError(try choice("l4", ["scope": 4]))
+    XCTAssertThrowsError(try choice("l4", ["per": 4]))
     XCTAssertThrowsError(try choice("l4", ["steps_per_epoch": 0.5]))
     XCTAssertThrowsError(try choice("l4", ["min_lr": 2, "max_lr": 1]))
-    XCTAssertThrowsError(try choice("qlabgrad", ["scope": 2]), "one step for all")
+    XCTAssertThrowsError(try choice("qlabgrad", ["per": 2]), "one step for all")
   }
 }

@@ -58,6 +58,11 @@ final class CatalogueJSONTests: XCTestCase {
     for argument in try XCTUnwrap(card["arguments"] as? [[String: Any]]) {
       for key in ["name", "bounds", "meaning"] { XCTAssertFalse((argument[key] as? String ?? "").isEmpty) }
       let name = try XCTUnwrap(argument["name"] as? String)
+      let choices = try XCTUnwrap(argument["choices"] as? [String])
+      guard choices.isEmpty else {
+        XCTAssertEqual(argument["default"] as? String, choices[0])
+        continue
+      }
       let fallback = argument["default"] as? Double ?? (argument["default"] as? String).flatMap(Double.init)
       values[name] = [min(fallback ?? 0.01, 1e6)]
     }
@@ -82,6 +87,12 @@ final class CatalogueJSONTests: XCTestCase {
       XCTAssertEqual(card["probes"] as? Bool, probes == 1, name)
       XCTAssertNotNil(card["needs_loss"] as? Bool)
       XCTAssertNotNil(card["uses_window"] as? Bool)
+      let first = card["first_rate"] as? String
+      XCTAssertEqual(
+        first == nil, ["constant", "l4", "dog", "dowg", "sps", "d_adaptation", "prodigy"].contains(name))
+      XCTAssertTrue(try first == nil || arguments(card).keys.contains(first!), name)
+      XCTAssertEqual(
+        (card["common"] as? [[String: Any]])?.prefix(2).map { $0["name"] as? String }, ["min_lr", "max_lr"])
       lrs_optimizer_destroy(optimizer)
     }
   }
@@ -109,6 +120,24 @@ final class CatalogueJSONTests: XCTestCase {
     XCTAssertEqual(
       named["rmsprop"],
       ["alpha": "beta2s", "epsilon": "epsilons", "momentum": "momentums", "weight_decay": "weight_decays"])
+  }
+
+  /// Bounds as numbers, choices as words, and what is usual over a direction.
+  func testArgumentsSayWhatTheyAllow() throws {
+    func argument(_ rate: String, _ name: String) throws -> [String: Any] {
+      let card = try XCTUnwrap(list("rates").first { $0["name"] as? String == rate })
+      let found = (card["arguments"] as? [[String: Any]])?.first { $0["name"] as? String == name }
+      return try XCTUnwrap(found)
+    }
+    let gamma = try argument("l4", "gamma")
+    XCTAssertEqual([gamma["low"], gamma["high"]] as? [Double], [0, 1])
+    XCTAssertEqual(
+      ["open_low", "open_high", "whole", "optional"].map { gamma[$0] as? Bool }, [false, true, false, false])
+    XCTAssertEqual(try argument("tlr", "per")["choices"] as? [String], ["all", "group", "tensor", "pooled"])
+    XCTAssertEqual(try argument("tlr", "restart")["optional"] as? Bool, true)
+    XCTAssertEqual(try argument("qlabgrad", "refind_every")["whole"] as? Bool, true)
+    XCTAssertEqual(try argument("qlabgrad", "max_ratio")["high"] as? String, "inf")
+    XCTAssertEqual(try argument("schedule_free", "lr")["usual"] as? [String: Double], ["adamw": 0.0025])
   }
 
   func testTheConfigurationIsThatOfThisThread() throws {

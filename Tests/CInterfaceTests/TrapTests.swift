@@ -115,7 +115,7 @@ final class TrapTests: XCTestCase {
     }
     expectSurvival("refind_every") { create("qlabgrad", ["refind_every": [1e300]]) }
     expectSurvival("steps_per_epoch") { create("tlr", ["steps_per_epoch": [1e300]]) }
-    expectSurvival("scope") { create("tlr", ["scope": [1e300]]) }
+    expectSurvival("per") { create("tlr", ["per": [1e300]]) }
     for settings in [["window_steps": [1e300]], ["window": [1e300], "steps_per_epoch": [10]]] {
       XCTAssertTrue(
         holdsInChild {

@@ -30,7 +30,7 @@ final class OptimizerMethodTests: XCTestCase {
       try makeOptimizer("adam", ["epsilon": 0], rate: "prodigy")
     }
     expectFailure(.value, ["Prodigy", "per must be 'all'"]) {
-      try makeOptimizer("adam", rate: "prodigy", ["scope": 2])
+      try makeOptimizer("adam", rate: "prodigy", ["per": 2])
     }
   }
 

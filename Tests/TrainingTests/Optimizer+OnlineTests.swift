@@ -115,7 +115,7 @@ final class OptimizerOnlineTests: XCTestCase {
   }
 
   func testOneRateForAll() throws {
-    expectFailure(.value, ["per must be 'all'"]) { try makeOptimizer(rate: "marthe", ["scope": 2]) }
+    expectFailure(.value, ["per must be 'all'"]) { try makeOptimizer(rate: "marthe", ["per": 2]) }
   }
 
   /// meta_lr grows while one Delta follows another of the same sign.

@@ -10,7 +10,7 @@ final class OptimizerPoolingTests: XCTestCase {
   func testRatesPartOnceTheirNoiseIsKnown() throws {
     let problem = Quadratic(), whole = Quadratic()
     let arguments = ["window_steps": 1.0, "initial": 0.01]
-    let pooled = try makeOptimizer(for: problem, rate: "tlr", arguments.merging(["scope": 3]) { $1 })
+    let pooled = try makeOptimizer(for: problem, rate: "tlr", arguments.merging(["per": 3]) { $1 })
     let common = try makeOptimizer(for: whole, rate: "tlr", arguments)
     XCTAssertEqual(pooled.machines.count, 3)
     XCTAssertEqual(pooled.slots.map(pooled.machineIndex), [1, 2])
@@ -30,7 +30,7 @@ final class OptimizerPoolingTests: XCTestCase {
   /// The common rate stays: so do all.
   func testAllStayWithTheCommonRate() throws {
     let problem = Quadratic()
-    let optimizer = try makeOptimizer(for: problem, rate: "sps", ["scope": 3, "steps_per_epoch": 5])
+    let optimizer = try makeOptimizer(for: problem, rate: "sps", ["per": 3, "steps_per_epoch": 5])
     let views = [StepView](repeating: StepView(loss: 1), count: 3)
     XCTAssertEqual(optimizer.pool(optimizer.slots, views, [1: 0.1, 2: 0.2]), [:])
     XCTAssertEqual(optimizer.pool(optimizer.slots, views, [0: -0.5, 1: 0.1, 2: 0.2]), [1: 0, 2: 0])

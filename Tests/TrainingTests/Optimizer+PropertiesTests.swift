@@ -9,7 +9,7 @@ import XCTest
 final class OptimizerPropertiesTests: XCTestCase {
   func testProperties() throws {
     let problem = Quadratic()
-    let optimizer = try makeOptimizer(for: problem, rate: "tlr", ["scope": 1, "steps_per_epoch": 30])
+    let optimizer = try makeOptimizer(for: problem, rate: "tlr", ["per": 1, "steps_per_epoch": 30])
     try problem.step(optimizer)
     _ = try optimizer.begin(loss: .nan, mayProbe: true)
     let wanted: [String: Double] = [

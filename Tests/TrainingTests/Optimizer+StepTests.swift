@@ -61,8 +61,8 @@ final class OptimizerStepTests: XCTestCase {
       let together = Quadratic()
       let alone = Quadratic()
       let grouped = Quadratic()
-      let perTensor = try makeOptimizer(for: together, rate: rate, arguments.merging(["scope": 2]) { $1 })
-      let perGroup = try makeOptimizer(rate: rate, arguments.merging(["scope": 1]) { $1 })
+      let perTensor = try makeOptimizer(for: together, rate: rate, arguments.merging(["per": 2]) { $1 })
+      let perGroup = try makeOptimizer(rate: rate, arguments.merging(["per": 1]) { $1 })
       var single: [Optimizer] = []
       for i in 0..<2 {
         let optimizer = try makeOptimizer(rate: rate, arguments)

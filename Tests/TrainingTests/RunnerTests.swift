@@ -88,8 +88,8 @@ final class RunnerTests: XCTestCase {
       for dtype in [DType.float32, .float64] {
         let problem = try Regression(dtype, rows: rows, batch: batch)
         var arguments = ["steps_per_epoch": 3, "max_lr": 0.3]
-        // DoG begins with a millionth of the way.
-        if type.card.name == "dog" { arguments["initial"] = 0.01 }
+        // DoG and DoWG begin with a small part of the way.
+        if ["dog", "dowg"].contains(type.card.name) { arguments["initial"] = 0.01 }
         if type.card.name == "yellowfin" { arguments["slow_start"] = 10 }
         let optimizer = try makeOptimizer(rate: type.card.name, arguments)
         try optimizer.addGroup([problem.w, problem.b], names: ["w", "b"], Attributes("group"))

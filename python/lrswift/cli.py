@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import json
 import shlex
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,25 +24,27 @@ from .learning.learn import learn_schedule
 from .learning.options import UPDATES
 from .nn import Module
 from .nn.functional import cross_entropy
-from .optim.directions import directions
-from .rates.cards import describe_methods
+from .rates.docstrings import describe_methods
+from .rates.made import RATES
 from .search.find import find_lr
 from .store import save
-from .training.fit import fit
-from .training.methods import KINDS, METHODS
+from .training.composed import DIRECTIONS, direction
+from .training.fit import fit, held_out
+from .training.methods import KINDS, METHODS, Method
 
+_COMPOSED = f"""or a rate, a direction, or rate+direction, with arguments: l4, dog+momentum, l4+adam:alpha=0.2
+  rates: {textwrap.fill(", ".join(RATES), 90, subsequent_indent="    ")}
+  directions: {", ".join(DIRECTIONS)}
+`lrswift info --methods` says what each of them is and takes"""
 _PICTURES = [name for name in DATASETS if name != "text"]
-_OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
-    **directions(),
-    "momentum": functools.partial(optim.SGD, momentum=0.9),
-}
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line's parser; each command sets `run`."""
     listed = "\n".join(
-        f"  {name:<10} {m.label}: rate {KINDS[m.kind]}, {m.how}" for name, m in METHODS.items()
+        f"  {name:<13} {m.label}: rate {KINDS[m.kind]}, {m.how}" for name, m in METHODS.items()
     )
+    listed = f"methods:\n{listed}\n\n{_COMPOSED}"
     top = argparse.ArgumentParser(
         prog="lrswift",
         description="Training that finds its own learning rate.",
@@ -57,11 +59,11 @@ def parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser(
         "train", help="train one network with one method",
-        epilog=f"methods:\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=listed, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     _problem(train)
     train.add_argument(
-        "--method", choices=METHODS, default="l4adam", metavar="METHOD", help="see below (default: l4adam)"
+        "--method", type=_method, default="l4adam", metavar="METHOD", help="see below (default: l4adam)"
     )
     train.add_argument("--epochs", type=_positive, default=5, help="passes over the data (default: 5)")
     _common(train, "folder for history.csv and model.safetensors")
@@ -72,8 +74,9 @@ def parser() -> argparse.ArgumentParser:
     )
     _problem(find)
     find.add_argument(
-        "--optimizer", choices=_OPTIMIZERS, default="adam", help="what the rate is for (default: adam)"
-    )
+        "--optimizer", type=_direction, default="adam", metavar="DIRECTION",
+        help=f"what the rate is for (default: adam): {', '.join(DIRECTIONS)}, with arguments: adam:eps=1e-4",
+    )  # fmt: skip
     find.add_argument("--start", type=float, default=1.0, help="first rate tried (default: 1)")
     _common(find, "folder for found.json and, with matplotlib, found.png")
     find.set_defaults(run=_find)
@@ -96,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
 
     compare = commands.add_parser(
         "compare", help="train one network with many methods and seeds, and report",
-        epilog=f"methods:\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=listed, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     _problem(compare)
     names = ",".join(comparison.DEFAULT_METHODS)
@@ -145,6 +148,20 @@ def parser() -> argparse.ArgumentParser:
     _common(again, "folder for tables and pictures (default: figures)", "figures")
     again.set_defaults(run=_reproduce)
     return top
+
+
+def _method(text: str) -> Method:
+    try:
+        return METHODS[text]
+    except Error as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _direction(text: str) -> Callable[..., optim.Optimizer]:
+    try:
+        return direction(text)
+    except Error as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _positive(text: str) -> int:
@@ -205,7 +222,7 @@ def _info(args: argparse.Namespace) -> None:
 
 def _train(args: argparse.Namespace) -> None:
     splits, model = _prepared(args)
-    method = METHODS[args.method]
+    method: Method = args.method
     rate = None
     if method.kind == "found":
         found = find_lr(
@@ -220,8 +237,9 @@ def _train(args: argparse.Namespace) -> None:
         print(f"found learning rate {found.lr:.4g} in {found.steps} batches")
         rate = found.lr
     optimizer = method.optimizer(model.named_parameters(), rate)  # type: ignore[arg-type]
+    train, rate_valid = held_out(optimizer, splits.train)
     history = fit(
-        model, optimizer, splits.train, splits.test,
+        model, optimizer, train, splits.test, rate_valid=rate_valid,
         epochs=args.epochs, batch_size=args.batch_size, seed=args.seed, progress=not args.quiet,
     )  # fmt: skip
     print(
@@ -250,7 +268,7 @@ def _train(args: argparse.Namespace) -> None:
 def _find(args: argparse.Namespace) -> None:
     splits, model = _prepared(args)
     found = find_lr(
-        model, cross_entropy, splits.train, _OPTIMIZERS[args.optimizer], args.batch_size,
+        model, cross_entropy, splits.train, args.optimizer, args.batch_size,
         start=args.start, seed=args.seed, progress=not args.quiet,
     )  # fmt: skip
     untouched = "untouched" if found.receipt["untouched"] else "CHANGED"

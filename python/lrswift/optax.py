@@ -22,8 +22,14 @@ import jax.numpy as jnp
 import optax
 
 from .errors import ArgumentError, ArgumentTypeError
+from .rates.adapters import HD, L4, SPS, TLR, QLABGrad
+from .rates.base import Adapter, arguments_of
+from .rates.cards import read_cards
 
 __all__ = ["scale_by_hd", "scale_by_l4", "scale_by_qlabgrad", "scale_by_sps", "scale_by_tlr"]
+
+# the direction of L4Mom
+_AVERAGED = read_cards("directions")["ema"]
 
 Tree = Any
 _map = jax.tree_util.tree_map
@@ -53,10 +59,11 @@ def _scaled(rate: jax.Array, taken: jax.Array, direction: Tree) -> Tree:
     return _map(lambda d: jnp.where(taken, -rate.astype(d.dtype) * d, jnp.zeros_like(d)), direction)
 
 
-def _positive(name: str, **given: float) -> None:
+def _check(name: str, adapter: type[Adapter], **given: Any) -> None:
+    """Against the bounds of the adapter; JAX's scalars are numbers, too."""
     for key, value in given.items():
-        if not (value > 0 and math.isfinite(value)):
-            raise ArgumentError(f"{name}: {key}: got {value!r}; allowed: above 0")
+        plain = value if isinstance(value, (bool, int, float, str)) else float(value)
+        arguments_of(adapter)[key].check(plain, name)
 
 
 def _given(name: str, argument: str, value: Any) -> Any:
@@ -98,28 +105,53 @@ class L4State(NamedTuple):
 
 
 def scale_by_l4(
-    alpha: float = 0.15,
-    gamma: float = 0.9,
-    tau: float = 1000.0,
-    gamma0: float = 0.75,
-    eps: float = 1e-12,
-    lower_bound: float = 0.0,
-    average: float = 0.9,
-    min_lr: float = 0.0,
-    max_lr: float = math.inf,
+    alpha: float = L4.alpha,
+    gamma: float = L4.gamma,
+    tau: float = L4.tau,
+    gamma0: float = L4.gamma0,
+    eps: float = L4.eps,
+    lower_bound: float = L4.lower_bound,
+    average: float = _AVERAGED["beta"].default,
+    min_lr: float = L4.min_lr,
+    max_lr: float = L4.max_lr,
     flip_sign: bool = True,
 ) -> optax.GradientTransformationExtraArgs:
-    """rate = alpha (L - gamma L_min) / (<g^, d> + eps); needs value=, and grad= where d is not g.
+    """Steps to a fixed fraction of the linear model's way down to the best loss seen.
 
-    average: memory of g^, the bias-corrected average of the gradient, 0.9 as in momentum and Adam; 0: g
-    itself. L4Mom: chain(optax.ema(0.9), scale_by_l4()); L4Adam: chain(optax.scale_by_adam(eps=1e-4),
-    scale_by_l4()).
-    A loss below lower_bound, which cannot raise under jit, is a step that stays.
-    Source: Rolinek and Martius, "L4" (arXiv 1802.05074), eq. 2-7.
+        rate = alpha (L - gamma L_min) / (<g^, d> + eps)
+
+    Needs value=, and grad= where d is not g. L4Mom: chain(optax.ema(0.9), scale_by_l4()); L4Adam:
+    chain(optax.scale_by_adam(eps=1e-4), scale_by_l4()). A loss below lower_bound, which cannot raise under
+    jit, is a step that stays.
+
+    Args:
+        alpha: fraction of the step to the target.
+        gamma: how far towards the lowest loss the target lies.
+        tau: time scale in steps for forgetting the lowest loss.
+        gamma0: first lowest loss, as a fraction of the first loss.
+        eps: added to the slope.
+        lower_bound: a value the loss never falls below.
+        average: memory of g^, the bias-corrected average of the gradient, as in Adam; 0: g itself.
+        min_lr: no rate is below it.
+        max_lr: no rate is above it.
+        flip_sign: what leaves is -rate d; False: +rate d, for chains that have negated d already.
+
+    Returns:
+        An optax transformation with extra arguments.
+
+    Raises:
+        ArgumentError: an argument is out of the bounds of `adapt.L4`.
+        ArgumentTypeError: an argument is of another type, or `update` is called without value.
+
+    Source:
+        Rolinek and Martius 2018, L4 (arXiv 1802.05074), eq. 2-7.
     """
-    _positive("scale_by_l4", alpha=alpha, gamma0=gamma0, tau=tau)
+    _check(
+        "scale_by_l4", L4, alpha=alpha, gamma=gamma, tau=tau, gamma0=gamma0, eps=eps, lower_bound=lower_bound,
+        min_lr=min_lr, max_lr=max_lr,
+    )  # fmt: skip
     if not 0 <= average < 1:
-        raise ArgumentError(f"scale_by_l4: average: got {average!r}; allowed: at least 0 and below 1")
+        raise ArgumentError(f"scale_by_l4: average: got {average!r}; allowed: {_AVERAGED['beta'].allowed}")
 
     def init(params: Tree) -> L4State:
         kept = _zeros(params) if average > 0 else ()
@@ -153,20 +185,39 @@ class TLRState(NamedTuple):
 
 
 def scale_by_tlr(
-    initial: float = 0.01,
-    bound: float = 0.25,
+    initial: float = TLR.initial,
+    bound: float = TLR.bound,
     window: int = 1,
-    min_lr: float = 0.0,
-    max_lr: float = math.inf,
+    min_lr: float = TLR.min_lr,
+    max_lr: float = TLR.max_lr,
     flip_sign: bool = True,
 ) -> optax.GradientTransformationExtraArgs:
-    """rate *= 1 + I / max(4 (n - I), I / bound) once in `window` steps, I and n from two windows' gradients.
+    """Multiplies the rate once in a window by how the gradients of two windows agree.
 
-    window 1 uses grad= (d where it is not given); longer ones the parameters' displacements, which needs
-    params, and nothing after this one in the chain that changes the step.
-    Source: the TLR paper, eq. 9 and Algorithm 2.
+        rate *= 1 + I / max(4 (n - I), I / bound),  I = <u, u'>,  n = |u|^2
+
+    A window of 1 uses grad= (d where it is not given) as u; longer ones the parameters' displacements, which
+    needs params, and nothing after this one in the chain that changes the step.
+
+    Args:
+        initial: the first rate.
+        bound: largest relative growth per window.
+        window: in steps.
+        min_lr: no rate is below it.
+        max_lr: no rate is above it.
+        flip_sign: what leaves is -rate d; False: +rate d, for chains that have negated d already.
+
+    Returns:
+        An optax transformation with extra arguments.
+
+    Raises:
+        ArgumentError: an argument is out of the bounds of `adapt.TLR`.
+        ArgumentTypeError: an argument is of another type, or a longer window is updated without params.
+
+    Source:
+        The TLR paper, eq. 9 and Algorithm 2.
     """
-    _positive("scale_by_tlr", initial=initial, bound=bound)
+    _check("scale_by_tlr", TLR, initial=initial, bound=bound, min_lr=min_lr, max_lr=max_lr)
     if window != int(window) or window < 1:
         raise ArgumentError(f"scale_by_tlr: window: got {window!r}; allowed: a whole number of at least 1")
 
@@ -210,19 +261,42 @@ class HDState(NamedTuple):
 
 
 def scale_by_hd(
-    initial: float = 0.01,
-    meta_lr: float = 1e-4,
-    multiplicative: bool = False,
-    min_lr: float = -math.inf,
-    max_lr: float = math.inf,
+    initial: float = HD.initial,
+    meta_lr: float = HD.meta_lr,
+    multiplicative: bool = HD.multiplicative,
+    min_lr: float = HD.min_lr,
+    max_lr: float = HD.max_lr,
     flip_sign: bool = True,
 ) -> optax.GradientTransformationExtraArgs:
-    """rate += meta_lr <g, d'>, with d' the direction before.
+    """Follows the derivative of the loss with respect to the rate of the step before.
 
-    multiplicative: rate *= 1 + meta_lr <g, d'> / (|g| |d'|).
+        additive        rate += meta_lr <g, d'>
+        multiplicative  rate *= 1 + meta_lr <g, d'> / (|g| |d'|)
 
-    Source: Baydin et al., "Online learning rate adaptation with hypergradient descent" (arXiv 1703.04782).
+    d' is the direction of the step before.
+
+    Args:
+        initial: the first rate.
+        meta_lr: the learning rate of the learning rate.
+        multiplicative: change the rate in proportion to itself.
+        min_lr: no rate is below it.
+        max_lr: no rate is above it.
+        flip_sign: what leaves is -rate d; False: +rate d, for chains that have negated d already.
+
+    Returns:
+        An optax transformation with extra arguments.
+
+    Raises:
+        ArgumentError: an argument is out of the bounds of `adapt.HD`.
+        ArgumentTypeError: an argument is of another type.
+
+    Source:
+        Baydin et al. 2018, Online learning rate adaptation with hypergradient descent (arXiv 1703.04782).
     """
+    _check(
+        "scale_by_hd", HD, initial=initial, meta_lr=meta_lr, multiplicative=multiplicative, min_lr=min_lr,
+        max_lr=max_lr,
+    )  # fmt: skip
 
     def init(params: Tree) -> HDState:
         own = jnp.clip(_scalar(initial), min_lr, max_lr)
@@ -250,23 +324,46 @@ class SPSState(NamedTuple):
 
 
 def scale_by_sps(
-    c: float = 0.5,
-    f_star: float = 0.0,
-    mode: str = "smooth",
-    gamma: float = 2.0,
-    max_lr: float = 10.0,
-    min_lr: float = 0.0,
+    c: float = SPS.c,
+    f_star: float = SPS.f_star,
+    mode: str = SPS.mode,
+    gamma: float = SPS.gamma,
+    max_lr: float = SPS.max_lr,
+    min_lr: float = SPS.min_lr,
     steps_per_epoch: int = 500,
     flip_sign: bool = True,
 ) -> optax.GradientTransformationExtraArgs:
-    """rate = (L - f_star) / (c <g, d>), at most max_lr ("max"), or growing by gamma^(1/N) ("smooth").
+    """Takes the stochastic Polyak step.
 
-    Needs value=. The smooth mode knows neither f_star nor max_lr, as `adapt.SPS`. N: steps_per_epoch.
-    Source: Loizou et al., "Stochastic Polyak step-size for SGD" (arXiv 2002.10542).
+        max     min(max_lr, (L - f_star) / (c <g, d>))
+        smooth  min(gamma^(1/N) times the rate before, L / (c <g, d>))
+
+    Needs value=. The smooth mode knows neither f_star nor max_lr, as `adapt.SPS`.
+
+    Args:
+        c: the fraction of the gap that a step aims at is 1/c.
+        f_star: the lowest value of a batch's loss.
+        mode: "smooth" or "max".
+        gamma: largest growth per epoch in the smooth mode.
+        max_lr: no rate is above it in the mode max.
+        min_lr: no rate is below it.
+        steps_per_epoch: N.
+        flip_sign: what leaves is -rate d; False: +rate d, for chains that have negated d already.
+
+    Returns:
+        An optax transformation with extra arguments.
+
+    Raises:
+        ArgumentError: an argument is out of the bounds of `adapt.SPS`.
+        ArgumentTypeError: an argument is of another type, or `update` is called without value.
+
+    Source:
+        Loizou et al. 2021, Stochastic Polyak step-size for SGD (arXiv 2002.10542).
     """
-    _positive("scale_by_sps", c=c, gamma=gamma, steps_per_epoch=steps_per_epoch)
-    if mode not in ("smooth", "max"):
-        raise ArgumentError(f"scale_by_sps: mode: got {mode!r}; allowed: smooth, max")
+    _check(
+        "scale_by_sps", SPS, c=c, f_star=f_star, mode=mode, gamma=gamma, max_lr=max_lr, min_lr=min_lr,
+        steps_per_epoch=steps_per_epoch,
+    )  # fmt: skip
     smooth = mode == "smooth"
     bound, high = (0.0, math.inf) if smooth else (f_star, max_lr)
 
@@ -298,21 +395,42 @@ _SEARCHES, _ROUNDING, _TRUSTED, _DECREASE = 64, 8.0, 2.5, 0.4
 
 
 def scale_by_qlabgrad(
-    trial: float = 0.1,
-    find_trial: bool = True,
-    refind_every: int = 100,
-    max_ratio: float = math.inf,
-    min_lr: float = 0.0,
-    max_lr: float = math.inf,
+    trial: float = QLABGrad.trial,
+    find_trial: bool = QLABGrad.find_trial,
+    refind_every: int = QLABGrad.refind_every,
+    max_ratio: float = QLABGrad.max_ratio,
+    min_lr: float = QLABGrad.min_lr,
+    max_lr: float = QLABGrad.max_lr,
     flip_sign: bool = True,
 ) -> optax.GradientTransformationExtraArgs:
-    """The minimum of a parabola through the loss, its slope, and the loss at a trial rate.
+    """Steps to the minimum of a parabola through the loss, its slope, and the loss at a trial rate.
 
     Needs params, value= and value_fn=, a function of params in JAX; and grad= where d is not g. FindPLR at
     the start and every `refind_every` steps; far rates are checked, as by `adapt.QLABGrad`.
-    Source: the QLABGrad paper, eq. 10 and FindPLR.
+
+    Args:
+        trial: the trial rate, or where its search starts.
+        find_trial: search for the trial rate (FindPLR).
+        refind_every: steps between searches.
+        max_ratio: largest rate, as a multiple of the trial rate.
+        min_lr: no rate is below it.
+        max_lr: no rate is above it.
+        flip_sign: what leaves is -rate d; False: +rate d, for chains that have negated d already.
+
+    Returns:
+        An optax transformation with extra arguments.
+
+    Raises:
+        ArgumentError: an argument is out of the bounds of `adapt.QLABGrad`.
+        ArgumentTypeError: an argument is of another type, or `update` lacks params, value or value_fn.
+
+    Source:
+        The QLABGrad paper, eq. 10 and FindPLR.
     """
-    _positive("scale_by_qlabgrad", trial=trial, refind_every=refind_every)
+    _check(
+        "scale_by_qlabgrad", QLABGrad, trial=trial, find_trial=find_trial, refind_every=refind_every,
+        max_ratio=max_ratio, min_lr=min_lr, max_lr=max_lr,
+    )  # fmt: skip
 
     def init(params: Tree) -> QLABGradState:
         return QLABGradState(_scalar(0.0), _scalar(trial), jnp.zeros((), jnp.int32))

@@ -11,7 +11,7 @@ import numpy as np
 
 from .errors import ArgumentError, ArgumentTypeError, Diverged
 from .numpy import Adapted
-from .rates.tlr import NaiveTLR
+from .rates.adapters import NaiveTLR
 
 
 class Result(dict[str, Any]):

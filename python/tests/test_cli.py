@@ -81,6 +81,44 @@ def test_compare(capsys, tmp_path):
     assert "lrswift compare --methods adam,l4adam" in (tmp_path / "r" / "report.html").read_text()
 
 
+@pytest.mark.parametrize("method", ["l4+momentum:alpha=0.1", "prodigy", "rmsprop:lr=1e-3"])
+def test_train_with_a_composed_method(capsys, method):
+    assert main(["train", "--method", method, "--epochs", "1", "--quiet"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_help_lists_every_rate_and_direction(capsys):
+    for command in ("train", "compare"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        shown = capsys.readouterr().out.split()
+        for kind in ("rates", "directions"):
+            names = [card["name"] for card in json.loads(_core.catalogue(kind))]
+            assert all(n in shown or f"{n}," in shown for n in names if n != "constant")
+
+
+def test_unknown_methods_are_told_what_there_is(capsys):
+    for command in (
+        ["train", "--method", "l5"],
+        ["train", "--method", "l4+adm"],
+        ["find-lr", "--optimizer", "l4"],
+    ):
+        with pytest.raises(SystemExit) as caught:
+            main(command)
+        assert caught.value.code == 2
+        told = capsys.readouterr().err
+        assert command[2] in told and "rmsprop" in told
+    assert main(["compare", "--methods", "adam,l5+adam"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("lrswift: methods: got l5+adam; allowed: sgd, momentum, ") and "yellowfin" in told
+
+
+def test_find_lr_for_any_direction(capsys):
+    given = ["find-lr", "--optimizer", "rmsprop:alpha=0.9", "--quiet"]
+    assert main(given) == 0
+    assert "model untouched" in capsys.readouterr().out
+
+
 def test_mistakes_are_one_line(capsys, tmp_path, monkeypatch):
     monkeypatch.delenv("LRSWIFT_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
@@ -107,7 +145,8 @@ def test_info_describes_every_method(capsys):
     for kind in ("rates", "schedules", "directions"):
         for card in json.loads(_core.catalogue(kind)):
             assert f"{card['name']}: {card['title']}" in printed
-            assert all(argument["name"] in printed for argument in card["arguments"])
+            names = [argument["name"].replace("epsilon", "eps") for argument in card["arguments"]]
+            assert all(f"\n    {name}: " in printed for name in names)
     assert "default inf" in printed
     with pytest.raises(SystemExit):
         main(["compare", "--initial", "1e-4,abc"])

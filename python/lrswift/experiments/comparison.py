@@ -111,7 +111,8 @@ def compare(
     Args:
         data: a name for `data.load`, or its result; pixels are scaled to [0, 1].
         model: mlp, lenet, mnist_cnn, alrs_cnn, or a function (train, classes) -> Module.
-        methods: names of `training.methods.METHODS`.
+        methods: names of `training.methods.METHODS`, or composed ones: any rate, direction or rate+direction,
+            with arguments, as "l4+adam:alpha=0.2".
         seeds: how many runs each method has.
         epochs: passes over the training data in a run.
         batch_size: examples per step.

@@ -16,7 +16,7 @@ from ..loop.history import History
 from ..nn.functional import cross_entropy
 from ..progress import Progress
 from ..search.find import find_lr
-from ..training.fit import fit
+from ..training.fit import fit, held_out
 from ..training.methods import METHODS
 from .setup import Setup
 
@@ -62,9 +62,10 @@ class Run:
 
 def check_methods(methods: Sequence[str], seeds: int, epochs: int) -> None:
     """Raises ArgumentError for unknown names and for nothing to run."""
-    unknown = [name for name in methods if name not in METHODS]
-    if unknown or not methods:
-        raise ArgumentError(f"methods: got {', '.join(unknown) or 'none'}; allowed: {', '.join(METHODS)}")
+    if not methods:
+        raise ArgumentError(f"methods: got none; allowed: {', '.join(METHODS)}, rate+direction, ...")
+    for name in methods:
+        METHODS[name]
     if seeds < 1 or epochs < 1:
         raise ArgumentError(f"seeds, epochs: got {seeds}, {epochs}; allowed: at least 1")
 
@@ -118,11 +119,12 @@ def train_once(
     search_seconds = time.perf_counter() - start
     parameters = network.named_parameters()
     optimizer = chosen(parameters) if found is None else chosen(parameters, lr=found.lr)
+    train, rate_valid = held_out(optimizer, train)
     random.seed(seed)
     diverged = False
     try:
         history = fit(
-            network, optimizer, train, setup.splits.test,
+            network, optimizer, train, setup.splits.test, rate_valid=rate_valid,
             epochs=epochs, batch_size=batch_size, seed=seed, progress=False,
         )  # fmt: skip
     except Diverged as error:

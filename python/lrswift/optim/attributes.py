@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..checks import check_number
 from ..errors import ArgumentError, DTypeError
 from ..rates.base import Adapter
+from ..rates.cards import read_cards
 from ..schedule import Piecewise, Schedule
 
 
@@ -39,13 +41,20 @@ def spelled(options: Mapping[str, Any]) -> dict[str, Any]:
             if not isinstance(value, Sequence) or len(value) != 2:
                 raise ArgumentError(f"betas: got {value!r}; allowed: two numbers")
             found["beta1"], found["beta2"] = (check_number(b, "betas") for b in value)
-        elif isinstance(value, bool):
+        elif isinstance(value, bool) and key in _flags():
             found[key] = value
         elif isinstance(value, Piecewise) and key != "eps":
             found |= {key: value.values, f"{key}.steps": value.steps}
         else:
             found["epsilon" if key == "eps" else key] = check_number(value, key)
     return found
+
+
+@functools.cache
+def _flags() -> frozenset[str]:
+    """Options that are True or False; no other one takes these for numbers."""
+    arguments = [a for card in read_cards("directions").values() for a in card.arguments]
+    return frozenset(argument.name for argument in arguments if argument.flag)
 
 
 def unspelled(values: Mapping[str, Any]) -> dict[str, Any]:

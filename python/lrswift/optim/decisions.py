@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .._core import Optimizer as CoreOptimizer
@@ -9,6 +11,7 @@ from .._core import replay as core_replay
 from .._core import tensor as core_tensor
 from ..errors import ArgumentError
 from ..rates.base import Adapter
+from ..rates.cards import read_cards
 from ..rates.codes import Bound, Outcome
 
 History = dict[str, np.ndarray]
@@ -42,7 +45,7 @@ def _sentence(history: History, row: int, method: str) -> str:
         return f"{start}skipped, because the loss ({now['loss']:.6g}) or its gradient was not finite"
     if now["outcome"] == Outcome.UNDONE:
         return f"{start}undone, because {_fault(now)}; rates are {now['scale']:.4g} times theirs from here"
-    inputs = f"loss {now['loss']:.6g}, {_REASONS.get(method, _slope)(now)}"
+    inputs = f"loss {now['loss']:.6g}, {_reason(method)(now)}"
     if now["outcome"] == Outcome.STAYED:
         return f"{start}the parameters stayed where they were; {inputs}"
     return f"{start}rate {now['rate']:.6g}{_move(history, row, now)}{_limits(now)}; {inputs}"
@@ -136,18 +139,19 @@ def _curvature(now: dict[str, float]) -> str:
     return f"slope {now['slope']:.6g} over curvature {now['curvature']:.6g}{bends}"
 
 
-# what decided, for the methods that have more to say than their slope
-_REASONS = {
-    "l4": _l4,
-    "tlr": _window,
-    "ntlr": _window,
-    "hd": _hypergradient,
-    "marthe": _online,
-    "newton": _curvature,
-    "periodic_alrs": _searched,
-    **dict.fromkeys(("d_adaptation", "prodigy", "schedule_free", "yellowfin", "momo"), _whole),
-    **dict.fromkeys(("qlabgrad", "lqa", "sls", "naive_tlr"), _probe),
-}
+# what decided, for the methods of which there is more to say than their cards do
+_OWN = {"l4": _l4, "hd": _hypergradient, "newton": _curvature, "periodic_alrs": _searched}
+
+
+def _reason(method: str) -> Callable[[dict[str, float]], str]:
+    card = read_cards("rates")[method]
+    if method in _OWN:
+        return _OWN[method]
+    if card.validates:
+        return _online
+    if card.whole:
+        return _whole
+    return _window if card.uses_window else _probe if card.probes else _slope
 
 
 def replay(record: History, adapter: Adapter, machine: int = 0) -> np.ndarray:
@@ -160,6 +164,6 @@ def replay(record: History, adapter: Adapter, machine: int = 0) -> np.ndarray:
     """
     table = np.ascontiguousarray(np.stack(list(record.values()), axis=1), dtype=np.float64)
     rows = core_tensor(table, "float64", table.shape)
-    values = {key: value for key, value in adapter.attributes().items() if key != "scope"}
+    values = {key: value for key, value in adapter.attributes().items() if key != "per"}
     rates = np.array(core_replay(adapter.core_name, values, rows, machine))
     return rates[record["machine"] == machine]

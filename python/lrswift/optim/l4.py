@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import math
 
-from ..rates.l4 import L4
+from ..rates.adapters import L4
+from ..rates.cards import read_cards
 from .optimizer import Optimizer, Params
+
+# of L4Mom's average of the gradient
+BETA: float = read_cards("directions")["ema"]["beta"].default
+_ADAM = read_cards("directions")["adam"]
 
 
 class L4Mom(Optimizer):
@@ -18,16 +23,16 @@ class L4Mom(Optimizer):
     def __init__(
         self,
         params: Params,
-        alpha: float = 0.15,
-        gamma: float = 0.9,
-        tau: float = 1000.0,
-        gamma0: float = 0.75,
-        eps: float = 1e-12,
-        lower_bound: float = 0.0,
-        beta: float = 0.9,
+        alpha: float = L4.alpha,
+        gamma: float = L4.gamma,
+        tau: float = L4.tau,
+        gamma0: float = L4.gamma0,
+        eps: float = L4.eps,
+        lower_bound: float = L4.lower_bound,
+        beta: float = BETA,
         weight_decay: float = 0.0,
-        min_lr: float = 0.0,
-        max_lr: float = math.inf,
+        min_lr: float = L4.min_lr,
+        max_lr: float = L4.max_lr,
         clip_value: float = math.inf,
         clip_norm: float = math.inf,
     ) -> None:
@@ -48,17 +53,17 @@ class L4Adam(Optimizer):
     def __init__(
         self,
         params: Params,
-        alpha: float = 0.15,
-        gamma: float = 0.9,
-        tau: float = 1000.0,
-        gamma0: float = 0.75,
-        eps: float = 1e-12,
-        lower_bound: float = 0.0,
-        betas: tuple[float, float] = (0.9, 0.999),
+        alpha: float = L4.alpha,
+        gamma: float = L4.gamma,
+        tau: float = L4.tau,
+        gamma0: float = L4.gamma0,
+        eps: float = L4.eps,
+        lower_bound: float = L4.lower_bound,
+        betas: tuple[float, float] = (_ADAM["beta1"].default, _ADAM["beta2"].default),
         adam_eps: float = 1e-4,
         weight_decay: float = 0.0,
-        min_lr: float = 0.0,
-        max_lr: float = math.inf,
+        min_lr: float = L4.min_lr,
+        max_lr: float = L4.max_lr,
         clip_value: float = math.inf,
         clip_norm: float = math.inf,
     ) -> None:

@@ -7,11 +7,13 @@ from typing import Any, Literal
 
 from ..checks import check_number
 from ..errors import ArgumentError
-from ..rates.averaging import ScheduleFree as ScheduleFreeRate
+from ..rates.adapters import ScheduleFree as ScheduleFreeRate
+from ..rates.cards import read_cards
 from ..schedule import Schedule
 from .optimizer import Optimizer, Params
 
-_USUAL = {"sgd": 1.0, "adamw": 0.0025}
+_CARD, _ADAMW = read_cards("rates")["schedule_free"], read_cards("directions")["adamw"]
+_USUAL = {direction: _CARD["lr"].usual.get(direction, ScheduleFreeRate.lr) for direction in _CARD.directions}
 
 
 class ScheduleFree(Optimizer):
@@ -35,14 +37,14 @@ class ScheduleFree(Optimizer):
         params: Params,
         lr: float | Schedule | None = None,
         direction: Literal["sgd", "adamw"] = "sgd",
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
+        betas: tuple[float, float] = (ScheduleFreeRate.beta, _ADAMW["beta2"].default),
+        eps: float = _ADAMW["eps"].default,
         weight_decay: float = 0.0,
-        warmup_steps: int = 0,
-        r: float = 0.0,
-        weight_lr_power: float = 2.0,
-        min_lr: float = 0.0,
-        max_lr: float = math.inf,
+        warmup_steps: int = ScheduleFreeRate.warmup_steps,
+        r: float = ScheduleFreeRate.r,
+        weight_lr_power: float = ScheduleFreeRate.weight_lr_power,
+        min_lr: float = ScheduleFreeRate.min_lr,
+        max_lr: float = ScheduleFreeRate.max_lr,
         clip_value: float = math.inf,
         clip_norm: float = math.inf,
     ) -> None:

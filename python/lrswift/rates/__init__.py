@@ -1,1 +1,1 @@
-"""Descriptions of rate adapters, a file for each family; no vectors and no optimizer."""
+"""Descriptions of rate adapters, made of the native cards; no vectors and no optimizer."""

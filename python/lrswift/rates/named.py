@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import ArgumentError
+from .adapters import TLR
 from .base import Adapter
-from .tlr import TLR
+from .made import RATES
 
 
 def named(text: str) -> Adapter:
-    """The adapter of that name ("l4", "tlr", "qlabgrad", ...) with its defaults: what `lr="l4"` means.
+    """Makes the adapter of a name with its defaults, as `lr="l4"` means it.
 
-    Names are the core's; case is ignored. Raises ArgumentError listing them.
+    Args:
+        text: the core's name of a rate, "l4", "tlr", "qlabgrad", ..., in any case.
+
+    Returns:
+        The adapter.
+
+    Raises:
+        ArgumentError: there is no such rate; the message lists those that there are.
+        ArgumentTypeError: the adapter has an argument that must be given.
     """
-    makers: dict[str, Callable[[], Adapter]] = {"ntlr": lambda: TLR(variant="ntlr")}
-    makers |= {cls.rate: cls for cls in Adapter.__subclasses__() if "rate" in vars(cls)}
+    makers: dict[str, Callable[[], Adapter]] = {**RATES, "ntlr": lambda: TLR(variant="ntlr")}
     if text.lower() not in makers:
         raise ArgumentError(f"lr: got {text!r}; allowed: a number, or one of {', '.join(sorted(makers))}")
     return makers[text.lower()]()

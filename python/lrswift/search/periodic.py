@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, ArgumentTypeError, Diverged, warn
+from ..errors import ArgumentTypeError, Diverged, warn
 from ..optim import Optimizer
-from ..rates.base import Adapter
+from ..rates.adapters import PeriodicALRS as Described
+from ..rates.made import register
 from ..tensors.tensor import Tensor
 from .find import FoundRate, find_lr
 
 
-@dataclass(frozen=True)
-class PeriodicALRS(Adapter):
-    """`find_lr` before epoch 0 of `fit` and after every `every` epochs; constant in between.
-
-    A search is made at the model's present state with the optimizer's own direction, whose vectors start
-    anew for it, without clipping, guard and schedule; the training goes on with its own. Model, batch
-    statistics, optimizer state and random state are left as they were, and the batches are those of `fit`
-    in an order of their own, from (seed + epoch).
-    every: epochs, 1. fraction: of the value found, 0.1. start: the first value of each search; None
-    (default): the value found before, at first 1. initial: the rate before the first search, which a bare
-    loop needs unless it calls `search`; None. max_epochs: at most so many passes over the data a search, 5.
-    Costs a forward and a backward pass per batch of a search, which takes about 40 signals of
-    max(1, int(batches per epoch / 50)) batches: near an epoch where there are 50 batches or more, and two
-    copies of the parameters beside the direction's vectors; nothing in a step.
-    Source: the ALRS paper, which searches once and names the repetition as future work.
-    """
-
-    rate: ClassVar[str] = "periodic_alrs"
-    every: int = 1
-    fraction: float = 0.1
-    start: float | None = None
-    initial: float | None = None
-    max_epochs: int = 5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("start", "initial"):
-            value = getattr(self, name)
-            # 0 is the core's word for none
-            if value is not None and value <= 0:
-                raise ArgumentError(f"PeriodicALRS: {name}: got {value!r}; allowed: above 0, or None")
-        if math.isinf(self.max_epochs):
-            raise ArgumentError(f"PeriodicALRS: max_epochs: got {self.max_epochs!r}; allowed: a whole number")
+@register
+class PeriodicALRS(Described):
+    __doc__ = Described.__doc__
 
     def search(
         self,

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable
 
 from .. import random
 from ..optim import SGD
-from ..rates.quadratic import QLABGrad
+from ..rates.adapters import QLABGrad
 from ..tensors.modes import frozen_statistics
 from ..tensors.tensor import Tensor
 
 
-def find_trial_rate(closure: Callable[[], Tensor], params: Iterable[Tensor], trial: float = 0.1) -> float:
+def find_trial_rate(
+    closure: Callable[[], Tensor], params: Iterable[Tensor], trial: float = QLABGrad.trial
+) -> float:
     """Finds a trial rate for `QLABGrad` at the present parameters (FindPLR).
 
     From `trial` on, the rate is doubled while the parabola through the losses L(0) and L(rate), with slope -s

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ..rates.l4 import L4
+from ..rates.adapters import L4
 from ._adapted import Adapted
 from ._average import EMA
 

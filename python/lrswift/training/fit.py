@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_whole
+from ..data import Dataset
 from ..errors import ArgumentError, ArgumentTypeError
 from ..loop.feed import ArrayFeed, Batch, Feed, feed
 from ..loop.history import History
@@ -45,6 +46,7 @@ def fit(
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
     callbacks: Iterable[Callable[[History], object]] = (),
+    rate_valid: Any = None,
 ) -> History:
     """Trains a model in place.
 
@@ -80,6 +82,8 @@ def fit(
         resume: whether to go on from `checkpoint`, if it is there. Default False.
         callbacks: functions of the history, called after each epoch; one that returns a true value ends the
             training. Default ().
+        rate_valid: data for a rate that descends on a validation loss, in place of `valid`. None: `valid`.
+            Default None.
 
     Returns:
         The `History`. With `adapt.PeriodicALRS`, its rows have "found_lr": the rate that a search before the
@@ -98,7 +102,7 @@ def fit(
         RecordingWarning: the loss is run anew for every batch.
     """
     callbacks = list(callbacks)
-    run = _Run(model, optimizer, loss, train, valid, epochs, batch_size, shuffle, seed, metrics)
+    run = _Run(model, optimizer, loss, train, valid, rate_valid, epochs, batch_size, shuffle, seed, metrics)
     if checkpoint is not None and resume and Path(checkpoint).exists():
         run.first = checkpoint_file.read(checkpoint, model, optimizer, run.history)
     try:
@@ -131,6 +135,7 @@ class _Run:
         loss: Callable[..., Tensor],
         train: Any,
         valid: Any,
+        rate_valid: Any,
         epochs: int,
         batch_size: int,
         shuffle: bool,
@@ -162,11 +167,12 @@ class _Run:
         self.train: Feed = feed(train, "train", floating, batch_size, shuffle, seed)
         self.valid: Feed | None = None if valid is None else feed(valid, "valid", floating, VALIDATION_BATCH)
         if optimizer._core.get("validates"):
-            if valid is None:
+            given = valid if rate_valid is None else rate_valid
+            if given is None:
                 raise ArgumentTypeError(
                     f"fit: valid: not given; {type(optimizer.rate).__name__} needs data to validate on"
                 )
-            source = feed(valid, "valid", floating, batch_size)
+            source = feed(given, "valid", floating, batch_size)
             self.steps.valid = [(b, numbers) for b, indices in source.epoch(0) for numbers in indices]
         if isinstance(self.train, ArrayFeed):
             takes_model(loss, len(self.train.tensors))
@@ -211,6 +217,11 @@ class _Run:
             return None
         bar.note({"found_lr": found.lr})
         return found.lr
+
+
+def held_out(optimizer: Optimizer, train: Dataset, fraction: float = 0.1) -> tuple[Dataset, Dataset | None]:
+    """Data to train on and, for a rate that descends on a validation loss, a part of them as `rate_valid`."""
+    return train.split(fraction) if optimizer._core.get("validates") else (train, None)
 
 
 def evaluate(recorder: Recorder, data: Feed, metrics: Sequence[Metric]) -> dict[str, float]:

@@ -1,37 +1,23 @@
-"""The methods that `compare` compares: one list, a line each."""
+"""The methods that `compare` compares: a list, a line each; others are composed of rate and direction."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 from .. import adapt, optim
-from ..tensors.tensor import Tensor
+from .composed import composed
+from .method import KINDS, Kind, Method
 
-Kind = Literal["hand", "adapts", "found"]
-KINDS: dict[Kind, str] = {
-    "hand": "set by hand",
-    "adapts": "chosen during training",
-    "found": "found before training",
-}
+__all__ = ["KINDS", "METHODS", "Kind", "Method"]
 
 
-@dataclass(frozen=True)
-class Method:
-    """A way to set the learning rate. make(params, lr=) for those that find it first, else make(params)."""
+class Methods(dict[str, Method]):
+    """Methods by name. One that is not listed is composed when it is asked for: "l4+adam", "dog+momentum"."""
 
-    label: str
-    kind: Kind
-    how: str
-    make: Callable[..., optim.Optimizer]
-    # from an initial rate, `make` with it in its place; None: there is none to give. A search begins with it.
-    begun: Callable[[float], Callable[..., optim.Optimizer]] | None = None
-
-    def optimizer(self, params: Iterable[Tensor], lr: float | None = None) -> optim.Optimizer:
-        """The optimizer over `params`; lr: the rate that was found first, None where none is."""
-        return self.make(params) if lr is None else self.make(params, lr=lr)
+    def __missing__(self, name: str) -> Method:
+        return composed(name, tuple(self))
 
 
 def _(optimizer: Callable[..., optim.Optimizer], **arguments: Any) -> Callable[..., optim.Optimizer]:
@@ -43,7 +29,7 @@ def _rate(optimizer: Callable[..., optim.Optimizer], **arguments: Any) -> Any:
 
 
 # fmt: off
-METHODS: dict[str, Method] = {
+METHODS = Methods({
     "sgd": Method("SGD", "hand", "0.1 throughout", _(optim.SGD, lr=0.1), _rate(optim.SGD)),
     "momentum": Method(
         "SGD, momentum 0.9", "hand", "0.05 throughout", _(optim.SGD, lr=0.05, momentum=0.9),
@@ -73,5 +59,5 @@ METHODS: dict[str, Method] = {
         "ALRS, then Adam", "found", "by the gradient of the rate", _(optim.Adam),
         lambda initial: _(optim.Adam),
     ),
-}
+})
 # fmt: on

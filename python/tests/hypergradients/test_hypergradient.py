@@ -13,7 +13,8 @@ from reference import fds
 
 import lrswift as lr
 from lrswift import nn
-from lrswift.hypergradients.hypergradient import OPTIMIZERS, values_of
+from lrswift.hypergradients.hypergradient import values_of
+from lrswift.hypergradients.options import OPTIMIZERS
 from lrswift.optim.directions import directions
 from lrswift.optim.rules import FAMILIES as ALL_FAMILIES
 from lrswift.optim.rules import run_rule

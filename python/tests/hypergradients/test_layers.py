@@ -9,7 +9,7 @@ import pytest
 
 import lrswift as lr
 from lrswift import nn
-from lrswift.hypergradients.hypergradient import OPTIMIZERS
+from lrswift.hypergradients.options import OPTIMIZERS
 from lrswift.optim.rules import run_rule
 
 F = nn.functional

@@ -85,7 +85,7 @@ def test_a_noisy_tensor_is_shrunk_more() -> None:
 def test_a_common_rate_of_zero_is_taken_by_all() -> None:
     tensors = [lr.tensor(np.ones(2), dtype="float64", requires_grad=True) for _ in range(2)]
     for rate, given in (("hd", {"initial": 0.0, "meta_lr": 0.0}), ("hd", {"initial": -0.01, "meta_lr": 0.0})):
-        optimizer = _core.Optimizer("sgd", {}, rate, given | {"scope": 3})
+        optimizer = _core.Optimizer("sgd", {}, rate, given | {"per": "pooled"})
         optimizer.add_group(tuple(tensors), ("a", "b"), {})
         for _ in range(3):
             for tensor in tensors:
@@ -101,9 +101,9 @@ def test_every_rate_pools_and_one_tensor_is_global(rate: str, direction: str) ->
     h = lr.tensor([1.0, 3.0, 8.0], dtype="float64")
     options = {"window_steps": 1} if "tlr" in rate else {}
     seen = {}
-    for scope in (0, 3):
+    for scope in ("all", "pooled"):
         theta = lr.tensor([1.0, -2.0, 0.5], dtype="float64", requires_grad=True)
-        optimizer = _core.Optimizer(direction, {}, rate, options | {"scope": scope, "steps_per_epoch": 10})
+        optimizer = _core.Optimizer(direction, {}, rate, options | {"per": scope, "steps_per_epoch": 10})
         optimizer.add_group((theta,), ("theta",), {})
         seen[scope] = []
         for _ in range(25):
@@ -112,13 +112,13 @@ def test_every_rate_pools_and_one_tensor_is_global(rate: str, direction: str) ->
             loss.backward()
             optimizer.begin(loss.item(), False)
             seen[scope].append((loss.item(), optimizer.rates()))
-    assert seen[0] == seen[3]
-    assert np.isfinite(seen[0][-1][0])
+    assert seen["all"] == seen["pooled"]
+    assert np.isfinite(seen["all"][-1][0])
 
 
 def test_methods_that_probe_have_one_rate() -> None:
     with pytest.raises(lr.Error, match="per must be 'all'"):
-        _core.Optimizer("sgd", {}, "qlabgrad", {"scope": 3})
+        _core.Optimizer("sgd", {}, "qlabgrad", {"per": "pooled"})
 
 
 def test_rates_by_name_and_resumed(tmp_path) -> None:

@@ -1,0 +1,61 @@
+"""Adapter classes, made of cards: fields in the card's order, defaults, checks and docstring."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from .base import Adapter
+from .cards import Argument, Card, read_cards
+from .docstrings import docstring
+
+A = TypeVar("A", bound=Adapter)
+
+# core's name -> the class that describes it
+RATES: dict[str, type[Adapter]] = {}
+
+
+def register(cls: type[A]) -> type[A]:
+    """Makes a class the one that its rate's name means."""
+    RATES[cls.rate] = cls
+    return cls
+
+
+def described(
+    name: str, *, own: Iterable[Argument] = (), order: str | None = None
+) -> Callable[[type[A]], type[A]]:
+    """Gives a class what the card of the rate `name` says, as a frozen dataclass.
+
+    Its own docstring stands below what the card is about.
+
+    Args:
+        name: the core's name of the rate.
+        own: arguments beside the card's, or in place of those of the same name.
+        order: names of the positional fields; None: all of the card, then the others that are own.
+
+    Returns:
+        What makes the dataclass of a class.
+    """
+    card = read_cards("rates")[name]
+
+    def make(cls: type[A]) -> type[A]:
+        held = {argument.name: argument for argument in (*card.arguments, *card.common, *own)}
+        common = [argument.name for argument in card.common]
+        positional = order.split() if order else [key for key in held if key not in common]
+        arguments = {key: held[key] for key in (*positional, *common)}
+        cls.rate, cls._arguments = name, arguments
+        cls.texts = {key: argument.choices for key, argument in arguments.items() if argument.choices}
+        cls.__annotations__ = {key: argument.annotation for key, argument in arguments.items()}
+        for key, argument in arguments.items():
+            keyword = key in common
+            setattr(cls, key, dataclasses.field(default=argument.default, kw_only=keyword))
+        cls.__doc__ = docstring(card, arguments.values(), cls.__doc__ or "")
+        return register(dataclasses.dataclass(frozen=True)(cls))
+
+    return make
+
+
+def made(card: Card, module: str) -> type[Adapter]:
+    """The class of a card that says all."""
+    return described(card.name)(type(card.title, (Adapter,), {"__module__": module}))
