@@ -31,8 +31,8 @@ class Hypergradient:
         learning_rates: float64 [windows], or [layers, windows] with per="layer".
         momentums: float64 [windows].
         weight_decays: float64 [windows].
-        beta2s: float64 [windows], empty unless the optimizer is "adam".
-        epsilons: float64 [windows], empty unless the optimizer is "adam".
+        beta2s: float64 [windows], empty where the rule has none.
+        epsilons: float64 [windows], empty where the rule has none.
         valid_loss: example-weighted mean of the validation loss where the run ended.
         parameters: by name, the parameters and buffers where the run ended, in the run's dtype.
         losses: float64 [steps], the training loss before each step.

@@ -89,8 +89,10 @@ def check(
     make_model: asked for its layers, where they have rates of their own; None: they have not.
     """
     steps, batch_size = check_whole(steps, "steps", 1), check_whole(batch_size, "batch_size", 1)
-    for count, name, least in zip(windows, FAMILIES, (1, 0, 0), strict=True):
-        if check_whole(count, name, least) > steps:
+    rates, momenta, decays = map(check_whole, windows, FAMILIES, (1, 0, 0))
+    windows = rates, momenta, decays
+    for count, name in zip(windows, FAMILIES, strict=True):
+        if count > steps:
             raise ArgumentError(f"{name}: got {count} for {steps} steps; allowed: at most {steps}")
     if options.optimizer not in OPTIMIZERS:
         raise ArgumentError(f"optimizer: got {options.optimizer!r}; allowed: {', '.join(OPTIMIZERS)}")

@@ -53,7 +53,8 @@ def _sentence(history: History, row: int, method: str) -> str:
 
 def _limits(now: dict[str, float]) -> str:
     """What else set the rate than the method's formula."""
-    bound = {Bound.LOWEST: ", held at min_lr", Bound.HIGHEST: ", held at max_lr"}.get(int(now["bound"]), "")
+    held: dict[float, str] = {Bound.LOWEST: ", held at min_lr", Bound.HIGHEST: ", held at max_lr"}
+    bound = held.get(now["bound"], "")
     return bound + (", a fallback, as the formula gave no rate" if now["fallback"] else "")
 
 

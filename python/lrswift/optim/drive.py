@@ -10,7 +10,7 @@ Asked = TypeVar("Asked", bound=tuple[Any, ...])
 
 def drive(
     asked: Asked,
-    evaluate: Mapping[int, Callable[[Asked], Any]],
+    evaluate: Mapping[Any, Callable[[Any], Any]],
     answer: Callable[[Any], Asked],
     done: Container[int],
     abort: Callable[[], None],
