@@ -52,7 +52,7 @@ def test_find_lr(capsys, tmp_path):
 
 
 def test_learn_schedule(capsys, tmp_path):
-    given = ["learn-schedule", "--steps", "8", "--rates", "2", "--quiet", "--out", str(tmp_path)]
+    given = ["learn-schedule", "--steps", "4", "--rates", "2", "--quiet", "--out", str(tmp_path)]
     assert main([*given, "--outer-steps", "2"]) == 0
     first = capsys.readouterr().out.splitlines()
     assert first[0].split() == ["outer", "loss", "rate", "0", "rate", "1", "momentum", "decay"]
