@@ -34,7 +34,7 @@ ADAM = {
     "epsilons": [1e-2, 3e-2],
 }
 # whose steps are as long as they are for Adam's rates
-SCALES = {"sgd": 10, "nesterov": 10, "ema": 10, "adagrad": 5, "adadelta": 50}
+SCALES = {"sgd": 10, "nesterov": 10, "ema": 10, "rmsprop": 0.1, "adagrad": 5, "adadelta": 10}
 
 
 def values_for(optimizer: str) -> dict[str, list[float]]:
