@@ -122,7 +122,8 @@ def test_a_hook_is_called_and_changes_nothing_else(per: str) -> None:
         base = lr.torch.Direction(model.parameters(), "adagrad", weight_decay=0.1)
         if hooked:
             base.register_step_post_hook(lambda *_: seen.append(1))
-        adapted = lr.torch.Adapted(base, lr=lr.adapt.L4(per=per))
+        rate = lr.adapt.L4() if per == "all" else lr.adapt.TLR(window=3, per=per)
+        adapted = lr.torch.Adapted(base, lr=rate)
         train(adapted, model, x, y)
         rates.append(adapted.lr)
     assert len(seen) == 9
