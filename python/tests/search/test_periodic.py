@@ -277,14 +277,14 @@ def test_a_search_wants_an_optimizer_of_its_own():
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"every": 0}, "every must be a whole number at least 1"),
-        ({"every": 1.5}, "every must be a whole number"),
-        ({"fraction": 0.0}, "fraction must be above 0"),
+        ({"every": 0}, "every: got 0; allowed: a whole number at least 1"),
+        ({"every": 1.5}, "every: got 1.5; allowed: a whole number"),
+        ({"fraction": 0.0}, "fraction: got 0.0; allowed: above 0"),
         ({"fraction": float("nan")}, "fraction: got nan"),
         ({"start": 0.0}, "start: got 0.0; allowed: above 0"),
         ({"start": -1}, "start: got -1; allowed: above 0"),
         ({"initial": 0}, "initial: got 0; allowed: above 0"),
-        ({"max_epochs": 0}, "max_epochs must be a whole number"),
+        ({"max_epochs": 0}, "max_epochs: got 0; allowed: a whole number"),
         ({"max_epochs": float("inf")}, "max_epochs: got inf"),
     ],
     ids=str,
