@@ -133,7 +133,10 @@ def _all(tree: ast.Module) -> Iterator[str]:
     """The names in __all__."""
     for node in tree.body:
         if isinstance(node, ast.Assign) and any(getattr(t, "id", "") == "__all__" for t in node.targets):
-            yield from ast.literal_eval(node.value)
+            # what is taken over from modules by a star has its parameters there
+            yield from (
+                ast.literal_eval(e) for e in getattr(node.value, "elts", ()) if not isinstance(e, ast.Starred)
+            )
 
 
 def _parameters(tree: ast.Module) -> Iterator[tuple[str, int]]:
