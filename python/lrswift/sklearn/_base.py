@@ -23,6 +23,7 @@ from ..loop.steps import TrainingSteps
 from ..optim import Optimizer
 from ..progress import Progress
 from ..search.find import find_lr
+from ..tensors.dtypes import check_unmasked
 from ..tensors.operations import from_array
 from ..tensors.tensor import Tensor
 from ..training.methods import METHODS
@@ -121,6 +122,9 @@ class MultilayerPerceptron(BaseEstimator):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Any:
         sizes = self._checked_arguments(incremental)
+        # scikit-learn would take what is masked for data
+        for name, data in (("X", X), ("y", y), ("sample_weight", sample_weight)):
+            check_unmasked(data, name)
         fresh = not hasattr(self, "network_") or not (self.warm_start or incremental)
         if not fresh:
             self._check_unchanged(sizes)

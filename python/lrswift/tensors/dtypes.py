@@ -30,11 +30,7 @@ def core_array(data: Any, dtype: np.dtype | None, floating: np.dtype, name: str)
 
     ArgumentError for masked values and for numbers that `dtype` does not hold.
     """
-    if np.ma.isMaskedArray(data) and np.ma.getmaskarray(data).any():
-        masked = int(np.ma.getmaskarray(data).sum())
-        raise ArgumentError(
-            f"{name}: {masked} values are masked; allowed: none, fill them or leave their rows out"
-        )
+    check_unmasked(data, name)
     try:
         array = np.asarray(data)
     except ValueError as error:
@@ -52,6 +48,15 @@ def core_array(data: Any, dtype: np.dtype | None, floating: np.dtype, name: str)
             dtype = DTYPES["int64"]
     check_range(array, dtype, name)
     return np.ascontiguousarray(array, dtype).reshape(array.shape)
+
+
+def check_unmasked(data: Any, name: str) -> None:
+    """ArgumentError where a value of a masked array is masked: what lies behind the mask is no data."""
+    if np.ma.isMaskedArray(data) and np.ma.getmaskarray(data).any():
+        masked = int(np.ma.getmaskarray(data).sum())
+        raise ArgumentError(
+            f"{name}: {masked} values are masked; allowed: none, fill them or leave their rows out"
+        )
 
 
 def check_range(array: np.ndarray, dtype: np.dtype, name: str) -> None:

@@ -41,3 +41,11 @@ def test_a_warm_start_of_another_network_is_refused(change):
     model.set_params(warm_start=False)
     with pytest.warns(UserWarning):
         model.fit(x, y)
+
+
+def test_masked_values_are_refused():
+    x = np.random.default_rng(0).standard_normal((60, 3))
+    y = np.ma.array(x.sum(1), mask=np.arange(60) < 5)
+    for name, data in (("y", (x, y)), ("X", (np.ma.array(x, mask=x > 2), x.sum(1)))):
+        with pytest.raises(lr.ArgumentError, match=f"{name}: .* masked"):
+            lr.sklearn.MLPRegressor(max_iter=1, method="adam").fit(*data)
