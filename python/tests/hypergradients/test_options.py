@@ -9,7 +9,7 @@ import lrswift as lr
 from lrswift.hypergradients.options import HypergradientFields
 
 BAD = [
-    ({"optimizer": "rprop"}, "optimizer: got 'rprop'; allowed: sgd, nesterov, adam"),
+    ({"optimizer": "rprop"}, "optimizer: got 'rprop'; allowed: sgd, nesterov, ema, adam, adamw, rmsprop"),
     ({"mode": "plain"}, "mode: got 'plain'; allowed: forward, reverse"),
     ({"per": "tensor"}, "per: got 'tensor'; allowed: all, layer"),
     ({"curvature": "fisher"}, "curvature: got 'fisher'; allowed: hessian, gauss_newton"),

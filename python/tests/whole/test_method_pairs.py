@@ -42,7 +42,7 @@ def test_what_a_whole_method_cannot_take() -> None:
     groups = [{"params": p}, {"params": [native_parameter()], "betas": (0.5, 0.9)}]
     with pytest.raises(ValueError, match="beta1 of a group: Prodigy takes one"):
         lr.optim.Adam(groups, lr="prodigy")
-    with pytest.raises(ValueError, match="beta must be above 0"):
+    with pytest.raises(ValueError, match="beta: got 0.0; allowed: above 0 and below 1"):
         lr.optim.ScheduleFree(p, betas=(0.0, 0.9))
     with pytest.raises(ValueError, match="direction: got 'adam'; allowed: sgd, adamw"):
         lr.optim.ScheduleFree(p, direction="adam")
