@@ -7,10 +7,16 @@ adapter also takes `min_lr` (default 0) and `max_lr` (default inf), between whic
 optimizer may be made from a description or many.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .rates.adapters import *  # noqa: F403
+
 from .checks import check_number
 from .optim.decisions import replay
 from .rates import adapters as _adapters
-from .rates.adapters import *  # noqa: F403
 from .rates.base import Adapter
 from .rates.named import named
 from .search.periodic import PeriodicALRS
@@ -19,3 +25,13 @@ from .search.trial import find_trial_rate
 
 __all__ = ["Adapter", "PeriodicALRS", "SBFSearch", "check_number", "find_trial_rate", "named", "replay"]
 __all__ += [name for name in _adapters.__all__ if name not in __all__]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _adapters.__all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(_adapters, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -20,7 +20,12 @@ BOUNDED = {"tlr", "ntlr", "barzilai_borwein", "dog", "dowg", "lqa", "d_adaptatio
 BOUNDS = {"sgd+0": 0.2, "sgd+1": 0.02, "sgd+2": 0.02, "ema": 0.2, "adadelta": 1.0}
 NORMALIZED_BOUND = 0.01
 # first lengths that suit steps of a normalized direction, too; a rate without the search that sets it
-GIVEN = {"periodic_alrs": {"initial": 0.02}, "dog": {"initial": 1e-3}, "dowg": {"initial": 0.01}, "lqa": {"trial": 2e-3}}
+GIVEN = {
+    "periodic_alrs": {"initial": 0.02},
+    "dog": {"initial": 1e-3},
+    "dowg": {"initial": 0.01},
+    "lqa": {"trial": 2e-3},
+}
 
 
 class CardRate(lr.adapt.Adapter):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from .cards import read_cards
-from .made import RATES, made
+from .base import Adapter
+from .made import RATES
 from .sps import SPS as SPS
 from .tlr import NTLR as NTLR
 from .tlr import TLR as TLR
 
-for _card in read_cards("rates").values():
-    # a constant rate is a number
-    if _card.name not in RATES and _card.name != "constant":
-        globals()[_card.title] = made(_card, __name__)
+_NAMES = {card.title: name for name, card in RATES.cards.items()}
 
-__all__ = sorted(cls.__name__ for cls in RATES.values())
+__all__ = sorted(_NAMES)
+
+
+def __getattr__(title: str) -> type[Adapter]:
+    if title not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {title!r}")
+    cls = globals()[title] = RATES[_NAMES[title]]
+    return cls

