@@ -29,7 +29,7 @@ from .base import Adapter
 __all__ = [
 {names}]
 '''
-DIRECTIONS_HEAD = '''"""Directions. Made of the native cards by scripts/stubs.py; `make check` holds it to them."""
+DIRECTIONS = '''"""Directions. Made of the native cards by scripts/stubs.py; `make check` holds it to them."""
 
 from math import inf
 
@@ -69,7 +69,7 @@ def directions_stub() -> str:
     """The text of made.pyi."""
     names = "".join(f'    "{name}",\n' for name in made.__all__)
     classes = [_direction(getattr(made, name)) for name in made.__all__]
-    return "\n".join([DIRECTIONS_HEAD.format(names=names), *classes])
+    return "\n".join([DIRECTIONS.format(names=names), *classes])
 
 
 def _direction(cls: type[Optimizer]) -> str:

@@ -39,14 +39,24 @@ def documented(direction: str, rate: str | None = None, /, **own: str) -> Callab
     Returns:
         What completes the docstring of a class: what it is, and `Source:`.
     """
-    told = SHARED | _by_rule(direction) | (_by_rate(rate) if rate else {}) | own
 
     def complete(cls: C) -> C:
-        about, _, source = inspect.cleandoc(cls.__doc__ or "").partition("\n\nSource:\n")
-        cls.__doc__ = composed(about, inspect.signature(cls), told, textwrap.dedent(source))
+        cls.__doc__ = _Completed(cls.__doc__ or "", direction, rate, own)  # type: ignore[assignment]
         return cls
 
     return complete
+
+
+class _Completed:
+    """A docstring that is composed when it is read, as imports are many and readers few."""
+
+    def __init__(self, written: str, direction: str, rate: str | None, own: Mapping[str, str]) -> None:
+        self.written, self.direction, self.rate, self.own = written, direction, rate, own
+
+    def __get__(self, instance: object, owner: type) -> str:
+        told = SHARED | _by_rule(self.direction) | (_by_rate(self.rate) if self.rate else {}) | self.own
+        about, _, source = inspect.cleandoc(self.written).partition("\n\nSource:\n")
+        return composed(about, inspect.signature(owner), told, textwrap.dedent(source))
 
 
 def composed(about: str, signature: inspect.Signature, told: Mapping[str, str], source: str) -> str:

@@ -42,7 +42,7 @@ def test_arguments_come_in_order_from_what_is_given_the_card_and_what_all_share(
 
 def test_an_argument_that_nothing_says_is_an_error() -> None:
     with pytest.raises(KeyError, match="why"):
-        documented("ema")(type("Own", (Own,), {"__doc__": Own.__doc__}))
+        documented("ema")(type("Own", (Own,), {"__doc__": Own.__doc__})).__doc__  # noqa: B018
 
 
 @pytest.mark.parametrize("cls", [lr.optim.L4Mom, lr.optim.L4Adam])
@@ -50,3 +50,9 @@ def test_the_pairs_of_l4_say_what_its_card_does(cls: type) -> None:
     text = " ".join(inspect.cleandoc(cls.__doc__ or "").split())
     for argument in read_cards("rates")["l4"].arguments:
         assert f"{argument.name}: {argument.meaning} ({argument.allowed})." in text
+
+
+def test_a_class_derived_from_one_has_its_own_docstring() -> None:
+    assert type("Derived", (lr.optim.SGD,), {}).__doc__ is None
+    assert type("Derived", (lr.optim.SGD,), {"__doc__": "Mine."}).__doc__ == "Mine."
+    assert inspect.getdoc(lr.optim.SGD) == inspect.cleandoc(lr.optim.SGD.__doc__ or "")
