@@ -65,14 +65,14 @@ check: ## formatters, linters, types, stubs, rooms, mirror, sizes, AVX-512 kept 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
-	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml lrswift._core lrswift.rates.adapters
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml lrswift._core lrswift.rates.adapters lrswift.optim.made
 	$(BIN)/python scripts/stubs.py
 	PYTHONPATH=python $(BIN)/lint-imports
 	$(BIN)/python scripts/mirror.py
 	$(BIN)/python scripts/sizes.py
 	$(BIN)/python scripts/leaves.py "$(LRSWIFT_SWIFT_BUILD_DIR)/release"
 
-generated: ## what is made of the cards: the adapters' stub, the list of public names
+generated: ## what is made of the cards: the stubs, the list of public names
 	$(BIN)/python scripts/stubs.py --write
 	$(BIN)/python scripts/public_names.py --write
 

@@ -1,4 +1,4 @@
-"""The stub of the adapters' classes, made of them; says whether it is true, `--write` makes it so.
+"""The stubs of classes made of cards: says whether they are what the classes are, `--write` makes them so.
 
 Editors and type checkers read it, as the classes themselves are made of the native cards when imported.
 """
@@ -6,15 +6,18 @@ Editors and type checkers read it, as the classes themselves are made of the nat
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lrswift.optim import Optimizer, made
 from lrswift.rates import adapters
 from lrswift.rates.base import Adapter
 
-STUB = Path(__file__).resolve().parents[1] / "python" / "lrswift" / "rates" / "adapters.pyi"
+PACKAGE = Path(__file__).resolve().parents[1] / "python" / "lrswift"
 HEAD = '''"""All adapters. Made of the native cards by scripts/stubs.py; `make check` holds it to them."""
 
 from dataclasses import KW_ONLY, dataclass
@@ -26,9 +29,18 @@ from .base import Adapter
 __all__ = [
 {names}]
 '''
+DIRECTIONS = '''"""Directions. Made of the native cards by scripts/stubs.py; `make check` holds it to them."""
+
+from math import inf
+
+from .optimizer import Optimizer, Params, Rate
+
+__all__ = [
+{names}]
+'''
 
 
-def stub() -> str:
+def adapters_stub() -> str:
     """The text of adapters.pyi."""
     names = "".join(f'    "{name}",\n' for name in adapters.__all__)
     classes = [_class(getattr(adapters, name)) for name in adapters.__all__]
@@ -53,13 +65,41 @@ def _field(field: dataclasses.Field[Any]) -> str:
     return f"{field.name}: {shown} = {value}"
 
 
+def directions_stub() -> str:
+    """The text of made.pyi."""
+    names = "".join(f'    "{name}",\n' for name in made.__all__)
+    classes = [_direction(getattr(made, name)) for name in made.__all__]
+    return "\n".join([DIRECTIONS.format(names=names), *classes])
+
+
+def _direction(cls: type[Optimizer]) -> str:
+    kinds = {"params": "Params", "lr": "Rate", "betas": "tuple[float, float]"}
+    lines = []
+    for p in inspect.signature(cls).parameters.values():
+        kind = kinds.get(p.name, type(p.default).__name__)
+        lines.append(f"{p.name}: {kind}" + ("" if p.default is p.empty else f" = {p.default!r}"))
+    arguments = "".join(f"    {line},\n" for line in ["self", *lines])
+    made_by = f"def __init__(\n{arguments}) -> None: ..."
+    doc = textwrap.indent(f'"""{cls.__doc__}"""\n\n{made_by}', "    ", lambda line: bool(line.strip()))
+    return f"class {cls.__name__}(Optimizer):\n{doc}\n"
+
+
+STUBS: dict[Path, Callable[[], str]] = {
+    PACKAGE / "rates" / "adapters.pyi": adapters_stub,
+    PACKAGE / "optim" / "made.pyi": directions_stub,
+}
+
+
 def main() -> int:
-    if "--write" in sys.argv[1:]:
-        STUB.write_text(stub(), encoding="utf-8")
-    elif not STUB.exists() or STUB.read_text(encoding="utf-8") != stub():
-        print(f"{STUB.name} is not what the cards say: python scripts/stubs.py --write")
-        return 1
-    return 0
+    """Says which stubs differ, or writes all; the exit status says whether one differs."""
+    bad = 0
+    for path, text in STUBS.items():
+        if "--write" in sys.argv[1:]:
+            path.write_text(text(), encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text():
+            print(f"{path.name} is not what the cards say: python scripts/stubs.py --write")
+            bad += 1
+    return int(bad > 0)
 
 
 if __name__ == "__main__":

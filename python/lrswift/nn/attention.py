@@ -31,11 +31,24 @@ def _masked(scores: Tensor, mask: Operand, name: str, shape: tuple[int, ...]) ->
 
 
 class MultiheadAttention(Module):
-    """softmax(q k^T / sqrt(d)) v in `num_heads` parts of d = embed_dim / num_heads each.
+    """Attention in `num_heads` parts of d = embed_dim / num_heads each: softmax(q k^T / sqrt(d)) v.
 
-    in_proj_weight [3 embed_dim, embed_dim] (of query, key, value; Glorot's uniform at first), in_proj_bias
-    (zeros), out_proj. Query [L, N, embed_dim], key and value [S, N, embed_dim]; batch_first: [N, L, ...].
-    dropout: of the weights, in train mode. Raises ArgumentError when num_heads does not divide embed_dim.
+    Parameters: in_proj_weight [3 embed_dim, embed_dim] for query, key and value (Glorot's uniform at first),
+    in_proj_bias [3 embed_dim] (zeros), and those of out_proj, a Linear.
+
+    Args:
+        embed_dim: size of the last axis of query, key, value and output; at least 1.
+        num_heads: a divisor of embed_dim.
+        dropout: probability with which a weight is dropped in train mode, 0 to below 1. Default 0.0.
+        bias: whether the projections have one. Default True.
+        batch_first: whether arrays are [N, L, embed_dim]; False: [L, N, embed_dim]. Default False.
+
+    Raises:
+        ArgumentError: a number is out of bounds, or num_heads does not divide embed_dim.
+        ArgumentTypeError: dropout is no number.
+
+    Source:
+        Vaswani et al., "Attention is all you need" (2017).
     """
 
     def __init__(
@@ -72,10 +85,26 @@ class MultiheadAttention(Module):
         need_weights: bool = True,
         attn_mask: Operand | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """(output as the query, weights [N, L, S] averaged over heads or None).
+        """Lets each place of the query look at all places of the key.
 
-        Masks: bool, True where nothing is looked at, or floating, added to the scores. attn_mask: [L, S] or
-        [N num_heads, L, S]; key_padding_mask: [N, S].
+        A bool mask is True where nothing is looked at; a floating one is added to the scores.
+
+        Args:
+            query: [L, N, embed_dim]; with batch_first, here and below, N comes first.
+            key: [S, N, embed_dim].
+            value: [S, N, embed_dim].
+            key_padding_mask: [N, S]. None: all is looked at. Default None.
+            need_weights: whether the weights are returned. Default True.
+            attn_mask: [L, S], or [N num_heads, L, S]. None: all is looked at. Default None.
+
+        Returns:
+            (output in the form of the query, weights [N, L, S] averaged over heads, or None).
+
+        Raises:
+            ArgumentError: a value of an input is masked in the sense of numpy.ma.
+            ArgumentTypeError: `dropout` was set to no number.
+            DTypeError: an input is of another dtype than the weights.
+            ShapeError: an input has not three axes or another last one, or a mask does not fit.
         """
         q, k, v = (self._heads(x, part) for part, x in enumerate((query, key, value)))
         n, _, length, width = q.shape
@@ -105,6 +134,7 @@ class MultiheadAttention(Module):
         return split.transpose(*((0, 2, 1, 3) if self.batch_first else (1, 2, 0, 3)))
 
     def extra_repr(self) -> str:
+        """The sizes."""
         return f"{self.embed_dim}, num_heads={self.num_heads}"
 
 
@@ -149,12 +179,46 @@ class _TransformerLayer(Module):
 class TransformerEncoderLayer(_TransformerLayer):
     """Self-attention and two linear layers, each with a residual, dropout and a norm.
 
-    Arguments and parameters as PyTorch's. x [T, N, d_model], batch_first [N, T, d_model].
+    Names of parameters are PyTorch's: self_attn, linear1, linear2, norm1, norm2.
+
+    Args:
+        d_model: size of the last axis of input and output, at least 1.
+        nhead: heads of the attention; a divisor of d_model.
+        dim_feedforward: size between the linear layers, at least 1. Default 2048.
+        dropout: probability of all dropouts, 0 to below 1. Default 0.1.
+        activation: between the linear layers: "relu", "gelu", or a function of a Tensor. Default "relu".
+        layer_norm_eps: added to the norms' variances, above 0. Default 1e-5.
+        batch_first: whether arrays are [N, T, d_model]; False: [T, N, d_model]. Default False.
+        norm_first: whether norms come before attention and linear layers instead of after the residuals.
+            Default False.
+
+    Raises:
+        ArgumentError: a number is out of bounds, or the activation is unknown.
+        ArgumentTypeError: dropout or layer_norm_eps is no number.
+
+    Source:
+        Vaswani et al., "Attention is all you need" (2017).
     """
 
     def forward(
         self, x: Operand, src_mask: Operand | None = None, src_key_padding_mask: Operand | None = None
     ) -> Tensor:
+        """Hands x through the layer.
+
+        Args:
+            x: [T, N, d_model]; with batch_first [N, T, d_model].
+            src_mask: [T, T] or [N nhead, T, T], as `MultiheadAttention`'s attn_mask. Default None.
+            src_key_padding_mask: [N, T], as its key_padding_mask. Default None.
+
+        Returns:
+            Tensor of x's shape.
+
+        Raises:
+            ArgumentError: a value of x is masked in the sense of numpy.ma.
+            DTypeError: x is of another dtype than the weights.
+            ShapeError: x has not three axes or another last one, or a mask does not fit.
+        """
+
         def attend(t: Tensor) -> Any:
             return self.self_attn(t, t, t, src_key_padding_mask, False, src_mask)[0]
 
@@ -163,9 +227,22 @@ class TransformerEncoderLayer(_TransformerLayer):
 
 
 class TransformerDecoderLayer(_TransformerLayer):
-    """Self-attention, attention to `memory` (an encoder's output) and two linear layers.
+    """Self-attention, attention to an encoder's output and two linear layers.
 
-    Arguments and parameters as PyTorch's: those of the encoder's layer, multihead_attn and norm3.
+    Names of parameters are PyTorch's: those of the encoder's layer, multihead_attn and norm3.
+
+    Args:
+        d_model: size of the last axis of input and output, at least 1.
+        nhead: heads of both attentions; a divisor of d_model.
+        *arguments: further ones in the order of `TransformerEncoderLayer`.
+        **options: those of `TransformerEncoderLayer` by name.
+
+    Raises:
+        ArgumentError: a number is out of bounds, or the activation is unknown.
+        ArgumentTypeError: dropout or layer_norm_eps is no number.
+
+    Source:
+        Vaswani et al., "Attention is all you need" (2017).
     """
 
     def __init__(self, d_model: int, nhead: int, *arguments: Any, **options: Any) -> None:
@@ -183,6 +260,27 @@ class TransformerDecoderLayer(_TransformerLayer):
         tgt_key_padding_mask: Operand | None = None,
         memory_key_padding_mask: Operand | None = None,
     ) -> Tensor:
+        """Hands x through the layer.
+
+        Args:
+            x: [T, N, d_model]; with batch_first, here and below, N comes first.
+            memory: the encoder's output, [S, N, d_model].
+            tgt_mask: of the self-attention, [T, T] or [N nhead, T, T], as `MultiheadAttention`'s attn_mask.
+                Default None.
+            memory_mask: of the attention to memory, [T, S] or [N nhead, T, S]. Default None.
+            tgt_key_padding_mask: of the self-attention, [N, T], as `MultiheadAttention`'s key_padding_mask.
+                Default None.
+            memory_key_padding_mask: of the attention to memory, [N, S]. Default None.
+
+        Returns:
+            Tensor of x's shape.
+
+        Raises:
+            ArgumentError: a value is masked in the sense of numpy.ma.
+            DTypeError: x or memory is of another dtype than the weights.
+            ShapeError: an input has not three axes or another last one, or a mask does not fit.
+        """
+
         def attend(t: Tensor) -> Any:
             return self.self_attn(t, t, t, tgt_key_padding_mask, False, tgt_mask)[0]
 

@@ -10,7 +10,14 @@ from .module import Module
 
 
 class ModuleList(Module):
-    """A list of modules whose parameters are found."""
+    """A list of modules whose parameters are found.
+
+    Args:
+        modules: in order. Default: none.
+
+    Raises:
+        ArgumentTypeError: one is no Module.
+    """
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
         super().__init__()
@@ -18,7 +25,17 @@ class ModuleList(Module):
             self.append(module)
 
     def append(self, module: Module) -> ModuleList:
-        """Adds one at the end. ArgumentTypeError for what is no Module."""
+        """Adds a module at the end.
+
+        Args:
+            module: the module.
+
+        Returns:
+            The list itself.
+
+        Raises:
+            ArgumentTypeError: it is no Module.
+        """
         if not isinstance(module, Module):
             raise ArgumentTypeError(f"{type(self).__name__}: got {type(module).__name__}; allowed: a Module")
         setattr(self, str(len(self._modules)), module)
@@ -35,12 +52,27 @@ class ModuleList(Module):
 
 
 class Sequential(ModuleList):
-    """Modules applied one after the other."""
+    """Modules applied one after the other.
+
+    Args:
+        *modules: in order.
+
+    Raises:
+        ArgumentTypeError: one is no Module.
+    """
 
     def __init__(self, *modules: Module) -> None:
         super().__init__(modules)
 
     def forward(self, x: Any) -> Any:
+        """Hands x through all modules.
+
+        Args:
+            x: the input of the first one.
+
+        Returns:
+            The output of the last one; x itself where there is none.
+        """
         for module in self:
             x = module(x)
         return x

@@ -44,9 +44,20 @@ def as_float(x: Operand, operation: str, weight: Tensor | None = None) -> Tensor
 
 
 def linear(x: Operand, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x W^T + b. x [..., in], weight [out, in], bias [out]; result [..., out].
+    """Multiplies by a matrix and adds a bias: x W^T + b.
 
-    Raises ShapeError when the last axis of x is not `in`.
+    Args:
+        x: [..., in], of the weight's dtype or uint8, which is cast to it.
+        weight: floating [out, in].
+        bias: [out], of the weight's dtype. None: nothing is added. Default None.
+
+    Returns:
+        Tensor [..., out] of the weight's dtype.
+
+    Raises:
+        ArgumentError: a value of x is masked.
+        DTypeError: x is of another dtype.
+        ShapeError: the last axis of x is not `in`.
     """
     x = as_float(x, "linear", weight)
     if x.ndim < 1 or x.shape[-1] != weight.shape[1]:
@@ -68,12 +79,28 @@ def conv2d(
     dilation: Pair = 1,
     groups: int = 1,
 ) -> Tensor:
-    """Cross-correlation. x [N, H, W, in], weight [kh, kw, in / groups, out], bias [out].
+    """Cross-correlates images with a kernel, as torch.nn.functional.conv2d does.
 
-    The result is [N, H', W', out] with
-    H' = (H + 2 padding - dilation (kh - 1) - 1) // stride + 1; the arguments mean what they do in
-    torch.nn.functional.conv2d. Raises ShapeError when the channels disagree, ArgumentError for groups
-    that do not divide them.
+        H' = (H + 2 padding - dilation (kh - 1) - 1) // stride + 1, and W' alike.
+
+    Args:
+        x: [N, H, W, in], of the weight's dtype or uint8, which is cast to it.
+        weight: floating [kh, kw, in / groups, out].
+        bias: [out], of the weight's dtype. None: nothing is added. Default None.
+        stride: pixels from one window to the next, at least 1; one int, or (vertical, horizontal). Default 1.
+        padding: zeros added on every side, at least 0; one int or two. Default 0.
+        dilation: pixels from one element of the kernel to the next, at least 1; one int or two. Default 1.
+        groups: parts into which the channels are split; each part sees its own. A divisor of `in` and `out`.
+            Default 1.
+
+    Returns:
+        Tensor [N, H', W', out] of the weight's dtype.
+
+    Raises:
+        ArgumentError: stride, padding, dilation or groups are out of bounds, or a value of x is masked.
+        DTypeError: x is of another dtype.
+        ShapeError: x has not four axes, its channels do not fit the weight's, or the kernel is larger than
+            the padded image.
     """
     if not isinstance(groups, int) or groups < 1:
         raise ArgumentError(f"conv2d: groups: got {groups!r}; allowed: an integer of at least 1")
@@ -95,17 +122,63 @@ def _pool(operation: str, x: Operand, size: Pair, stride: Pair | None, padding: 
 
 
 def max_pool2d(x: Operand, size: Pair, stride: Pair | None = None, padding: Pair = 0) -> Tensor:
-    """Largest element of every window; x [N, H, W, C]. stride None: that of `size`."""
+    """Takes the largest element of every window of an image.
+
+    Args:
+        x: floating or uint8 [N, H, W, C]; uint8 becomes float32.
+        size: height and width of a window, at least 1; one int, or (vertical, horizontal).
+        stride: pixels from one window to the next, at least 1; one int or two. None: that of `size`. Default
+            None.
+        padding: pixels added on every side that are never the largest, 0 to half of `size`; one int or two.
+            Default 0.
+
+    Returns:
+        Tensor [N, H', W', C], H' = (H + 2 padding - size) // stride + 1.
+
+    Raises:
+        ArgumentError: size, stride or padding are out of bounds, or a value of x is masked.
+        DTypeError: x is neither floating nor uint8.
+        ShapeError: x has not four axes, or a window is larger than the padded image.
+    """
     return _pool("max_pool2d", x, size, stride, padding)
 
 
 def avg_pool2d(x: Operand, size: Pair, stride: Pair | None = None, padding: Pair = 0) -> Tensor:
-    """Mean of every window; x [N, H, W, C]. stride None: that of `size`."""
+    """Takes the mean of every window of an image.
+
+    Args:
+        x: floating or uint8 [N, H, W, C]; uint8 becomes float32.
+        size: height and width of a window, at least 1; one int, or (vertical, horizontal).
+        stride: pixels from one window to the next, at least 1; one int or two. None: that of `size`. Default
+            None.
+        padding: zeros added on every side, which count in the mean, 0 to half of `size`; one int or two.
+            Default 0.
+
+    Returns:
+        Tensor [N, H', W', C], H' = (H + 2 padding - size) // stride + 1.
+
+    Raises:
+        ArgumentError: size, stride or padding are out of bounds, or a value of x is masked.
+        DTypeError: x is neither floating nor uint8.
+        ShapeError: x has not four axes, or a window is larger than the padded image.
+    """
     return _pool("avg_pool2d", x, size, stride, padding)
 
 
 def global_avg_pool2d(x: Operand) -> Tensor:
-    """Mean over height and width: [N, H, W, C] to [N, C]."""
+    """Takes the mean over height and width of an image.
+
+    Args:
+        x: floating or uint8 [N, H, W, C]; uint8 becomes float32.
+
+    Returns:
+        Tensor [N, C].
+
+    Raises:
+        ArgumentError: a value of x is masked.
+        DTypeError: x is neither floating nor uint8.
+        ShapeError: x has not four axes.
+    """
     t = as_float(x, "global_avg_pool2d")
     if t.ndim != 4:
         raise ShapeError(f"global_avg_pool2d: x: got shape {t.shape}; allowed: [N, H, W, C]")
@@ -113,14 +186,44 @@ def global_avg_pool2d(x: Operand) -> Tensor:
 
 
 def flatten(x: Operand, start: int = 1) -> Tensor:
-    """Axes from `start` on merged into one."""
+    """Merges the last axes into one.
+
+    Args:
+        x: of any dtype.
+        start: the first axis that is merged, counted from 0. Default 1: all but that of the batch.
+
+    Returns:
+        Tensor [*x.shape[:start], rest], of x's dtype.
+
+    Raises:
+        ArgumentError: a value of x is masked, or a whole number does not fit int64.
+        DTypeError: x does not hold numbers.
+        ShapeError: x is a nested list with rows of unequal length.
+    """
     return as_tensor(x).flatten(start)
 
 
 def dropout(x: Operand, p: float = 0.5, training: bool = True) -> Tensor:
-    """Zeroes each element with probability p and scales the others by 1/(1-p); x itself when not training.
+    """Zeroes each element with probability p and scales the others by 1 / (1 - p).
 
-    p: 0 <= p < 1 (ArgumentError otherwise). Random numbers: `lrswift.seed`'s counter-based stream.
+    Random numbers come from the counter-based stream of `lrswift.seed`.
+
+    Args:
+        x: floating or uint8; uint8 becomes float32.
+        p: the probability, 0 <= p < 1. Default 0.5.
+        training: whether to drop; False returns x as it is. Default True.
+
+    Returns:
+        Tensor of x's shape.
+
+    Raises:
+        ArgumentError: p is out of bounds, or a value of x is masked.
+        ArgumentTypeError: p is no number.
+        DTypeError: x is neither floating nor uint8.
+        ShapeError: x is a nested list with rows of unequal length.
+
+    Source:
+        Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014).
     """
     share = check_fraction(p, "dropout: p", one=False)
     t = as_float(x, "dropout")
@@ -128,25 +231,59 @@ def dropout(x: Operand, p: float = 0.5, training: bool = True) -> Tensor:
 
 
 def softmax(x: Operand, axis: int = -1) -> Tensor:
-    """exp(x) / sum(exp(x)) along `axis`, computed without overflow."""
+    """Exponentials that sum to 1: exp(x) / sum(exp(x)), without overflow.
+
+    Args:
+        x: floating or uint8; uint8 becomes float32.
+        axis: along which they sum to 1. Default -1.
+
+    Returns:
+        Tensor of x's shape.
+
+    Raises:
+        ArgumentError: a value of x is masked.
+        DTypeError: x is neither floating nor uint8.
+        ShapeError: x has no such axis.
+    """
     t = as_float(x, "softmax")
     e = (t - t.max(axis, keepdims=True)).exp()
     return e / e.sum(axis, keepdims=True)
 
 
 def log_softmax(x: Operand, axis: int = -1) -> Tensor:
-    """log(softmax(x)) along `axis`, computed without overflow."""
+    """Logarithms of `softmax`, without overflow.
+
+    Args:
+        x: floating or uint8; uint8 becomes float32.
+        axis: along which the exponentials of the result sum to 1. Default -1.
+
+    Returns:
+        Tensor of x's shape.
+
+    Raises:
+        ArgumentError: a value of x is masked.
+        DTypeError: x is neither floating nor uint8.
+        ShapeError: x has no such axis.
+    """
     t = as_float(x, "log_softmax")
     shifted = t - t.max(axis, keepdims=True)
     return shifted - shifted.exp().sum(axis, keepdims=True).log()
 
 
 def cross_entropy(logits: Operand, labels: Operand) -> Tensor:
-    """Mean of -log softmax(logits)[label]; a scalar.
+    """Mean of -log softmax(logits)[label] over the rows.
 
-    logits [N, C] floating; labels [N] int64 or uint8, 0 <= label < C.
-    Raises ShapeError (shapes, empty batch), DTypeError (labels that are not integers), ArgumentError
-    (labels out of range).
+    Args:
+        logits: floating or uint8 [N, C]; uint8 becomes float32.
+        labels: int64 or uint8 [N], 0 <= label < C.
+
+    Returns:
+        A scalar Tensor of the logits' dtype, in nats.
+
+    Raises:
+        ArgumentError: a label is out of range, or a value is masked.
+        DTypeError: labels are no integers, or logits are integers other than uint8.
+        ShapeError: shapes do not fit, or N is 0.
     """
     x = as_float(logits, "cross_entropy")
     y = as_tensor(labels, name="cross_entropy: labels")
@@ -156,7 +293,20 @@ def cross_entropy(logits: Operand, labels: Operand) -> Tensor:
 
 
 def mse_loss(prediction: Operand, target: Operand) -> Tensor:
-    """Mean of (prediction - target)**2 over all elements; a scalar. Shapes must be equal (ShapeError)."""
+    """Mean of (prediction - target)**2 over all elements.
+
+    Args:
+        prediction: floating or uint8; uint8 becomes float32.
+        target: of exactly the same shape; cast to the prediction's dtype.
+
+    Returns:
+        A scalar Tensor of the prediction's dtype.
+
+    Raises:
+        ArgumentError: a value is masked.
+        DTypeError: the prediction is of integers other than uint8.
+        ShapeError: shapes differ. They do not broadcast: [N, 1] beside [N] would average N N differences.
+    """
     x = as_float(prediction, "mse_loss")
     y = as_tensor(target, x, "mse_loss: target")
     if x.shape != y.shape:
@@ -168,12 +318,52 @@ def mse_loss(prediction: Operand, target: Operand) -> Tensor:
 def batch_norm(
     x: Tensor, mean: Tensor, var: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5
 ) -> Tensor:
-    """(x - mean) / sqrt(var + eps) * weight + bias, over the last axis (Ioffe and Szegedy, 2015)."""
+    """Normalizes channels by a mean and a variance that are given.
+
+        (x - mean) / sqrt(var + eps) * weight + bias
+
+    Args:
+        x: floating [..., C].
+        mean: [C].
+        var: [C], at least 0.
+        weight: [C].
+        bias: [C].
+        eps: added to the variance, above 0. Default 1e-5.
+
+    Returns:
+        Tensor of x's shape.
+
+    Raises:
+        ArgumentError: eps is out of bounds.
+        ArgumentTypeError: eps is no number.
+        ShapeError: shapes do not broadcast.
+
+    Source:
+        Ioffe and Szegedy, "Batch normalization" (2015).
+    """
     return (x - mean) * (weight / (var + check_positive(eps, "batch_norm: eps")).sqrt()) + bias
 
 
 def layer_norm(x: Operand, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
-    """Normalized over the trailing axes that weight and bias have (Ba, Kiros and Hinton, 2016)."""
+    """Normalizes over the trailing axes that the weight has, then scales and shifts.
+
+    Args:
+        x: [..., *weight.shape], of the weight's dtype or uint8, which is cast to it.
+        weight: the scales, floating.
+        bias: the shifts, of the weight's shape and dtype.
+        eps: added to the variance, above 0. Default 1e-5.
+
+    Returns:
+        Tensor of x's shape.
+
+    Raises:
+        ArgumentError: eps is not above 0, or a value of x is masked.
+        DTypeError: x is of another dtype.
+        ShapeError: the last axes of x are not the weight's.
+
+    Source:
+        Ba, Kiros and Hinton, "Layer normalization" (2016).
+    """
     t = as_float(x, "layer_norm", weight)
     if t.ndim < weight.ndim or t.shape[t.ndim - weight.ndim :] != weight.shape:
         raise ShapeError(
@@ -183,7 +373,20 @@ def layer_norm(x: Operand, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> T
 
 
 def embedding(index: Operand, weight: Tensor) -> Tensor:
-    """Rows of weight [count, width] named by integers of any shape [...]; result [..., width]."""
+    """Rows of a table, named by integers.
+
+    Args:
+        index: integers of any shape [...], 0 <= index < count.
+        weight: the table, floating [count, width].
+
+    Returns:
+        Tensor [..., width] of the weight's dtype.
+
+    Raises:
+        ArgumentError: an index is out of range, or masked.
+        DTypeError: the index is floating or bool.
+        ShapeError: the index is a nested list with rows of unequal length.
+    """
     i = as_tensor(index, name="embedding: index")
     if i.is_floating or i.dtype_name == "bool":
         raise DTypeError(f"embedding: index: got dtype {i.dtype}; allowed: integers")

@@ -19,7 +19,8 @@ Self = TypeVar("Self", bound="Module")
 class Module:
     """Base of all networks: assign Parameters and Modules as attributes, define `forward`.
 
-    `training` is True at first; `train()` and `eval()` set it for the whole tree.
+    Attributes:
+        training: True at first; `train()` and `eval()` set it for the whole tree.
     """
 
     training: bool
@@ -54,18 +55,42 @@ class Module:
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def register_buffer(self, name: str, value: Tensor) -> None:
-        """A tensor that is saved with the module but not learned, such as a running mean."""
+        """Keeps a tensor that is saved with the module but not learned, such as a running mean.
+
+        Args:
+            name: the attribute under which it is found.
+            value: the tensor.
+        """
         self._buffers[name] = value
 
     def forward(self, *inputs: Any) -> Any:
+        """Computes the module's output; subclasses define it, and calling the module calls it.
+
+        Args:
+            *inputs: what the subclass says.
+
+        Returns:
+            What the subclass says.
+
+        Raises:
+            NotImplementedError: the subclass defines none.
+        """
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """Calls `forward`."""
         return self.forward(*inputs, **options)
 
     # ---- walking the tree ----------------------------------------------------------------------------
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module (under the name `prefix`) and all below, each once."""
+        """Walks the tree of modules, parents first.
+
+        Args:
+            prefix: the name of this module, put before all others. Default "".
+
+        Yields:
+            (name, module) of this module and all below, each module once.
+        """
         seen: set[int] = set()
         pending: list[tuple[str, Module]] = [(prefix, self)]
         while pending:
@@ -90,7 +115,14 @@ class Module:
                     yield (f"{name}.{key}" if name else key), value
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """(name, parameter), each parameter once; the name is also left on the parameter, for optimizers."""
+        """Walks the parameters of the tree, and leaves each its name, for optimizers.
+
+        Args:
+            prefix: put before all names. Default "".
+
+        Yields:
+            (name, parameter), each parameter once.
+        """
         for name, parameter in self._named("_parameters", prefix):
             parameter.name = name
             yield name, parameter
@@ -100,7 +132,14 @@ class Module:
         return (parameter for _, parameter in self.named_parameters())
 
     def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """(name, buffer), each buffer once."""
+        """Walks the buffers of the tree.
+
+        Args:
+            prefix: put before all names. Default "".
+
+        Returns:
+            An iterator of (name, buffer), each buffer once.
+        """
         return self._named("_buffers", prefix)
 
     def buffers(self) -> Iterator[Tensor]:
@@ -108,7 +147,7 @@ class Module:
         return (buffer for _, buffer in self.named_buffers())
 
     def num_parameters(self) -> int:
-        """How many numbers are learned."""
+        """How many numbers are learned: elements of the parameters that require a gradient."""
         return sum(p.size for p in self.parameters() if p.requires_grad)
 
     # ---- state -----------------------------------------------------------------------------------------
@@ -120,10 +159,19 @@ class Module:
         return [*self.named_parameters(), *self.named_buffers()]
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
-        """Writes `state` (name -> array) into parameters and buffers, cast to the dtype each has.
+        """Writes values into parameters and buffers, cast to the dtype that each has.
 
-        Everything is checked before anything is written. strict: names missing from `state` or unknown
-        to the module are an error. Raises ArgumentError (names), ShapeError, DTypeError.
+        Everything is checked before anything is written.
+
+        Args:
+            state: name -> array, as from `state_dict`.
+            strict: whether names that are missing from `state`, or unknown to the module, are an error.
+                Default True.
+
+        Raises:
+            ArgumentError: names are missing or unknown.
+            DTypeError: an array does not hold numbers.
+            ShapeError: an array has another shape than what it is for.
         """
         own = dict(self._state())
         missing = [name for name in own if name not in state]
@@ -147,19 +195,37 @@ class Module:
 
     # ---- modes -----------------------------------------------------------------------------------------
     def train(self: Self, mode: bool = True) -> Self:
-        """Train mode (dropout drops, batch norm uses and collects batch statistics) for the whole tree."""
+        """Sets train mode for the whole tree.
+
+        Dropout then drops, and batch norm uses and collects the batch's statistics.
+
+        Args:
+            mode: False sets evaluation mode instead. Default True.
+
+        Returns:
+            The module itself.
+        """
         for module in self.modules():
             vars(module)["training"] = bool(mode)
         return self
 
     def eval(self: Self) -> Self:
-        """Evaluation mode for the whole tree."""
+        """Sets evaluation mode for the whole tree, and returns the module itself."""
         return self.train(False)
 
     def to(self: Self, dtype: Any) -> Self:
-        """Parameters and floating buffers in another floating dtype.
+        """Turns parameters and floating buffers into another floating dtype.
 
-        They become new tensors: make the optimizer afterwards. Raises DTypeError for other dtypes.
+        They become new tensors: make the optimizer afterwards.
+
+        Args:
+            dtype: float32 or float64, by name or as NumPy's.
+
+        Returns:
+            The module itself.
+
+        Raises:
+            DTypeError: another dtype.
         """
         wanted = as_dtype(dtype)
         if wanted.kind != "f":
@@ -183,7 +249,7 @@ class Module:
             parameter.grad = None
 
     def extra_repr(self) -> str:
-        """What stands between the parentheses of `repr`."""
+        """The text between the parentheses of `repr`; subclasses say their settings."""
         return ""
 
     def __repr__(self) -> str:

@@ -11,15 +11,22 @@ from ..tensors.tensor import Tensor
 
 
 class Parameter(Tensor):
-    """A copy of `data` that requires a gradient and is found by `Module.parameters`.
+    """A tensor that is learned: it requires a gradient, and `Module.parameters` finds it.
 
-    data: floating tensor or array (float32 unless it is a Tensor of float64); requires_grad False
-    freezes it. Raises DTypeError for integer or bool data.
+    Args:
+        data: floating numbers, copied. float32, unless it is a Tensor of float64.
+        requires_grad: whether it is learned; False freezes it. Default True.
+
+    Raises:
+        ArgumentError: a value is masked.
+        DTypeError: data are integers, bools, or no numbers.
+        ShapeError: data are a nested list with rows of unequal length.
     """
 
     name: str | None
 
     def __new__(cls, data: Any, requires_grad: bool = True) -> Parameter:
+        """Copies `data`; arguments as the class says."""
         source = tensor(data)
         if not source.is_floating:
             raise DTypeError(f"Parameter: data: got dtype {source.dtype}; allowed: floating data")

@@ -17,12 +17,7 @@ from .module import Module
 
 
 class _Recurrent(Module):
-    """Layers of cells, each over all time steps, in one direction or both.
-
-    Parameters of layer k, `_reverse` appended for the second direction: weight_ih_l{k} [gates hidden,
-    inputs], weight_hh_l{k} [gates hidden, hidden], bias_ih_l{k}, bias_hh_l{k} [gates hidden], all
-    U(-1/sqrt(hidden), 1/sqrt(hidden)) at first. dropout: between layers, in train mode.
-    """
+    """Layers of cells, each over all time steps, in one direction or both."""
 
     gates: int
     states: int
@@ -129,11 +124,30 @@ class _Recurrent(Module):
 
 
 class LSTM(_Recurrent):
-    """Long short-term memory (Hochreiter and Schmidhuber, 1997; forget gate of Gers et al., 2000).
+    """Long short-term memory: layers of cells over all time steps, in one direction or both.
 
-    Gates in the order i, f, g, o: c' = f c + i g, h' = o tanh(c'). x [T, N, input_size], batch_first [N, T,
-    input_size]; returns (h of the last layer at all steps, (h, c) of all layers after the last step, each
-    [layers directions, N, hidden_size]). `state`: (h, c) before the first step, zeros for None.
+        c' = f c + i g,  h' = o tanh(c'),  gates in the order i, f, g, o
+
+    Parameters of layer k, `_reverse` appended for the second direction: weight_ih_l{k} [4 hidden_size,
+    inputs], weight_hh_l{k} [4 hidden_size, hidden_size], bias_ih_l{k} and bias_hh_l{k} [4 hidden_size]. All
+    start as U(-1/sqrt(hidden_size), 1/sqrt(hidden_size)), as PyTorch's.
+
+    Args:
+        input_size: size of the last axis of x, at least 1.
+        hidden_size: of h and c, at least 1.
+        num_layers: layers, each fed by the one below; at least 1. Default 1.
+        bias: whether the gates have biases. Default True.
+        batch_first: whether x is [N, T, input_size]; False: [T, N, input_size]. Default False.
+        dropout: probability between layers in train mode, 0 to below 1. Default 0.0.
+        bidirectional: whether a second set of cells goes from the last step to the first. Default False.
+
+    Raises:
+        ArgumentError: a number is out of bounds.
+        ArgumentTypeError: dropout is no number.
+
+    Source:
+        Hochreiter and Schmidhuber, "Long short-term memory" (1997); the forget gate: Gers, Schmidhuber and
+        Cummins, "Learning to forget" (2000).
     """
 
     gates = 4
@@ -142,10 +156,37 @@ class LSTM(_Recurrent):
     def forward(
         self, x: Operand, state: tuple[Operand, Operand] | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Runs over all time steps.
+
+        Args:
+            x: [T, N, input_size], or [N, T, input_size] with batch_first; of the weights' dtype or uint8.
+            state: (h, c) before the first step, each [num_layers directions, N, hidden_size]. None: zeros.
+                Default None.
+
+        Returns:
+            (h of the last layer at all steps [T, N, directions hidden_size] in the order of x, (h, c) of all
+            layers after the last step).
+
+        Raises:
+            ArgumentError: a value of x is masked.
+            ArgumentTypeError: `dropout` was set to no number.
+            DTypeError: x or the state is of another dtype.
+            ShapeError: x or the state has another shape, or there is no time step.
+        """
         outputs, (h, c) = self._run(x, state)
         return outputs, (h, c)
 
     def cell(self, x: Tensor, hidden: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Takes one step of the cells of one layer and direction.
+
+        Args:
+            x: what the input gives the gates, [N, 4 hidden_size].
+            hidden: what the hidden state gives them, [N, 4 hidden_size].
+            state: (h, c), each [N, hidden_size].
+
+        Returns:
+            (h, c) after the step.
+        """
         n = self.hidden_size
         z = x + hidden
         i, f, o = (sigmoid(z[:, k * n : (k + 1) * n]) for k in (0, 1, 3))
@@ -154,20 +195,67 @@ class LSTM(_Recurrent):
 
 
 class GRU(_Recurrent):
-    """Gated recurrent units (Cho et al., 2014), the reset gate after the product, as PyTorch has it.
+    """Gated recurrent units: layers of cells over all time steps, in one direction or both.
 
-    Gates in the order r, z, n: n = tanh(x_n + r h_n), h' = (1 - z) n + z h. Shapes as LSTM's; returns (h of
-    the last layer at all steps, h of all layers after the last). `state`: h before the first step.
+        n = tanh(x_n + r h_n),  h' = (1 - z) n + z h,  gates in the order r, z, n
+
+    The reset gate r comes after the product with the weight, as in PyTorch. Parameters of layer k, `_reverse`
+    appended for the second direction: weight_ih_l{k} [3 hidden_size, inputs], weight_hh_l{k} [3 hidden_size,
+    hidden_size], bias_ih_l{k} and bias_hh_l{k} [3 hidden_size]. All start as U(-1/sqrt(hidden_size),
+    1/sqrt(hidden_size)).
+
+    Args:
+        input_size: size of the last axis of x, at least 1.
+        hidden_size: of h, at least 1.
+        num_layers: layers, each fed by the one below; at least 1. Default 1.
+        bias: whether the gates have biases. Default True.
+        batch_first: whether x is [N, T, input_size]; False: [T, N, input_size]. Default False.
+        dropout: probability between layers in train mode, 0 to below 1. Default 0.0.
+        bidirectional: whether a second set of cells goes from the last step to the first. Default False.
+
+    Raises:
+        ArgumentError: a number is out of bounds.
+        ArgumentTypeError: dropout is no number.
+
+    Source:
+        Cho et al., "Learning phrase representations using RNN encoder-decoder" (2014).
     """
 
     gates = 3
     states = 1
 
     def forward(self, x: Operand, state: Operand | None = None) -> tuple[Tensor, Tensor]:
+        """Runs over all time steps.
+
+        Args:
+            x: [T, N, input_size], or [N, T, input_size] with batch_first; of the weights' dtype or uint8.
+            state: h before the first step, [num_layers directions, N, hidden_size]. None: zeros. Default
+                None.
+
+        Returns:
+            (h of the last layer at all steps [T, N, directions hidden_size] in the order of x, h of all
+            layers after the last step).
+
+        Raises:
+            ArgumentError: a value of x is masked.
+            ArgumentTypeError: `dropout` was set to no number.
+            DTypeError: x or the state is of another dtype.
+            ShapeError: x or the state has another shape, or there is no time step.
+        """
         outputs, (h,) = self._run(x, None if state is None else (state,))
         return outputs, h
 
     def cell(self, x: Tensor, hidden: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Takes one step of the cells of one layer and direction.
+
+        Args:
+            x: what the input gives the gates, [N, 3 hidden_size].
+            hidden: what the hidden state gives them, [N, 3 hidden_size].
+            state: (h,), [N, hidden_size].
+
+        Returns:
+            (h,) after the step.
+        """
         n = self.hidden_size
         z = sigmoid(x[:, n : 2 * n] + hidden[:, n : 2 * n])
         r = sigmoid(x[:, :n] + hidden[:, :n])

@@ -9,6 +9,8 @@ A direction of the native catalogue that has no class written here has one made 
 from .adam import Adam, AdamW
 from .directions import by_title
 from .l4 import L4Adam, L4Mom
+from .made import *  # noqa: F403
+from .made import __all__ as _made
 from .optimizer import Optimizer
 from .scaled import Adadelta, Adagrad, RMSprop
 from .schedule_free import ScheduleFree
@@ -25,6 +27,7 @@ __all__ = [
     "Optimizer",
     "RMSprop",
     "ScheduleFree",
+    *_made,
 ]
 
 

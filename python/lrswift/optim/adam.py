@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 
+from .docstrings import documented
 from .optimizer import Optimizer, Params, Rate
 
 
+@documented("adam")
 class Adam(Optimizer):
-    """w -= lr m / (sqrt(s) + eps), with m and s bias-corrected averages of g and g^2.
+    """Adam: steps along averages of the gradient, scaled by averages of its square.
 
-    lr: number (>= 0) or adapter, 1e-3. weight_decay is added to g.
-    Source: Kingma and Ba, "Adam: A method for stochastic optimization" (arXiv 1412.6980).
+        w -= lr m / (sqrt(s) + eps),  m and s bias-corrected averages of g and g^2
+
+    Source:
+        Kingma and Ba, "Adam: A method for stochastic optimization" (arXiv 1412.6980).
     """
 
     def __init__(
@@ -34,11 +38,14 @@ class Adam(Optimizer):
         )
 
 
+@documented("adamw")
 class AdamW(Optimizer):
-    """Adam whose weight decay is decoupled: w -= lr (m / (sqrt(s) + eps) + weight_decay w).
+    """Adam whose weight decay is decoupled from the gradient.
 
-    lr: number (>= 0) or adapter, 1e-3. weight_decay: 0.01.
-    Source: Loshchilov and Hutter, "Decoupled weight decay regularization" (arXiv 1711.05101).
+        w -= lr (m / (sqrt(s) + eps) + weight_decay w)
+
+    Source:
+        Loshchilov and Hutter, "Decoupled weight decay regularization" (arXiv 1711.05101).
     """
 
     def __init__(

@@ -156,12 +156,20 @@ def _reason(method: str) -> Callable[[dict[str, float]], str]:
 
 
 def replay(record: History, adapter: Adapter, machine: int = 0) -> np.ndarray:
-    """The rates that `adapter` would have taken on recorded steps, without model or data.
+    """Computes the rates that an adapter would have taken on recorded steps, without model or data.
 
-    record: `optimizer.history`. machine: which of several rates (per group or tensor), 0. Skipped and
-    undone steps give nan. What the record cannot know is what other rates would have led to: inputs stay as
-    they were.
-    Raises ArgumentError for methods that evaluate the model themselves.
+    What the record cannot know is where other rates would have led: inputs stay as they were.
+
+    Args:
+        record: `optimizer.history`, of an optimizer that `record(True)` was called on.
+        adapter: one that does not evaluate the model itself.
+        machine: which of several rates, per group or tensor, counted from 0. Default 0.
+
+    Returns:
+        float64 [steps of that rate]; nan at steps that were skipped or undone.
+
+    Raises:
+        ArgumentError: the adapter evaluates the model itself.
     """
     table = np.ascontiguousarray(np.stack(list(record.values()), axis=1), dtype=np.float64)
     rows = core_tensor(table, "float64", table.shape)

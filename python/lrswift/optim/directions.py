@@ -5,17 +5,17 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-import textwrap
 from collections.abc import Mapping
 from typing import Any
 
 from .adam import Adam, AdamW
+from .docstrings import documented
 from .optimizer import Optimizer
 from .rules import Rule, rules
 from .scaled import Adadelta, Adagrad, RMSprop
 from .sgd import SGD
 
-_WRITTEN: dict[str, type[Optimizer]] = {
+WRITTEN: dict[str, type[Optimizer]] = {
     "sgd": SGD,
     "adam": Adam,
     "adamw": AdamW,
@@ -28,7 +28,7 @@ _WRITTEN: dict[str, type[Optimizer]] = {
 @functools.cache
 def directions() -> Mapping[str, type[Optimizer]]:
     """Name of a direction -> its class, in the catalogue's order."""
-    return {name: _WRITTEN.get(name) or _made(rule) for name, rule in rules().items()}
+    return {name: WRITTEN.get(name) or _made(rule) for name, rule in rules().items()}
 
 
 @functools.cache
@@ -54,25 +54,9 @@ def _made(rule: Rule) -> type[Optimizer]:
         )
 
     __init__.__signature__ = signature  # type: ignore[attr-defined]
-    body = {"__init__": __init__, "__doc__": _docstring(rule), "__module__": "lrswift.optim"}
-    return type(rule.title, (Optimizer,), body)
-
-
-def _docstring(rule: Rule) -> str:
-    entries = {"params": "tensors, (name, tensor) pairs, or group dicts, as for every optimizer"}
-    entries["lr"] = f"number (>= 0), schedule, adapter or its name (default {rule.rate:g})"
-    entries |= {name: f"{meaning} (default {rule.options[name]})" for name, meaning in rule.meanings.items()}
-    entries["clip_value"] = "limit of each entry of the gradient (default inf)"
-    entries["clip_norm"] = "limit of the gradient's norm over all parameters (default inf)"
-    lines = [f"{name}: {text}." for name, text in entries.items()]
-    filled = [textwrap.fill(line, 100, initial_indent=" " * 8, subsequent_indent=" " * 12) for line in lines]
-    return "\n".join(
-        [
-            f"{rule.title}, an update rule of the native core; extra per step: {rule.cost}.", "",
-            "    Args:", *filled, "",
-            "    Raises:",
-            "        ArgumentError: a value is out of its bounds, or a parameter requires no gradient.",
-            "        ArgumentTypeError: an argument is of another type.", "",
-            "    Source:", f"        {rule.paper}.", "    ",
-        ]
-    )  # fmt: skip
+    about = f"{rule.title}, an update rule of the native core; extra per step: {rule.cost}."
+    doc = f"{about}\n\nSource:\n    {rule.paper}."
+    made = type(
+        rule.title, (Optimizer,), {"__init__": __init__, "__doc__": doc, "__module__": "lrswift.optim"}
+    )
+    return documented(rule.name)(made)

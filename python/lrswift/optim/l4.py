@@ -6,6 +6,7 @@ import math
 
 from ..rates.adapters import L4
 from ..rates.cards import read_cards
+from .docstrings import documented
 from .optimizer import Optimizer, Params
 
 # of L4Mom's average of the gradient
@@ -13,11 +14,12 @@ BETA: float = read_cards("directions")["ema"]["beta"].default
 _ADAM = read_cards("directions")["adam"]
 
 
+@documented("ema", "l4")
 class L4Mom(Optimizer):
-    """L4 along the bias-corrected average of the gradient; no rate to set.
+    """L4 along the bias-corrected average of the gradient; there is no rate to set.
 
-    alpha ... lower_bound: see `adapt.L4`. beta: of the average, 0.9. weight_decay is added to g.
-    Source: Rolinek and Martius (arXiv 1802.05074), L4Mom with its constants.
+    Source:
+        Rolinek and Martius, "L4: practical loss-based stepsize adaptation" (arXiv 1802.05074): L4Mom.
     """
 
     def __init__(
@@ -42,12 +44,12 @@ class L4Mom(Optimizer):
         )
 
 
+@documented("adam", "l4", adam_eps="added to the root in Adam's direction, far above Adam's own (at least 0)")
 class L4Adam(Optimizer):
-    """L4 along Adam's direction; no rate to set.
+    """L4 along Adam's direction; there is no rate to set.
 
-    alpha ... lower_bound: see `adapt.L4`. betas (0.9, 0.999). adam_eps: 1e-4, outside the root, far
-    above Adam's own. weight_decay is added to g.
-    Source: Rolinek and Martius (arXiv 1802.05074), L4Adam with its constants.
+    Source:
+        Rolinek and Martius, "L4: practical loss-based stepsize adaptation" (arXiv 1802.05074): L4Adam.
     """
 
     def __init__(

@@ -30,13 +30,24 @@ Rate = float | Schedule | Adapter | str
 
 
 class Optimizer:
-    """Base of all optimizers; made through SGD, Adam, L4Mom, ...
+    """Base of all optimizers: groups of parameters, steps and their state. Made through SGD, Adam, L4Mom, ...
 
-    clip_value, clip_norm: limits of each entry of the gradient and of its norm over all parameters, inf;
-    applied before weight decay, as PyTorch's clip_grad_value_ and clip_grad_norm_.
+    Args:
+        params: tensors, (name, tensor) pairs, or group dicts {"params": ..., option: value}; each tensor
+            requires a gradient.
+        direction: the core's name of what the rate multiplies, such as "sgd".
+        rate: a number of at least 0, a schedule, an adapter or its name.
+        options: arguments of the direction, for every group that does not set its own.
+        clip_value: limit of each entry of the gradient, above 0, applied before weight decay, as PyTorch's
+            clip_grad_value_. Default inf.
+        clip_norm: limit of the gradient's norm over all parameters, above 0, as PyTorch's clip_grad_norm_.
+            Default inf.
 
-    params: tensors, (name, tensor) pairs, or group dicts {"params": ..., option: value}; each requires a
-    gradient. Raises ArgumentError or DTypeError naming the parameter and what is allowed.
+    Raises:
+        ArgumentError: a value is out of its bounds, `params` is empty, or a parameter requires no gradient or
+            is given twice.
+        ArgumentTypeError: an option is no number.
+        DTypeError: `params` holds something else than tensors, or `rate` is none.
     """
 
     def __init__(
@@ -75,9 +86,17 @@ class Optimizer:
 
     # ---- parameters ------------------------------------------------------------------------------------
     def add_param_group(self, group: dict[str, Any]) -> None:
-        """More parameters, with options of their own: {"params": ..., "lr": ..., "weight_decay": ...}.
+        """Adds parameters with options of their own.
 
-        "lr" must be a number or a schedule, and the optimizer's own rate one of these too.
+        Args:
+            group: {"params": tensors, "lr": ..., "weight_decay": ..., ...}. "lr" is a number or a schedule,
+                and only allowed where the optimizer's own rate is one, too.
+
+        Raises:
+            ArgumentError: an option is unknown or out of its bounds, or a parameter requires no gradient or
+                is given twice.
+            ArgumentTypeError: an option is no number.
+            DTypeError: "params" holds something else than tensors, or "lr" is or stands beside an adapter.
         """
         if not isinstance(group, dict) or "params" not in group:
             raise ArgumentError(f"group: got {group!r}; allowed: a dict with the key 'params'")
@@ -142,17 +161,28 @@ class Optimizer:
 
     # ---- steps -----------------------------------------------------------------------------------------
     def minimize(self, closure: Callable[[], Tensor], valid: Callable[[], Tensor] | None = None) -> float:
-        """One step on `closure() -> scalar Tensor`; returns the loss before the update.
+        """Takes one step on a loss that it evaluates itself; the loop that every adapter works with.
 
-        Zeroes gradients, evaluates, differentiates, evaluates again if the adapter probes, updates.
-        All evaluations see the same random numbers, and only the first advances batch-norm statistics,
-        so closure must be deterministic given those. An exception in closure leaves parameters and
-        state as they were. Afterwards parameters hold the gradients of the last differentiated
-        evaluation: with NaiveTLR, which differentiates twice, those of its probe.
-        valid: the loss of validation data, likewise, for rates that descend on it (MARTHE); TypeError if they
-        are not given it, and not called for others. It never advances batch-norm statistics.
-        Raises DTypeError or ShapeError when closure returns no scalar Tensor, Diverged after
-        `max_skipped` skipped steps in a row.
+        Gradients are zeroed, the loss is evaluated and differentiated, evaluated again if the adapter probes,
+        and the parameters are updated. All evaluations see the same random numbers, and only the first
+        advances batch-norm statistics. An exception in a closure leaves parameters and state as they were.
+        Afterwards parameters hold the gradients of the last evaluation that was differentiated: with
+        NaiveTLR, which differentiates twice, those of its probe.
+
+        Args:
+            closure: returns the loss, a scalar Tensor; deterministic, given random numbers and statistics.
+            valid: likewise the loss of validation data, for rates that descend on it (MARTHE); not called for
+                others. It never advances batch-norm statistics. Default None.
+
+        Returns:
+            The loss before the update.
+
+        Raises:
+            ArgumentError: the loss depends on no parameter that requires a gradient.
+            DTypeError: closure returns no Tensor, or the rate needs `valid` and is not given it.
+            Diverged: the loss or a gradient was not finite in `max_skipped` steps in a row, or what `guard`
+                says.
+            ShapeError: the loss is no scalar.
         """
         if valid is None and self._core.get("validates"):
             raise DTypeError(
@@ -200,10 +230,17 @@ class Optimizer:
         return loss, value
 
     def step(self, loss: Tensor | float | None = None) -> None:
-        """One step on the gradients that the parameters hold.
+        """Takes one step on the gradients that the parameters hold.
 
-        loss: the scalar they belong to; may be left out only when the rate is a number.
-        Raises TypeError for adapters that probe (use `minimize`) or need a loss that is not given.
+        Args:
+            loss: the scalar that they belong to; may be left out where the rate is a number or a schedule and
+                no guard is on. Default None.
+
+        Raises:
+            DTypeError: the loss is needed and not given, or the adapter probes and needs `minimize`.
+            Diverged: the loss or a gradient was not finite in `max_skipped` steps in a row, or what `guard`
+                says.
+            ShapeError: the loss is no scalar.
         """
         if loss is None:
             if isinstance(self.rate, Adapter):
@@ -273,18 +310,28 @@ class Optimizer:
         buffers: Iterable[Tensor] = (),
         on: bool = True,
     ) -> None:
-        """Safe steps: a step that makes the loss explode, or values that are not finite, is undone.
+        """Undoes steps that make the loss explode, or values that are not finite.
 
-        A loss explodes above `explode` times the median of the last 25 (`explode` > 1; for losses near or
-        below 0 see docs/decisions.md). Then parameters, state and counters go back to before the step that
-        led there, and all rates are halved; every good step takes 1 % off the factor's logarithm again. A
-        loss that is not finite is skipped first (`skipped_steps`) and blamed on the step before if the next
-        is not, either. Diverged is raised after `max_skipped` rollbacks in a row, with the parameters of the
-        last good step.
-        rollback=False: detects only. Diverged is raised at once, by a call that changes nothing.
-        buffers: what the model updates beside its parameters (`model.buffers()`: batch-norm statistics), put
-        back with them; `fit` knows. Costs a copy of the parameters and of all optimizer vectors, written
-        once a step. `step` then needs a loss. on=False: no guard, the state at first.
+        A loss explodes above `explode` times the median of the last 25; for losses near or below 0 see
+        docs/decisions.md. Then parameters, state and counters go back to before the step that led there, and
+        all rates are halved; every good step takes 1 % off the factor's logarithm again. A loss that is not
+        finite is skipped first (`skipped_steps`), and blamed on the step before if the next is not, either. A
+        step then raises Diverged after `max_skipped` rollbacks in a row, with the parameters of the last good
+        step. The guard costs a copy of the parameters and of all optimizer vectors, written once a step, and
+        `step` then needs a loss.
+
+        Args:
+            rollback: False only detects: Diverged is raised at once, by a call that changes nothing. Default
+                True.
+            explode: above 1. Default 10.0.
+            buffers: what the model updates beside its parameters (`model.buffers()`: batch-norm statistics),
+                put back with them; `fit` knows. Default: none.
+            on: False ends the guard. A new optimizer has none. Default True.
+
+        Raises:
+            ArgumentError: `explode` is out of bounds.
+            ArgumentTypeError: `explode` is no number.
+            DTypeError: a switch is no bool, or a buffer no Tensor.
         """
         for name, flag in (("rollback", rollback), ("on", on)):
             if not isinstance(flag, bool):
@@ -310,27 +357,53 @@ class Optimizer:
             self._core.guard(mode, self._core.get("explode"), buffers)
 
     def record(self, on: bool = True, capacity: int = 10_000) -> None:
-        """Keeps the last `capacity` decisions of the rate with their inputs; off forgets them."""
+        """Keeps the last decisions of the rate, with their inputs, for `history`, `explain` and `replay`.
+
+        Args:
+            on: False forgets them. Default True.
+            capacity: how many are kept, at least 1. Default 10000.
+        """
         self._core.record(capacity if on else 0)
 
     @property
     def history(self) -> dict[str, np.ndarray]:
-        """With `record(True)`: every decision and its inputs, field -> float64 [rows], oldest first.
+        """Decisions since `record(True)` and their inputs, oldest first: field -> float64 [rows].
 
-        step (from 0), machine (which rate), loss, slope <g, d>, smoothed_slope, gradient_norm2,
-        steps_per_epoch; of the step before: previous_dot <g, d'>, previous_gradient_norm2,
-        previous_direction_norm2, change_dot <g - g', d'>, change_norm2, previous_rate; window_dot and
-        window_norm2; epoch_displacement2 and epoch_change; hypergradient, Delta of MARTHE; travelled2
-        |theta - theta_0|^2, start_dot <g, theta_0 - theta>, start2; probes and the
-        last one's length and loss, curvature, rate, bound (-1 at
-        min_lr, 1 at max_lr), fallback (1: the formula gave no rate), limit of the loss and scale of the rate
-        (the guard's), outcome (0 taken, 1 stayed, 2 skipped, 3 undone: its loss is the one the step led to);
-        nan where a method does not ask.
+            step                        counted from 0
+            machine                     which rate, of several
+            loss, gradient_norm2        L and |g|^2
+            slope, smoothed_slope       <g, d> and <g^, d>
+            steps_per_epoch             what epochs are counted in
+            previous_dot                <g, d'>, d' the direction of the step before
+            previous_gradient_norm2, previous_direction_norm2, previous_rate
+            change_dot, change_norm2    <g - g', d'> and |g - g'|^2
+            window_dot, window_norm2    of the gradients of two windows
+            epoch_displacement2, epoch_change
+            hypergradient               Delta of MARTHE
+            travelled2, start_dot       |theta - theta_0|^2 and <g, theta_0 - theta>
+            start2                      |theta_0|^2
+            probes, probe_length, probe_loss, curvature
+            rate, bound                 -1 at min_lr, 1 at max_lr
+            fallback                    1: the formula gave no rate
+            limit, scale                of the loss and of the rate: the guard's
+            outcome                     0 taken, 1 stayed, 2 skipped, 3 undone
+
+        The loss of an undone step is the one that it led to. What a method does not ask for is nan.
         """
         return decisions.read(self._core)
 
     def explain(self, step: int) -> str:
-        """Why the rate of `step` (from 0) is what it is, in words. Needs `record(True)` before that step."""
+        """Says in words why the rate of a step is what it is, a line per rate.
+
+        Args:
+            step: counted from 0. `record(True)` must have been called before it.
+
+        Returns:
+            The text.
+
+        Raises:
+            ArgumentError: the record does not hold that step.
+        """
         method = self.rate.core_name if isinstance(self.rate, Adapter) else "constant"
         return decisions.explain(self.history, step, method)
 
@@ -339,7 +412,14 @@ class Optimizer:
         return {name: np.array(value) for name, value in self._core.state().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Puts back what `state_dict` returned, to an optimizer of the same kind and parameters."""
+        """Puts back what `state_dict` returned, to an optimizer of the same kind and parameters.
+
+        Args:
+            state: name -> array.
+
+        Raises:
+            ArgumentError: the state is of another kind of optimizer or of other parameters.
+        """
         self._core.load({name: from_array(np.asarray(value)) for name, value in state.items()})
 
     def _anew(self, lr: float) -> Optimizer:

@@ -21,7 +21,8 @@ FAMILIES: tuple[str, ...] = tuple(json.loads(catalogue("hyperparameters")))
 class Rule:
     """An update rule.
 
-    rate: where the user gives none. options, meanings: by the names that they have in `lrswift.optim`.
+    rate: where the user gives none. options, meanings, bounds: by the names that they have in
+    `lrswift.optim`.
     families: the family of hyperparameters -> default of the argument that takes its values. variants: other
     names under which runs are differentiated.
     """
@@ -33,6 +34,7 @@ class Rule:
     rate: float
     options: Mapping[str, Any]
     meanings: Mapping[str, str]
+    bounds: Mapping[str, str]
     families: Mapping[str, float]
     variants: tuple[str, ...]
 
@@ -48,14 +50,23 @@ def _rule(card: dict[str, Any]) -> Rule:
     flags = {a["name"] for a in arguments if a["bounds"] == "true or false"}
     defaults = {a["name"]: bool(a["default"]) if a["name"] in flags else a["default"] for a in arguments}
     of_family = {a["family"]: a["default"] for a in arguments if a["family"]}
-    meanings: dict[str, Any] = unspelled({a["name"]: a["meaning"] for a in arguments})
+    meanings, bounds = (
+        {key: _joined(text) for key, text in unspelled({a["name"]: a[fact] for a in arguments}).items()}
+        for fact in ("meaning", "bounds")
+    )
     return Rule(
         card["name"], card["title"], card["paper"], card["cost"], card["rate"],
         options=unspelled(defaults),
-        meanings={key: "; ".join(m) if isinstance(m, tuple) else m for key, m in meanings.items()},
+        meanings=meanings,
+        bounds=bounds,
         families={family: of_family[family] for family in FAMILIES if family in of_family},
         variants=tuple(card["variants"]),
     )  # fmt: skip
+
+
+def _joined(texts: str | tuple[str, ...]) -> str:
+    """One text of a pair's two."""
+    return texts if isinstance(texts, str) else "; ".join(dict.fromkeys(texts))
 
 
 @functools.cache

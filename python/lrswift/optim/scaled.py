@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 
+from .docstrings import documented
 from .optimizer import Optimizer, Params, Rate
 
 
+@documented("rmsprop")
 class RMSprop(Optimizer):
-    """w -= lr g / (sqrt(s) + eps), s the average of g^2; with momentum, heavy ball on that direction.
+    """Divides the gradient by the root of an average of its square; conventions are PyTorch's.
 
-    lr: number (>= 0) or adapter, 0.01. alpha: memory of s, 0.99. eps 1e-8. momentum 0. weight_decay is
-    added to g. Conventions are PyTorch's.
-    Source: Tieleman and Hinton (2012).
+        w -= lr g / (sqrt(s) + eps),  s the average of g^2
+
+    With momentum it is heavy ball along that direction.
+
+    Source:
+        Tieleman and Hinton, "Lecture 6.5: RMSprop" (2012).
     """
 
     def __init__(
@@ -30,12 +35,14 @@ class RMSprop(Optimizer):
         super().__init__(params, "rmsprop", lr, options, clip_value, clip_norm)
 
 
+@documented("adagrad")
 class Adagrad(Optimizer):
-    """w -= lr g / (sqrt(s) + eps) / (1 + (t - 1) lr_decay), s the sum of g^2.
+    """Divides the gradient by the root of the sum of its squares; conventions are PyTorch's.
 
-    lr: number (>= 0) or adapter, 0.01. initial_accumulator_value: what s starts from, 0. eps 1e-10.
-    weight_decay is added to g. Conventions are PyTorch's.
-    Source: Duchi, Hazan and Singer, "Adaptive subgradient methods" (2011).
+        w -= lr g / (sqrt(s) + eps) / (1 + (t - 1) lr_decay),  s the sum of g^2, t the step from 1
+
+    Source:
+        Duchi, Hazan and Singer, "Adaptive subgradient methods" (2011).
     """
 
     def __init__(
@@ -58,11 +65,14 @@ class Adagrad(Optimizer):
         super().__init__(params, "adagrad", lr, options, clip_value, clip_norm)
 
 
+@documented("adadelta")
 class Adadelta(Optimizer):
-    """w -= lr d, d = sqrt(u + eps) / sqrt(s + eps) g, with s and u averages of g^2 and d^2.
+    """Scales the gradient by the ratio of the sizes of past steps and gradients.
 
-    lr: number (>= 0) or adapter, 1. rho: memory of both averages, 0.9. eps 1e-6. weight_decay is added to g.
-    Source: Zeiler, "ADADELTA" (arXiv 1212.5701).
+        w -= lr d,  d = sqrt(u + eps) / sqrt(s + eps) g,  s and u averages of g^2 and d^2
+
+    Source:
+        Zeiler, "ADADELTA: an adaptive learning rate method" (arXiv 1212.5701).
     """
 
     def __init__(

@@ -10,26 +10,38 @@ from ..errors import ArgumentError
 from ..rates.adapters import ScheduleFree as ScheduleFreeRate
 from ..rates.cards import read_cards
 from ..schedule import Schedule
+from .docstrings import documented
 from .optimizer import Optimizer, Params
 
 _CARD, _ADAMW = read_cards("rates")["schedule_free"], read_cards("directions")["adamw"]
 _USUAL = {direction: _CARD["lr"].usual.get(direction, ScheduleFreeRate.lr) for direction in _CARD.directions}
 
 
+@documented(
+    "adamw",
+    "schedule_free",
+    lr='a number above 0, or a schedule. None: 1 for "sgd", 10 to 50 times the usual rate of SGD, and 0.0025 '
+    'for "adamw"',
+    direction='"sgd", or "adamw", without a first moment',
+    betas='of the interpolation and, for "adamw", of the second moment (above 0 and below 1)',
+    weight_decay="taken at y (at least 0)",
+    warmup_steps="steps over which the rate rises linearly, recommended (a whole number of at least 0)",
+)
 class ScheduleFree(Optimizer):
-    """No schedule and no end of training to plan for: steps on z, and x, the average of all z, to evaluate.
+    """Descent without a schedule, and without an end of training to plan for.
 
-    Parameters hold y = (1 - beta) z + beta x, where gradients are taken. `eval()` moves them to x, to
-    evaluate or save the model; `train()` moves them back, to the bit, and must be called before the next
-    step. `fit` validates at x by itself and leaves the optimizer in the mode it found it in. A new optimizer
-    is in train mode. Batch-norm statistics are those of y; for exact ones pass some training data through
-    the model, in its train mode, after `eval()`.
+    Steps are taken on z; x, the average of all z, is what is evaluated. Parameters hold
 
-    direction: "sgd", or "adamw" without a first moment. lr: a number or schedule; None is 1 for "sgd" (10
-    to 50 times the usual rate of SGD) and 0.0025 for "adamw". betas: of the interpolation and, for "adamw",
-    of the second moment. weight_decay is taken at y. warmup_steps: of a linear warm-up, recommended, 0.
-    r, weight_lr_power: weights of the average, t^r (largest rate so far)^power, 0 and 2.
-    Source: Defazio et al., "The road less scheduled" (arXiv 2405.15682).
+        y = (1 - beta) z + beta x,
+
+    where gradients are taken. `eval()` moves them to x, to evaluate or save the model; `train()` moves them
+    back, to the bit, and must be called before the next step. `fit` validates at x by itself, and leaves the
+    optimizer in the mode it found it in. A new optimizer is in train mode. Batch-norm statistics are those
+    of y; for exact ones pass some training data through the model, in its train mode, after `eval()`. In the
+    average of all z step t counts t^r (largest rate so far)^weight_lr_power.
+
+    Source:
+        Defazio et al., "The road less scheduled" (arXiv 2405.15682).
     """
 
     def __init__(

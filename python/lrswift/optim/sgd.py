@@ -6,16 +6,26 @@ import math
 
 from ..errors import ArgumentError
 from ..schedule import Piecewise
+from .docstrings import documented
 from .optimizer import Optimizer, Params, Rate
 
 
+@documented(
+    "sgd",
+    momentum="memory of v (at least 0), or a `schedule.Piecewise` of any finite values",
+    nesterov="whether the form is Nesterov's; takes a momentum above 0 and no dampening",
+    weight_decay="w times it is added to the gradient (at least 0), or a `schedule.Piecewise` of any finite "
+    "values",
+)
 class SGD(Optimizer):
-    """Stochastic gradient descent: v = momentum v + (1 - dampening)(g + weight_decay w); w -= lr v.
+    """Stochastic gradient descent, with momentum; conventions are PyTorch's.
 
-    The first v is g itself; nesterov: w -= lr (g + momentum v). Conventions are PyTorch's.
-    lr: number (>= 0) or adapter, 0.01. 0 <= momentum, weight_decay; a `schedule.Piecewise` of any finite
-    values does for both.
-    Source: Polyak (1964) for momentum, Nesterov (1983).
+        v = momentum v + (1 - dampening) (g + weight_decay w),  w -= lr v
+
+    The first v is g itself. Nesterov's form is w -= lr (g + momentum v).
+
+    Source:
+        Polyak, "Some methods of speeding up the convergence of iteration methods" (1964); Nesterov (1983).
     """
 
     def __init__(

@@ -11,25 +11,88 @@ __all__ = [
 
 
 def tanh(x: Operand) -> Tensor:
-    """Hyperbolic tangent, element-wise."""
+    """Hyperbolic tangent of each element.
+
+    Args:
+        x: of any dtype; integers and bools become float32.
+
+    Returns:
+        Tensor of x's shape and floating dtype.
+
+    Raises:
+        ArgumentError: a value of x is masked, or a whole number does not fit int64.
+        DTypeError: x does not hold numbers.
+        ShapeError: x is a nested list with rows of unequal length.
+    """
     return apply("tanh", as_floating(x))
 
 
 def sigmoid(x: Operand) -> Tensor:
-    """1 / (1 + exp(-x)), element-wise."""
+    """Logistic function of each element: 1 / (1 + exp(-x)).
+
+    Args:
+        x: of any dtype; integers and bools become float32.
+
+    Returns:
+        Tensor of x's shape and floating dtype.
+
+    Raises:
+        ArgumentError: a value of x is masked, or a whole number does not fit int64.
+        DTypeError: x does not hold numbers.
+        ShapeError: x is a nested list with rows of unequal length.
+    """
     return apply("sigmoid", as_floating(x))
 
 
 def relu(x: Operand) -> Tensor:
-    """max(x, 0), element-wise; derivative 0 at 0."""
+    """Positive part of each element: max(x, 0), with derivative 0 at 0.
+
+    Args:
+        x: of any dtype; integers and bools become float32.
+
+    Returns:
+        Tensor of x's shape and floating dtype.
+
+    Raises:
+        ArgumentError: a value of x is masked, or a whole number does not fit int64.
+        DTypeError: x does not hold numbers.
+        ShapeError: x is a nested list with rows of unequal length.
+    """
     return apply("relu", as_floating(x))
 
 
 def gelu(x: Operand) -> Tensor:
-    """x times the standard normal distribution function of x, element-wise (Hendrycks and Gimpel, 2016)."""
+    """Each element times the standard normal distribution function of it.
+
+    Args:
+        x: of any dtype; integers and bools become float32.
+
+    Returns:
+        Tensor of x's shape and floating dtype.
+
+    Raises:
+        ArgumentError: a value of x is masked, or a whole number does not fit int64.
+        DTypeError: x does not hold numbers.
+        ShapeError: x is a nested list with rows of unequal length.
+
+    Source:
+        Hendrycks and Gimpel, "Gaussian error linear units (GELUs)" (2016).
+    """
     return apply("gelu", as_floating(x))
 
 
 def softplus(x: Operand) -> Tensor:
-    """log(1 + exp(x)), element-wise."""
+    """Smooth positive part of each element: log(1 + exp(x)).
+
+    Args:
+        x: of any dtype; integers and bools become float32.
+
+    Returns:
+        Tensor of x's shape and floating dtype.
+
+    Raises:
+        ArgumentError: a value of x is masked, or a whole number does not fit int64.
+        DTypeError: x does not hold numbers.
+        ShapeError: x is a nested list with rows of unequal length.
+    """
     return apply("softplus", as_floating(x))

@@ -24,12 +24,20 @@ def _grad_mode(enabled: bool) -> Iterator[None]:
 
 
 def no_grad() -> Any:
-    """Context (or decorator): operations of this thread keep nothing for derivatives."""
+    """Keeps nothing for derivatives of this thread's operations: a context, or decorator.
+
+    Returns:
+        The context.
+    """
     return _grad_mode(False)
 
 
 def enable_grad() -> Any:
-    """Context (or decorator): the opposite of `no_grad`."""
+    """Keeps operations of this thread for derivatives: a context, or decorator, the opposite of `no_grad`.
+
+    Returns:
+        The context.
+    """
     return _grad_mode(True)
 
 
@@ -54,11 +62,21 @@ def _scalar(output: Any, what: str) -> Tensor:
 
 
 def grad(f: Callable[..., Tensor]) -> Callable[..., Any]:
-    """A function that returns the gradients of the scalar function `f` at its arguments.
+    """Makes the function that returns the gradients of a scalar function at its arguments.
 
-    `grad(f)(*args)`: one Tensor for one argument, else a tuple, each of the shape and dtype of its
-    argument (zeros where f does not depend on it).
-    Raises DTypeError for arguments that are not floating, ShapeError when f is not scalar.
+    Args:
+        f: takes floating tensors and returns a scalar Tensor.
+
+    Returns:
+        A function of the same arguments. It returns one Tensor for one argument, else a tuple, each of the
+        shape and dtype of its argument: zeros where f does not depend on it. The errors below are raised when
+        it is called.
+
+    Raises:
+        ArgumentError: a value of an argument is masked.
+        ArgumentTypeError: f returns no Tensor.
+        DTypeError: an argument is not floating.
+        ShapeError: f returns more than one element.
     """
 
     def gradients(*args: Operand) -> Tensor | tuple[Tensor, ...]:
@@ -75,11 +93,23 @@ def grad(f: Callable[..., Tensor]) -> Callable[..., Any]:
 def jvp(
     f: Callable[..., Tensor], primals: Sequence[Operand] | Tensor, tangents: Sequence[Operand] | Tensor
 ) -> tuple[Tensor, Tensor]:
-    """(f(primals), its derivative along `tangents`), by one forward sweep.
+    """Computes a function and its derivative along a direction, by one forward sweep.
 
-    primals, tangents: a list each (or one Tensor each); a tangent has the shape of its primal, or K of
-    them stacked on a leading axis, and then so has the result.
-    Raises ShapeError when the shapes disagree.
+    Args:
+        f: takes the primals and returns a Tensor.
+        primals: the point: a list of floating tensors, or one.
+        tangents: the direction: for each primal an array of its shape, or, for all, K of them stacked on a
+            leading axis.
+
+    Returns:
+        (f(primals), the derivative), the latter of f's shape, with the leading axis K where tangents are
+        stacked.
+
+    Raises:
+        ArgumentError: there are not as many tangents as primals, or a value is masked.
+        ArgumentTypeError: f returns no Tensor.
+        DTypeError: a primal is not floating.
+        ShapeError: a tangent has not the shape of its primal.
     """
     points = [primals] if isinstance(primals, Tensor) else list(primals)
     along = [tangents] if isinstance(tangents, Tensor) else list(tangents)
@@ -97,13 +127,25 @@ def jvp(
 
 
 def hvp(closure: Callable[[], Tensor], params: Sequence[Tensor], vectors: Sequence[Operand]) -> list[Tensor]:
-    """Exact products of the Hessian of `closure()` with K stacked vectors, in one sweep.
+    """Multiplies the Hessian of a loss with K stacked vectors, exactly and in one sweep.
 
-    params: the tensors to differentiate by; closure returns a scalar Tensor that depends on them.
-    vectors: one array [K, *param.shape] per parameter; the result has the same shapes. Arrays of
-    param.shape (no leading axis) mean K = 1 and give results of param.shape.
-    Raises ShapeError when shapes disagree, ArgumentTypeError when a parameter requires none.
-    Source: Pearlmutter, "Fast exact multiplication by the Hessian" (1994).
+    Args:
+        closure: returns the loss, a scalar Tensor that depends on `params`.
+        params: the tensors with respect to which it is differentiated; each requires a gradient.
+        vectors: for each parameter an array [K, *param.shape], or, for all, one of param.shape, which means K
+            = 1.
+
+    Returns:
+        A list of Tensors of the vectors' shapes.
+
+    Raises:
+        ArgumentError: there are not as many vectors as parameters, or a value is masked.
+        ArgumentTypeError: a parameter requires no gradient, or the closure returns no Tensor.
+        DTypeError: a vector does not hold numbers.
+        ShapeError: a vector has not the shape of its parameter, or the loss is no scalar.
+
+    Source:
+        Pearlmutter, "Fast exact multiplication by the Hessian" (1994).
     """
     params = list(params)
     vectors = list(vectors)

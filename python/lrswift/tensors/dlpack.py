@@ -14,14 +14,24 @@ CPU = (1, 0)  # device type and number
 
 
 def from_dlpack(x: Any, *, copy: bool | None = None) -> Any:
-    """A tensor on the memory of any object with `__dlpack__`: each sees what the other writes.
+    """Makes a tensor on the memory of another library's array: each sees what the other writes.
 
-    copy None: values are copied only where memory cannot be shared, that is when it is read-only, not
-    row-major, or not aligned to its elements. JAX's arrays count as read-only: they never change, which
-    JAX does not tell. True always copies. False never does: BufferError where memory cannot be
-    shared; a JAX array is, and must then not be written.
-    The dtype stays; history does not cross. Raises DTypeError for an x without `__dlpack__` or of a
-    dtype the core has not, BufferError for memory of another device than the CPU.
+    The dtype stays; history and requires_grad do not cross.
+
+    Args:
+        x: any object with `__dlpack__`, in the CPU's memory.
+        copy: None copies values only where memory cannot be shared: where it is read-only, not row-major, or
+            not aligned to its elements. JAX's arrays count as read-only, as they never change, which JAX does
+            not tell. True always copies. False never does; a JAX array is then shared, and must not be
+            written. Default None.
+
+    Returns:
+        Tensor of x's shape and dtype.
+
+    Raises:
+        ArgumentTypeError: x has no `__dlpack__`.
+        BufferError: x lies in another device's memory, or `copy` is False where memory cannot be shared.
+        DTypeError: x's dtype is none of the five.
     """
     if not hasattr(x, "__dlpack__") or not hasattr(x, "__dlpack_device__"):
         raise ArgumentTypeError(f"from_dlpack: x: got {type(x).__name__}; allowed: an object with __dlpack__")

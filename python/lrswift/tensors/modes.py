@@ -8,8 +8,7 @@ from contextlib import contextmanager
 
 
 class _Modes(threading.local):
-    """`update_statistics`: whether batch-norm layers in train mode advance their running statistics.
-    `dropout`: whether dropout in train mode drops."""
+    """Whether batch norm in train mode advances its running statistics, and dropout drops."""
 
     update_statistics: bool = True
     dropout: bool = True
@@ -20,8 +19,10 @@ modes = _Modes()
 
 @contextmanager
 def frozen_statistics() -> Iterator[None]:
-    """Within: running statistics stay as they are. Probes of a step's loss use this, since only the
-    first evaluation of a step may be seen by the statistics."""
+    """Within: running statistics stay as they are.
+
+    Probes of a step's loss use this, since only the first evaluation of a step may be seen by the statistics.
+    """
     before = modes.update_statistics
     modes.update_statistics = False
     try:

@@ -74,10 +74,15 @@ def binary(operation: str, a: Operand, b: Operand) -> Tensor:
 class Tensor(CoreTensor):
     """An n-dimensional array with reverse- and forward-mode derivatives.
 
-    Made by `lrswift.tensor` and the operations on tensors, never by calling this class. `shape` is a
-    tuple, `dtype` a numpy.dtype (float32, float64, int64, uint8, bool), memory is C-contiguous and
-    exported through the buffer protocol, `__array__` and `__dlpack__` without a copy. Equality is
-    element-wise; hashing is by identity.
+    Made by `lrswift.tensor` and the operations on tensors, never by calling this class. Memory is
+    C-contiguous, and exported through the buffer protocol, `__array__` and `__dlpack__` without a copy.
+    Equality is element-wise; hashing is by identity.
+
+    Attributes:
+        shape: sizes of the axes, a tuple of ints.
+        ndim: how many axes there are.
+        size: how many elements there are.
+        requires_grad: whether `backward` adds up a gradient in `grad`.
     """
 
     __array_priority__ = 1000.0  # so that ndarray + Tensor reaches Tensor.__radd__
@@ -85,10 +90,12 @@ class Tensor(CoreTensor):
     # ---- facts -------------------------------------------------------------------------------------
     @property
     def dtype(self) -> np.dtype:
+        """The numpy.dtype: float32, float64, int64, uint8 or bool."""
         return DTYPES[self.dtype_name]
 
     @property
     def is_floating(self) -> bool:
+        """Whether the dtype is float32 or float64."""
         return self.dtype_name.startswith("float")
 
     @property
@@ -145,12 +152,20 @@ class Tensor(CoreTensor):
         return dlpack.CPU
 
     def item(self) -> Any:
-        """The only element as a Python number. ShapeError if there is not exactly one."""
+        """The only element as a Python number.
+
+        Returns:
+            A float, an int or a bool.
+
+        Raises:
+            ShapeError: there is not exactly one element.
+        """
         if self.size != 1:
             raise ShapeError(f"item: a tensor of shape {self.shape} given; allowed: exactly one element")
         return shared_array(self).item()
 
     def tolist(self) -> Any:
+        """The values as nested lists of Python numbers; a number where there are no axes."""
         return shared_array(self).tolist()
 
     def __bool__(self) -> bool:
@@ -169,9 +184,15 @@ class Tensor(CoreTensor):
 
     # ---- derivatives -------------------------------------------------------------------------------
     def backward(self, seed: Operand = None) -> None:
-        """Adds d(self)/d(leaf) to `grad` of every leaf that requires one.
+        """Adds the derivatives of this tensor to `grad` of every leaf that requires one.
 
-        `seed`: the gradient arriving at self, same shape; None needs a scalar self (ShapeError otherwise).
+        Args:
+            seed: the gradient that arrives at this tensor, of its shape. None: 1, for a scalar. Default None.
+
+        Raises:
+            ArgumentError: a value of the seed is masked.
+            DTypeError: the seed does not hold numbers.
+            ShapeError: the tensor is no scalar and no seed is given, or the seed has another shape.
         """
         if seed is None and self.size != 1:
             raise ShapeError(
@@ -180,11 +201,15 @@ class Tensor(CoreTensor):
         core_backward(self, None if seed is None else as_tensor(seed, self, "seed").astype(self.dtype))
 
     def detach(self) -> Tensor:
-        """The same values, sharing memory, without history and without requires_grad."""
+        """A tensor on the same memory, without history and without requires_grad."""
         return super().detach()  # type: ignore[return-value]
 
     def clone(self) -> Tensor:
-        """A copy; gradients flow through it."""
+        """Copies the tensor; gradients flow through the copy.
+
+        Returns:
+            Tensor of the same shape and dtype.
+        """
         return (
             apply("affine", self, scale=1.0, shift=0.0)
             if self.is_floating
@@ -192,9 +217,17 @@ class Tensor(CoreTensor):
         )
 
     def astype(self, dtype: Any) -> Tensor:
-        """In another dtype (itself if it has it already); differentiable between floating dtypes.
+        """Casts to another dtype, differentiably between floating ones.
 
-        ArgumentError for numbers that an integer dtype does not hold: NaN, infinite, or out of range.
+        Args:
+            dtype: float32, float64, int64, uint8 or bool, by name or as NumPy's.
+
+        Returns:
+            Tensor of that dtype; the tensor itself where it has it already.
+
+        Raises:
+            ArgumentError: the dtype is an integer one and a value is NaN, infinite or out of its range.
+            DTypeError: the dtype is none of the five.
         """
         wanted = as_dtype(dtype)
         if wanted == self.dtype:
@@ -306,7 +339,18 @@ class Tensor(CoreTensor):
 
     # ---- methods of shape and reduction --------------------------------------------------------------
     def reshape(self, *shape: SupportsIndex | Sequence[SupportsIndex]) -> Tensor:
-        """The same elements in another shape; one entry may be -1 and is then computed."""
+        """Elements in the same order, in another shape.
+
+        Args:
+            *shape: sizes with the same product, one by one or as one sequence; one of them may be -1 and is
+                then computed.
+
+        Returns:
+            Tensor of this shape and the same dtype.
+
+        Raises:
+            ShapeError: the number of elements is another one.
+        """
         sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
         wanted = [operator.index(n) for n in sizes]  # type: ignore[arg-type]
         known = 1
@@ -322,16 +366,44 @@ class Tensor(CoreTensor):
         return apply("reshape", self, shape=wanted)
 
     def flatten(self, start: int = 0) -> Tensor:
-        """Axes from `start` on merged into one."""
+        """Merges the last axes into one.
+
+        Args:
+            start: the first axis that is merged. Default 0.
+
+        Returns:
+            Tensor [*shape[:start], rest].
+        """
         return self.reshape(*self.shape[:start], int(np.prod(self.shape[start:], dtype=np.int64)))
 
     def squeeze(self, axis: Axis = None) -> Tensor:
-        """Without the axes of size 1 (those named by `axis`, or all of them)."""
+        """Leaves out axes of size 1.
+
+        Args:
+            axis: which of them: an int, several, or None for all. Named axes of another size stay. Default
+                None.
+
+        Returns:
+            Tensor of the same elements.
+
+        Raises:
+            ShapeError: there is no such axis, or one is named twice.
+        """
         named = set(normalized_axes(axis, self.ndim, "squeeze"))
         return self.reshape([n for i, n in enumerate(self.shape) if not (n == 1 and i in named)])
 
     def transpose(self, *axes: Any) -> Tensor:
-        """Axes in the order given; reversed without arguments."""
+        """Axes in another order.
+
+        Args:
+            *axes: each axis once, one by one or as one sequence; none: in reverse order.
+
+        Returns:
+            Tensor of the same dtype.
+
+        Raises:
+            ShapeError: an axis is missing or named twice.
+        """
         order = axes[0] if len(axes) == 1 and isinstance(axes[0], Sequence) else axes
         order = [operator.index(a) for a in order] or list(range(self.ndim))[::-1]
         normalized = [a + self.ndim if a < 0 else a for a in order]
@@ -346,49 +418,160 @@ class Tensor(CoreTensor):
         return apply(operation, self, axes=axes, keepdims=keepdims) if axes else self.clone()
 
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Sum over `axis` (an int, several, or None for all); int64 for integers and bools."""
+        """Sum of elements.
+
+        Args:
+            axis: an int, several, or None for all. Default None.
+            keepdims: whether summed axes stay, with size 1. Default False.
+
+        Returns:
+            Tensor without these axes; int64 for integers and bools.
+
+        Raises:
+            ShapeError: there is no such axis, or one is named twice.
+        """
         return self._reduce("sum", axis, keepdims)
 
     def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Mean over `axis` (an int, several, or None for all); float32 for integer tensors."""
+        """Mean of elements.
+
+        Args:
+            axis: an int, several, or None for all. Default None.
+            keepdims: whether averaged axes stay, with size 1. Default False.
+
+        Returns:
+            Tensor without these axes; float32 for integers and bools.
+
+        Raises:
+            ShapeError: there is no such axis, one is named twice, or there is nothing to average.
+        """
         x = self if self.is_floating else self.astype(np.float32)
         return x._reduce("mean", axis, keepdims)
 
     def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Largest element over `axis`; the gradient goes to the element chosen."""
+        """Largest element; the gradient goes to the element chosen.
+
+        Args:
+            axis: an int, several, or None for all. Default None.
+            keepdims: whether these axes stay, with size 1. Default False.
+
+        Returns:
+            Tensor without these axes, of the same dtype.
+
+        Raises:
+            ShapeError: there is no such axis, one is named twice, or there is nothing to compare.
+        """
         return self._reduce("max", axis, keepdims)
 
     def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Smallest element over `axis`; the gradient goes to the element chosen."""
+        """Smallest element; the gradient goes to the element chosen.
+
+        Args:
+            axis: an int, several, or None for all. Default None.
+            keepdims: whether these axes stay, with size 1. Default False.
+
+        Returns:
+            Tensor without these axes, of the same dtype.
+
+        Raises:
+            ShapeError: there is no such axis, one is named twice, or there is nothing to compare.
+        """
         return self._reduce("min", axis, keepdims)
 
     def argmax(self, axis: int | None = None) -> Tensor:
-        """Position (int64) of the first largest element along `axis`, or in the flattened tensor for None."""
+        """Position of the first largest element.
+
+        Args:
+            axis: along which is looked. None: in the flattened tensor. Default None.
+
+        Returns:
+            Tensor of int64 without this axis.
+
+        Raises:
+            ShapeError: there is no such axis, or there is nothing to compare.
+        """
         x = self.reshape(-1) if axis is None else self
         return apply("argmax", x, axis=normalized_axes(0 if axis is None else axis, x.ndim, "argmax")[0])
 
     def exp(self) -> Tensor:
+        """Exponential of each element.
+
+        Returns:
+            Tensor of the same shape and dtype.
+
+        Raises:
+            DTypeError: the tensor is not floating.
+        """
         return apply("exp", self)
 
     def log(self) -> Tensor:
+        """Natural logarithm of each element; -inf at 0, nan below.
+
+        Returns:
+            Tensor of the same shape and dtype.
+
+        Raises:
+            DTypeError: the tensor is not floating.
+        """
         return apply("log", self)
 
     def sqrt(self) -> Tensor:
+        """Square root of each element; nan below 0.
+
+        Returns:
+            Tensor of the same shape and dtype.
+
+        Raises:
+            DTypeError: the tensor is not floating.
+        """
         return apply("sqrt", self)
 
     def square(self) -> Tensor:
+        """Each element times itself.
+
+        Returns:
+            Tensor of the same shape and dtype.
+
+        Raises:
+            DTypeError: the tensor is not floating.
+        """
         return apply("square", self)
 
     def tanh(self) -> Tensor:
+        """Hyperbolic tangent of each element.
+
+        Returns:
+            Tensor of the same shape and dtype.
+
+        Raises:
+            DTypeError: the tensor is not floating.
+        """
         return apply("tanh", self)
 
     def sigmoid(self) -> Tensor:
+        """Logistic function of each element: 1 / (1 + exp(-x)).
+
+        Returns:
+            Tensor of the same shape and dtype.
+
+        Raises:
+            DTypeError: the tensor is not floating.
+        """
         return apply("sigmoid", self)
 
     def relu(self) -> Tensor:
+        """Positive part of each element: max(x, 0), with derivative 0 at 0.
+
+        Returns:
+            Tensor of the same shape and dtype.
+
+        Raises:
+            DTypeError: the tensor is not floating.
+        """
         return apply("relu", self)
 
     def abs(self) -> Tensor:
+        """Absolute value of each element; derivative 0 at 0."""
         return abs(self)
 
 

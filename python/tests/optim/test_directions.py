@@ -55,7 +55,7 @@ def test_a_class_that_is_made_of_its_card() -> None:
         np.testing.assert_allclose(x.numpy(), point, rtol=1e-13)
     assert repr(optimizer).startswith("EMA(1 tensors, lr=0.1, beta=0.5")
     assert inspect.signature(lr.optim.EMA).parameters["beta"].default == 0.9
-    assert "beta: memory of the average (default 0.9)" in lr.optim.EMA.__doc__
+    assert "beta: memory of the average (at least 0 and below 1). Default 0.9." in lr.optim.EMA.__doc__
     with pytest.raises(lr.ArgumentError, match="EMA: beta must be at least 0 and below 1, got 1"):
         lr.optim.EMA([x], beta=1.0)
     with pytest.raises(TypeError, match="gamma"):

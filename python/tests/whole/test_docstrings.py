@@ -86,3 +86,10 @@ def test_errors_are_those_raised_here_and_in_what_is_called(tool):
     assert tool.errors_of(Dataset) == {"ShapeError"}
     # through a private class, and a module imported by another name
     assert {"ArgumentError", "ArgumentTypeError", "FileNotFoundError"} <= tool.errors_of(fit)
+
+
+def test_errors_out_of_reach_are_named_by_the_code_and_by_no_docstring(tool):
+    found = {name: value for name, value, _ in tool.checked()}
+    for name, errors in tool.OUT_OF_REACH.items():
+        told = {entry for entry, _ in tool.entries(tool.sections(found[name].__doc__).get("Raises", ""))}
+        assert errors <= tool.errors_of(found[name]) - told, f"{name}: {errors}"
