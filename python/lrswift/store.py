@@ -14,11 +14,11 @@ import numpy as np
 
 from ._safetensors import read, write
 from .atomic import check_writable, make_folder, replace
-from .errors import ArgumentTypeError
+from .errors import ArgumentTypeError, FormatError
 
 __all__ = [
-    "check_writable", "load", "make_folder", "plain", "read", "replace", "save", "write", "write_csv",
-    "write_json", "write_text",
+    "FACTS_ERRORS", "altered", "check_writable", "facts_of", "load", "make_folder", "plain", "read",
+    "replace", "save", "write", "write_csv", "write_json", "write_text",
 ]  # fmt: skip
 
 
@@ -56,6 +56,29 @@ def plain(value: Any, digits: int | None = None) -> Any:
     if not math.isfinite(value):
         return None
     return value if digits is None else float(f"{value:.{digits}g}")
+
+
+# of facts that are not what they should be, where they are read
+FACTS_ERRORS = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
+
+
+def facts_of(where: str, text: str, required: Iterable[str] = ()) -> dict[str, Any]:
+    """The facts that a file has as JSON in its metadata. FormatError unless an object with `required`."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise altered(where, f"facts that are no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise altered(where, "facts that are no JSON object")
+    missing = [name for name in required if name not in found]
+    if missing:
+        raise altered(where, f"no {', '.join(missing)}")
+    return found
+
+
+def altered(where: str, what: object) -> FormatError:
+    """The error for a file that is whole, but says what none of ours does."""
+    return FormatError(f"{where}: has {what}; allowed: a file as it was written")
 
 
 def save(path: str | os.PathLike[str], source: Any) -> None:
