@@ -50,7 +50,9 @@ COVERED = {
     "tensors/modes.py": "optim/test_optimizer.py",
     "tensors/operations.py": "tensors/test_functions.py",
     "torch": "torch/test_adapted.py",
-    "training/checkpoint.py": "training/test_fit.py",
+    "loop/digests.py": "training/test_checkpoint.py",
+    "loop/generators.py": "training/test_checkpoint.py",
+    "loop/loaders.py": "training/test_checkpoint.py",
     "training/method.py": "training/test_composed.py",
     "training/methods.py": "training/test_composed.py",
 }

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
+import os
 import shlex
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from . import optim, random
-from .config import max_memory_allocated, show_config
+from .atomic import check_target, make_folder
+from .config import max_memory_allocated, set_threads, show_config
 from .data import DATASETS, Splits, load
 from .errors import Error
 from .experiments import comparison
@@ -24,10 +26,11 @@ from .learning.learn import learn_schedule
 from .learning.options import UPDATES
 from .nn import Module
 from .nn.functional import cross_entropy
+from .pictures.figure import saved
 from .rates.docstrings import describe_methods
 from .rates.made import RATES
 from .search.find import find_lr
-from .store import save
+from .store import save, write_json
 from .training.composed import DIRECTIONS, direction
 from .training.fit import fit, held_out
 from .training.methods import KINDS, METHODS, Method
@@ -55,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="version, processor, kernels, BLAS, threads")
     info.add_argument("--methods", action="store_true", help="every method: source, cost, arguments, bounds")
     _common(info, None)
-    info.set_defaults(run=_info)
+    info.set_defaults(run=_info, files=("info.json",))
 
     train = commands.add_parser(
         "train", help="train one network with one method",
@@ -67,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--epochs", type=_positive, default=5, help="passes over the data (default: 5)")
     _common(train, "folder for history.csv and model.safetensors")
-    train.set_defaults(run=_train)
+    train.set_defaults(run=_train, files=("history.csv", "model.safetensors"))
 
     find = commands.add_parser(
         "find-lr", help="find a learning rate by its gradient (ALRS), without training"
@@ -79,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     find.add_argument("--start", type=float, default=1.0, help="first rate tried (default: 1)")
     _common(find, "folder for found.json and, with matplotlib, found.png")
-    find.set_defaults(run=_find)
+    find.set_defaults(run=_find, files=("found.json", "found.png"))
 
     learn = commands.add_parser(
         "learn-schedule", help="learn rates, momentum and weight decay from hypergradients (FDS)"
@@ -95,7 +98,7 @@ def parser() -> argparse.ArgumentParser:
     )
     learn.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     _common(learn, "folder for checkpoint, schedule and picture (default: schedule)", "schedule")
-    learn.set_defaults(run=_learn)
+    learn.set_defaults(run=_learn, files=("checkpoint.safetensors", "schedule.safetensors", "schedule.png"))
 
     compare = commands.add_parser(
         "compare", help="train one network with many methods and seeds, and report",
@@ -113,7 +116,7 @@ def parser() -> argparse.ArgumentParser:
         help="report the final loss against these initial rates, such as 1e-4,1e-3,1e-2,1e-1,1",
     )
     _common(compare, "folder for results.csv, results.json and report.html (default: report)", "report")
-    compare.set_defaults(run=_compare)
+    compare.set_defaults(run=_compare, files=("results.csv", "results.json", "report.html"))
 
     search = commands.add_parser(
         "compare-hpo", help="search for a schedule with Optuna and with hypergradients, at equal cost",
@@ -134,7 +137,7 @@ def parser() -> argparse.ArgumentParser:
     search.add_argument("--seeds", type=_positive, default=3, help="times each search is run (default: 3)")
     search.add_argument("--resume", action="store_true", help="go on with the searches not in --out yet")
     _common(search, "folder for results.csv, results.json and report.html (default: searches)", "searches")
-    search.set_defaults(run=_compare_hpo)
+    search.set_defaults(run=_compare_hpo, files=("results.csv", "results.json", "report.html"))
 
     again = commands.add_parser("reproduce", help="figures of papers in small: tables and pictures")
     again.add_argument("figure", choices=FIGURES, metavar="FIGURE", help=", ".join(FIGURES))
@@ -146,7 +149,7 @@ def parser() -> argparse.ArgumentParser:
         "--data", metavar="DIR", help="where data sets are (default: $LRSWIFT_DATA, then ./data)"
     )
     _common(again, "folder for tables and pictures (default: figures)", "figures")
-    again.set_defaults(run=_reproduce)
+    again.set_defaults(run=_reproduce, files=())
     return top
 
 
@@ -196,12 +199,23 @@ def _common(command: argparse.ArgumentParser, out: str | None, default: str | No
     command.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
-def _folder(args: argparse.Namespace) -> Path | None:
+@contextlib.contextmanager
+def _folder(args: argparse.Namespace) -> Iterator[None]:
+    """Makes and tries the folder for results, before there are any to lose."""
     if args.out is None:
-        return None
-    folder = Path(args.out)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+        yield
+        return
+    made = not os.path.lexists(args.out)
+    args.out = make_folder(args.out, "--out")
+    for name in args.files:
+        check_target(args.out / name, "--out")
+    try:
+        yield
+    finally:
+        if made:
+            # after a mistake there is nothing in it
+            with contextlib.suppress(OSError):
+                args.out.rmdir()
 
 
 def _prepared(args: argparse.Namespace) -> tuple[Splits, Module]:
@@ -215,9 +229,8 @@ def _info(args: argparse.Namespace) -> None:
         print(describe_methods())
         return
     facts = show_config()
-    folder = _folder(args)
-    if folder is not None:
-        (folder / "info.json").write_text(json.dumps(facts, indent=1))
+    if args.out is not None:
+        write_json(args.out / "info.json", facts)
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -259,10 +272,9 @@ def _train(args: argparse.Namespace) -> None:
     if not args.quiet:
         most = max_memory_allocated() / 1e6
         print(f"at most {most:.1f} MB in tensors, gradients and buffers", file=sys.stderr)
-    folder = _folder(args)
-    if folder is not None:
-        history.to_csv(folder / "history.csv")
-        save(folder / "model.safetensors", model)
+    if args.out is not None:
+        history.to_csv(args.out / "history.csv")
+        save(args.out / "model.safetensors", model)
 
 
 def _find(args: argparse.Namespace) -> None:
@@ -276,22 +288,18 @@ def _find(args: argparse.Namespace) -> None:
         f"learning rate {found.lr:.4g} (a tenth of {found.value:.4g}), "
         f"{found.steps} batches, model {untouched}"
     )
-    folder = _folder(args)
-    if folder is not None:
+    if args.out is not None:
         facts: dict[str, Any] = {
             "lr": found.lr, "value": found.value, "done": found.done, "steps": found.steps,
             "signals": found.signals, "values": found.values.tolist(), "receipt": found.receipt,
         }  # fmt: skip
-        (folder / "found.json").write_text(json.dumps(facts, indent=1))
-        try:
-            found.plot().savefig(folder / "found.png", dpi=150)
-        except ImportError:
-            print("found.png: not drawn, matplotlib is not installed")
+        write_json(args.out / "found.json", facts)
+        _draw(args.out / "found.png", found.plot)
 
 
 def _learn(args: argparse.Namespace) -> None:
     splits = load(args.data, args.root).scaled()
-    folder = _folder(args) or Path()
+    folder = args.out
     learned = learn_schedule(
         lambda seed: comparison.MODELS[args.model](splits.train, len(splits.classes)),
         cross_entropy, splits.train, None, args.steps, args.batch_size, args.rates,
@@ -305,10 +313,14 @@ def _learn(args: argparse.Namespace) -> None:
         mark = "  best" if outer == learned.best else ""
         print(f"{outer + 1:>5}{loss:>10.4f}" + "".join(f"{value:>10.4f}" for value in values) + mark)
     learned.save(folder / "schedule.safetensors")
-    try:
-        learned.plot().savefig(folder / "schedule.png", dpi=150)
-    except ImportError:
-        print("schedule.png: not drawn, matplotlib is not installed")
+    _draw(folder / "schedule.png", learned.plot)
+
+
+def _draw(path: Path, plot: Callable[[], Any]) -> None:
+    """Writes a picture; says so where there is no matplotlib."""
+    told = saved(path, plot)
+    if told != str(path):
+        print(told)
 
 
 def _compare(args: argparse.Namespace) -> None:
@@ -338,7 +350,7 @@ def _compare_hpo(args: argparse.Namespace) -> None:
             print(f"{done.table()}\n\nonly these are finished; --resume goes on")
         raise
     print(result.table())
-    print(f"\n{Path(args.out) / 'report.html'}")
+    print(f"\n{args.out / 'report.html'}")
 
 
 def _reproduce(args: argparse.Namespace) -> None:
@@ -350,12 +362,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     args = parser().parse_args(given)
     args.line = shlex.join(["lrswift", *given])
-    if args.threads is not None:
-        from .config import set_threads
-
-        set_threads(args.threads)
     try:
-        args.run(args)
+        if args.threads is not None:
+            set_threads(args.threads)
+        with _folder(args):
+            args.run(args)
     except KeyboardInterrupt:
         print("lrswift: interrupted", file=sys.stderr)
         return 130

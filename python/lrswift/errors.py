@@ -5,7 +5,7 @@ All exceptions derive from `Error`; each also derives from the built-in it refin
 `ShapeError(ValueError)`, `ArgumentError(ValueError)`, `DTypeError(TypeError)`,
 `RecordingError(RuntimeError)` and `Diverged(FloatingPointError)` come from the native core,
 `ArgumentTypeError(DTypeError)` from Python, `MissingFiles(FileNotFoundError)` and
-`FormatError(ValueError)` from reading data sets. Messages name the operation, the argument, what was
+`FormatError(ArgumentError)` from reading files. Messages name the operation, the argument, what was
 given and what is allowed.
 
 `Diverged` has `step`, the one that could not be taken, counted from 0; `history`, of `fit`; and `schedule`,
@@ -34,8 +34,11 @@ class MissingFiles(Error, FileNotFoundError):
     """Files of a data set are not where they were looked for."""
 
 
-class FormatError(Error, ValueError):
-    """A file is not what its name says: magic number, size or content are wrong."""
+class FormatError(ArgumentError):
+    """A file is not what it should be: magic number, size, checksum or content are wrong.
+
+    An `ArgumentError`, as that was what `load` and `resume` raised before.
+    """
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

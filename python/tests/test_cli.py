@@ -151,3 +151,33 @@ def test_info_describes_every_method(capsys):
     with pytest.raises(SystemExit):
         main(["compare", "--initial", "1e-4,abc"])
     assert "argument --initial: got 1e-4,abc; allowed: positive numbers" in capsys.readouterr().err
+
+
+COMMANDS = [
+    ["info"], ["train", "--epochs", "1"], ["find-lr"], ["learn-schedule", "--steps", "4"],
+    ["compare", "--methods", "sgd", "--seeds", "1", "--epochs", "1"], ["compare-hpo", "--steps", "4"],
+    ["reproduce", "fds-figure2", "--quick"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_a_folder_that_cannot_be_written_is_refused_before_the_work(capsys, tmp_path, command):
+    (tmp_path / "file").write_bytes(b"mine")
+    for out, told in (("file", "a file stands in the folder's place"), ("/proc/x", "choose another folder")):
+        assert main([*command, "--quiet", "--out", str(tmp_path / out)]) == 1
+        shown = capsys.readouterr()
+        assert shown.out == "" and "--out: " in shown.err and told in shown.err
+        assert shown.err.count("\n") == 1
+    assert (tmp_path / "file").read_bytes() == b"mine"
+
+
+def test_what_stands_in_the_place_of_a_result_is_refused_before_the_work(capsys, tmp_path):
+    (tmp_path / "model.safetensors").mkdir()
+    assert main(["train", "--epochs", "1", "--quiet", "--out", str(tmp_path)]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == "" and "model.safetensors is a folder" in shown.err
+
+
+def test_a_mistake_leaves_no_empty_folder(tmp_path):
+    assert main(["compare", "--methods", "foo", "--out", str(tmp_path / "new")]) == 1
+    assert not (tmp_path / "new").exists()

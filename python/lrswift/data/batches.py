@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from ..checks import check_whole
 from ..errors import ArgumentError, ShapeError
 
 
@@ -61,5 +62,11 @@ class Batches:
         return {"seed": self.seed, "epoch": self.epoch, "position": self.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Goes back to where `state_dict` was taken."""
-        self.seed, self.epoch, self.position = state["seed"], state["epoch"], state["position"]
+        """Goes back to where `state_dict` was taken. ArgumentError, and nothing changes, for other states."""
+        if not isinstance(state, Mapping) or not {"seed", "epoch", "position"} <= set(state):
+            raise ArgumentError(f"Batches: state: got {state!r}; allowed: what state_dict returned")
+        seed, epoch = (
+            check_whole(state[key], f"Batches: state: {key}", 0, 2**64 - 1) for key in ("seed", "epoch")
+        )
+        position = check_whole(state["position"], "Batches: state: position", 0, len(self))
+        self.seed, self.epoch, self.position = seed, epoch, position

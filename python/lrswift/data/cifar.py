@@ -16,11 +16,16 @@ TRAIN = tuple(f"data_batch_{i}.bin.gz" for i in range(1, 6))
 TEST = ("test_batch.bin.gz",)
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 _RECORD = 1 + 3 * 32 * 32
+# of a file
+RECORDS = 10_000
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """(x uint8 [N, 32, 32, 3], y uint8 [N]). FormatError when the size or a label is wrong."""
-    data = np.frombuffer(content(path), np.uint8)
+    most = RECORDS * _RECORD
+    data = np.frombuffer(content(path, most), np.uint8)
+    if data.size > most:
+        raise FormatError(f"{path}: more than {most} bytes; allowed: at most {RECORDS} records of {_RECORD}")
     if not data.size or data.size % _RECORD:
         raise FormatError(f"{path}: {data.size} bytes; allowed: a multiple of {_RECORD}")
     records = data.reshape(-1, _RECORD)

@@ -5,15 +5,21 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import FormatError, MissingFiles
 
+# bytes that deflate makes of one, at most
+_MOST_PACKED = 1032
+
 
 def places(folder: str, root: str | os.PathLike[str] | None) -> list[Path]:
-    """A data set's possible folders: in `root`, `$LRSWIFT_DATA`, `./data`, or one of these itself."""
-    named = [root, os.environ.get("LRSWIFT_DATA"), "data"]
+    """A data set's possible folders: in `root` alone or, without one, in `$LRSWIFT_DATA` and `./data`.
+
+    Each of these may be the data set's folder itself.
+    """
+    named = [root] if root else [os.environ.get("LRSWIFT_DATA"), "data"]
     roots = [Path(r) for r in named if r]
     # mnist and fashion-mnist use the same file names, so only the folder's name tells them apart
     return [r if r.name == folder else r / folder for r in roots]
@@ -32,7 +38,8 @@ def find(
         if any(found):
             return found
     where = ", ".join(str(p) for p in tried)
-    hint = "" if os.environ.get("LRSWIFT_DATA") else "; $LRSWIFT_DATA is not set"
+    told = root or os.environ.get("LRSWIFT_DATA")
+    hint = "" if told else "; $LRSWIFT_DATA is not set"
     raise MissingFiles(f"{name}: missing {', '.join(files)}; looked in {where}{hint}")
 
 
@@ -45,10 +52,22 @@ def need(name: str, files: Sequence[str], found: Sequence[Path | None]) -> list[
     return [path for path in found if path is not None]
 
 
-def content(path: Path) -> bytes:
-    """The bytes of a file, decompressed if it is gzip. FormatError when it is damaged."""
+def content(
+    path: Path, most: int = 2**30, header: int = 0, size: Callable[[bytes], int] | None = None
+) -> bytes:
+    """The bytes of a file, decompressed if it is gzip; one more than there should be where there are more.
+
+    most: what a file of the data set's format can have. size: how many bytes follow the first `header` ones,
+    by what these say. FormatError when it is damaged, or no file of its length on the disk holds so many.
+    """
     try:
-        return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            begun = file.read(header)
+            if size is not None:
+                most = header + size(begun)
+                if most - header > _MOST_PACKED * path.stat().st_size:
+                    raise FormatError(f"{path}: its header says {most} bytes, which it is too short for")
+            return begun + file.read(most - len(begun) + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise FormatError(f"{path}: not a whole gzip file ({error})") from None
 

@@ -37,16 +37,27 @@ FASHION = [
 
 def read(path: Path, axes: int) -> np.ndarray:
     """uint8 array of `axes` axes. FormatError when magic number or size are wrong."""
-    data = content(path)
     magic = 0x0800 + axes
-    header = np.frombuffer(data[: 4 + 4 * axes], ">u4") if len(data) >= 4 + 4 * axes else np.zeros(1, ">u4")
-    if header[0] != magic:
-        raise FormatError(f"{path}: magic number {header[0]}; allowed: {magic} (unsigned bytes, {axes} axes)")
-    shape = [int(n) for n in header[1:]]
+
+    def follow(header: bytes) -> int:
+        if len(header) < 4 + 4 * axes:
+            raise FormatError(f"{path}: {len(header)} bytes; allowed: at least {4 + 4 * axes}, the header")
+        found = int.from_bytes(header[:4], "big")
+        if found != magic:
+            raise FormatError(f"{path}: magic number {found}; allowed: {magic} (unsigned bytes, {axes} axes)")
+        return math.prod(_shape(header))
+
+    data = content(path, 0, 4 + 4 * axes, follow)
+    shape = _shape(data[: 4 + 4 * axes])
     expected = 4 + 4 * axes + math.prod(shape)
     if len(data) != expected:
-        raise FormatError(f"{path}: {len(data)} bytes; allowed: {expected} for {shape}")
+        least = "at least " if len(data) > expected else ""
+        raise FormatError(f"{path}: {least}{len(data)} bytes; allowed: {expected} for {shape}")
     return np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape(shape)
+
+
+def _shape(header: bytes) -> list[int]:
+    return [int(n) for n in np.frombuffer(header, ">u4")[1:]]
 
 
 def _load(name: str, classes: list[str], root: str | os.PathLike[str] | None) -> Splits:

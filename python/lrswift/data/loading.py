@@ -25,8 +25,9 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Splits:
     """A data set by name, with `.train`, `.test` (each a Dataset with `.x`, `.y` as stored) and `.classes`.
 
     name: digits (through scikit-learn), mnist, fashion-mnist, cifar10, text. Looks for its folder in
-    `root`, then `$LRSWIFT_DATA`, then `./data`. Pixels are uint8 [N, H, W] or [N, H, W, 3] and not scaled
-    (see `Dataset.scaled`).
+    `root` alone and, without one, in `$LRSWIFT_DATA`, then in `./data`. Pixels are uint8 [N, H, W] or
+    [N, H, W, 3] and not scaled (see `Dataset.scaled`). Archives are unpacked to what their headers say and
+    no further.
     Raises ArgumentError (unknown name), MissingFiles (which, and where it looked), FormatError.
     """
     if name not in DATASETS:

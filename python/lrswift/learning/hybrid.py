@@ -14,12 +14,12 @@ import numpy as np
 import optuna
 
 from .. import store
-from ..errors import ArgumentError, Diverged
+from ..errors import Diverged
 from ..progress import Progress
 from .inner_run import Job, Outcome
 from .learned_schedule import LearnedSchedule
 from .options import FAMILIES
-from .outer_loop import FORMAT, Learning, check_format, trained
+from .outer_loop import FORMAT, Learning, read_facts, shapes_of, trained
 from .workers import Workers
 
 # a sign step that was too large needs three to show it: there, back, and half
@@ -203,8 +203,7 @@ class HybridSearch:
     def _identity(self) -> dict[str, Any]:
         names = ("trials", "ranges", "outer_steps")
         search = {name: getattr(self.options, name) for name in names}
-        mine = self.first.settings.identity() | search
-        found: dict[str, Any] = json.loads(json.dumps(mine))
+        found: dict[str, Any] = json.loads(json.dumps(self.first.identity() | search))
         return found
 
     def write(self, path: str | os.PathLike[str] | None) -> None:
@@ -223,27 +222,36 @@ class HybridSearch:
         store.write(path, arrays, {"lrswift.starting": json.dumps(facts)})
 
     def read(self, path: str | os.PathLike[str]) -> None:
-        """Puts outcomes in line to be replayed. ArgumentError for a file of another call."""
-        arrays, metadata = store.read(path)
-        if "lrswift.starting" not in metadata:
-            raise ArgumentError(
-                f'resume: {path}: no checkpoint of learn_schedule(start="optuna"); '
-                "allowed: a file that `checkpoint` wrote"
-            )
-        facts = json.loads(metadata["lrswift.starting"])
-        check_format(path, facts)
-        for name, value in self._identity().items():
-            if facts["settings"].get(name) != value:
-                raise ArgumentError(
-                    f"resume: {path} was made with {name}={facts['settings'].get(name)!r}, got {value!r}; "
-                    "allowed: the same arguments"
-                )
-        shapes = {name: tuple(shape) for name, shape in facts["shapes"].items()}
-        failures = facts["failures"]
+        """Puts outcomes in line to be replayed, once all of them are checked.
+
+        Raises ArgumentError for a file of another call, FormatError for one that is damaged or altered.
+        """
+        arrays, facts = read_facts(
+            path, "lrswift.starting", 'checkpoint of learn_schedule(start="optuna")', self._identity()
+        )
+        try:
+            self.replayed = self._checked(arrays, facts)
+        except store.FACTS_ERRORS as error:
+            raise store.altered(f"resume: {os.fspath(path)}", error) from None
+
+    def _checked(self, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> list[list[Outcome]]:
+        shapes, failures = shapes_of(facts["shapes"]), facts["failures"]
+        losses, hypergradients = arrays["valid_losses"], arrays["hypergradients"]
         # older files say so in words alone
         failed_at = facts.get("failed_at", [[None] * len(row) for row in failures])
-        rows = zip(arrays["valid_losses"], arrays["hypergradients"], failures, failed_at, strict=True)
-        self.replayed = [
+        shape = len(failures), self.options.seeds
+        if losses.shape != shape or hypergradients.shape != (*shape, sum(self.first.settings.counts)):
+            raise ValueError(f"losses of shape {losses.shape}, hypergradients of {hypergradients.shape}")
+        if losses.dtype != np.float64 or hypergradients.dtype != np.float64:
+            raise ValueError(f"losses of {losses.dtype}, hypergradients of {hypergradients.dtype}")
+        told = [entry for row in failures for entry in row]
+        steps = [entry for row in failed_at for entry in row]
+        if not all(entry is None or isinstance(entry, str) for entry in told):
+            raise ValueError("failures that are no texts")
+        if not all(entry is None or (type(entry) is int and entry >= 0) for entry in steps):
+            raise ValueError("failures at no step")
+        rows = zip(losses, hypergradients, failures, failed_at, strict=True)
+        return [
             [Outcome(float(v), h, shapes, f, failed_at=at) for v, h, f, at in zip(*row, strict=True)]
             for row in rows
         ]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Unpack
 
+from .. import store
 from ..hypergradients.options import HypergradientOptions
 from ..records import takes
 from ..tensors.tensor import Tensor
@@ -78,7 +79,8 @@ def learn_schedule(
         executor: runs the tasks, of which each is a seed or one of its `blocks`: an object with `submit`, or
             a function that makes one, anew when its workers die. The numbers are the same as without. None:
             here, one by one. Default None.
-        checkpoint: a file that is written atomically after each outer step. Default None.
+        checkpoint: a file that is written atomically after each outer step; tried before the first. It has a
+            checksum and says which data and arguments it is of. Default None.
         resume: whether to go on from `checkpoint`, if it is there, bit by bit as if never interrupted; only
             outer_steps, blocks, executor and finalists may differ, and with a search only the last three.
             Default False.
@@ -91,8 +93,8 @@ def learn_schedule(
         A `LearnedSchedule`: the schedule, how it was found, and what that cost. Its `study` is Optuna's.
 
     Raises:
-        ArgumentError: a value is out of bounds, `checkpoint` was made with other arguments, or the executor
-            cannot pickle a function.
+        ArgumentError: a value is out of bounds, `checkpoint` was made with other arguments or data, or the
+            executor cannot pickle a function.
         ArgumentTypeError: an argument is of a wrong type.
         BufferError: data lie in another device's memory.
         DTypeError: the dtype of data is not allowed.
@@ -101,6 +103,8 @@ def learn_schedule(
         Diverged: all seeds of an outer step diverged under another update than "gated"; the exception's
             `schedule` holds what was done. Under "gated" such a run counts as a loss of inf.
         FileNotFoundError: the folder of `checkpoint` does not exist.
+        FormatError: the file of `checkpoint` is damaged or altered.
+        OSError: nothing can be written where `checkpoint` should be.
         ImportError: start="optuna" without Optuna.
 
     Warns:
@@ -115,6 +119,8 @@ def learn_schedule(
     settings = check(steps, batch_size, windows, options, learning, make_model)
     if learning.start is not None:
         check_search(settings)
+    if checkpoint is not None:
+        store.check_writable(checkpoint, "checkpoint")
     data = arrays_of(train, valid, settings)
     run: Any = Learning(make_model, loss, *data, settings)
     if learning.start is not None:

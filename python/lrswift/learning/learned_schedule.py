@@ -156,18 +156,63 @@ class LearnedSchedule:
 
         Raises:
             FileNotFoundError: there is no such file.
-            ArgumentError: it is no whole safetensors file, or holds no learned schedule.
+            FormatError: it is no whole safetensors file, or was altered.
+            ArgumentError: it holds no learned schedule.
         """
+        where = f"load: {os.fspath(path)}"
         arrays, metadata = store.read(path)
         missing = [name for name in (*FAMILIES, *_ARRAYS) if name not in arrays]
         if "lrswift.schedule" not in metadata or missing:
-            raise ArgumentError(f"load: {path}: no learned schedule; allowed: a file that `save` wrote")
-        facts: dict[str, Any] = json.loads(metadata["lrswift.schedule"])
-        facts.update((name, arrays[name]) for name in (*FAMILIES, *_ARRAYS))
-        facts["final_penalties"] = arrays.get("final_penalties", np.zeros_like(arrays["final_losses"]))
-        facts["layers"] = tuple(facts.get("layers", ()))
-        facts["cost"] = tuple(facts.get("cost", (0, 0)))
-        return cls(**facts, trials=arrays.get("trials"))
+            raise ArgumentError(f"{where}: no learned schedule; allowed: a file that `save` wrote")
+        facts = store.facts_of(where, metadata["lrswift.schedule"], ("steps", "best"))
+        try:
+            _check(facts, arrays)
+        except store.FACTS_ERRORS as error:
+            raise store.altered(where, error) from None
+        held: dict[str, Any] = {name: arrays[name] for name in (*FAMILIES, *_ARRAYS)}
+        held["final_penalties"] = arrays.get("final_penalties", np.zeros_like(arrays["final_losses"]))
+        facts |= {"layers": tuple(facts.get("layers", ())), "cost": tuple(facts.get("cost", (0, 0)))}
+        return cls(**held, **facts, trials=arrays.get("trials"))
+
+
+def _check(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """One of store.FACTS_ERRORS unless they are what `save` writes."""
+    layers, cost, window = facts.get("layers", []), facts.get("cost", [0, 0]), facts.get("suggested_window")
+    rates = arrays["learning_rates"]
+    tried, seeds = arrays["seed_losses"].shape
+    count = sum(arrays[name].size for name in FAMILIES)
+    finals = arrays["final_losses"]
+    rows = len(arrays["finalists"])
+    wanted = {
+        "learning_rates": (len(layers), rates.shape[-1]) if layers else (rates.size,),
+        "momentums": (arrays["momentums"].size,), "weight_decays": (arrays["weight_decays"].size,),
+        "values": (tried, count), "hypergradients": (tried, seeds, count), "signals": (tried, count),
+        "retreated": (tried,), "trials": (tried,), "finalists": (rows,),
+        "final_losses": (rows, finals.shape[1]), "final_penalties": finals.shape,
+    }  # fmt: skip
+    kinds = {"retreated": "bool", "trials": "int64", "finalists": "int64"}
+    for name, shape in wanted.items():
+        found = arrays.get(name)
+        if found is not None and (found.shape != shape or found.dtype != kinds.get(name, "float64")):
+            raise ValueError(f"{name} of {found.dtype} and shape {list(found.shape)}")
+    if not rates.size or not all(np.isfinite(arrays[name]).all() for name in FAMILIES):
+        raise ValueError("rates that are none")
+    if not set(facts) <= {"steps", "best", "converged", "suggested_window", "nesterov", "cost", "layers"}:
+        raise ValueError(f"more than it should: {', '.join(facts)}")
+    if not isinstance(layers, list) or not all(isinstance(name, str) for name in layers):
+        raise ValueError(f"layers={layers!r}")
+    if not isinstance(cost, list) or len(cost) != 2 or not all(type(n) is int and n >= 0 for n in cost):
+        raise ValueError(f"cost={cost!r}")
+    if window is not None and type(window) not in (int, float):
+        raise ValueError(f"suggested_window={window!r}")
+    if type(facts["steps"]) is not int or facts["steps"] < 1:
+        raise ValueError(f"steps={facts['steps']!r}")
+    if type(facts["best"]) is not int or not -1 <= facts["best"] < tried:
+        raise ValueError(f"best={facts['best']!r} of {tried}")
+    if not all(type(facts.get(name, False)) is bool for name in ("converged", "nesterov")):
+        raise ValueError("flags that are none")
+    if rows and not 0 <= arrays["finalists"].min() <= arrays["finalists"].max() < tried:
+        raise ValueError(f"finalists of {tried} that are none")
 
 
 def _drawn(learned: LearnedSchedule) -> Any:

@@ -15,6 +15,7 @@ from .. import store
 from .._core import Learner as CoreLearner
 from ..errors import ArgumentError, Diverged, ShapeError, warn
 from ..hypergradients.sharing import best_window, sharing_noise
+from ..loop.digests import digest
 from ..progress import Progress
 from ..tensors.tensor import Tensor
 from .finalists import NETWORKS_A_SEED, Finals
@@ -231,32 +232,76 @@ class Learning:
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes the state after an outer step, atomically."""
         facts = {
-            "settings": self.settings.identity(), "warned": self.warned, "shapes": self.shapes,
+            "settings": self.identity(), "warned": self.warned, "shapes": self.shapes,
             "format": FORMAT,
         }  # fmt: skip
         arrays = self.record | {"state": self.get("state")}
         store.write(path, arrays, {"lrswift.learning": json.dumps(facts)})
 
+    def identity(self) -> dict[str, Any]:
+        """Settings and data that must not change between a checkpoint and its continuation, by name."""
+        facts = self.settings.identity() | {"train": digest(self.train), "valid": digest(self.valid)}
+        found: dict[str, Any] = json.loads(json.dumps(facts))
+        return found
+
     def read(self, path: str | os.PathLike[str]) -> None:
-        """Puts back what `write` wrote. ArgumentError for a file of another call."""
-        arrays, metadata = store.read(path)
-        if "lrswift.learning" not in metadata:
-            raise ArgumentError(
-                f"resume: {path}: no checkpoint of learn_schedule; allowed: a file that `checkpoint` wrote"
-            )
-        facts = json.loads(metadata["lrswift.learning"])
-        check_format(path, facts)
-        mine = json.loads(json.dumps(self.settings.identity()))
-        for name, value in mine.items():
-            if facts["settings"].get(name) != value:
-                raise ArgumentError(
-                    f"resume: {path} was made with {name}={facts['settings'].get(name)!r}, got {value!r}; "
-                    "allowed: the same arguments"
-                )
-        self.learner.load({"state": arrays.pop("state").tolist()})
-        self.record = arrays
-        self.warned = facts["warned"]
-        self.shapes = {name: tuple(shape) for name, shape in facts["shapes"].items()}
+        """Puts back what `write` wrote, once all of it is checked.
+
+        Raises ArgumentError for a file of another call, FormatError for one that is damaged or altered.
+        """
+        where = f"resume: {os.fspath(path)}"
+        arrays, facts = read_facts(path, "lrswift.learning", "checkpoint of learn_schedule", self.identity())
+        try:
+            state = arrays.pop("state")
+            record = self._checked(arrays)
+            shapes, warned = shapes_of(facts["shapes"]), facts["warned"]
+            if not isinstance(warned, bool) or state.dtype != np.float64 or state.ndim != 1:
+                raise ValueError("a state of another kind")
+            self.learner.load({"state": state.tolist()})
+        except store.FACTS_ERRORS as error:
+            raise store.altered(where, error) from None
+        self.record, self.shapes, self.warned = record, shapes, warned
+
+    def _checked(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        done = len(arrays["values"])
+        for name, mine in self.record.items():
+            found = arrays[name]
+            if found.dtype != mine.dtype or found.shape != (done, *mine.shape[1:]):
+                raise ValueError(f"{name} of {found.dtype} and shape {list(found.shape)}")
+        return {name: arrays[name] for name in self.record}
+
+
+def read_facts(
+    path: str | os.PathLike[str], key: str, kind: str, mine: dict[str, Any]
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """(arrays, facts) of a checkpoint whose settings are `mine`. ArgumentError for another's."""
+    where = f"resume: {os.fspath(path)}"
+    arrays, metadata = store.read(path)
+    if key not in metadata:
+        raise ArgumentError(f"{where}: no {kind}; allowed: a file that `checkpoint` wrote")
+    facts = store.facts_of(where, metadata[key])
+    check_format(path, facts)
+    stored = facts.get("settings")
+    if not isinstance(stored, dict):
+        raise store.altered(where, "no settings")
+    # older files say nothing of the data
+    found = [
+        f"{name}={stored.get(name)!r}, got {value!r}"
+        for name, value in mine.items()
+        if stored.get(name) != value and (name in stored or name not in ("train", "valid"))
+    ]
+    if found:
+        raise ArgumentError(f"{where} was made with {', and with '.join(found)}; allowed: the same arguments")
+    return arrays, facts
+
+
+def shapes_of(value: Any) -> dict[str, tuple[int, ...]]:
+    """Shapes of parameters by name, as JSON has them. ValueError for others."""
+    if not isinstance(value, dict) or not all(isinstance(shape, list) for shape in value.values()):
+        raise ValueError("shapes that are none")
+    if not all(type(n) is int and n >= 0 for shape in value.values() for n in shape):
+        raise ValueError("shapes that are none")
+    return {name: tuple(shape) for name, shape in value.items()}
 
 
 def check_format(path: str | os.PathLike[str], facts: dict[str, Any]) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..pictures.figure import BLUE, ORANGE, panels, smoothed
+from ..store import write_csv
 
 COLUMNS = ("epoch", "step", "train_loss", "lr", "lr_low", "lr_high", "valid_loss", "accuracy", "seconds")
 
@@ -87,7 +86,7 @@ class History:
         return self.rows[-1]
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Writes the rows, one per epoch, with a header.
+        """Writes the rows, one per epoch, with a header; atomically.
 
         Args:
             path: of the file.
@@ -96,10 +95,7 @@ class History:
             FileNotFoundError: the folder does not exist.
         """
         names = list(dict.fromkeys([*COLUMNS, *(key for row in self.rows for key in row)]))
-        with Path(path).open("w", newline="") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(self.rows)
+        write_csv(path, names, self.rows)
 
     def plot(self) -> Any:
         """A matplotlib Figure: loss, accuracy (where known) and learning rate.

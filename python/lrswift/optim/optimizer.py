@@ -422,6 +422,15 @@ class Optimizer:
         """
         self._core.load({name: from_array(np.asarray(value)) for name, value in state.items()})
 
+    def _identity(self) -> dict[str, Any]:
+        """Direction, rate and options by name, as JSON has them: what a resumed run must be given again."""
+        groups = [
+            {key: _told(value) for key, value in group.items() if key != "params"}
+            for group in self.param_groups
+        ]
+        facts = {"direction": self._direction, **groups[0], **self._clips}
+        return facts | {f"group {i}": group for i, group in enumerate(groups[1:], 1)}
+
     def _anew(self, lr: float) -> Optimizer:
         """The same direction and groups at another rate, with nothing remembered."""
         groups = [{k: v for k, v in group.items() if k != "lr"} for group in self.param_groups]
@@ -435,6 +444,17 @@ class Optimizer:
     def __repr__(self) -> str:
         options = ", ".join(f"{key}={value!r}" for key, value in self._defaults.items())
         return f"{type(self).__name__}({len(self._names)} tensors, lr={self.rate!r}, {options})"
+
+
+def _told(value: Any) -> Any:
+    """An option or a rate in what JSON has."""
+    if isinstance(value, (Adapter, Schedule)):
+        name, attributes = rate_card(value)
+        title = name if isinstance(value, Adapter) else type(value).__name__
+        return {"name": title, **{key: _told(entry) for key, entry in attributes.items()}}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_told(entry) for entry in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _checked_loss(loss: Any, name: str = "closure") -> Tensor:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from .. import atomic
 
 # Okabe and Ito's: distinct for the color-blind
 BLUE, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#009e73", "#8a8f98"
@@ -37,9 +40,11 @@ def smoothed(values: np.ndarray, width: int) -> np.ndarray:
 
 
 def saved(path: Path, draw: Callable[[], Any]) -> str:
-    """Writes the figure that `draw` makes; a line that says where it is, or why there is none."""
+    """Writes the figure that `draw` makes, atomically; a line that says where, or why there is none."""
+    content = io.BytesIO()
     try:
-        draw().savefig(path, dpi=150)
+        draw().savefig(content, dpi=150, format=path.suffix[1:])
     except ImportError:
         return f"{path.name}: not drawn, matplotlib is not installed"
+    atomic.replace(path, content.getvalue())
     return str(path)

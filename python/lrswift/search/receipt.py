@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import random
+from ..loop.loaders import loader_state
 from ..tensors.tensor import Tensor
 
 
@@ -48,14 +49,6 @@ def _tensors(tensors: Iterable[Tensor | None]) -> str:
 
 def _bytes(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def loader_state(data: Any) -> Any:
-    """The position of a data source, as `_loader` digests it; None for a stateless one."""
-    if hasattr(data, "state_dict"):
-        return data.state_dict()
-    found = {key: getattr(data, key) for key in ("epoch", "position") if hasattr(data, key)}
-    return found or None
 
 
 def _loader(data: Any) -> str:

@@ -12,11 +12,12 @@ import numpy as np
 
 from .. import random
 from ..errors import ArgumentError, ArgumentTypeError
+from ..loop.loaders import loader_state, put_loader_state
 from ..loop.recorder import Modes
 from ..optim import Optimizer
 from ..tensors.operations import from_array
 from ..tensors.tensor import Tensor
-from .receipt import digests, loader_state
+from .receipt import digests
 
 
 def refuse_iterator(data: Any) -> None:
@@ -79,8 +80,5 @@ class _Kept:
         random.set_state(self.random)
         np.random.set_state(self.numpy)
         python_random.setstate(self.python)
-        if self.loader is not None and hasattr(self.data, "load_state_dict"):
-            self.data.load_state_dict(self.loader)
-        elif self.loader is not None:
-            for key, value in self.loader.items():
-                setattr(self.data, key, value)
+        if self.loader is not None:
+            put_loader_state(self.data, self.loader)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .. import store
 from ..checks import check_whole
 from ..data import Dataset
 from ..errors import ArgumentError, ArgumentTypeError
 from ..loop.feed import ArrayFeed, Batch, Feed, feed
 from ..loop.history import History
+from ..loop.loaders import loader_state, put_loader_state
 from ..loop.recorder import Modes, Recorder, rows, takes_model, watched
 from ..loop.steps import TrainingSteps
 from ..nn.functional import cross_entropy
@@ -23,7 +25,7 @@ from ..progress import Progress
 from ..search.periodic import periodic
 from ..tensors.autograd import no_grad
 from ..tensors.tensor import Tensor
-from . import checkpoint as checkpoint_file
+from .checkpoint import Checkpoint
 
 VALIDATION_BATCH = 1000
 
@@ -78,8 +80,11 @@ def fit(
             `valid` after each epoch. Default ("accuracy",).
         progress: whether to show a bar. Default True.
         log: a CSV file, written after each epoch, or a function of its row. Default None.
-        checkpoint: a file, written atomically after each epoch. Default None.
-        resume: whether to go on from `checkpoint`, if it is there. Default False.
+        checkpoint: a file, written atomically after each epoch; tried before the first step. It holds what
+            the run goes on from, with a checksum, and which run it is (docs/checkpoints.md). Default None.
+        resume: whether to go on from `checkpoint`, if it is there, bit by bit as if never interrupted; only
+            epochs, callbacks, log, metrics, valid and progress may differ. All of the file is checked before
+            anything is changed. Default False.
         callbacks: functions of the history, called after each epoch; one that returns a true value ends the
             training. Default ().
         rate_valid: data for a rate that descends on a validation loss, in place of `valid`. None: `valid`.
@@ -90,29 +95,41 @@ def fit(
         epoch found, or None.
 
     Raises:
-        ArgumentError: a value is out of bounds, or `checkpoint` is no checkpoint of `fit`.
-        ArgumentTypeError: an argument is of a wrong type, or validation data are needed and not given.
+        ArgumentError: a value is out of bounds, or `checkpoint` is no checkpoint of `fit` or one of another
+            run; it says what differs.
+        ArgumentTypeError: an argument is of a wrong type, validation data are needed and not given, or the
+            state of a loader holds what no file does.
         BufferError: data lie in another device's memory.
         DTypeError: the dtype of data is not allowed.
         ShapeError: arrays are of different lengths, or the loss is no scalar.
         FileNotFoundError: the folder of `checkpoint` or `log` does not exist.
+        FormatError: the file of `checkpoint` is damaged or altered.
+        OSError: nothing can be written where `checkpoint` or `log` should be.
         Diverged: loss or gradient were not finite in 20 steps in a row.
 
     Warns:
         RecordingWarning: the loss is run anew for every batch.
+        UserWarning: the checkpoint holds no state of an iterable that may have one.
     """
     callbacks = list(callbacks)
     run = _Run(model, optimizer, loss, train, valid, rate_valid, epochs, batch_size, shuffle, seed, metrics)
-    if checkpoint is not None and resume and Path(checkpoint).exists():
-        run.first = checkpoint_file.read(checkpoint, model, optimizer, run.history)
+    if log is not None and not callable(log):
+        store.check_writable(log, "log")
+    kept = None if checkpoint is None else Checkpoint(checkpoint, run)
+    if kept is not None and resume and kept.exists:
+        try:
+            run.first = kept.read()
+        except BaseException:
+            run.rewind()
+            raise
     try:
         with optimizer._point(evaluating=False), Progress(run.total_steps(), "fit", progress) as bar:
             run.watchful = bool(callbacks) or callable(log)
             for epoch in range(run.first, epochs):
                 row = run.epoch(epoch, bar)
                 _report(log, row, run.history)
-                if checkpoint is not None:
-                    checkpoint_file.write(checkpoint, model, optimizer, run.history, epoch + 1)
+                if kept is not None:
+                    kept.write(epoch + 1)
                 # all are called, whatever the first one says
                 answers = [callback(run.history) for callback in callbacks]
                 if any(answer is not None and bool(answer) for answer in answers):
@@ -152,7 +169,7 @@ class _Run:
                 raise ArgumentError(
                     f"metrics: got {metric!r}; allowed: 'accuracy' or functions of (outputs, labels)"
                 )
-        self.model, self.modes = model, Modes(model)
+        self.model, self.modes, self.loss = model, Modes(model), loss
         self.optimizer = optimizer
         self.recorder = Recorder(model, loss)
         self.data, self.batch_size, self.seed = train, batch_size, seed
@@ -166,20 +183,30 @@ class _Run:
         floating = optimizer.param_groups[0]["params"][0].dtype
         self.train: Feed = feed(train, "train", floating, batch_size, shuffle, seed)
         self.valid: Feed | None = None if valid is None else feed(valid, "valid", floating, VALIDATION_BATCH)
+        self._begun = [(d, copy.deepcopy(loader_state(d))) for d in (train, valid, rate_valid)]
+        # what a rate descends on
+        self.rate_valid: Feed | None = None
         if optimizer._core.get("validates"):
             given = valid if rate_valid is None else rate_valid
             if given is None:
                 raise ArgumentTypeError(
                     f"fit: valid: not given; {type(optimizer.rate).__name__} needs data to validate on"
                 )
-            source = feed(given, "valid", floating, batch_size)
-            self.steps.valid = [(b, numbers) for b, indices in source.epoch(0) for numbers in indices]
+            self.rate_valid = feed(given, "valid", floating, batch_size)
+            batches = self.rate_valid.epoch(0)
+            self.steps.valid = [(b, numbers) for b, indices in batches for numbers in indices]
         if isinstance(self.train, ArrayFeed):
             takes_model(loss, len(self.train.tensors))
         steps = self.train.steps()
         if steps:
             optimizer._know_epoch(steps)
         optimizer._know_buffers(model)
+
+    def rewind(self) -> None:
+        """Puts loaders back to where they were, as validation data of a rate have been read."""
+        for data, state in self._begun:
+            if state is not None:
+                put_loader_state(data, state)
 
     def total_steps(self) -> int | None:
         steps = self.train.steps()

@@ -1,6 +1,7 @@
 """Batches: seeded, and going on where they were."""
 
 import numpy as np
+import pytest
 
 import lrswift as lr
 
@@ -21,3 +22,20 @@ def test_batches():
     expected = [x.tolist() for x, _ in batches]
     batches.load_state_dict(state)
     assert [x.tolist() for x, _ in batches] == expected
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        None, [], {}, {"seed": 1, "epoch": 2}, {"seed": -1, "epoch": 2, "position": 0},
+        {"seed": 1, "epoch": -2, "position": 0}, {"seed": 1, "epoch": 0, "position": 4},
+        {"seed": 1, "epoch": 2.5, "position": 0}, {"seed": 2**64, "epoch": 0, "position": 0},
+        {"seed": "x", "epoch": 0, "position": 0},
+    ],
+)  # fmt: skip
+def test_other_states_are_refused_and_nothing_changes(state):
+    batches = lr.data.Batches(np.arange(10), batch_size=4, seed=7)
+    next(iter(batches))
+    with pytest.raises(lr.ArgumentError, match="Batches: state"):
+        batches.load_state_dict(state)
+    assert batches.state_dict() == {"seed": 7, "epoch": 0, "position": 1}

@@ -1,8 +1,10 @@
 """Data sets by name, and their file formats."""
 
 import gzip
+import math
 import os
 import struct
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -73,6 +75,50 @@ def test_damaged_files_are_refused(tiny):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ValueError, match="gzip"):
         lr.data.load("mnist", tiny)
+
+
+def test_a_root_is_the_only_place(tiny, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("LRSWIFT_DATA", str(tiny))
+    monkeypatch.chdir(tiny)
+    (tiny / "data").symlink_to(tiny, target_is_directory=True)
+    for name in ("mnist", "fashion-mnist", "cifar10", "text"):
+        with pytest.raises(FileNotFoundError, match="looked in ") as caught:
+            lr.data.load(name, root=tmp_path / "empty")
+        assert str(caught.value).count(str(tmp_path)) == 1 and "LRSWIFT_DATA" not in str(caught.value)
+    assert len(lr.data.load("mnist").train) == len(lr.data.load("mnist", root=tiny / "mnist").train) == 6
+
+
+def test_files_are_unpacked_to_what_their_header_says_and_no_further(tiny, tmp_path):
+    bomb, gigabyte = gzip.compress(bytes(2**20), 9), 1024
+    labels = tiny / "mnist" / "t10k-labels-idx1-ubyte.gz"
+    # a member after the other: a gigabyte of zeros in a megabyte
+    labels.write_bytes(gzip.compress(struct.pack(">2I", 2049, 3) + b"\0\1\2") + bomb * gigabyte)
+    (tmp_path / "cifar-10").mkdir()
+    for name in ("data_batch_1.bin.gz", "test_batch.bin.gz"):
+        (tmp_path / "cifar-10" / name).write_bytes(bomb * gigabyte)
+    tracemalloc.start()
+    with pytest.raises(lr.FormatError, match="at least 12 bytes; allowed: 11 for"):
+        lr.data.load("mnist", tiny)
+    with (
+        pytest.raises(lr.FormatError, match="more than 30730000 bytes; allowed: at most 10000 records"),
+        pytest.warns(UserWarning, match="1 of 5"),
+    ):
+        lr.data.load("cifar10", tmp_path)
+    assert tracemalloc.get_traced_memory()[1] < 2e8
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("shape", [(2**32 - 1, 28, 28), (2**32 - 1,) * 3])
+def test_a_header_that_promises_more_than_there_can_be_is_refused(tiny, shape):
+    path = tiny / "mnist" / "train-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(struct.pack(">4I", 2051, *shape) + bytes(1000)))
+    with pytest.raises(lr.FormatError, match=f"its header says {16 + math.prod(shape)} bytes"):
+        lr.data.load("mnist", tiny)
+    for short in (b"", b"\0\0\x08\x03\0"):
+        path.write_bytes(gzip.compress(short))
+        with pytest.raises(lr.FormatError, match="allowed: at least 16, the header"):
+            lr.data.load("mnist", tiny)
 
 
 def test_cifar10(tmp_path):

@@ -13,6 +13,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from ... import random
+from ...atomic import make_folder
 from ...checks import check_number, check_whole
 from ...data import Dataset, Splits
 from ...errors import ArgumentError
@@ -109,6 +110,8 @@ def compare_hpo(
     """
     names = check_searches(searches)
     check_whole(seeds, "seeds", 1)
+    if out is not None:
+        make_folder(out, "out")
     runs_allowed = check_number(budget, "budget")
     declared = None if options.costs is None else Costs(*options.costs)
     settings = check(

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from ...atomic import make_folder
 from ...errors import ArgumentError
 from . import fds_figure1, fds_figure2, fds_figure3
 from .problem import SCALES
@@ -37,9 +38,7 @@ def reproduce(
     for name, given, allowed in (("figure", figure, FIGURES), ("scale", scale, SCALES)):
         if given not in allowed:
             raise ArgumentError(f"{name}: got {given!r}; allowed: {', '.join(allowed)}")
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    return FIGURES[figure](scale, data, folder, seed, progress)
+    return FIGURES[figure](scale, data, make_folder(out, "out"), seed, progress)
 
 
 __all__ = ["FIGURES", "SCALES", "reproduce"]
