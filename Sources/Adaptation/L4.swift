@@ -57,7 +57,7 @@ public struct L4: RateMachine {
     let target = gamma * lowest
     lowest *= 1 + 1 / tau
     guard step.smoothedSlope > 0 else { return .stay }
-    return .take(limits.clamp(alpha * (loss - target) / (step.smoothedSlope + epsilon)))
+    return .take(limits.clamp(alpha * (loss - target) / (step.smoothedSlope * step.turn + epsilon)))
   }
 
   public var state: [(name: String, value: Double)] { [("lowest_loss", lowest)] }

@@ -36,16 +36,16 @@ public struct LQA: RateMachine {
   }
 
   public mutating func decide(_ step: StepView) -> Decision {
-    guard let probe = step.probe else { return .probe(at: trial) }
+    guard let probe = step.probe else { return .probe(at: trial * step.stretch) }
     guard let ahead else {
       self.ahead = probe.loss
-      return .probe(at: -trial)
+      return .probe(at: -trial * step.stretch)
     }
     self.ahead = nil
     let behind = probe.loss
     let denominator = behind + ahead - 2 * step.loss
     let resolution = LQA.roundingErrors * step.precision * max(abs(step.loss), abs(ahead), abs(behind))
-    let best = trial / 2 * (behind - ahead) / denominator
+    let best = trial * step.stretch / 2 * (behind - ahead) / denominator
     fellBack = !(denominator > resolution && best.isFinite)
     if !fellBack { rate = limits.clamp(best) }
     return .take(rate)

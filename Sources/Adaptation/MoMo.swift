@@ -61,7 +61,9 @@ public struct MoMo: WholeMachine {
 
   public mutating func decide(_ step: StepView) -> Decision {
     let memory = memory(step)
-    lossAverage = memory * lossAverage + (1 - memory) * step.loss
+    // a clipped gradient is that of a loss as much flatter
+    let loss = step.stretch == 1 ? step.loss : bound + (step.loss - bound) / step.stretch
+    lossAverage = memory * lossAverage + (1 - memory) * loss
     gamma = memory * gamma + (1 - memory) * step.sums.first
     steps += 1
     let correction = step.pairing.adaptive ? 1 - power(memory, steps) : 1

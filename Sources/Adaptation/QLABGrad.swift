@@ -66,34 +66,36 @@ public struct QLABGrad: RateMachine {
     guard let probe = step.probe, phase != .idle else {
       phase = findTrial && steps % every == 0 ? .doubling : .measuring
       tries = 0
-      return .probe(at: trial)
+      return .probe(at: trial * step.stretch)
     }
     let loss = probe.loss.isFinite ? probe.loss : .infinity
     if phase == .doubling {
-      if bracket(step, loss) < 0, step.slope > 0, tries < QLABGrad.searchLimit { return retry(trial * 2) }
+      if bracket(step, loss) < 0, step.slope > 0, tries < QLABGrad.searchLimit {
+        return retry(trial * 2, step)
+      }
       phase = .halving
       tries = 0
     }
     if phase == .halving {
-      if loss > step.loss, tries < QLABGrad.searchLimit { return retry(trial / 2) }
+      if loss > step.loss, tries < QLABGrad.searchLimit { return retry(trial / 2, step) }
       phase = .measuring
       tries = 0
     }
     if phase == .checking {
       let falls = loss <= step.loss - QLABGrad.leastDecrease * candidate * step.slope
-      return falls ? finish(candidate) : extrapolate(to: candidate / 2)
+      return falls ? finish(candidate) : extrapolate(to: candidate / 2, step)
     }
     if !loss.isFinite {
-      if tries < QLABGrad.searchLimit { return retry(trial / 2) }
+      if tries < QLABGrad.searchLimit { return retry(trial / 2, step) }
       phase = .idle
       return .stay
     }
-    return extrapolate(to: rate(step, loss))
+    return extrapolate(to: rate(step, loss), step)
   }
 
   /// Takes a rate near the trial rate at once; one far beyond it only if the loss there has fallen.
-  private mutating func extrapolate(to rate: Double) -> Decision {
-    guard rate > QLABGrad.trusted * trial else { return finish(rate) }
+  private mutating func extrapolate(to rate: Double, _ step: StepView) -> Decision {
+    guard rate > QLABGrad.trusted * trial * step.stretch else { return finish(rate) }
     phase = .checking
     candidate = rate
     return .probe(at: rate)
@@ -105,24 +107,26 @@ public struct QLABGrad: RateMachine {
     return .take(limits.clamp(rate))
   }
 
-  private mutating func retry(_ length: Double) -> Decision {
+  private mutating func retry(_ length: Double, _ step: StepView) -> Decision {
     trial = length
     tries += 1
-    return .probe(at: trial)
+    return .probe(at: trial * step.stretch)
   }
 
   /// Twice the estimated curvature times trial^2 / 2; negative where rounding drowns it.
   private func bracket(_ step: StepView, _ loss: Double) -> Double {
-    let bracket = loss - step.loss + trial * step.slope
+    let bracket = loss - step.loss + trial * step.stretch * step.slope
     let resolution = QLABGrad.roundingErrors * step.precision * max(abs(step.loss), abs(loss))
     return bracket > resolution || !loss.isFinite ? bracket : -max(abs(bracket), resolution)
   }
 
   private mutating func rate(_ step: StepView, _ loss: Double) -> Double {
     let bracket = bracket(step, loss)
-    let best = step.slope * trial * trial / (2 * bracket)
+    // trials are as long as they would be along a gradient that is not clipped
+    let length = trial * step.stretch
+    let best = step.slope * length * length / (2 * bracket)
     fellBack = !(bracket > 0 && best.isFinite)
-    return fellBack ? trial : min(best, maxRatio * trial)
+    return fellBack ? trial : min(best, maxRatio * length)
   }
 
   public var state: [(name: String, value: Double)] { [("trial", trial), ("steps", Double(steps))] }

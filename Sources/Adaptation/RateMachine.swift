@@ -13,6 +13,13 @@ public struct StepView {
   /// direction keeps no average.
   public var smoothedSlope = 0.0
   public var gradientNorm2 = 0.0
+  /// How much longer the direction, of whole methods the gradient, would be without clipping. The slopes are of the loss,
+  /// clipping or not.
+  public var stretch = 1.0
+  /// One over the cosine between the direction's average of the gradient and what it would be without clipping. A target for
+  /// the loss times it lies as far as without: clipping by value turns the gradient, and along the turned one the same
+  /// decrease is farther.
+  public var turn = 1.0
   public var stepsPerEpoch = 500.0
   /// At the end of a window only.
   public var window: Window?
@@ -153,6 +160,9 @@ public protocol RateMachine {
   /// Needs loss evaluations away from the current point.
   static var probes: Bool { get }
   static var needsLoss: Bool { get }
+  /// Compares losses, or looks for the curvature of the loss: where gradients are clipped it must see those of the loss,
+  /// other rates those that are followed.
+  static var seesLoss: Bool { get }
   static var memories: Set<Memory> { get }
   /// Uses the number of steps per epoch, 500 where nobody knows it.
   static var usesEpoch: Bool { get }
@@ -176,6 +186,9 @@ public protocol RateMachine {
 extension RateMachine {
   public static var probes: Bool { false }
   public static var needsLoss: Bool { false }
+  public static var seesLoss: Bool {
+    needsLoss || probes || !memories.isDisjoint(with: [.previousGradient, .epochAverage])
+  }
   public static var memories: Set<Memory> { [] }
   public static var usesEpoch: Bool { false }
   public static var lowestRate: Double { 0 }

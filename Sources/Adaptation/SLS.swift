@@ -43,6 +43,7 @@ public struct SLS: RateMachine {
   private let maxTrials: Int
   private let goldstein: Bool
   private let limits: RateLimits
+  /// Along the gradient as it is before it is clipped.
   private var length: Double
   private var trials = 0
   public private(set) var fellBack = false
@@ -63,16 +64,16 @@ public struct SLS: RateMachine {
     guard let probe = step.probe, trials > 0 else {
       if reset == .grow { length *= power(gamma, 1 / step.stepsPerEpoch) }
       if reset == .initial { length = initial }
-      length = min(length, limits.high)
+      length = min(length, limits.high / step.stretch)
       guard step.slope > 0, step.slope.squareRoot() >= 1e-8 else { return .stay }
       trials = 1
-      return .probe(at: length)
+      return .probe(at: length * step.stretch)
     }
     let next = following(length, probe.loss, step)
     if next == length {
       trials = 0
       fellBack = false
-      return .take(limits.clamp(length))
+      return .take(limits.clamp(length * step.stretch))
     }
     length = next
     if trials == maxTrials {
@@ -81,17 +82,17 @@ public struct SLS: RateMachine {
       return .take(limits.clamp(SLS.fallback))
     }
     trials += 1
-    return .probe(at: length)
+    return .probe(at: length * step.stretch)
   }
 
   /// The length to try after this one; the same to take it.
   private func following(_ length: Double, _ loss: Double, _ step: StepView) -> Double {
-    let decrease = length * step.slope
+    let decrease = length * step.stretch * step.slope
     guard loss <= step.loss - c * decrease else {
       return goldstein ? max(beta * length, SLS.shortest) : beta * length
     }
     guard goldstein, loss < step.loss - (1 - c) * decrease else { return length }
-    return min(2 * length, SLS.longest, limits.high)
+    return min(2 * length, SLS.longest, limits.high / step.stretch)
   }
 
   public var state: [(name: String, value: Double)] { [("length", length)] }

@@ -41,13 +41,14 @@ public struct SPS: RateMachine {
 
   public mutating func decide(_ step: StepView) -> Decision {
     guard step.slope > 0, step.slope.squareRoot() >= 1e-8 else { return .stay }
+    let slope = step.slope * step.turn
     if smooth {
       guard step.loss >= 0 else { return .stay }
-      rate = min(power(gamma, 1 / step.stepsPerEpoch) * rate, step.loss / (c * step.slope + 1e-8))
+      rate = min(power(gamma, 1 / step.stepsPerEpoch) * rate, step.loss / (c * slope + 1e-8))
       return .take(limits.clamp(rate))
     }
     guard step.loss >= fStar else { return .stay }
-    rate = (step.loss - fStar) / (c * step.slope + 1e-8)
+    rate = (step.loss - fStar) / (c * slope + 1e-8)
     return .take(limits.clamp(rate))
   }
 

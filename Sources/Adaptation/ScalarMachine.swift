@@ -17,7 +17,7 @@ public final class ScalarMachine {
   private static let viewNames = [
     "loss", "precision", "slope", "smoothed_slope", "gradient_norm2", "steps_per_epoch", "travelled2",
     "start_dot",
-    "start2",
+    "start2", "stretch", "turn",
   ]
   private static let windowNames = ["window_dot", "window_norm2"]
   private static let previousNames = [
@@ -95,11 +95,20 @@ public final class ScalarMachine {
   private func readView(_ given: Attributes) throws -> StepView {
     try given.allow(Self.viewNames + Self.windowNames + Self.previousNames)
     func number(_ name: String) throws -> Double { try given.number(name, default: 0) }
+    func clipping(_ name: String) throws -> Double {
+      let value = try given.number(name, default: 1)
+      guard value >= 1, value.isFinite else {
+        throw Failure.value("\(name) must be at least 1 and finite, got \(value)")
+      }
+      return value
+    }
     var view = StepView(loss: try given.number("loss"))
     view.precision = try given.number("precision", default: view.precision)
     view.slope = try number("slope")
     view.smoothedSlope = try number("smoothed_slope")
     view.gradientNorm2 = try number("gradient_norm2")
+    view.stretch = try clipping("stretch")
+    view.turn = try clipping("turn")
     guard view.loss.isFinite, view.gradientNorm2.isFinite else {
       throw Failure.value(
         "a step whose loss or gradient is not finite must be skipped, got loss=\(view.loss) and "
@@ -153,6 +162,7 @@ public final class ScalarMachine {
     switch key {
     case "probes": return flag(type.probes)
     case "needs_loss": return flag(type.needsLoss)
+    case "sees_loss": return flag(type.seesLoss)
     case "uses_window": return flag(type.memories.contains(.window))
     case "uses_previous": return flag(!type.memories.isDisjoint(with: [.previous, .previousGradient]))
     case "uses_previous_gradient": return flag(type.memories.contains(.previousGradient))

@@ -23,6 +23,8 @@ public protocol Direction: ConfiguredDirection {
   static var usualRate: Double { get }
   /// Settings with a name of their own, under which runs are differentiated as well.
   static var variants: [Variant] { get }
+  /// It is as long as the gradients are; others divide by what they have seen of them.
+  static var isLinear: Bool { get }
   init(_ settings: Settings) throws
   /// As configured.
   var arguments: Arguments<Double> { get }
@@ -37,6 +39,7 @@ public protocol Direction: ConfiguredDirection {
 
 extension Direction {
   public static var variants: [Variant] { [] }
+  public static var isLinear: Bool { false }
   public func hyper(_ t: Int) -> HyperValues { constants(arguments, t) }
   public func hyper(_ a: Arguments<Double>, _ t: Int) -> Hyper<Double> { constants(a, t) }
   public func hyper(_ a: Arguments<Dual<Double>>, _ t: Int) -> Hyper<Dual<Double>> { constants(a, t) }

@@ -16,6 +16,10 @@ public struct Hyper<L: Lane> {
 
   public init() {}
 
+  /// What the rule's average of the gradient keeps of itself and takes of a gradient: momentum and gain, or beta1 and its
+  /// complement, whichever the rule has; the others are 0 and 1.
+  public var averaging: (kept: L, added: L) { (momentum + beta1, gain * complement1) }
+
   /// Each of the constants in another lane.
   @inline(__always)
   init<Other>(_ h: Hyper<Other>, _ lane: (Other) -> L) {

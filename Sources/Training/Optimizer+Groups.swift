@@ -23,7 +23,7 @@ extension Optimizer {
     let added = zip(tensors, names).enumerated().map { i, entry in
       ParameterSlot(
         entry.0, entry.1, index, slots.count + i, direction, method(entry.0.dtype),
-        remembers: machineType.memories)
+        remembers: machineType.memories, keepsClipped: keepsClipped)
     }
     let machineCount =
       switch scope {

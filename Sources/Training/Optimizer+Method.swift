@@ -6,6 +6,8 @@ import Vocabulary
 
 /// Rates that are whole methods: which directions they go with, and their step.
 extension Optimizer {
+  var isWhole: Bool { machineType is any WholeMachine.Type }
+
   static func checkPair(
     _ method: any WholeMachine.Type, _ direction: any Direction.Type, _ arguments: Attributes, _ scope: Scope
   ) throws {
@@ -49,13 +51,16 @@ extension Optimizer {
   }
 
   /// Never undone: the method asks for nothing in between.
-  func stepWhole(_ active: [ParameterSlot], _ norms: [Double], _ loss: Double, _ factor: Double) throws
-    -> Request
+  func stepWhole(
+    _ active: [ParameterSlot], _ norms: [Double], _ loss: Double, _ factor: Double, stretch: Double
+  )
+    throws -> Request
   {
     guard var machine = machines[0] as? any WholeMachine else { return try finished(active, loss) }
     var view = StepView(loss: loss)
     (view.slope, view.smoothedSlope) = (.nan, .nan)
     view.gradientNorm2 = norms.reduce(0, +)
+    view.stretch = stretch
     if active.contains(where: { $0.tensor.dtype == .float32 }) { view.precision = Double(Float.ulpOfOne) }
     view.pairing = pairing(active, factor)
     for slot in active where slot.steps == 0 { slot.startMethod() }

@@ -56,14 +56,19 @@ extension Optimizer {
     if let request = try judge(loss: loss, finite: finite) { return request }
     guard finite else { return try skip(loss) }
     let factors = try groups.map { try ($0.schedule?.finiteValue(stepCount) ?? 1) * rateScale }
+    let whole = norms
     if clipping.isOn {
       clipping.apply(to: active, length: norms.reduce(0, +).squareRoot())
-      norms = gradientNorms(active)
+      // a direction that divides by its gradients is as long as before
+      if directionType.isLinear || isWhole { norms = gradientNorms(active) }
     }
     if ratesAreGiven {
       return try stepAtConstantRates(active, loss, factors)
     }
-    if machineType is any WholeMachine.Type { return try stepWhole(active, norms, loss, factors[0]) }
+    if isWhole {
+      let stretch = Alignment(whole2: whole.reduce(0, +), used2: norms.reduce(0, +)).stretch
+      return try stepWhole(active, norms, loss, factors[0], stretch: stretch)
+    }
     return try beginAdaptive(active, norms, loss, factors, window: window)
   }
 
@@ -151,6 +156,7 @@ extension Optimizer {
       views[index].slope += sums.slope
       views[index].smoothedSlope += sums.smoothedSlope
     }
+    if keepsClipped { showClipped(active, hypers, &views) }
     if scope == .pooled { sumViews(active, &views) }
     return try advance(PendingStep(active: active, views: views, machinesBefore: machines, factors: factors))
   }

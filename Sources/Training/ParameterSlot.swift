@@ -28,7 +28,7 @@ final class ParameterSlot {
 
   init(
     _ tensor: Tensor, _ name: String, _ group: Int, _ index: Int, _ direction: any ConfiguredDirection,
-    _ method: MethodKernels? = nil, remembers: Set<Memory> = []
+    _ method: MethodKernels? = nil, remembers: Set<Memory> = [], keepsClipped: Bool = false
   ) {
     self.tensor = tensor
     self.name = name
@@ -40,6 +40,7 @@ final class ParameterSlot {
     initialState = method?.names.map { _ in 0 } ?? direction.initialState
     state = stateNames.map { _ in Storage(byteCount: tensor.byteCount) }
     memories = Memory.allCases.filter(remembers.contains).map { $0.make(self) }
+    if keepsClipped { memories.append(ClippedPart()) }
     resetState()
   }
 
@@ -71,6 +72,9 @@ final class ParameterSlot {
     if revocable && spare.count != state.count { spare = state.map { Storage(byteCount: $0.byteCount) } }
     return RulePart(kernels, vectors(into: revocable ? spare : state), hyper)
   }
+
+  /// The direction's own average of the gradient after the step in progress, where it keeps one.
+  func newAverage(revocable: Bool) -> Storage? { (revocable ? spare : state).first }
 
   /// theta = start - length d, where start is what it was before the first call of this step.
   func displace(by length: Double) {

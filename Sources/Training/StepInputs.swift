@@ -36,6 +36,8 @@ struct StepInput: Sendable {
     always("slope", \.slope),
     always("smoothed_slope", \.smoothedSlope),
     always("gradient_norm2", \.gradientNorm2),
+    always("stretch", \.stretch),
+    always("turn", \.turn),
     always("steps_per_epoch", \.stepsPerEpoch),
     previous("previous_dot", \.decayedDirectionDot),
     previous("previous_gradient_norm2", \.decayedGradientNorm2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import lrswift as lr
@@ -47,14 +48,17 @@ class CardRate(lr.adapt.Adapter):
         return dict(self.values)
 
 
-def make(pair: tuple[str, str], params: Any) -> lr.optim.Optimizer:
+def make(
+    pair: tuple[str, str], params: Any, *, clip_value: float = math.inf, clip_norm: float = math.inf
+) -> lr.optim.Optimizer:
     """The optimizer of a name in `PAIRS`, for named parameters."""
     direction, rate = pair
     name, _, variant = direction.partition("+")
     options = VARIANTS[name][int(variant)] if variant else {}
     card = next(card for card in cards("rates") if card["name"] == rate)
     given = {"max_lr": BOUNDS.get(direction, NORMALIZED_BOUND)} if rate in BOUNDED else {}
-    return lr.optim.Optimizer(params, name, CardRate(card, **given, **GIVEN.get(rate, {})), options)
+    described = CardRate(card, **given, **GIVEN.get(rate, {}))
+    return lr.optim.Optimizer(params, name, described, options, clip_value, clip_norm)
 
 
 def permitted(pair: tuple[str, str]) -> bool:

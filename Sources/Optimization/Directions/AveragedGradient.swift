@@ -21,6 +21,7 @@ public struct AveragedGradient: Direction {
         family: .weightDecay, learned: .finite),
     ])
   public static let usualRate = 0.01
+  public static let isLinear = true
 
   public let arguments: Arguments<Double>
 

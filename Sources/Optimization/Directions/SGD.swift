@@ -40,6 +40,7 @@ public struct SGD: Direction {
         family: .weightDecay, learned: .finite),
     ])
   public static let usualRate = 0.01
+  public static let isLinear = true
 
   public static let variants = [Variant(name: "nesterov", arguments: ["nesterov": 1])]
 

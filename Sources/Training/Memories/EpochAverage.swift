@@ -28,7 +28,7 @@ final class EpochAverage: StepMemory {
     }
     let weight = min(1, 10 / Double(moment.epoch))
     interpolate(
-      slot.scalar, average!.pointer, slot.tensor.grad!.pointer, weight, average!.pointer, slot.tensor.count)
+      slot.scalar, average!.pointer, slot.lossGradient.pointer, weight, average!.pointer, slot.tensor.count)
   }
 
   private func begin(_ tensor: Tensor) {

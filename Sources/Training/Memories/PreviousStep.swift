@@ -22,7 +22,7 @@ final class PreviousStep: StepMemory {
     guard slot.steps > 0, let direction = slot.direction else { return }
     let decay = moment.decay
     let sums = previousSums(
-      slot.scalar, gradient: slot.tensor.grad!.pointer, direction: direction.pointer,
+      slot.scalar, gradient: slot.lossGradient.pointer, direction: direction.pointer,
       parameter: decay == 0 ? nil : UnsafeRawPointer(slot.tensor.pointer),
       gradientBefore: gradient.map { UnsafeRawPointer($0.pointer) }, slot.tensor.count)
     var p = view.previous ?? StepView.Previous()
@@ -39,6 +39,6 @@ final class PreviousStep: StepMemory {
   func keep(_ slot: ParameterSlot) {
     guard keepsGradient else { return }
     if gradient == nil { gradient = Storage(byteCount: slot.tensor.byteCount) }
-    gradient!.copyContents(from: slot.tensor.grad!.storage)
+    gradient!.copyContents(from: slot.lossGradient)
   }
 }

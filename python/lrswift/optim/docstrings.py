@@ -54,7 +54,12 @@ class _Completed:
         self.written, self.direction, self.rate, self.own = written, direction, rate, own
 
     def __get__(self, instance: object, owner: type) -> str:
-        told = SHARED | _by_rule(self.direction) | (_by_rate(self.rate) if self.rate else {}) | self.own
+        told = {
+            **SHARED,
+            **_by_rule(self.direction),
+            **(_by_rate(self.rate) if self.rate else {}),
+            **self.own,
+        }
         about, _, source = inspect.cleandoc(self.written).partition("\n\nSource:\n")
         return composed(about, inspect.signature(owner), told, textwrap.dedent(source))
 

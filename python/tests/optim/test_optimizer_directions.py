@@ -84,7 +84,7 @@ CASES = {
     ),
     "clip-norm-l4": Case(
         lambda p: lr.optim.L4Mom(p, alpha=0.05, clip_norm=0.5),
-        clipped(lambda: l4.l4_mom(alpha=0.05), M.clip_norm, 0.5),
+        lambda: l4.l4_mom(alpha=0.05, clip=lambda g: M.clip_norm(g, 0.5)),
     ),
     "clip-norm-tlr": Case(
         sgd(lambda: A.TLR(window=1), clip_norm=0.5), clipped(lambda: tlr.TLR(D.SGD()), M.clip_norm, 0.5)

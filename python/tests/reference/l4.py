@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 from .directions import SGD, Adam, Arrays, Average, Ema, dot, look, move
 
 
@@ -10,6 +13,7 @@ class L4:
 
     g^ is the bias-corrected average (0.9) of the gradient, except over plain gradient descent, where it is
     the gradient itself (L4GD). Lmin is clipped before eta is formed and forgotten (inflated) after it.
+    clip: what d is made of is clip(g); g^ stays the loss's, and the step as long as along g^.
     """
 
     def __init__(
@@ -21,14 +25,20 @@ class L4:
         gamma0: float = 0.75,
         eps: float = 1e-12,
         lower_bound: float = 0.0,
+        clip: Callable[[Arrays], Arrays] = list,
     ) -> None:
-        self.direction, self.average = direction, Average(0.9) if direction.averages else list
+        self.direction, self.clip = direction, clip
+        self.average, self.followed = (Average(0.9) if direction.averages else list for _ in range(2))
         self.alpha, self.gamma, self.tau, self.gamma0 = alpha, gamma, tau, gamma0
         self.eps, self.lower_bound, self.minimum = eps, lower_bound, None
 
     def step(self, parameters: Arrays, evaluate) -> tuple[float, float]:
-        loss, gradients, directions = look(self.direction, parameters, evaluate)
-        slope, gap = dot(self.average(gradients), directions), loss - self.lower_bound
+        loss, gradients = evaluate(parameters)
+        clipped = self.clip(gradients)
+        _, _, directions = look(self.direction, parameters, lambda _: (loss, clipped))
+        whole, followed = self.average(gradients), self.followed(clipped)
+        cosine = dot(whole, followed) / math.sqrt(dot(whole, whole) * dot(followed, followed))
+        slope, gap = dot(whole, directions) / cosine, loss - self.lower_bound
         self.minimum = self.gamma0 * gap if self.minimum is None else min(self.minimum, gap)
         rate = self.alpha * (gap - self.gamma * self.minimum) / (slope + self.eps)
         self.minimum *= 1 + 1 / self.tau
