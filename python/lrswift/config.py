@@ -16,9 +16,16 @@ from .checks import check_whole
 
 
 def set_threads(count: int) -> None:
-    """How many threads may serve the calling thread, at least 1. Results do not depend on it.
+    """Sets how many threads may serve the calling thread. Results do not depend on it.
 
-    At first: LRSWIFT_NUM_THREADS, else the processors that this process may use (affinity, control group).
+    At first it is LRSWIFT_NUM_THREADS, else the processors that this process may use (affinity, control
+    group).
+
+    Args:
+        count: at least 1.
+
+    Raises:
+        ArgumentError: count is no whole number of at least 1.
     """
     core_set_threads(check_whole(count, "set_threads: count", 1))
 
@@ -29,10 +36,13 @@ def get_threads() -> int:
 
 
 def memory_allocated() -> int:
-    """Bytes that tensors, gradients and the buffers of recorded programs hold now, in the core's own memory.
+    """Counts the bytes that tensors, gradients and buffers of recorded programs hold now.
 
-    Rounded up to the sizes that are allocated. Arrays of others that are only read are not counted, nor what
-    is kept for the next tensor.
+    They lie in the core's own memory, rounded up to the sizes that are allocated. Arrays of others that are
+    only read are not counted, nor what is kept for the next tensor.
+
+    Returns:
+        Bytes.
     """
     return core_memory(False)[0]
 
@@ -43,17 +53,18 @@ def max_memory_allocated() -> int:
 
 
 def reset_peak_memory_stats() -> None:
-    """`max_memory_allocated` starts anew from what is in use now."""
+    """Lets `max_memory_allocated` start anew from what is in use now."""
     core_memory(True)
 
 
 def config() -> dict[str, Any]:
-    """Version, CPU features, kernels chosen, BLAS and its core type, threads, as a dict.
+    """Tells version, CPU features, kernels chosen, BLAS and its core type, threads and memory.
 
-    gemm: the float32 matrix product in use, the best that this processor runs unless the environment variable
-    LRSWIFT_GEMM named another of gemm_kernels when it was first used ("swift" means the best).
-    memory, peak_memory: bytes that all tensors, programs and optimizers of this process hold, now and at
-    most; arrays shared with NumPy and others are not counted.
+    Returns:
+        A dict. "gemm" is the float32 matrix product in use: the best of "gemm_kernels" that this processor
+        runs, unless the environment variable LRSWIFT_GEMM named another when it was first used ("swift" means
+        the best). "memory" and "peak_memory" are bytes, as `memory_allocated` and `max_memory_allocated`
+        count them.
     """
     found: dict[str, Any] = {"version": core_version()}
     found.update(json.loads(catalogue("config")))

@@ -32,10 +32,21 @@ class _Images(nn.Module):
 def mlp(
     inputs: int, hidden: Sequence[int] = (1000, 1000), outputs: int = 10, activation: str = "relu"
 ) -> nn.Sequential:
-    """Fully connected layers with an activation between; x [N, inputs] or images of as many numbers.
+    """Fully connected layers with an activation between.
 
-    activation: relu, gelu, tanh, sigmoid or softplus. The default is the network of the TLR and
-    QLABGrad papers' MNIST experiments.
+    The default is the network of the TLR and QLABGrad papers' MNIST experiments.
+
+    Args:
+        inputs: numbers per row, at least 1; x is [N, inputs], or images of as many numbers.
+        hidden: sizes of the hidden layers. Default (1000, 1000).
+        outputs: numbers per row of the result. Default 10.
+        activation: "relu", "gelu", "tanh", "sigmoid" or "softplus". Default "relu".
+
+    Returns:
+        The network, x to [N, outputs].
+
+    Raises:
+        ArgumentError: the activation is unknown, or a size is out of bounds.
     """
     if activation not in _ACTIVATIONS:
         raise ArgumentError(f"mlp: activation: got {activation!r}; allowed: {', '.join(_ACTIVATIONS)}")
@@ -48,9 +59,22 @@ def mlp(
 
 
 def lenet(classes: int = 10, channels: int = 1, size: int = 28) -> nn.Sequential:
-    """LeNet-5: 5x5 convolutions to 6 and 16 channels, each pooled by 2, then 120, 84, classes.
+    """LeNet-5: 5x5 convolutions to 6 and 16 channels, each pooled by 2, then layers of 120, 84 and classes.
 
-    x [N, size, size, channels] (28: the first convolution pads by 2, as LeCun et al., 1998, had 32).
+    Args:
+        classes: outputs, at least 1. Default 10.
+        channels: of the images, at least 1. Default 1.
+        size: height and width of the images in pixels, at least 16; at 28 the first convolution pads by 2, as
+            LeCun's images had 32. Default 28.
+
+    Returns:
+        The network, [N, size, size, channels] (gray ones also [N, size, size]) to [N, classes].
+
+    Raises:
+        ArgumentError: a number is out of bounds.
+
+    Source:
+        LeCun et al., "Gradient-based learning applied to document recognition" (1998).
     """
     padding = 2 if size == 28 else 0
     side = ((size + 2 * padding - 4) // 2 - 4) // 2
@@ -66,9 +90,19 @@ def lenet(classes: int = 10, channels: int = 1, size: int = 28) -> nn.Sequential
 
 
 def mnist_cnn(classes: int = 10) -> nn.Sequential:
-    """5x5 convolutions to 20 and 50 channels, each pooled by 2, then 500, classes; x [N, 28, 28(, 1)].
+    """5x5 convolutions to 20 and 50 channels, each pooled by 2, then layers of 500 and classes.
 
-    The network of the L4 paper's MNIST experiments.
+    Args:
+        classes: outputs, at least 1. Default 10.
+
+    Returns:
+        The network, [N, 28, 28] or [N, 28, 28, 1] to [N, classes].
+
+    Raises:
+        ArgumentError: classes is out of bounds.
+
+    Source:
+        The MNIST experiments of Rolinek and Martius, "L4" (arXiv 1802.05074).
     """
     return nn.Sequential(
         _Images(1),
@@ -145,10 +179,20 @@ def _stages(
 
 
 def resnet(depth: int = 18, classes: int = 10) -> nn.Sequential:
-    """ResNet-18 or -34 with the stem for small images; x [N, H, W, 3].
+    """ResNet-18 or -34 with the stem for small images: a 3x3 convolution to 64 channels, without pooling.
 
-    The stem is one 3x3 convolution to 64 channels without pooling, as is usual for CIFAR; blocks and
-    widths (64, 128, 256, 512) are those of He et al., 2016. ArgumentError for another depth.
+    Args:
+        depth: 18 or 34. Default 18.
+        classes: outputs, at least 1. Default 10.
+
+    Returns:
+        The network, [N, H, W, 3] to [N, classes].
+
+    Raises:
+        ArgumentError: another depth, or classes out of bounds.
+
+    Source:
+        He et al., "Deep residual learning for image recognition" (2016); the stem is usual for CIFAR.
     """
     counts = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
     if depth not in counts:
@@ -161,10 +205,21 @@ def resnet(depth: int = 18, classes: int = 10) -> nn.Sequential:
 
 
 def wide_resnet(depth: int = 16, width: int = 4, classes: int = 10) -> nn.Sequential:
-    """WRN-depth-width of Zagoruyko and Komodakis, 2016; x [N, H, W, 3].
+    """Wide residual network: three stages of (depth - 4) / 6 blocks, of 16, 32 and 64 times `width` channels.
 
-    Three stages of (depth - 4) / 6 blocks each, of 16, 32 and 64 times `width` channels. ArgumentError
-    when depth is not 4 more than a positive multiple of 6, or width not positive.
+    Args:
+        depth: 4 more than a positive multiple of 6. Default 16.
+        width: at least 1. Default 4.
+        classes: outputs, at least 1. Default 10.
+
+    Returns:
+        The network, [N, H, W, 3] to [N, classes].
+
+    Raises:
+        ArgumentError: a number is out of bounds.
+
+    Source:
+        Zagoruyko and Komodakis, "Wide residual networks" (2016).
     """
     if depth < 10 or (depth - 4) % 6:
         raise ArgumentError(f"wide_resnet: depth: got {depth!r}; allowed: 10, 16, 22, 28, ...")
@@ -179,9 +234,20 @@ def wide_resnet(depth: int = 16, width: int = 4, classes: int = 10) -> nn.Sequen
 
 
 def alrs_cnn(classes: int = 10, channels: int = 1, size: int = 28) -> nn.Sequential:
-    """3x3 convolutions to 32 and 64 channels, pooled by 2, then 128, classes; x [N, size, size, channels].
+    """3x3 convolutions to 32 and 64 channels, pooled by 2, then layers of 128 and classes.
 
     The ALRS paper does not describe its MNIST network; this one reproduces its rates.
+
+    Args:
+        classes: outputs, at least 1. Default 10.
+        channels: of the images, at least 1. Default 1.
+        size: height and width of the images in pixels, at least 6. Default 28.
+
+    Returns:
+        The network, [N, size, size, channels] (gray ones also [N, size, size]) to [N, classes].
+
+    Raises:
+        ArgumentError: a number is out of bounds.
     """
     side = (size - 4) // 2
     if side < 1:

@@ -27,12 +27,21 @@ class Adapted:
         optimizer = lr.numpy.Adapted(lr=lr.adapt.L4(), direction="adam")
         optimizer.update(params, grads, loss)          # params change in place
 
-    lr: a number, a schedule, an adapter or its name, "l4" by default. direction: any of the native core's:
-    "sgd", "adam", "adamw", "rmsprop", "adagrad", "adadelta", "ema" (L4Mom's average of the gradient).
-    options: of the direction, as in `lrswift.optim` (momentum=0.9, eps=1e-4, ...).
     Arrays are float32 or float64, of any layout. Steps are taken in the memory of row-major, aligned arrays,
-    as long as they are the same objects from call to call, and gradients of that layout and the parameter's
-    dtype are read where they are; all others are copied in, and parameters back.
+    as long as they are the same objects from call to call; gradients of that layout and the parameter's dtype
+    are read where they are. All others are copied in, and parameters back.
+
+    Args:
+        lr: a number of at least 0, a schedule, an adapter or its name. Default "l4".
+        direction: what the rate multiplies: "sgd", "adam", "adamw", "rmsprop", "adagrad", "adadelta", "ema"
+            (L4Mom's average of the gradient), or any other of the core's. Default "adam".
+        **options: of the direction, as in `lrswift.optim`: momentum=0.9, eps=1e-4, ...
+
+    Raises:
+        ArgumentError: the direction is unknown, or an option is out of its bounds.
+        ArgumentTypeError: an option is no number.
+        DTypeError: `lr` is no rate.
+        TypeError: an option is unknown.
     """
 
     def __init__(self, lr: Any = "l4", direction: str = "adam", **options: Any) -> None:
@@ -56,13 +65,27 @@ class Adapted:
         loss: float | None = None,
         loss_fn: Callable[..., Any] | None = None,
     ) -> float | dict[str, float]:
-        """One step on `params`, in place; returns the rate taken.
+        """Takes one step, in place.
 
-        params, grads: lists or dictionaries of arrays, alike in names, shapes and dtypes from call to call.
-        loss: what the gradients belong to; adapters need it. loss_fn: for adapters that evaluate the loss at
-        trial points: loss_fn() or loss_fn(params) -> number, with params changed in place meanwhile; for
-        NaiveTLR -> (number, grads).
-        Raises ArgumentError, DTypeError or ShapeError naming the array, before anything is changed.
+        Args:
+            params: a list or a dictionary of float32 or float64 arrays, writeable, alike in names, shapes and
+                dtypes from call to call.
+            grads: of the same names and shapes.
+            loss: what the gradients belong to; adapters need it. Default None.
+            loss_fn: for adapters that evaluate the loss at trial points: loss_fn() or loss_fn(params) returns
+                a number, with params changed in place meanwhile; for NaiveTLR (number, grads). Default None.
+
+        Returns:
+            The rate taken, or {name: rate} where they differ.
+
+        Raises:
+            ArgumentError: names differ, an array is read-only, or there is none. Nothing has changed then,
+                nor at the errors below.
+            ArgumentTypeError: what the adapter needs is not given, or loss_fn returns something else.
+            BufferError: a gradient lies in another device's memory.
+            DTypeError: an array is of another dtype.
+            Diverged: the loss or a gradient was not finite in many steps in a row.
+            ShapeError: an array has another shape.
         """
         values, gradients = self._checked(params, grads)
         if self._optimizer is None:
@@ -198,7 +221,18 @@ class Adapted:
         return {} if self._optimizer is None else self._optimizer.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any], params: Arrays | None = None) -> None:
-        """Puts back what `state_dict` returned. params: as in `update`; needed before the first step."""
+        """Puts back what `state_dict` returned.
+
+        Args:
+            state: name -> array.
+            params: as in `update`; needed before the first step. Default None.
+
+        Raises:
+            ArgumentError: the state is of another direction, rate or set of arrays.
+            ArgumentTypeError: `params` is needed and not given.
+            DTypeError: an array is of another dtype.
+            ShapeError: an array has another shape.
+        """
         if self._optimizer is None:
             if params is None:
                 raise ArgumentTypeError("load_state_dict: params: not given; needed before the first step")

@@ -11,7 +11,14 @@ State = tuple[int, int]
 
 
 def seed(value: int) -> None:
-    """Starts this thread's random numbers anew from `value`, an integer of 0 to 2**63 - 1."""
+    """Starts this thread's random numbers anew.
+
+    Args:
+        value: an integer of 0 to 2**63 - 1.
+
+    Raises:
+        ArgumentError: value is none.
+    """
     if not isinstance(value, (int, np.integer)) or not 0 <= int(value) < 2**63:
         raise ArgumentError(f"seed: got {value!r}; allowed: an integer of 0 to 2**63 - 1")
     random_set(int(value), 0)
@@ -23,19 +30,32 @@ def get_state() -> State:
 
 
 def set_state(state: State) -> None:
-    """Puts back what `get_state` returned."""
+    """Puts back what `get_state` returned.
+
+    Args:
+        state: (seed, offset).
+    """
     random_set(*state)
 
 
 def derived(*numbers: int) -> int:
-    """A seed, 0 to 2**32 - 1, that `numbers` of at least 0 decide; other numbers give unrelated ones."""
+    """Makes a seed of numbers; other numbers give unrelated seeds.
+
+    Args:
+        *numbers: integers of at least 0, such as a seed and the number of a run.
+
+    Returns:
+        An integer of 0 to 2**32 - 1 that `numbers` decide.
+    """
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint32)[0])
 
 
 def generator() -> np.random.Generator:
-    """A NumPy generator for one draw; every call advances the offset, so no two share a stream.
+    """Makes a NumPy generator for one draw; every call advances the offset, so that no two share a stream.
 
-    Philox is counter-based: its key is (seed, offset), so a draw depends on nothing else.
+    Returns:
+        A generator of Philox, which is counter-based: its key is (seed, offset), so that a draw depends on
+        nothing else.
     """
     value, offset = random_get()
     random_set(value, offset + 1)

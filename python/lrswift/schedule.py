@@ -28,7 +28,7 @@ __all__ = [
 
 
 class Schedule:
-    """What all schedules share: `schedule * schedule`, `number * schedule`, `schedule * adapter`."""
+    """Base of all schedules: `schedule * schedule`, `number * schedule`, `schedule * adapter`."""
 
     # NumPy's scalars would otherwise multiply element by element
     __array_ufunc__ = None
@@ -39,7 +39,14 @@ class Schedule:
         raise NotImplementedError
 
     def attributes(self, prefix: str = "schedule") -> dict[str, Any]:
-        """What the core calls the factors and their arguments."""
+        """Tells the factors and their arguments under the core's names.
+
+        Args:
+            prefix: put before all names. Default "schedule".
+
+        Returns:
+            Name -> value.
+        """
         found: dict[str, Any] = {}
         for i, factor in enumerate(self.factors):
             found[f"{prefix}.{i}"] = factor.name
@@ -75,6 +82,7 @@ class NamedSchedule(Schedule):
 
     @property
     def factors(self) -> tuple[NamedSchedule, ...]:
+        """The schedule itself."""
         return (self,)
 
 
@@ -98,7 +106,15 @@ def _numbers(value: Any, where: str) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Constant(NamedSchedule):
-    """The same at every step."""
+    """A rate that never changes.
+
+    Args:
+        rate: the rate.
+
+    Raises:
+        ArgumentError: it is not finite.
+        ArgumentTypeError: it is no number.
+    """
 
     name: ClassVar[str] = "constant"
     rate: float
@@ -106,7 +122,17 @@ class Constant(NamedSchedule):
 
 @dataclass(frozen=True)
 class Step(NamedSchedule):
-    """A drop every `step_size` steps: initial gamma^floor(t / step_size). gamma 0.1."""
+    """A drop every `step_size` steps: initial gamma^floor(t / step_size).
+
+    Args:
+        initial: the value at t = 0.
+        step_size: steps from one drop to the next, at least 1.
+        gamma: factor of a drop. Default 0.1.
+
+    Raises:
+        ArgumentError: a number is not finite.
+        ArgumentTypeError: an argument is no number.
+    """
 
     name: ClassVar[str] = "step"
     initial: float
@@ -116,7 +142,17 @@ class Step(NamedSchedule):
 
 @dataclass(frozen=True)
 class MultiStep(NamedSchedule):
-    """A drop at each milestone: initial gamma^(milestones <= t). milestones: increasing. gamma 0.1."""
+    """A drop at each milestone: initial gamma^(number of milestones up to t).
+
+    Args:
+        initial: the value at t = 0.
+        milestones: steps of the drops, increasing.
+        gamma: factor of a drop. Default 0.1.
+
+    Raises:
+        ArgumentError: a number is not finite, or there are no milestones.
+        ArgumentTypeError: an argument is no number, or milestones no list of numbers.
+    """
 
     name: ClassVar[str] = "multi_step"
     lists: ClassVar[tuple[str, ...]] = ("milestones",)
@@ -127,7 +163,16 @@ class MultiStep(NamedSchedule):
 
 @dataclass(frozen=True)
 class Exponential(NamedSchedule):
-    """The same factor every step: initial gamma^t. gamma above 1 grows."""
+    """A constant factor from step to step: initial gamma^t.
+
+    Args:
+        initial: the value at t = 0.
+        gamma: the factor; above 1 the rate grows.
+
+    Raises:
+        ArgumentError: a number is not finite.
+        ArgumentTypeError: an argument is no number.
+    """
 
     name: ClassVar[str] = "exponential"
     initial: float
@@ -136,7 +181,16 @@ class Exponential(NamedSchedule):
 
 @dataclass(frozen=True)
 class Reciprocal(NamedSchedule):
-    """initial / (1 + decay t): half the first value after 1 / decay steps."""
+    """A hyperbola: initial / (1 + decay t).
+
+    Args:
+        initial: the value at t = 0.
+        decay: half of it is reached after 1 / decay steps.
+
+    Raises:
+        ArgumentError: a number is not finite.
+        ArgumentTypeError: an argument is no number.
+    """
 
     name: ClassVar[str] = "reciprocal"
     initial: float
@@ -145,7 +199,17 @@ class Reciprocal(NamedSchedule):
 
 @dataclass(frozen=True)
 class Linear(NamedSchedule):
-    """A straight line from `initial` at t = 0 to `final` at t = steps."""
+    """A straight line from `initial` at t = 0 to `final` at t = steps.
+
+    Args:
+        initial: the first value.
+        final: the last one.
+        steps: from the first to the last, at least 1.
+
+    Raises:
+        ArgumentError: a number is not finite.
+        ArgumentTypeError: an argument is no number.
+    """
 
     name: ClassVar[str] = "linear"
     initial: float
@@ -155,12 +219,22 @@ class Linear(NamedSchedule):
 
 @dataclass(frozen=True)
 class Cosine(NamedSchedule):
-    """Half a cosine: final + (initial - final) (1 + cos(pi t / steps)) / 2. final 0.
+    """Half a cosine: final + (initial - final) (1 + cos(pi t / steps)) / 2.
 
-    cycle_mult: 0, no restarts. Otherwise t counts from the last restart, and every cycle takes
-    cycle_mult times the steps of the one before.
-    Source: Loshchilov and Hutter, "SGDR: Stochastic gradient descent with warm restarts"
-    (arXiv 1608.03983), eq. 5.
+    Args:
+        initial: the value at t = 0.
+        final: the value at t = steps. Default 0.0.
+        steps: of the first cycle, at least 1; by keyword.
+        cycle_mult: 0: one cycle. Otherwise t counts from the last restart, and every cycle takes so many
+            times the steps of the one before. By keyword; default 0.
+
+    Raises:
+        ArgumentError: a number is not finite.
+        ArgumentTypeError: an argument is no number.
+
+    Source:
+        Loshchilov and Hutter, "SGDR: Stochastic gradient descent with warm restarts" (arXiv 1608.03983), eq.
+        5.
     """
 
     name: ClassVar[str] = "cosine"
@@ -173,10 +247,23 @@ class Cosine(NamedSchedule):
 
 @dataclass(frozen=True)
 class OneCycle(NamedSchedule):
-    """Up from max / div to max within `warm_fraction` of the steps, then down to max / (div final_div).
+    """Up from max / div to max, then down to max / (div final_div), each along half a cosine.
 
-    Both along half a cosine. warm_fraction 0.3, div 25, final_div 1e4. The momentum stays as it is.
-    Source: Smith and Topin, "Super-convergence" (arXiv 1708.07120), in PyTorch's form of two phases.
+    The momentum stays as it is.
+
+    Args:
+        max: the largest value.
+        steps: of the whole cycle, at least 1.
+        warm_fraction: which part of them goes up, between 0 and 1. Default 0.3.
+        div: how far below max the first value is. Default 25.
+        final_div: how far below the first value the last one is. Default 1e4.
+
+    Raises:
+        ArgumentError: a number is not finite.
+        ArgumentTypeError: an argument is no number.
+
+    Source:
+        Smith and Topin, "Super-convergence" (arXiv 1708.07120), in PyTorch's form of two phases.
     """
 
     name: ClassVar[str] = "one_cycle"
@@ -189,10 +276,20 @@ class OneCycle(NamedSchedule):
 
 @dataclass(frozen=True)
 class WarmUp(NamedSchedule):
-    """A factor that rises in a straight line from `start_factor` (1/3) at t = 0 to 1 at t = steps.
+    """A factor that rises in a straight line from `start_factor` at t = 0 to 1 at t = steps.
 
     Made to be multiplied: WarmUp(100) * Cosine(0.1, steps=1000), WarmUp(100) * 0.1, WarmUp(100) * L4().
-    Source: Goyal et al., "Accurate, large minibatch SGD" (arXiv 1706.02677), section 2.2.
+
+    Args:
+        steps: until it is 1, at least 1.
+        start_factor: the first factor. Default 1 / 3.
+
+    Raises:
+        ArgumentError: a number is not finite.
+        ArgumentTypeError: an argument is no number.
+
+    Source:
+        Goyal et al., "Accurate, large minibatch SGD" (arXiv 1706.02677), section 2.2.
     """
 
     name: ClassVar[str] = "warm_up"
@@ -202,10 +299,21 @@ class WarmUp(NamedSchedule):
 
 @dataclass(frozen=True)
 class Piecewise(NamedSchedule):
-    """n values, each for the same share of `steps`: values[floor(n t / steps)]. What FDS learns.
+    """Values that hold for equal shares of the steps: values[floor(n t / steps)], n how many there are.
 
-    Source: Micaelli and Storkey, "Gradient-based hyperparameter optimization over long horizons"
-    (arXiv 2007.07869).
+    This is the form that FDS learns.
+
+    Args:
+        values: at least one.
+        steps: of all together, at least 1.
+
+    Raises:
+        ArgumentError: a number is not finite, or there are no values.
+        ArgumentTypeError: an argument is no number, or values no list of numbers.
+
+    Source:
+        Micaelli and Storkey, "Gradient-based hyperparameter optimization over long horizons" (arXiv
+        2007.07869).
     """
 
     name: ClassVar[str] = "piecewise"
@@ -216,7 +324,15 @@ class Piecewise(NamedSchedule):
 
 @dataclass(frozen=True, init=False)
 class Product(Schedule):
-    """Schedules multiplied: Product(a, b), Product([a, b]) or a * b."""
+    """Schedules multiplied: Product(a, b), Product([a, b]) or a * b.
+
+    Args:
+        *schedules: schedules, or lists of them; at least one.
+
+    Raises:
+        ArgumentError: there is none.
+        ArgumentTypeError: one is no schedule.
+    """
 
     schedules: tuple[NamedSchedule, ...]
 
@@ -235,6 +351,7 @@ class Product(Schedule):
 
     @property
     def factors(self) -> tuple[NamedSchedule, ...]:
+        """The schedules that are multiplied, those of products one by one."""
         return self.schedules
 
 
@@ -243,6 +360,14 @@ class Scaled(Adapter):
     """An adapter's rate times a schedule's value, made by `schedule * adapter`.
 
     The adapter's own `min_lr` and `max_lr` bound its rate before the multiplication.
+
+    Args:
+        adapter: of `lrswift.adapt`; one that is scaled already is scaled by both schedules.
+        schedule: of `lrswift.schedule`.
+
+    Raises:
+        ArgumentError: what the schedule raises.
+        ArgumentTypeError: an argument is of another type.
     """
 
     adapter: Adapter
@@ -269,6 +394,7 @@ class Scaled(Adapter):
 
     @property
     def core_name(self) -> str:
+        """The adapter's name in the core."""
         return self.adapter.core_name
 
     @property
@@ -277,4 +403,5 @@ class Scaled(Adapter):
         return getattr(self.adapter, "steps_per_epoch", 0)
 
     def attributes(self) -> dict[str, Any]:
+        """Tells adapter and schedule under the core's names, as name -> value."""
         return self.adapter.attributes() | self.schedule.attributes()

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, ArgumentTypeError, Diverged
+from .errors import ArgumentError, ArgumentTypeError, Diverged, warn
 from .numpy import Adapted
 from .rates.adapters import NaiveTLR
 
 
 class Result(dict[str, Any]):
-    """What `minimize` returns where SciPy is not installed: scipy.optimize.OptimizeResult's fields."""
+    """The fields of scipy.optimize.OptimizeResult, where SciPy is not installed."""
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -46,19 +45,41 @@ def minimize(
     options: dict[str, Any] | None = None,
     **rest: Any,
 ) -> Any:
-    """Minimizes fun(x, *args) without a learning rate to set; returns an OptimizeResult.
+    """Minimizes fun(x, *args) over a vector x, with no learning rate to set.
 
-    jac: True: fun returns (value, gradient); else a function of (x, *args) that returns the gradient.
-    method: an adapter of `lrswift.adapt`, its name, or a number. direction: "sgd" by default, as in
-    `lrswift.numpy.Adapted`, with `options` of its own (direction="sgd", options={"momentum": 0.9}).
-    gtol (or tol): stops when no entry of the gradient is larger in size, 1e-6. maxiter: steps, 1000.
-    callback: called with a copy of x after every step, or with an OptimizeResult of x and fun if its only
-    parameter is named intermediate_result; StopIteration from it ends the run. Bounds and constraints are
-    refused (ArgumentError); second derivatives that SciPy passes on are not used, with a warning.
-    The result has x, fun, jac, nit, nfev, njev, success, status, message, and history: "fun" and "lr" of
-    every step, "fun" before it. x is the best point seen. Vectors are float64.
-    It is also a method for SciPy: scipy.optimize.minimize(fun, x0, jac=True, method=lr.minimize, options=
-    {"rate": "qlabgrad"}), with the adapter as "rate" and the rest of these arguments beside it.
+    It is also a method for SciPy: scipy.optimize.minimize(fun, x0, jac=True, method=lr.minimize,
+    options={"rate": "qlabgrad"}), with the adapter as "rate" and the rest of these arguments beside it.
+
+    Args:
+        fun: takes (x, *args), x float64 [n], and returns a number, or (number, gradient [n]) for jac=True.
+        x0: where to start, [n], at least one number; taken as float64.
+        args: further arguments of fun and jac. Default ().
+        jac: True: fun returns the gradient, too. Otherwise a function of (x, *args) that returns it. Default
+            True.
+        method: an adapter of `lrswift.adapt`, its name, or a number of at least 0. Default "l4".
+        direction: what the rate multiplies, as in `lrswift.numpy.Adapted`. None: "sgd". Default None.
+        tol: as gtol, before which it counts. Default None.
+        gtol: stops when no entry of the gradient is larger in size. Default 1e-6.
+        maxiter: most steps, at least 0. Default 1000.
+        callback: called with a copy of x after every step, or with an OptimizeResult of x and fun if its only
+            parameter is named intermediate_result; StopIteration from it ends the run. Default None.
+        options: of the direction: direction="sgd", options={"momentum": 0.9}. Default None.
+        **rest: what SciPy passes on. "rate" stands for method; None and "disp" are ignored.
+
+    Returns:
+        An OptimizeResult: x, the best point seen, with its fun and jac; nit, nfev and njev, steps, values and
+        gradients; success, status and message; history, with "fun", the value before each step, and "lr", its
+        rate.
+
+    Raises:
+        ArgumentError: bounds or constraints are given, an option is unknown, or x0 is empty.
+        ArgumentTypeError: jac, or what fun returns, is of another type, or an adapter needs more than is
+            given.
+        DTypeError: fun or jac returns no numbers.
+        ShapeError: the gradient changes its shape.
+
+    Warns:
+        UserWarning: second derivatives are given; they are not used.
     """
     rest = {key: value for key, value in rest.items() if value is not None}
     for name in ("bounds", "constraints"):
@@ -68,7 +89,7 @@ def minimize(
             raise ArgumentError(f"minimize: {name}: got {given!r}; allowed: none, x is free")
     unused = [name for name in ("hess", "hessp") if rest.pop(name, None) is not None]
     if unused:
-        warnings.warn(f"minimize: {', '.join(unused)}: not used, steps need the gradient alone", stacklevel=2)
+        warn(f"minimize: {', '.join(unused)}: not used, steps need the gradient alone")
     if "rate" in rest:
         method = rest.pop("rate")
     if "disp" in rest:

@@ -82,9 +82,15 @@ def altered(where: str, what: object) -> FormatError:
 
 
 def save(path: str | os.PathLike[str], source: Any) -> None:
-    """Writes the state of a module or optimizer, or a dict name -> array, atomically to `path`.
+    """Writes a state as a safetensors file, atomically: readers see the old file or the whole new one.
 
-    Raises ArgumentTypeError for what has no `state_dict`.
+    Args:
+        path: of the file. A link stays one, to the new content.
+        source: a module or an optimizer, or a dict name -> array of float32, float64, int64, uint8 or bool.
+
+    Raises:
+        ArgumentTypeError: source has no `state_dict` and is no dict.
+        DTypeError: an array is of another dtype.
     """
     if hasattr(source, "state_dict"):
         source = source.state_dict()
@@ -96,10 +102,17 @@ def save(path: str | os.PathLike[str], source: Any) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """The state dict in a safetensors file, for `load_state_dict`.
+    """Reads a state from a safetensors file, for `load_state_dict`.
 
-    bfloat16 and float16 arrive as float32 and narrower integers as int64, value for value.
-    FileNotFoundError; FormatError when the file is damaged in any bit; ArgumentError when it holds another
-    dtype.
+    Args:
+        path: of the file.
+
+    Returns:
+        Name -> array. bfloat16 and float16 arrive as float32 and narrower integers as int64, value for value.
+
+    Raises:
+        ArgumentError: the file holds another dtype.
+        FileNotFoundError: there is none.
+        FormatError: the file is damaged in any bit.
     """
     return read(path)[0]

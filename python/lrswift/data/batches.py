@@ -12,7 +12,16 @@ from ..errors import ArgumentError, ShapeError
 
 
 def permutation(count: int, seed: int, epoch: int) -> np.ndarray:
-    """int64 [count]: the numbers 0 to count - 1 in the random order of (seed, epoch)."""
+    """Draws a random order that (seed, epoch) decide, the same everywhere.
+
+    Args:
+        count: how many numbers, at least 0.
+        seed: an integer of at least 0.
+        epoch: an integer of at least 0.
+
+    Returns:
+        int64 [count]: the numbers 0 to count - 1.
+    """
     key = np.array([seed, epoch], np.uint64)
     return np.random.Generator(np.random.Philox(key=key)).permutation(count)
 
@@ -20,9 +29,22 @@ def permutation(count: int, seed: int, epoch: int) -> np.ndarray:
 class Batches:
     """Iterates over arrays of equal length in batches, one epoch per `for` loop.
 
-    Yields tuples of NumPy arrays; the last batch may be smaller unless drop_last. `epoch` and `position`
-    say where it stands; breaking out of a loop and iterating again goes on from there.
-    batch_size 64, shuffle True, seed 0, drop_last False.
+    Each batch is a tuple of NumPy arrays. Breaking out of a loop and iterating again goes on from there.
+
+    Args:
+        *arrays: each [N, ...]; or a `Dataset`, which stands for its x and y.
+        batch_size: rows of a batch, at least 1. Default 64.
+        shuffle: whether each epoch has an order of its own, decided by (seed, epoch). Default True.
+        seed: an integer of at least 0. Default 0.
+        drop_last: whether a last batch of fewer rows is left out. Default False.
+
+    Attributes:
+        epoch: which epoch it is in, counted from 0.
+        position: batches of that epoch that are done.
+
+    Raises:
+        ArgumentError: batch_size is below 1.
+        ShapeError: arrays are of different lengths, or none are given.
     """
 
     def __init__(
@@ -62,7 +84,14 @@ class Batches:
         return {"seed": self.seed, "epoch": self.epoch, "position": self.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Goes back to where `state_dict` was taken. ArgumentError, and nothing changes, for other states."""
+        """Goes back to where a state was taken.
+
+        Args:
+            state: as from `state_dict`.
+
+        Raises:
+            ArgumentError: it is another one. Nothing has changed then.
+        """
         if not isinstance(state, Mapping) or not {"seed", "epoch", "position"} <= set(state):
             raise ArgumentError(f"Batches: state: got {state!r}; allowed: what state_dict returned")
         seed, epoch = (

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import FormatError, MissingFiles
+from ..errors import FormatError, MissingFiles, warn
 from .dataset import Dataset, Splits
 from .files import content, find, need
 
@@ -52,9 +51,7 @@ def cifar10(root: str | os.PathLike[str] | None = None) -> Splits:
             f"cifar10: missing {', '.join(missing)} in {place}; needed: test and one training batch"
         )
     if missing:
-        warnings.warn(
-            f"cifar10: missing {', '.join(missing)}: {len(train)} of 5 training batches loaded", stacklevel=3
-        )
+        warn(f"cifar10: missing {', '.join(missing)}: {len(train)} of 5 training batches loaded")
     parts = [read(path) for path in train]
     x, y = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return Splits("cifar10", Dataset(x, y), Dataset(*read(test[0])), CLASSES)

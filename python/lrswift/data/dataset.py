@@ -15,9 +15,15 @@ from .batches import permutation
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """x [N, ...] and y [N], as stored. `top`: the largest value a pixel can have, for `scaled`.
+    """Inputs and labels of equal length, as stored. Slicing gives a Dataset, an integer one (x, y).
 
-    Slicing gives a Dataset, an integer one (x, y). Raises ShapeError when lengths differ.
+    Args:
+        x: [N, ...].
+        y: [N].
+        top: the largest value that a pixel can have, for `scaled`. Default 255.
+
+    Raises:
+        ShapeError: lengths differ.
     """
 
     x: np.ndarray
@@ -41,13 +47,21 @@ class Dataset:
         return self.x[operator.index(key)], self.y[operator.index(key)]
 
     def scaled(self) -> Dataset:
-        """The same with x as float32, divided by `top`: pixels in [0, 1]."""
+        """A Dataset with x as float32, divided by `top`: pixels from 0 to 1."""
         return replace(self, x=np.asarray(self.x, np.float32) / np.float32(self.top), top=1.0)
 
     def split(self, fraction: float = 0.1, seed: int = 0) -> tuple[Dataset, Dataset]:
-        """(the rest, a random `fraction` of the rows), the same for the same seed.
+        """Splits the rows at random, in the same way for the same seed.
 
-        Raises ArgumentError unless both parts have rows.
+        Args:
+            fraction: which part of them is split off, between 0 and 1. Default 0.1.
+            seed: an integer of at least 0. Default 0.
+
+        Returns:
+            (the rest, the part split off), each with its rows in their old order.
+
+        Raises:
+            ArgumentError: one part has no rows.
         """
         count = round(fraction * len(self))
         if not 0 < count < len(self):
@@ -63,7 +77,14 @@ class Dataset:
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """What `load` returns: train, test and the names of the classes."""
+    """A data set in two parts, as `load` returns it.
+
+    Attributes:
+        name: of the data set.
+        train: the part to train on.
+        test: the part to judge by.
+        classes: names of the classes, in the order of their numbers.
+    """
 
     name: str
     train: Dataset

@@ -22,13 +22,24 @@ DATASETS: dict[str, Callable[[str | os.PathLike[str] | None], Splits]] = {
 
 
 def load(name: str, root: str | os.PathLike[str] | None = None) -> Splits:
-    """A data set by name, with `.train`, `.test` (each a Dataset with `.x`, `.y` as stored) and `.classes`.
+    """Loads a data set by name. Nothing is downloaded, and pixels are not scaled (`Dataset.scaled` does).
 
-    name: digits (through scikit-learn), mnist, fashion-mnist, cifar10, text. Looks for its folder in
-    `root` alone and, without one, in `$LRSWIFT_DATA`, then in `./data`. Pixels are uint8 [N, H, W] or
-    [N, H, W, 3] and not scaled (see `Dataset.scaled`). Archives are unpacked to what their headers say and
-    no further.
-    Raises ArgumentError (unknown name), MissingFiles (which, and where it looked), FormatError.
+    Args:
+        name: "digits" (through scikit-learn), "mnist", "fashion-mnist", "cifar10" or "text".
+        root: the folder in which its own is looked for, and nowhere else. None: `$LRSWIFT_DATA`, then
+            `./data`. Default None.
+
+    Returns:
+        `Splits`: train and test as a `Dataset` each, with x uint8 [N, H, W] or [N, H, W, 3] for images and
+        [N] for text, y uint8 [N], and the names of the classes.
+
+    Raises:
+        ArgumentError: the name is unknown.
+        FormatError: a file is damaged, of another format, or larger when unpacked than its header says.
+        MissingFiles: files are not there; says which, and where it looked.
+
+    Warns:
+        UserWarning: training batches of cifar10 are missing; the others are loaded.
     """
     if name not in DATASETS:
         raise ArgumentError(f"load: name: got {name!r}; allowed: {', '.join(DATASETS)}")

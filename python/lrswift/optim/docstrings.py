@@ -54,12 +54,8 @@ class _Completed:
         self.written, self.direction, self.rate, self.own = written, direction, rate, own
 
     def __get__(self, instance: object, owner: type) -> str:
-        told = {
-            **SHARED,
-            **_by_rule(self.direction),
-            **(_by_rate(self.rate) if self.rate else {}),
-            **self.own,
-        }
+        by_rate = _by_rate(self.rate) if self.rate else {}
+        told = {**SHARED, **_by_rule(self.direction), **by_rate, **self.own}
         about, _, source = inspect.cleandoc(self.written).partition("\n\nSource:\n")
         return composed(about, inspect.signature(owner), told, textwrap.dedent(source))
 

@@ -16,7 +16,7 @@ from .find import FoundRate, find_lr
 
 
 @register
-class PeriodicALRS(Described):
+class PeriodicALRS(Described):  # noqa: D101 its card says what it is
     __doc__ = Described.__doc__
 
     def search(
@@ -29,13 +29,32 @@ class PeriodicALRS(Described):
         seed: int = 0,
         progress: bool = False,
     ) -> FoundRate:
-        """One search now: sets the rate of the steps that `optimizer` takes from here on.
+        """Searches now, and sets the rate of the steps that the optimizer takes from here on.
 
-        optimizer: one made with this rate, alone or times a schedule. model, loss, data, batch_size, seed: as
-        in `find_lr`, whose result it returns; `FoundRate.lr` is before min_lr, max_lr and a schedule.
-        Where the loss or its gradient was finite at no batch, the rate before is kept, with a warning;
-        Diverged if there is none. Raises DTypeError for another optimizer, and what `find_lr` raises; the
-        rate is then the one before.
+        Where the loss or its gradient is finite at no batch, the rate before is kept.
+
+        Args:
+            optimizer: one made with this rate, alone or times a schedule.
+            model: as in `find_lr`, like the arguments below.
+            loss: a function as in `fit`.
+            data: (x, y) arrays, a `data.Dataset`, or an iterable of batches that can start anew.
+            batch_size: rows of a batch, where data are arrays. Default 64.
+            seed: of the order of batches and of random numbers. Default 0.
+            progress: whether to show a bar. Default False.
+
+        Returns:
+            The `FoundRate`, whose `lr` is before min_lr, max_lr and a schedule.
+
+        Raises:
+            ArgumentError: what `find_lr` raises, like the errors below. The rate is then the one before.
+            ArgumentTypeError: the optimizer was made with another rate, or an argument is of a wrong type.
+            BufferError: data lie in another device's memory.
+            DTypeError: the dtype of data is not allowed.
+            Diverged: the loss is finite at no batch, and there is no rate before.
+            ShapeError: arrays are of different lengths, or the loss is no scalar.
+
+        Warns:
+            UserWarning: the loss is finite at no batch, and the rate before is kept.
         """
         if periodic(getattr(optimizer, "rate", None)) != self:
             raise ArgumentTypeError(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
-import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ..errors import ArgumentError, Diverged
+from ..errors import ArgumentError, Diverged, warn
 from ..loop.history import History
 from ..loop.recorder import Recorder
 from ..loop.steps import TrainingSteps
@@ -29,19 +29,60 @@ from ..tensors.tensor import Tensor
 from ..training.methods import METHODS
 from . import _network
 
+Class = TypeVar("Class", bound=type)
 Method = str | Callable[..., Optimizer]
 SIGNALS = 100  # of a search for a rate, at most
 
 
-class MultilayerPerceptron(BaseEstimator):
-    """Base of MLPClassifier and MLPRegressor; not to be used itself.
+ARGUMENTS = """
+Computed in float32 for float32 X, else in float64; inputs are never scaled. Arguments are those of
+`sklearn.neural_network` but for `method`, which stands in place of solver and rates, and are checked in
+`fit`.
 
-    Fitted: `learning_rate_`, the rate of the last step (the mean where tensors differ); `history_`, a
-    `lrswift.history.History` with losses and rates of every step; `loss_`, `best_loss_`, `loss_curve_` (per
-    epoch), `n_iter_` (epochs of this call), `t_` (rows seen), `n_features_in_`, `feature_names_in_`,
-    `n_layers_`, `n_outputs_`, `out_activation_`, `coefs_`, `intercepts_`, `network_` (a Module); with
-    early_stopping `validation_scores_` and `best_validation_score_`.
-    """
+Args:
+    hidden_layer_sizes: units of each hidden layer, at least 1; one int for one layer. Default (100,).
+    activation: "identity", "logistic", "tanh" or "relu". Default "relu".
+    method: "alrs-adam" finds a rate for Adam on the data before the first step (`lrswift.find_lr`) and keeps
+        it; also "alrs", "l4adam", "l4mom", "tlr", "qlabgrad", "adam", "momentum", "sgd", as `lrswift
+        compare` defines them, or a function of named parameters that returns an optimizer of
+        `lrswift.optim`. Default "alrs-adam".
+    alpha: factor of the squared weights in the loss, divided by the rows of a batch; at least 0. Default
+        0.0001.
+    batch_size: rows of a batch, at least 1; "auto" is min(200, rows of X). Default "auto".
+    max_iter: most epochs, at least 1. Default 200.
+    shuffle: whether every epoch has a new order of rows. Default True.
+    random_state: of weights, order and validation rows: an int, a numpy.random.RandomState, or None for
+        numpy.random's. Default None.
+    tol: what an improvement is, at least 0. Default 1e-4.
+    verbose: whether a line is printed after each epoch. Default False.
+    warm_start: whether `fit` goes on from the weights it has. Default False.
+    early_stopping: whether the score of rows held out decides when training ends, instead of the loss; the
+        best weights are then put back. Default False.
+    validation_fraction: which part of the rows these are, between 0 and 1. Default 0.1.
+    n_iter_no_change: epochs without an improvement after which training ends, at least 1, or inf. Default
+        10.
+
+Attributes:
+    learning_rate_: the rate of the last step, the mean where tensors differ.
+    history_: a `lrswift.History` with losses and rates of every step.
+    loss_: the mean loss of the last epoch; best_loss_, the lowest of all; loss_curve_, one per epoch.
+    n_iter_: epochs of the last call; t_, rows seen in all.
+    n_features_in_: features; feature_names_in_, their names, where X had them.
+    n_layers_: layers, the input's counted; n_outputs_, outputs; out_activation_, the last activation.
+    network_: the `lrswift.nn.Module`.
+    validation_scores_: with early_stopping, one per epoch; best_validation_score_, the highest.
+"""
+
+
+def documented(cls: Class) -> Class:
+    """Completes the docstring of an estimator with what both share."""
+    about, _, own = inspect.cleandoc(cls.__doc__ or "").partition("\n\nAttributes:\n")
+    cls.__doc__ = f"{about}\n{ARGUMENTS}{own}"
+    return cls
+
+
+class MultilayerPerceptron(BaseEstimator):
+    """Base of MLPClassifier and MLPRegressor; not to be used itself."""
 
     _row_loss: Callable[[Tensor, Tensor], Tensor]
 
@@ -63,21 +104,6 @@ class MultilayerPerceptron(BaseEstimator):
         validation_fraction: float = 0.1,
         n_iter_no_change: float = 10,
     ) -> None:
-        """As in `sklearn.neural_network` but for `method`, which stands in place of solver and rates.
-
-        hidden_layer_sizes: rows of hidden units, (100,). activation: identity, logistic, tanh, relu.
-        method: "alrs-adam" finds a rate for Adam on the data before the first step (`lrswift.find_lr`) and
-        keeps it; also alrs, l4adam, l4mom, tlr, qlabgrad, adam, momentum, sgd, as `lrswift compare` defines
-        them, or a function of named parameters that returns an optimizer of `lrswift.optim`.
-        alpha: factor of the squared weights, 1e-4, divided by the rows of a batch. batch_size: "auto" is
-        min(200, N). max_iter: at most so many epochs, 200. Training ends when the loss, or with
-        early_stopping the score of `validation_fraction` (0.1) of the rows, has not improved by `tol` (1e-4)
-        for n_iter_no_change (10) epochs; early stopping puts the best weights back. shuffle: a new order
-        every epoch. random_state: of weights, order and the validation rows. warm_start: fit goes on from
-        the weights it has. verbose: a line per epoch.
-
-        Computed in float32 for float32 X, else in float64. Bad arguments raise ArgumentError in `fit`.
-        """
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.method: Any = method
@@ -114,9 +140,25 @@ class MultilayerPerceptron(BaseEstimator):
 
     # ---- training ----------------------------------------------------------------------------------------
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Trains on X [N, features], dense or sparse, and y; returns self. Inputs are never scaled.
+        """Trains the network, anew unless `warm_start`.
 
-        sample_weight: [N], None for ones. Starts anew unless `warm_start`.
+        Args:
+            X: [N, features], dense or sparse, of numbers.
+            y: what the network is to say of each row: [N], or [N, outputs].
+            sample_weight: [N], at least 0. None: 1 for each row. Default None.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            ArgumentError: an argument of the estimator is out of bounds, a value is masked, or training would
+                go on with another network.
+            Diverged: the loss is not finite any more; `history` has what was done.
+            ValueError: scikit-learn refuses X or y.
+
+        Warns:
+            ConvergenceWarning: the loss still improved in the last of `max_iter` epochs.
+            UserWarning: Ctrl-C ended training, or `batch_size` is above the rows of X.
         """
         return self._fit(X, y, sample_weight, incremental=False)
 
@@ -214,14 +256,13 @@ class MultilayerPerceptron(BaseEstimator):
                     break
             else:
                 if not once:
-                    warnings.warn(
+                    warn(
                         f"max_iter: the loss still improved after {self.max_iter} epochs; "
                         "allowed: more epochs, or a larger tol",
                         ConvergenceWarning,
-                        stacklevel=4,
                     )
         except KeyboardInterrupt:
-            warnings.warn(f"training interrupted after {self.n_iter_} epochs", stacklevel=4)
+            warn(f"training interrupted after {self.n_iter_} epochs")
         if held and best:
             for parameter, value in zip(self.network_.parameters(), best, strict=True):
                 parameter.assign(from_array(value))
@@ -350,7 +391,7 @@ class MultilayerPerceptron(BaseEstimator):
         if self.batch_size == "auto":
             return min(200, rows)
         if self.batch_size > rows:
-            warnings.warn(f"batch_size: got {self.batch_size}; taken: all {rows} rows", stacklevel=5)
+            warn(f"batch_size: got {self.batch_size}; taken: all {rows} rows")
         return min(int(self.batch_size), rows)
 
     # ---- what it keeps -----------------------------------------------------------------------------------

@@ -14,15 +14,18 @@ from sklearn.utils.validation import validate_data
 
 from ..errors import ArgumentError
 from . import _network
-from ._base import MultilayerPerceptron
+from ._base import MultilayerPerceptron, documented
 
 
+@documented
 class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     """A network for classes, or for several labels at once, with no learning rate to set.
 
     Minimizes the log-loss: softmax for three classes or more, one logistic output for two, one each for
     labels in an indicator matrix [N, labels].
-    Fitted: `classes_` [classes], and what `MultilayerPerceptron` lists.
+
+    Attributes:
+        classes_: the classes, sorted, [classes].
     """
 
     def _targets(self, X: Any, y: Any, fresh: bool, incremental: bool) -> tuple[Any, np.ndarray]:
@@ -78,9 +81,22 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         )
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> MLPClassifier:
-        """One epoch over X and y, going on where the last call ended; returns self.
+        """Trains for one epoch, going on where the last call ended.
 
-        classes: all classes of all calls, needed by the first one only.
+        Args:
+            X: [N, features], dense or sparse, of numbers.
+            y: [N] of classes, or an indicator matrix [N, labels].
+            sample_weight: [N], at least 0. None: 1 for each row. Default None.
+            classes: all classes of all calls; needed by the first one, but for an indicator matrix. Default
+                None.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            ArgumentError: classes are missing or others than in the first call, or what `fit` says.
+            Diverged: the loss is not finite any more; `history` has what was done.
+            ValueError: scikit-learn refuses X or y.
         """
         if not hasattr(self, "_binarizer"):
             multilabel = type_of_target(y).startswith("multilabel")
@@ -94,11 +110,33 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The class of each row, [N]; or for multilabel targets a 0/1 matrix [N, labels]."""
+        """Decides on the class of each row.
+
+        Args:
+            X: [N, features], dense or sparse, of numbers.
+
+        Returns:
+            [N] of classes, or, for indicator matrices, 0 or 1, [N, labels].
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            ValueError: scikit-learn refuses X.
+        """
         return self._decided(self._network_outputs(X))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """The logarithm of `predict_proba`, without underflow."""
+        """Computes the logarithm of `predict_proba`, without underflow.
+
+        Args:
+            X: [N, features], dense or sparse, of numbers.
+
+        Returns:
+            [N, classes] in the order of `classes_`, or [N, labels]; at most 0.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            ValueError: scikit-learn refuses X.
+        """
         z = self._network_outputs(X)
         if len(self.classes_) == 1:
             return np.zeros((len(z), 1), z.dtype)
@@ -110,7 +148,18 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         return -np.logaddexp(0, -z)
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """The probability of each class, [N, classes] as in `classes_`; of each label if multilabel."""
+        """Computes the probability of each class, or of each label.
+
+        Args:
+            X: [N, features], dense or sparse, of numbers.
+
+        Returns:
+            [N, classes] in the order of `classes_`, rows summing to 1; or [N, labels], each from 0 to 1.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            ValueError: scikit-learn refuses X.
+        """
         return np.exp(self.predict_log_proba(X))
 
     def __sklearn_tags__(self) -> Any:

@@ -61,10 +61,10 @@ def softmax_loss(outputs: Tensor, y: Tensor) -> Tensor:
 
 
 class Objective:
-    """mean(w loss) / mean weight + alpha |W|^2 / (2 N mean weight), for a batch of N rows.
+    """The training loss of a batch of N rows: mean(w loss) / mean weight + alpha |W|^2 / (2 N mean weight).
 
-    `mean_weight` is that of all training rows. Dividing by it rather than by the batch's own weights
-    keeps the mean over batches the weighted loss of the data, and a batch without weight harmless.
+    `mean_weight` is that of all training rows. Dividing by it rather than by the batch's own weights keeps
+    the mean over batches the weighted loss of the data, and a batch without weight harmless.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Objective:
         return self._penalized(self.row_loss(outputs, y).mean(), model, len(x))
 
     def weighted(self, model: Any, x: Tensor, y: Tensor, weights: Tensor) -> Tensor:
+        """The loss with a weight for each row [N]."""
         loss = (self.row_loss(model(x), y) * weights).mean() / self.mean_weight
         return self._penalized(loss, model, len(x))
 
@@ -143,6 +144,7 @@ class Rows:
 
 
 def dense(X: Any) -> np.ndarray:
+    """X as an ndarray."""
     return X.toarray() if hasattr(X, "toarray") else X
 
 

@@ -10,14 +10,14 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import validate_data
 
 from . import _network
-from ._base import MultilayerPerceptron
+from ._base import MultilayerPerceptron, documented
 
 
+@documented
 class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     """A network for one or several numbers, with no learning rate to set.
 
     Minimizes half the mean squared error, over rows and outputs.
-    Fitted: what `MultilayerPerceptron` lists.
     """
 
     _row_loss = staticmethod(_network.squared_error)
@@ -36,11 +36,36 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         return float(r2_score(targets, outputs, sample_weight=weight))
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
-        """One epoch over X and y, going on where the last call ended; returns self."""
+        """Trains for one epoch, going on where the last call ended.
+
+        Args:
+            X: [N, features], dense or sparse, of numbers.
+            y: [N] or [N, outputs], of numbers.
+            sample_weight: [N], at least 0. None: 1 for each row. Default None.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            ArgumentError: what `fit` says.
+            Diverged: the loss is not finite any more; `history` has what was done.
+            ValueError: scikit-learn refuses X or y.
+        """
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The value of each row, [N], or [N, outputs] for several."""
+        """Computes the value of each row.
+
+        Args:
+            X: [N, features], dense or sparse, of numbers.
+
+        Returns:
+            [N], or [N, outputs] for several.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            ValueError: scikit-learn refuses X.
+        """
         found = self._network_outputs(X)
         return found[:, 0] if self.n_outputs_ == 1 else found
 
