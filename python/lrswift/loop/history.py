@@ -92,7 +92,9 @@ class History:
             path: of the file.
 
         Raises:
-            FileNotFoundError: the folder does not exist.
+            ArgumentError: a pipe or a device is in the file's place.
+            ArgumentTypeError: `path` is none.
+            OSError: the folder does not exist or cannot be written, or a folder is in the file's place.
         """
         names = list(dict.fromkeys([*COLUMNS, *(key for row in self.rows for key in row)]))
         write_csv(path, names, self.rows)
