@@ -55,7 +55,7 @@ def check_target(path: str | os.PathLike[str], name: str) -> Path:
             "allowed: a regular file, or a name that is not taken"
         )
     if not target.parent.is_dir():
-        raise OSError(
+        raise FileNotFoundError(
             errno.ENOENT, f"{name}: {text}: there is no folder {target.parent}; make it first"
         )
     return target

@@ -102,9 +102,9 @@ def learn_schedule(
         RecordingError: the loss reads values while it is computed.
         Diverged: all seeds of an outer step diverged under another update than "gated"; the exception's
             `schedule` holds what was done. Under "gated" such a run counts as a loss of inf.
+        FileNotFoundError: the folder of `checkpoint` does not exist.
         FormatError: the file of `checkpoint` is damaged or altered.
-        OSError: nothing can be written where `checkpoint` should be, such as FileNotFoundError for a folder
-            that does not exist.
+        OSError: nothing can be written where `checkpoint` should be.
         ImportError: start="optuna" without Optuna.
 
     Warns:

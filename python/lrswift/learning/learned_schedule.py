@@ -133,7 +133,8 @@ class LearnedSchedule:
             ArgumentError: a pipe or a device is in the file's place.
             ArgumentTypeError: `path` is none.
             DTypeError: an array has been replaced by one of a dtype that files do not hold.
-            OSError: the folder does not exist or cannot be written, or a folder is in the file's place.
+            FileNotFoundError: the folder does not exist.
+            OSError: the folder cannot be written, or a folder is in the file's place.
         """
         arrays = {name: getattr(self, name) for name in (*FAMILIES, *_ARRAYS)}
         arrays["final_penalties"] = self.final_penalties

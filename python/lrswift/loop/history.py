@@ -94,7 +94,8 @@ class History:
         Raises:
             ArgumentError: a pipe or a device is in the file's place.
             ArgumentTypeError: `path` is none.
-            OSError: the folder does not exist or cannot be written, or a folder is in the file's place.
+            FileNotFoundError: the folder does not exist.
+            OSError: the folder cannot be written, or a folder is in the file's place.
         """
         names = list(dict.fromkeys([*COLUMNS, *(key for row in self.rows for key in row)]))
         write_csv(path, names, self.rows)

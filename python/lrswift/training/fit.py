@@ -102,9 +102,9 @@ def fit(
         BufferError: data lie in another device's memory.
         DTypeError: the dtype of data is not allowed.
         ShapeError: arrays are of different lengths, or the loss is no scalar.
+        FileNotFoundError: the folder of `checkpoint` or `log` does not exist.
         FormatError: the file of `checkpoint` is damaged or altered.
-        OSError: nothing can be written where `checkpoint` or `log` should be, such as FileNotFoundError for a
-            folder that does not exist.
+        OSError: nothing can be written where `checkpoint` or `log` should be.
         Diverged: loss or gradient were not finite in 20 steps in a row.
 
     Warns:
