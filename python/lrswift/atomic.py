@@ -46,7 +46,7 @@ def check_target(path: str | os.PathLike[str], name: str) -> Path:
     except (FileNotFoundError, NotADirectoryError):
         mode = stat.S_IFREG
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(
+        raise OSError(
             errno.EISDIR, f"{name}: {text} is a folder; allowed: the path of a file, in it for instance"
         )
     if not stat.S_ISREG(mode):
@@ -76,7 +76,7 @@ def make_folder(path: str | os.PathLike[str], name: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise NotADirectoryError(
+        raise OSError(
             errno.ENOTDIR, f"{name}: {folder}: a file stands in the folder's place; allowed: a folder"
         ) from None
     except OSError as error:

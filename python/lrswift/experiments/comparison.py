@@ -132,6 +132,7 @@ def compare(
         DTypeError: inputs or labels of a dtype that the loss does not take.
         FileNotFoundError: files of a data set are missing, as `MissingFiles`.
         FormatError: they are not what they should be.
+        OSError: they cannot be read.
         ShapeError: inputs that the network does not take.
     """
     check_methods(methods, seeds, epochs)

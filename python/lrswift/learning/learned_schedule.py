@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import store
-from ..errors import ArgumentError
+from ..errors import ArgumentError, FormatError
 from ..hypergradients.layers import parameters_by_layer
 from ..optim import SGD
 from ..pictures.figure import GRAY, ORANGE, panels
@@ -130,8 +130,11 @@ class LearnedSchedule:
             path: of the file, in a folder that exists.
 
         Raises:
+            ArgumentError: a pipe or a device is in the file's place.
+            ArgumentTypeError: `path` is none.
             DTypeError: an array has been replaced by one of a dtype that files do not hold.
             FileNotFoundError: the folder does not exist.
+            OSError: the folder cannot be written, or a folder is in the file's place.
         """
         arrays = {name: getattr(self, name) for name in (*FAMILIES, *_ARRAYS)}
         arrays["final_penalties"] = self.final_penalties
@@ -166,7 +169,9 @@ class LearnedSchedule:
             raise ArgumentError(f"{where}: no learned schedule; allowed: a file that `save` wrote")
         facts = store.facts_of(where, metadata["lrswift.schedule"], ("steps", "best"))
         try:
-            _check(facts, arrays)
+            _check(where, facts, arrays)
+        except FormatError:
+            raise
         except store.FACTS_ERRORS as error:
             raise store.altered(where, error) from None
         held: dict[str, Any] = {name: arrays[name] for name in (*FAMILIES, *_ARRAYS)}
@@ -175,8 +180,8 @@ class LearnedSchedule:
         return cls(**held, **facts, trials=arrays.get("trials"))
 
 
-def _check(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """One of store.FACTS_ERRORS unless they are what `save` writes."""
+def _check(where: str, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """FormatError, or one of store.FACTS_ERRORS, unless they are what `save` writes."""
     layers, cost, window = facts.get("layers", []), facts.get("cost", [0, 0]), facts.get("suggested_window")
     rates = arrays["learning_rates"]
     tried, seeds = arrays["seed_losses"].shape
@@ -194,25 +199,25 @@ def _check(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     for name, shape in wanted.items():
         found = arrays.get(name)
         if found is not None and (found.shape != shape or found.dtype != kinds.get(name, "float64")):
-            raise ValueError(f"{name} of {found.dtype} and shape {list(found.shape)}")
+            raise store.altered(where, f"{name} of {found.dtype} and shape {list(found.shape)}")
     if not rates.size or not all(np.isfinite(arrays[name]).all() for name in FAMILIES):
-        raise ValueError("rates that are none")
+        raise store.altered(where, "rates that are none")
     if not set(facts) <= {"steps", "best", "converged", "suggested_window", "nesterov", "cost", "layers"}:
-        raise ValueError(f"more than it should: {', '.join(facts)}")
+        raise store.altered(where, f"more than it should: {', '.join(facts)}")
     if not isinstance(layers, list) or not all(isinstance(name, str) for name in layers):
-        raise ValueError(f"layers={layers!r}")
+        raise store.altered(where, f"layers={layers!r}")
     if not isinstance(cost, list) or len(cost) != 2 or not all(type(n) is int and n >= 0 for n in cost):
-        raise ValueError(f"cost={cost!r}")
+        raise store.altered(where, f"cost={cost!r}")
     if window is not None and type(window) not in (int, float):
-        raise ValueError(f"suggested_window={window!r}")
+        raise store.altered(where, f"suggested_window={window!r}")
     if type(facts["steps"]) is not int or facts["steps"] < 1:
-        raise ValueError(f"steps={facts['steps']!r}")
+        raise store.altered(where, f"steps={facts['steps']!r}")
     if type(facts["best"]) is not int or not -1 <= facts["best"] < tried:
-        raise ValueError(f"best={facts['best']!r} of {tried}")
+        raise store.altered(where, f"best={facts['best']!r} of {tried}")
     if not all(type(facts.get(name, False)) is bool for name in ("converged", "nesterov")):
-        raise ValueError("flags that are none")
+        raise store.altered(where, "flags that are none")
     if rows and not 0 <= arrays["finalists"].min() <= arrays["finalists"].max() < tried:
-        raise ValueError(f"finalists of {tried} that are none")
+        raise store.altered(where, f"finalists of {tried} that are none")
 
 
 def _drawn(learned: LearnedSchedule) -> Any:

@@ -92,7 +92,10 @@ class History:
             path: of the file.
 
         Raises:
+            ArgumentError: a pipe or a device is in the file's place.
+            ArgumentTypeError: `path` is none.
             FileNotFoundError: the folder does not exist.
+            OSError: the folder cannot be written, or a folder is in the file's place.
         """
         names = list(dict.fromkeys([*COLUMNS, *(key for row in self.rows for key in row)]))
         write_csv(path, names, self.rows)

@@ -106,6 +106,7 @@ def compare_hpo(
         DTypeError: inputs or labels of a dtype that the loss does not take.
         ImportError: Optuna is not installed.
         MissingFiles: files of a data set are not where they were looked for.
+        OSError: `out` cannot be made or written; nothing has been searched then.
         ShapeError: inputs that the network does not take.
     """
     names = check_searches(searches)
