@@ -3,16 +3,22 @@ import Kernels
 import Optimization
 import Vocabulary
 
-/// Vectors of another library, by address: what the caller says of their lengths is believed, what can be seen of an
-/// address is checked.
-private func address<P>(_ pointer: P?, _ dtype: DType, _ name: String, _ index: Int) throws -> P
-where P: _Pointer {
-  guard let pointer else { throw Failure.value("\(name) of vector \(index) must not be NULL") }
-  guard Int(bitPattern: pointer) % dtype.byteCount == 0 else {
+/// Where a vector of another library begins. What its caller says of its bytes is believed; that they are as many as
+/// the parameter's, and what can be seen of the address, is checked.
+private func address(
+  _ vector: lrs_vector, _ bytes: Int64, _ dtype: DType, _ name: String, _ index: Int
+) throws -> UnsafeMutableRawPointer {
+  guard vector.bytes == bytes else {
+    throw Failure.shape("\(name) of vector \(index) must have \(bytes) bytes, got \(vector.bytes)")
+  }
+  guard let values = vector.values else {
+    throw Failure.value("\(name) of vector \(index) must not be NULL")
+  }
+  guard Int(bitPattern: values) % dtype.byteCount == 0 else {
     throw Failure.value(
       "\(name) of vector \(index) must be aligned to its elements of \(dtype.byteCount) bytes")
   }
-  return pointer
+  return values
 }
 
 private func floating(_ dtype: lrs_dtype) throws -> DType {
@@ -22,15 +28,21 @@ private func floating(_ dtype: lrs_dtype) throws -> DType {
   return type
 }
 
+/// Each entry that is not empty, with the bytes of its `first` vector.
 private func each<Entry>(
-  _ list: UnsafePointer<Entry>?, _ count: Int, _ length: (Entry) -> Int64,
-  _ body: (Int, Entry) throws -> Void
+  _ list: UnsafePointer<Entry>?, _ count: Int, _ dtype: DType, _ first: (Entry) -> lrs_vector,
+  _ body: (Int, Entry, Int64) throws -> Void
 ) throws {
   try checkCount(count, "vectors")
   if count > 0 && list == nil { throw Failure.value("vectors must not be NULL") }
   for i in 0..<count {
-    guard length(list![i]) >= 0 else { throw Failure.value("vector \(i) must not have a negative length") }
-    if length(list![i]) > 0 { try body(i, list![i]) }
+    let bytes = first(list![i]).bytes
+    guard bytes >= 0 else { throw Failure.value("vector \(i) must not have a negative length") }
+    guard bytes % Int64(dtype.byteCount) == 0 else {
+      throw Failure.shape(
+        "vector \(i) must have whole elements of \(dtype.byteCount) bytes, got \(bytes) bytes")
+    }
+    if bytes > 0 { try body(i, list![i], bytes) }
   }
 }
 
@@ -42,9 +54,9 @@ public func lrs_vectors_products(
     let (out, type) = (try place(out, "out"), try floating(dtype))
     try checkCount(count, "vectors")
     out.update(repeating: 0, count: count)
-    try each(pairs, count, { $0.count }) { i, pair in
-      let (a, b) = (try address(pair.a, type, "a", i), try address(pair.b, type, "b", i))
-      out[i] = innerProduct(type.scalar, a, b, Int(pair.count))
+    try each(pairs, count, type, { $0.a }) { i, pair, bytes in
+      let (a, b) = (try address(pair.a, bytes, type, "a", i), try address(pair.b, bytes, type, "b", i))
+      out[i] = innerProduct(type.scalar, a, b, Int(bytes) / type.byteCount)
     }
   }
 }
@@ -84,21 +96,22 @@ public func lrs_vectors_direction(
     let (kernels, hyper, slots) = (rule.kernels(type), rule.hyper(t), rule.slots.count)
     // a parameter that does not decay would be read for nothing
     let decays = hyper.decay != 0 || hyper.decoupledDecay != 0
-    let checked = { (i: Int, v: lrs_vectors) throws -> RuleVectors in
-      let parameter = try address(v.parameter, type, "parameter", i)
-      let state0 = slots > 0 ? try address(v.state0, type, "state0", i) : parameter
-      let state1 = slots > 1 ? try address(v.state1, type, "state1", i) : parameter
-      let gradient = try address(v.gradient, type, "gradient", i)
+    let checked = { (i: Int, v: lrs_vectors, bytes: Int64) throws -> RuleVectors in
+      let parameter = try address(v.parameter, bytes, type, "parameter", i)
+      let gradient = try address(v.gradient, bytes, type, "gradient", i)
+      let state0 = slots > 0 ? try address(v.state0, bytes, type, "state0", i) : parameter
+      let state1 = slots > 1 ? try address(v.state1, bytes, type, "state1", i) : parameter
       return RuleVectors(
-        parameter: decays ? parameter : UnsafeMutableRawPointer(mutating: gradient), gradient: gradient,
-        state0: state0, state1: state1, newState0: state0, newState1: state1, count: Int(v.count))
+        parameter: decays ? parameter : gradient, gradient: gradient,
+        state0: state0, state1: state1, newState0: state0, newState1: state1,
+        count: Int(bytes) / type.byteCount)
     }
     // all of them before the first is written
     var (places, parts, outs): ([Int], [RulePart], [UnsafeMutableRawPointer]) = ([], [], [])
-    try each(vectors, count, { $0.count }) { i, v in
+    try each(vectors, count, type, { $0.parameter }) { i, v, bytes in
       places.append(i)
-      parts.append(RulePart(kernels, try checked(i, v), hyper))
-      outs.append(try address(v.direction, type, "direction", i))
+      parts.append(RulePart(kernels, try checked(i, v, bytes), hyper))
+      outs.append(try address(v.direction, bytes, type, "direction", i))
     }
     sums.update(repeating: 0, count: 2 * count)
     for (i, found) in zip(places, findDirections(parts, into: outs)) {
@@ -113,11 +126,17 @@ public func lrs_vectors_move(
 ) -> lrs_status {
   succeeds {
     let type = try floating(dtype)
-    try each(vectors, count, { $0.count }) { i, v in
-      _ = (try address(v.parameter, type, "parameter", i), try address(v.direction, type, "direction", i))
+    // all of them before the first is written
+    var moves: [(parameter: UnsafeMutableRawPointer, direction: UnsafeMutableRawPointer, count: Int)] = []
+    try each(vectors, count, type, { $0.parameter }) { i, v, bytes in
+      moves.append(
+        (
+          try address(v.parameter, bytes, type, "parameter", i),
+          try address(v.direction, bytes, type, "direction", i), Int(bytes) / type.byteCount
+        ))
     }
-    try each(vectors, count, { $0.count }) { _, v in
-      addScaled(type.scalar, v.parameter, v.direction, -rate, v.parameter, Int(v.count))
+    for move in moves {
+      addScaled(type.scalar, move.parameter, move.direction, -rate, move.parameter, move.count)
     }
   }
 }

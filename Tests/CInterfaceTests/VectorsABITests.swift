@@ -11,18 +11,23 @@ final class VectorsABITests: XCTestCase {
     _ parameter: inout [Double], _ gradient: [Double], _ state: inout [Double], _ direction: inout [Double],
     _ body: (UnsafePointer<lrs_vectors>, Int) -> Void
   ) {
+    var gradient = gradient
     parameter.withUnsafeMutableBytes { p in
-      gradient.withUnsafeBytes { g in
+      gradient.withUnsafeMutableBytes { g in
         state.withUnsafeMutableBytes { s in
           direction.withUnsafeMutableBytes { d in
             let whole = lrs_vectors(
-              parameter: p.baseAddress, gradient: g.baseAddress, state0: s.baseAddress, state1: nil,
-              direction: d.baseAddress, count: Int64(gradient.count))
+              parameter: vector(p), gradient: vector(g), state0: vector(s), state1: lrs_vector(),
+              direction: vector(d))
             body([whole, lrs_vectors()], 2)
           }
         }
       }
     }
+  }
+
+  private func vector(_ bytes: UnsafeMutableRawBufferPointer) -> lrs_vector {
+    lrs_vector(values: bytes.baseAddress, bytes: Int64(bytes.count))
   }
 
   func testAStepOfMomentumByHand() {
@@ -73,17 +78,24 @@ final class VectorsABITests: XCTestCase {
   }
 
   func testProducts() {
-    let (a, b): ([Float], [Float]) = ([1, 2, 3], [4, -5, 6])
+    var (a, b): ([Float], [Float]) = ([1, 2, 3], [4, -5, 6])
     var out = [-1.0, -1]
-    a.withUnsafeBytes { a in
-      b.withUnsafeBytes { b in
-        let pairs = [
-          lrs_pair(a: a.baseAddress, b: b.baseAddress, count: 3), lrs_pair(a: nil, b: nil, count: 0),
-        ]
+    a.withUnsafeMutableBytes { a in
+      b.withUnsafeMutableBytes { b in
+        let pairs = [lrs_pair(a: vector(a), b: vector(b)), lrs_pair()]
         expectOK(lrs_vectors_products(&out, lrs_dtype(LRS_FLOAT32), pairs, 2))
+        XCTAssertEqual(out, [12, 0])
+        let shorter = lrs_vector(values: b.baseAddress, bytes: 8)
+        let uneven = [lrs_pair(a: vector(a), b: shorter)]
+        expect(LRS_SHAPE_ERROR, "b of vector 0 must have 12 bytes, got 8") {
+          lrs_vectors_products(&out, lrs_dtype(LRS_FLOAT32), uneven, 1)
+        }
+        let parts = lrs_vector(values: a.baseAddress, bytes: 10)
+        expect(LRS_SHAPE_ERROR, "whole elements of 4 bytes") {
+          lrs_vectors_products(&out, lrs_dtype(LRS_FLOAT32), [lrs_pair(a: parts, b: parts)], 1)
+        }
       }
     }
-    XCTAssertEqual(out, [12, 0])
   }
 
   func testWhatCannotBeIsRefusedBeforeAnythingIsWritten() {
@@ -107,14 +119,43 @@ final class VectorsABITests: XCTestCase {
       expect(LRS_VALUE_ERROR, "vectors") { direct("sgd", 1, LRS_FLOAT64, list, -1) }
       expect(LRS_VALUE_ERROR, "state1 of vector 0") { direct("adam", 1, LRS_FLOAT64, list, count) }
       var bad = [list[0], list[0]]
-      bad[1].direction = nil
+      bad[1].direction.values = nil
       expect(LRS_VALUE_ERROR, "direction of vector 1") { direct("sgd", 1, LRS_FLOAT64, bad, 2) }
       expect(LRS_VALUE_ERROR, "direction of vector 1") { lrs_vectors_move(wide, bad, 2, 1) }
-      bad[1].direction = list[0].direction + 4
+      bad[1].direction.values = list[0].direction.values + 4
       expect(LRS_VALUE_ERROR, "aligned") { direct("sgd", 1, LRS_FLOAT64, bad, 2) }
-      bad[1].count = -1
+      bad[1].parameter.bytes = -8
       expect(LRS_VALUE_ERROR, "length") { direct("sgd", 1, LRS_FLOAT64, bad, 2) }
     }
+    XCTAssertEqual(d, [7, 7, 7])
+    XCTAssertEqual(p, [1, 2, 3])
+  }
+
+  /// Every vector of a parameter but for those that are not looked at, shorter and longer than it.
+  func testVectorsOfAnotherLengthAreRefusedBeforeAnythingIsWritten() {
+    var (p, v, d) = ([1.0, 2, 3], [1.0, 1, 1], [7.0, 7, 7])
+    var sums = [Double](repeating: 0, count: 4)
+    withVectors(&p, [1, 1, 1], &v, &d) { list, _ in
+      let vectors: [(String, WritableKeyPath<lrs_vectors, lrs_vector>)] = [
+        ("gradient", \.gradient), ("state0", \.state0), ("state1", \.state1), ("direction", \.direction),
+      ]
+      for (name, vector) in vectors {
+        for bytes in [0, 16, 32] as [Int64] {
+          var both = [list[0], list[0]]
+          both[0].state1 = both[0].state0
+          both[1].state1 = both[1].state0
+          both[1][keyPath: vector].bytes = bytes
+          let what = "\(name) of vector 1 must have 24 bytes, got \(bytes)"
+          expect(LRS_SHAPE_ERROR, what) { lrs_vectors_direction(&sums, "adam", nil, 0, 1, wide, both, 2) }
+          if name == "direction" {
+            expect(LRS_SHAPE_ERROR, what) { lrs_vectors_move(wide, both, 2, 1) }
+          } else if name == "gradient" {
+            expect(LRS_SHAPE_ERROR, what) { lrs_vectors_direction(&sums, "sgd", nil, 0, 1, wide, both, 2) }
+          }
+        }
+      }
+    }
+    XCTAssertEqual(v, [1, 1, 1])
     XCTAssertEqual(d, [7, 7, 7])
     XCTAssertEqual(p, [1, 2, 3])
   }

@@ -251,18 +251,18 @@ lrs_status lrs_machine_state(double *out, const char **name, const lrs_machine *
 lrs_status lrs_machine_load(lrs_machine *machine, const lrs_attribute *state, size_t count);
 
 /* ---- vectors that live elsewhere: float32 or float64, row-major, aligned to their elements ---- */
-/* dtype is that of all of them. They are the caller's, who vouches for their lengths. */
+/* dtype is that of all of them. They are the caller's, who vouches that `bytes` from `values` on are theirs;
+ * those of one parameter must all be of one length, which is checked before anything is read or written. */
 typedef struct {
-  const void *a, *b;
-  int64_t count;
+  void *values; /* NULL where bytes is 0 */
+  int64_t bytes;
+} lrs_vector;
+typedef struct {
+  lrs_vector a, b; /* only read */
 } lrs_pair;
-/* One parameter; state NULL where the direction keeps fewer than two vectors. */
+/* One parameter. gradient is only read; of the state what the direction keeps is looked at, up to two vectors. */
 typedef struct {
-  void *parameter;
-  const void *gradient;
-  void *state0, *state1;
-  void *direction;
-  int64_t count;
+  lrs_vector parameter, gradient, state0, state1, direction;
 } lrs_vectors;
 /* out[i] = <a, b> of pair i, summed in double precision. */
 lrs_status lrs_vectors_products(double *out, lrs_dtype dtype, const lrs_pair *pairs, size_t count);
@@ -275,7 +275,7 @@ lrs_status lrs_vectors_direction(double *sums, const char *direction, const lrs_
  * 0 where that average is the gradient itself. */
 lrs_status lrs_vectors_smoothing(double *factor, const char *direction, const lrs_attribute *attributes,
                                  size_t attribute_count, double step);
-/* parameter -= rate direction; state is not looked at. */
+/* parameter -= rate direction; gradient and state are not looked at. */
 lrs_status lrs_vectors_move(lrs_dtype dtype, const lrs_vectors *vectors, size_t count, double rate);
 
 /* ---- finding an initial rate (ALRS) ---- */

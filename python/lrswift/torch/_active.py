@@ -12,6 +12,7 @@ from torch import Tensor
 from ..errors import ArgumentError, DTypeError
 from ..rates.codes import Scope
 from . import _native
+from ._fit import Kind, fits, kind_of, misfit
 from ._native import Local
 from ._sums import Plan, Sums
 
@@ -19,20 +20,22 @@ from ._sums import Plan, Sums
 class Active:
     """Parameters with a gradient. `at` is called at every step; the rest stays while they are the same.
 
-    groups, group_numbers, machines, places: of each tensor, its group, the index of that, the index of the
-    machine that sets its rate, and its place among all parameters. local: where the native library may read
-    and write them, None otherwise.
+    kinds: shape, strides, dtype and device of each. groups, group_numbers, machines, places: of each tensor,
+    its group, the index of that, the index of the machine that sets its rate, and its place among all
+    parameters. local: where the native library may read and write them, None otherwise.
     """
 
     def __init__(
         self,
         tensors: list[Tensor],
+        kinds: list[Kind],
         groups: list[dict[str, Any]],
         group_numbers: list[int],
         places: list[int],
         scope: Scope,
     ) -> None:
-        self.tensors, self.groups, self.group_numbers, self.places = tensors, groups, group_numbers, places
+        self.tensors, self.kinds, self.places = tensors, kinds, places
+        self.groups, self.group_numbers = groups, group_numbers
         self.machines = {
             Scope.ALL: [0] * len(places),
             Scope.GROUP: group_numbers,
@@ -75,36 +78,54 @@ class Finder:
         self.native = True
         self._last: Active | None = None
 
-    def find(self) -> Active:
-        tensors, gradients, numbers, places = [], [], [], []
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_last": None}
+
+    def find(self) -> Active | None:
+        """The parameters that take part; None where no one has a gradient.
+
+        ArgumentError, DTypeError or ShapeError for a gradient that is not dense and real, or does not fit its
+        parameter.
+        """
+        tensors, gradients, kinds, numbers, places = [], [], [], [], []
         place = 0
         for number, group in enumerate(self.base.param_groups):
             for p in group["params"]:
                 g = p.grad
                 if g is not None:
-                    if g.layout is not torch.strided or g.dtype.is_complex:
-                        kind = "complex" if g.dtype.is_complex else "sparse"
-                        raise DTypeError(
-                            f"step: the gradient of {names(self.base)[place]} is {kind}; "
-                            "allowed: dense, real gradients"
-                        )
+                    kind = kind_of(p)
+                    if not fits(g, kind) or kind[2].is_complex or not fits(p, kind):
+                        raise self._refused(p, g, kind, place)
                     tensors.append(p)
                     gradients.append(g)
+                    kinds.append(kind)
                     numbers.append(number)
                     places.append(place)
                 place += 1
         if not tensors:
-            raise ArgumentError("step: no parameter has a gradient: call loss.backward() before step()")
+            return None
         last = self._last
         if (
             last is None
             or places != last.places
             or numbers != last.group_numbers
+            or kinds != last.kinds
             or not all(map(operator.is_, tensors, last.tensors))
         ):
+            check_parameters(tensors)
             groups = [self.base.param_groups[number] for number in numbers]
-            last = self._last = Active(tensors, groups, numbers, places, self.scope)
+            last = self._last = Active(tensors, kinds, groups, numbers, places, self.scope)
         return last.at(gradients, self.native)
+
+    def _refused(self, p: Tensor, g: Tensor, kind: Kind, place: int) -> Exception:
+        name = names(self.base)[place]
+        if g.layout is not torch.strided or g.dtype.is_complex:
+            given = "complex" if g.dtype.is_complex else "sparse"
+            return DTypeError(f"step: the gradient of {name} is {given}; allowed: dense, real gradients")
+        if not fits(p, kind):
+            return misfit(p, kind, f"step: {name}", "a dense tensor")
+        remedy = "the same: zero_grad() and backward() once more"
+        return misfit(g, kind, f"step: the gradient of {name}", remedy)
 
     def forget(self) -> None:
         self._last = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +18,10 @@ from . import _state
 from ._active import Active, Finder, check_groups, check_parameters, names, parameters
 from ._decide import Conversation
 from ._direction import Directions, Formed, check_base
-from ._probing import Evaluation, checked, random_state
+from ._probing import Evaluation, Starts, checked, random_state
 from ._rate import Rate, multiplier_of
 from ._sums import Numbers, finite
+from ._traces import leaves, put_all
 from ._vectors import Memory
 
 
@@ -74,7 +76,7 @@ class Adapted(torch.optim.Optimizer):
         self._shown: list[Rate] = []
         self._finder = Finder(base, self._scope)
         self._observed: list[Tensor | float] = []
-        self._before_forward: Any = None
+        self._starts = Starts() if self._probes else None
         check_groups(base.param_groups, self._scope, self._title)
         self._add_machines()
         super().__setstate__({})  # hooks; the base class's own lists would be the base's twice
@@ -117,7 +119,8 @@ class Adapted(torch.optim.Optimizer):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forgets all gradients. Adapters that probe take the random state from here: the forward pass
         is to follow."""
-        self._before_forward = random_state() if self._probes else None
+        if self._starts is not None:
+            self._starts.cleared = random_state()
         self.base.zero_grad(set_to_none)
 
     @property
@@ -152,11 +155,10 @@ class Adapted(torch.optim.Optimizer):
         take it. loss: what the gradients belong to, unscaled. loss_closure: evaluates the loss, forward
         only, for adapters that probe: it runs with the random state of the step (taken at `zero_grad` or
         before closure), and buffers of modules, such as running statistics, are put back.
+        Without a gradient anywhere nothing happens, as with torch's optimizers.
         Raises DTypeError when the adapter needs a loss or a loss_closure that is not given.
         """
-        before = random_state() if self._probes and closure is not None else self._before_forward
-        if before is None and self._probes:
-            before = random_state()
+        before = random_state() if self._probes and closure is not None else None
         if closure is not None:
             if loss is not None or loss_closure is not None:
                 raise ArgumentError("step: closure: given beside loss or loss_closure; allowed: one of them")
@@ -165,6 +167,14 @@ class Adapted(torch.optim.Optimizer):
         elif loss is None and self._observed:
             loss = sum(self._observed) / len(self._observed)
         self._observed = []
+        active = self._finder.find()
+        if active is None:
+            if self._group() is not None:
+                # others may wait for the numbers of this process
+                raise ArgumentError("step: no parameter has a gradient here; allowed: the same on all ranks")
+            if self._starts is not None:
+                self._starts.end(None)
+            return loss
         value = None if loss is None else checked(loss, "loss")
         if value is None and self._needs_loss:
             raise DTypeError(f"step: loss: not given; {self._title} needs it: step(loss=loss)")
@@ -173,16 +183,20 @@ class Adapted(torch.optim.Optimizer):
                 f"step: loss_closure: not given; {self._title} evaluates the loss at trial points: "
                 "step(loss=loss, loss_closure=f) with f forward only, or step(closure)"
             )
-        evaluation = Evaluation(loss_closure, closure, before)
-        self._before_forward = None
-        self._take(value, evaluation)
+        # a closure may have called zero_grad(), in the middle of it
+        starts = [before] if before else self._starts.states() if self._starts is not None else []
+        reached = parameters(self.base) + (leaves(loss) if before else [])
+        evaluation = Evaluation(
+            loss_closure, closure, starts, [*parameters(self.base), *reached], self._title
+        )
+        self._directions.check(active)
+        self._take(active, value, evaluation)
+        if self._starts is not None:
+            self._starts.end(evaluation)
         return loss
 
-    def _take(self, value: Tensor | float | None, evaluation: Evaluation) -> None:
+    def _take(self, active: Active, value: Tensor | float | None, evaluation: Evaluation) -> None:
         multipliers = [shown.multiplier for _, shown in zip(self.param_groups, self._shown, strict=True)]
-        active = self._finder.find()
-        if self._probes:
-            evaluation.parameters, evaluation.title = parameters(self.base), self._title
         group = self._group()
         sums = active.sums()
         sums.add("gradient_norm2", active.gradients, active.gradients)
@@ -222,11 +236,14 @@ class Adapted(torch.optim.Optimizer):
             talk = Conversation(active, formed.directions, backup, evaluation, group)
             taken = {i: talk.decide(self._machines[i], number, of) for i, of in found.items()}
             talk.end()
+            if self._probes:
+                # the loss of other people has run since
+                formed = formed.again(active)
         except BaseException:
             for machine in self._machines:
                 machine.abort()
             if backup is not None:
-                torch._foreach_copy_(active.tensors, backup)
+                put_all(active.tensors, backup)
             if kept is not None:
                 self._directions.put_back(kept)
             raise
@@ -320,5 +337,31 @@ class Adapted(torch.optim.Optimizer):
         before anything is changed."""
         _state.write(self, state_dict)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but hooks, as torch's optimizers; machines as their numbers."""
+        own = {key: value for key, value in self.__dict__.items() if not _is_torchs(key)}
+        return {**own, "_machines": [machine.state() for machine in self._machines]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._machines = [CoreMachine(*self._card) for _ in state["_machines"]]
+        for machine, numbers in zip(self._machines, state["_machines"], strict=True):
+            machine.load(numbers)
+        super().__setstate__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Adapted:
+        """With a base of its own: on copies of the parameters, those of the model if it is copied with it."""
+        made = type(self).__new__(type(self))
+        memo[id(self)] = made
+        # processes are what they are
+        memo[id(self.process_group)] = self.process_group
+        made.__setstate__(copy.deepcopy(self.__getstate__(), memo))
+        return made
+
     def __repr__(self) -> str:
         return f"Adapted({self.base!r}, lr={self.rate!r})"
+
+
+def _is_torchs(key: str) -> bool:
+    """Attributes that torch's own copies do not take along: hooks, and the step that a scheduler wraps."""
+    return key.startswith("_optimizer_") or key in ("step", "_zero_grad_profile_name")

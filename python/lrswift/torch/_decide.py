@@ -14,6 +14,7 @@ from ..rates.codes import Decision
 from ._active import Active
 from ._probing import Evaluation
 from ._sums import Plan, Sums
+from ._traces import put_all
 
 _DECIDED = (Decision.TAKE, Decision.STAY)
 
@@ -49,7 +50,7 @@ class Conversation:
     def end(self) -> None:
         """The parameters where they were, to the bit."""
         if self.backup is not None:
-            torch._foreach_copy_(self.active.tensors, list(self.backup))
+            put_all(self.active.tensors, self.backup)
 
     def _displace(self, length: float) -> None:
         self.end()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,7 +12,8 @@ from torch import Tensor
 
 from .._core import vectors_smoothing
 from ..errors import ArgumentError, DTypeError
-from ._active import Active
+from ._active import Active, names
+from ._fit import check_state, counter, kind_of, refit
 from ._native import Local, rows
 from ._native_rule import NativeRule
 from ._rule import Direction
@@ -59,6 +60,17 @@ class Formed:
     table: array[int] | None = None
     is_gradient: bool = False
 
+    def again(self, active: Active) -> Formed:
+        """The same, once the tensors may have come to lie elsewhere."""
+        if [kind_of(p) for p in active.tensors] != active.kinds:
+            raise ArgumentError(
+                "step: the loss gave a parameter another shape, dtype or device; allowed: to evaluate only"
+            )
+        local = active.at(active.gradients, self.table is not None).local
+        if self.table is None or local is None:
+            return replace(self, table=None)
+        return replace(self, table=local.table(active.tensors, active.gradients, self.directions))
+
     def move(self, active: Active, rate: float, members: Sequence[int] | None = None) -> None:
         """p -= rate d; members: of these among the active tensors only."""
         tensors, directions = active.tensors, self.directions
@@ -90,9 +102,15 @@ class Directions:
             _COUPLED | _DECOUPLED
         )
         self._stands_in = known
+        # whose vectors are known to lie as the parameters do
+        self.keeps_vectors = known or isinstance(base, Direction)
+        self._fitted: Active | None = None
         self._decoupled = name in _DECOUPLED
         # by place: steps behind each parameter, for bias corrections; a base that has moved knows its own
         self.steps: dict[int, int] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_fitted": None}
 
     def decay(self, group: dict[str, Any]) -> float:
         """Coupled weight decay of a group; 0 where it is decoupled or not known."""
@@ -104,8 +122,21 @@ class Directions:
         if place not in self.steps:
             state = self.base.state.get(p, {})
             taken = state.get("step", 10**9 if state.get("momentum_buffer") is not None else 0)
-            self.steps[place] = int(taken)
+            self.steps[place] = counter(taken, f"step: state 'step' of {names(self.base)[place]}")
         return self.steps[place]
+
+    def check(self, active: Active) -> None:
+        """The state that the base keeps fits the parameters; ArgumentError, DTypeError or ShapeError else."""
+        if self.keeps_vectors:
+
+            def named() -> list[str]:
+                held = names(self.base)
+                return [held[place] for place in active.places]
+
+            check_state(self.base.state, active.tensors, active.kinds, named)
+        if active is not self._fitted:
+            refit(self.last, active.places, active.tensors)
+            self._fitted = active
 
     def form(self, active: Active, sums: Sums, keeps: bool) -> Formed:
         """d of each active tensor; the state of the base advances. Adds <g, d> and <g^, d> to sums.

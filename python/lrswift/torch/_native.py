@@ -1,31 +1,32 @@
 """Products, directions and moves of tensors on the CPU by the native library: one pass over memory each.
 
 What torch does in a handful of calls reads and writes every vector again in each. Tensors are handed over
-by address, so all of them must be plain: of class Tensor or Parameter, on the CPU, contiguous, float32 or
-float64.
+by address and size, so all of them must be plain: of class Tensor or Parameter, on the CPU, contiguous,
+float32 or float64. The library refuses vectors of one parameter that are not of one size.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .._core import vectors_direction, vectors_move, vectors_products
+from ._fit import PLAIN_CLASSES
 
-_CLASSES = (Tensor, torch.nn.Parameter)
 _DTYPES = (torch.float32, torch.float64)
-_PAIR, _VECTORS = 3, 6
+# numbers of an entry: address and size of each of its vectors
+_PAIR, _VECTORS = 4, 10
 
 
 def plain(tensor: Tensor, dtype: torch.dtype) -> bool:
     """Whether the library may have the tensor's address."""
     return (
-        type(tensor) in _CLASSES
+        type(tensor) in PLAIN_CLASSES
         and tensor.is_cpu
         and tensor.dtype is dtype
         and tensor.layout is torch.strided
@@ -34,16 +35,17 @@ def plain(tensor: Tensor, dtype: torch.dtype) -> bool:
     )
 
 
-def _addresses(tensors: Iterable[Tensor]) -> array[int]:
-    return array("q", [tensor.data_ptr() for tensor in tensors])
+def _put(table: array[int], width: int, slot: int, tensors: Sequence[Tensor]) -> None:
+    """Addresses and sizes as they are now: another memory may lie behind a tensor than at the last step."""
+    table[2 * slot :: width] = array("q", [tensor.data_ptr() for tensor in tensors])
+    table[2 * slot + 1 :: width] = array("q", [tensor.nbytes for tensor in tensors])
 
 
 class Local:
-    """The tensors of a step, all of one dtype. counts: their numbers of elements."""
+    """The tensors of a step, all of one dtype."""
 
     def __init__(self, tensors: Sequence[Tensor]) -> None:
         self.wide = tensors[0].dtype is torch.float64
-        self.counts = array("q", [p.numel() for p in tensors])
 
     @staticmethod
     def takes(tensors: Sequence[Tensor]) -> bool:
@@ -53,20 +55,20 @@ class Local:
     def products(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> tuple[float, ...]:
         """<a, b> of each tensor, summed in double precision."""
         pairs = array("q", bytes(8 * _PAIR * len(a)))
-        pairs[0::_PAIR] = first = _addresses(a)
-        pairs[1::_PAIR] = first if a is b else _addresses(b)
-        pairs[2::_PAIR] = self.counts
+        _put(pairs, _PAIR, 0, a)
+        if a is b:
+            pairs[2::_PAIR], pairs[3::_PAIR] = pairs[0::_PAIR], pairs[1::_PAIR]
+        else:
+            _put(pairs, _PAIR, 1, b)
         return vectors_products(self.wide, pairs)
 
     def table(
         self, tensors: Sequence[Tensor], gradients: Sequence[Tensor], directions: Sequence[Tensor]
     ) -> array[int]:
-        """Addresses as the library takes them; those of the state are still missing."""
+        """Addresses and sizes as the library takes them; those of the state are still missing."""
         table = array("q", bytes(8 * _VECTORS * len(tensors)))
-        table[0::_VECTORS] = _addresses(tensors)
-        table[1::_VECTORS] = _addresses(gradients)
-        table[4::_VECTORS] = _addresses(directions)
-        table[5::_VECTORS] = self.counts
+        for slot, vectors in ((0, tensors), (1, gradients), (4, directions)):
+            _put(table, _VECTORS, slot, vectors)
         return table
 
     def move(self, table: array[int], tensors: Sequence[Tensor], rate: float) -> None:
@@ -106,7 +108,7 @@ def form(
         name, options = rules[indices[0]]
         part = rows(table, indices)
         for slot in range(len(states[indices[0]])):
-            part[2 + slot :: _VECTORS] = _addresses(states[i][slot] for i in indices)
+            _put(part, _VECTORS, 2 + slot, [states[i][slot] for i in indices])
         found = vectors_direction(name, options, t + 1, local.wide, part)
         for i, slope, smooth in zip(indices, found[0::2], found[1::2], strict=True):
             slopes[i], smoothed[i] = slope, smooth

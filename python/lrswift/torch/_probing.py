@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..errors import DTypeError
+from ..errors import DTypeError, warn
+from ._traces import Gradients, traceless
 
 RandomState = tuple[Tensor, "list[Tensor] | None"]
 
@@ -26,24 +26,43 @@ def set_random_state(state: RandomState) -> None:
         torch.cuda.set_rng_state_all(state[1])
 
 
-@contextmanager
-def untouched_buffers() -> Iterator[None]:
-    """Buffers of every module that runs in the block, running statistics among them, are put back."""
-    kept: dict[int, tuple[Tensor, Tensor]] = {}
+def same_state(a: RandomState, b: RandomState) -> bool:
+    if (a[1] is None) != (b[1] is None) or not torch.equal(a[0], b[0]):
+        return False
+    pairs = zip(a[1] or [], b[1] or [], strict=True)
+    return all(torch.equal(x, y) for x, y in pairs)
 
-    def keep(module: torch.nn.Module, _: Any) -> None:
-        for buffer in module.buffers(recurse=False):
-            if id(buffer) not in kept:
-                kept[id(buffer)] = buffer, buffer.detach().clone()
 
-    handle = torch.nn.modules.module.register_module_forward_pre_hook(keep)
-    try:
-        yield
-    finally:
-        handle.remove()
-        with torch.no_grad():
-            for buffer, value in kept.values():
-                buffer.copy_(value)
+class Starts:
+    """Random states that the forward pass of the coming step may begin with: that of `zero_grad`, right
+    before it, or that of the end of the step before, where `zero_grad` stands elsewhere or is the model's."""
+
+    def __init__(self) -> None:
+        self.cleared: RandomState | None = None
+        self.ended = random_state()
+        self._ended_first = self._told = False
+
+    def states(self) -> list[RandomState]:
+        """The likeliest first."""
+        if self.cleared is None or same_state(self.cleared, self.ended):
+            return [self.ended]
+        both = [self.cleared, self.ended]
+        if self._told:  # that the loop is not to be known
+            return both[:1]
+        return both[::-1] if self._ended_first else both
+
+    def end(self, evaluation: Evaluation | None) -> None:
+        """After a step. Learns which state it was; warns once where it was neither."""
+        if evaluation is not None and evaluation.start is None and not self._told:
+            self._told = True
+            warn(
+                "step: loss_closure did not draw the random numbers of the step itself, so trial points have "
+                "other dropout masks; call optimizer.zero_grad() right before the forward pass, and draw no "
+                "random numbers between that pass and step(), or use step(closure)"
+            )
+        elif evaluation is not None and evaluation.start == 1:
+            self._ended_first = not self._ended_first
+        self.cleared, self.ended = None, random_state()
 
 
 def checked(loss: Any, name: str) -> Tensor | float:
@@ -64,62 +83,78 @@ class Evaluation:
     """The loss of the step in progress, to be evaluated again.
 
     forward: loss_closure, forward only; closure: with its backward pass, as torch's optimizers take it.
-    before: the random state that the step's own forward pass began with.
+    starts: random states that the step's own forward pass may have begun with, the likeliest first.
+    reached: tensors whose gradients a closure adds to, as far as they are known. title: of the adapter.
+
+    `start`: which of them it was: from it, the evaluation draws what the step has drawn, so that it ends at
+    the random state of now; None where no one is. What draws nothing may begin anywhere.
     """
 
     def __init__(
-        self, forward: Callable[[], Any] | None, closure: Callable[[], Any] | None, before: RandomState
+        self,
+        forward: Callable[[], Any] | None,
+        closure: Callable[[], Any] | None,
+        starts: Sequence[RandomState],
+        reached: Sequence[Tensor],
+        title: str,
     ) -> None:
-        self.forward, self.closure, self.before = forward, closure, before
+        self.forward, self.closure, self.starts = forward, closure, starts
+        self.reached, self.title = reached, title
+        self.start: int | None = 0
+        self._known = closure is not None
 
-    @contextmanager
-    def _same_randomness(self) -> Iterator[None]:
-        after = random_state()
-        set_random_state(self.before)
-        try:
-            with untouched_buffers():
-                yield
-        finally:
-            set_random_state(after)
+    def _evaluate(self, evaluate: Callable[[Gradients], Any]) -> Any:
+        """evaluate() as the step's own evaluation was: at its random state, leaving no trace."""
+        now = random_state()
+        first = None
+        for i in [self.start or 0] if self._known else range(len(self.starts)):
+            gradients = Gradients()
+            set_random_state(self.starts[i])
+            try:
+                with traceless(gradients if self.forward is None else None):
+                    value = evaluate(gradients)
+                end = random_state()
+            finally:
+                set_random_state(now)
+            first = value if i == 0 else first
+            if self._known or same_state(end, now) or same_state(end, self.starts[i]):
+                self.start = i if not self._known else self.start
+                self._known = True
+                return value
+        self.start, self._known = None, True
+        return first
 
     def loss(self) -> Tensor | float:
         """At the parameters as they are; their gradients stay."""
-        with self._same_randomness():
-            if self.forward is not None:
-                with torch.no_grad():
-                    return checked(self.forward(), "loss_closure")
-            return checked(self._closed([])[0], "closure")
+
+        def evaluate(gradients: Gradients) -> Tensor | float:
+            if self.forward is None:
+                return checked(self._closed(gradients, [])[0], "closure")
+            with torch.no_grad():
+                return checked(self.forward(), "loss_closure")
+
+        return self._evaluate(evaluate)
 
     def gradients(self, active: Sequence[Tensor]) -> tuple[Tensor | float, list[Tensor]]:
         """The loss and its gradients."""
-        with self._same_randomness():
+
+        def evaluate(gradients: Gradients) -> tuple[Tensor | float, list[Tensor]]:
             if self.forward is None:
-                return self._closed(active)
+                return self._closed(gradients, active)
             with torch.enable_grad():
                 loss = checked(self.forward(), "loss_closure")
                 found = torch.autograd.grad(self._differentiable(loss), list(active), allow_unused=True)
-        return loss, [torch.zeros_like(p) if g is None else g for p, g in zip(active, found, strict=True)]
+            return loss, [torch.zeros_like(p) if g is None else g for p, g in zip(active, found, strict=True)]
 
-    def _closed(self, active: Sequence[Tensor]) -> tuple[Any, list[Tensor]]:
+        return self._evaluate(evaluate)
+
+    def _closed(self, gradients: Gradients, active: Sequence[Tensor]) -> tuple[Any, list[Tensor]]:
         """closure() with gradients of its own, not those of the step."""
         assert self.closure is not None
-        parameters = self.parameters
-        kept = [p.grad for p in parameters]
-        try:
-            for p in parameters:
-                p.grad = None
-            with torch.enable_grad():
-                loss = self.closure()
-            found = [torch.zeros_like(p) if p.grad is None else p.grad for p in active]
-        finally:
-            for p, gradient in zip(parameters, kept, strict=True):
-                p.grad = gradient
-        return loss, found
-
-    #: all parameters, whose gradients a closure would overwrite
-    parameters: Sequence[Tensor] = ()
-    #: of the adapter, for errors
-    title = "the adapter"
+        gradients.put_aside(self.reached)
+        with torch.enable_grad():
+            loss = self.closure()
+        return loss, [torch.zeros_like(p) if p.grad is None else gradients.own(p.grad) for p in active]
 
     def curvature(self, active: Sequence[Tensor], directions: Sequence[Tensor]) -> Tensor:
         """d'Hd along the directions d."""
@@ -128,15 +163,20 @@ class Evaluation:
                 f"step: loss_closure: not given; {self.title} needs second derivatives, which a closure that "
                 "calls backward() has not; allowed: step(loss=loss, loss_closure=f)"
             )
-        with self._same_randomness(), torch.enable_grad():
-            loss = self._differentiable(checked(self.forward(), "loss_closure"))
+        forward = self.forward
+
+        @torch.enable_grad()
+        def evaluate(_: Gradients) -> Tensor:
+            loss = self._differentiable(checked(forward(), "loss_closure"))
             first = torch.autograd.grad(loss, list(active), create_graph=True, allow_unused=True)
             slope = sum((g * d).sum() for g, d in zip(first, directions, strict=True) if g is not None)
             if not isinstance(slope, Tensor) or not slope.requires_grad:
                 return torch.zeros(())
             second = torch.autograd.grad(slope, list(active), allow_unused=True)
-        terms = [(h.detach() * d).sum() for h, d in zip(second, directions, strict=True) if h is not None]
-        return torch.stack(terms).sum() if terms else torch.zeros(())
+            terms = [(h.detach() * d).sum() for h, d in zip(second, directions, strict=True) if h is not None]
+            return torch.stack(terms).sum() if terms else torch.zeros(())
+
+        return self._evaluate(evaluate)
 
     def _differentiable(self, loss: Tensor | float) -> Tensor:
         if isinstance(loss, Tensor) and loss.requires_grad:

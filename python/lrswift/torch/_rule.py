@@ -17,6 +17,7 @@ from ..errors import ArgumentError, DTypeError
 from ..optim.attributes import spelled
 from ..optim.rules import rules
 from ..tensors.operations import from_array
+from ._fit import check_state, counter, fits, kind_of, misfit
 from ._native import Local, form, plain
 
 
@@ -100,15 +101,29 @@ class Direction(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        for group in self.param_groups:
-            together: dict[tuple[torch.dtype, int], list[Tensor]] = {}
-            for p in group["params"]:
-                if p.grad is not None:
-                    _check(p)
-                    together.setdefault((p.dtype, self.state[p].get("step", 0)), []).append(p)
+        parts = [(group, self._parts(group)) for group in self.param_groups]
+        for group, together in parts:
             for (_, steps), tensors in together.items():
                 self._step(group, tensors, steps)
         return loss
+
+    def _parts(self, group: dict[str, Any]) -> dict[tuple[torch.dtype, int], list[Tensor]]:
+        """The parameters with a gradient by dtype and steps taken, once they and their state are checked."""
+        together: dict[tuple[torch.dtype, int], list[Tensor]] = {}
+        for i, p in enumerate(group["params"]):
+            if p.grad is not None:
+                name = (group.get("param_names") or [f"param.{k}" for k in range(i + 1)])[i]
+                _check(p, name)
+                check_state(self.state, [p], [kind_of(p)], lambda name=name: [name])
+                if not all(plain(v, p.dtype) for v in self._held(group, p)):
+                    raise DTypeError(f"step: state of {name} is not contiguous; allowed: contiguous vectors")
+                steps = counter(self.state.get(p, {}).get("step", 0), f"step: state 'step' of {name}")
+                together.setdefault((p.dtype, steps), []).append(p)
+        return together
+
+    def _held(self, group: dict[str, Any], p: Tensor) -> list[Tensor]:
+        state = self.state.get(p, {})
+        return [state[name] for name in vectors_of(self.direction, group) if name in state]
 
     def _step(self, group: dict[str, Any], tensors: Sequence[Tensor], steps: int) -> None:
         local, rule = Local(tensors), (self.direction, arguments(self.direction, group))
@@ -127,10 +142,14 @@ class Direction(torch.optim.Optimizer):
         local.move(table, tensors, float(group["lr"]))
 
 
-def _check(p: Tensor) -> None:
+def _check(p: Tensor, name: str) -> None:
     assert p.grad is not None
+    kind = kind_of(p)
     if not (Local.takes([p]) and plain(p, p.dtype) and plain(p.grad, p.dtype)):
         raise DTypeError(
             f"step: a parameter of dtype {p.dtype} on {p.device}; allowed: float32 and float64 tensors, "
             "contiguous and on the CPU, with such gradients"
         )
+    for tensor, what in ((p, name), (p.grad, f"the gradient of {name}")):
+        if not fits(tensor, kind):
+            raise misfit(tensor, kind, f"step: {what}", "the same: zero_grad() and backward() once more")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ArgumentError
+from . import _loading
 from ._active import names, parameters
 from ._rate import Rate
 
@@ -52,13 +53,14 @@ def read(adapted: Any) -> dict[str, Any]:
 
 
 def write(adapted: Any, given: dict[str, Any]) -> None:
-    """Checks everything, then changes everything."""
+    """Checks everything, then changes everything; nothing that is given is shared with it."""
     held = parameters(adapted.base)
     own = _checked(adapted, given, held)
     machines = [machine.clone() for machine in adapted._machines]
     for machine, state in zip(machines, own["machines"], strict=True):
         machine.load(state)
-    adapted.base.load_state_dict({key: given[key] for key in ("state", "param_groups")})
+    vectors = {name: _placed(values, held) for name, values in own["vectors"].items()}
+    _load_base(adapted.base, given)
     adapted._machines = machines
     adapted._plain = list(own["plain"])
     adapted._shown = [
@@ -69,12 +71,23 @@ def write(adapted: Any, given: dict[str, Any]) -> None:
         if "initial_lr" in group:
             group["initial_lr"] = Rate(group["initial_lr"], group["initial_lr"])
     adapted._rates = {i: rate for i, rate in enumerate(own["rates"]) if rate is not None}
-    adapted._directions.steps = dict(enumerate(own["steps"]))
+    adapted._directions.steps = {i: int(steps) for i, steps in enumerate(own["steps"])}
     adapted.step_count, adapted.skipped_steps = own["step"], own["skipped_steps"]
     adapted._skipped_in_row = 0
-    vectors = {name: _placed(values, held) for name, values in own["vectors"].items()}
+    adapted._observed, adapted._before_forward = [], None
+    adapted._finder.forget()
     adapted._directions.last = vectors.pop("previous_direction", {})
     adapted._memory.vectors = {name: vectors.get(name, {}) for name in adapted._memory.names}
+
+
+def _load_base(base: torch.optim.Optimizer, given: dict[str, Any]) -> None:
+    before = base.state, base.param_groups
+    try:
+        base.load_state_dict(_loading.cloned({key: given[key] for key in ("state", "param_groups")}))
+        _loading.check_groups_whole(before[1], base.param_groups)
+    except BaseException:
+        base.state, base.param_groups = before
+        raise
 
 
 def _placed(values: dict[int, Tensor], held: list[Tensor]) -> dict[int, Tensor]:
@@ -90,20 +103,35 @@ def _checked(adapted: Any, given: dict[str, Any], held: list[Tensor]) -> dict[st
         raise ArgumentError(
             f"load_state_dict: version: got {own.get('version')!r}; allowed: {VERSION}, of this release"
         )
-    if own["adapter"] != adapted._card[0]:
+    if _loading.take(own, "adapter", str) != adapted._card[0]:
         raise ArgumentError(
             f"load_state_dict: state of {own['adapter']!r}; allowed: of {adapted._card[0]!r}, as here"
         )
-    sizes = [len(group["params"]) for group in given["param_groups"]]
+    groups = _loading.take(given, "param_groups", (list, tuple), "state")
+    sizes = [len(_loading.take(group, "params", (list, tuple), "param_groups")) for group in groups]
     mine = [len(group["params"]) for group in adapted.base.param_groups]
     if sizes != mine:
         raise ArgumentError(f"load_state_dict: groups of {sizes} parameters; allowed: {mine}, as here")
     shapes = [list(p.shape) for p in held]
-    for name, saved, shape in zip(names(adapted.base), own["shapes"], shapes, strict=True):
+    given_shapes = [list(shape) for shape in _loading.take(own, "shapes", (list, tuple))]
+    if len(given_shapes) != len(shapes):
+        raise ArgumentError(f"load_state_dict: {len(given_shapes)} shapes; allowed: {len(shapes)}, as here")
+    for name, saved, shape in zip(names(adapted.base), given_shapes, shapes, strict=True):
         if saved != shape:
             raise ArgumentError(f"load_state_dict: {name} of shape {saved}; allowed: {shape}, as here")
-    if len(own["machines"]) != len(adapted._machines):
+    machines = _loading.take(own, "machines", (list, tuple))
+    if len(machines) != len(adapted._machines):
         raise ArgumentError(
-            f"load_state_dict: {len(own['machines'])} rates; allowed: {len(adapted._machines)}, as here"
+            f"load_state_dict: {len(machines)} rates; allowed: {len(adapted._machines)}, as here"
         )
-    return own
+    for i, machine in enumerate(machines):
+        for key in adapted._machines[i].state():
+            _loading.take(machine, key, (int, float), f"machines[{i}]")
+    _loading.check_base(adapted.base, given, names(adapted.base), adapted._directions.keeps_vectors)
+    checked = {key: _loading.take_numbers(own, key, len(groups)) for key in ("multipliers", "plain")}
+    checked["rates"] = _loading.take_numbers(own, "rates", len(held), none=True)
+    checked["steps"] = _loading.take_numbers(own, "steps", len(held))
+    counts = {key: _loading.take_count(own, key) for key in ("step", "skipped_steps")}
+    vectors = _loading.take(own, "vectors", dict)
+    _loading.check_vectors(vectors, (*adapted._memory.names, "previous_direction"), held)
+    return {"machines": machines, "vectors": vectors, **checked, **counts}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from .._core import Machine as CoreMachine
 from ._active import Active
 from ._direction import Directions
+from ._fit import refit
 from ._sums import Sums
 
 
@@ -30,9 +32,17 @@ class Memory:
         self.directions = directions
         # by name and by the place of the parameter
         self.vectors: dict[str, dict[int, Tensor]] = {name: {} for name in self.names}
+        self._fitted: Active | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_fitted": None}
 
     def before(self, sums: Sums, active: Active, step: int, rates: dict[int, float]) -> None:
         """Adds the products that a step needs before its direction is formed."""
+        if active is not self._fitted:
+            for kept in self.vectors.values():
+                refit(kept, active.places, active.tensors)
+            self._fitted = active
         if self.uses["previous"]:
             self._compare(sums, active)
         if self.uses["start"]:
@@ -43,16 +53,19 @@ class Memory:
     def after(self, active: Active) -> None:
         """Keeps what the next steps will compare with, once this one is sure to be taken."""
         if self.uses["previous_gradient"]:
-            self._keep("previous_gradient", active.places, active.gradients)
+            self._keep("previous_gradient", active.places, active.tensors, active.gradients)
 
-    def _keep(self, name: str, places: Sequence[int], values: Sequence[Tensor]) -> None:
+    def _keep(
+        self, name: str, places: Sequence[int], tensors: Sequence[Tensor], values: Sequence[Tensor]
+    ) -> None:
+        """Copies that lie in memory as the tensors do."""
         kept = self.vectors[name]
         old = [(kept[i], value) for i, value in zip(places, values, strict=True) if i in kept]
         if old:
             torch._foreach_copy_([a for a, _ in old], [b.detach() for _, b in old])
-        for i, value in zip(places, values, strict=True):
+        for i, p, value in zip(places, tensors, values, strict=True):
             if i not in kept:
-                kept[i] = value.detach().clone()
+                kept[i] = torch.empty_like(p, requires_grad=False).copy_(value.detach())
 
     def _compare(self, sums: Sums, active: Active) -> None:
         last = [self.directions.last.get(i) for i in active.places]
@@ -98,7 +111,7 @@ class Memory:
         else:
             every = zip(active.places, active.values, strict=True)
             now = {i: (starts[i] - p) / rates[i] for i, p in every if i in starts and rates.get(i, 0.0) != 0}
-            self._keep("window_start", active.places, active.values)
+            self._keep("window_start", active.places, active.tensors, active.values)
         if not now:
             return
         held = list(zip(active.places, active.tensors, strict=True))
@@ -106,4 +119,5 @@ class Memory:
         old = [before[i] if i in before else torch.zeros_like(p) for i, p in held]
         sums.add("window_dot", old, full)
         sums.add("window_norm2", full, full)
-        self._keep("window_gradient", list(now), list(now.values()))
+        moved = [p for i, p in held if i in now]
+        self._keep("window_gradient", list(now), moved, list(now.values()))

@@ -6,7 +6,7 @@ import copy
 import hashlib
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,13 +16,16 @@ from torch import Tensor
 
 from .._core import ALRS
 from ..checks import check_number
-from ..errors import ArgumentError, DTypeError
+from ..errors import ArgumentError, DTypeError, ShapeError, warn
+from ..loop.recorder import takes_model
 from ..rates.codes import Scope
 from ..search.find import FoundRate, signals_of
 from ..search.sbf_search import SBFSearch
 from ._active import Finder, parameters
 from ._direction import Directions, check_base
 from ._probing import random_state, set_random_state
+from ._sources import Sources
+from ._traces import Buffers
 
 
 def find_lr(
@@ -39,20 +42,36 @@ def find_lr(
 ) -> FoundRate:
     """Finds a learning rate for `optimizer` on `model` and leaves both as they were; see `lrswift.find_lr`.
 
-    loss: a function of (model(x), y). data: (x, y) tensors, or an iterable of such batches, a DataLoader for
-    one. optimizer: a callable (params, lr=). The receipt holds sha256 digests before and after.
+    loss: a function of (model(x), y), or of (model, *batch). data: (x, y) tensors or as many as the loss
+    takes, a dict of tensors, or an iterable of such batches that can start anew, a DataLoader for one;
+    batches that are dicts, or anything but a tuple or list, are given whole, loss(model, batch).
+    optimizer: a callable (params, lr=).
+
+    The receipt holds sha256 digests before and after, of parameters, gradients, buffers, modes, random states
+    (torch's on the CPU and CUDA devices, NumPy's, Python's) and "loader": generators, numbers, containers and
+    small arrays in the attributes of the loader, its samplers and its data set. "not_covered": what is not
+    looked at, in words.
+
+    Raises ArgumentError, DTypeError or ShapeError naming the argument; warns (UserWarning) when every signal
+    said decrease, when the search did not settle in `max_epochs`, and when something is not as it was.
     Source: the ALRS paper, with displacements of single steps ("reading B").
     """
     check_number(fraction, "fraction")
     if isinstance(data, Iterator):
         raise ArgumentError("data: got an iterator, which cannot start anew; allowed: (x, y) or a DataLoader")
+    if not isinstance(data, Iterable):
+        raise DTypeError(
+            f"data: got {type(data).__name__}; allowed: (x, y), a dict of tensors, or an iterable of batches"
+        )
+    if any(map(torch.nn.parameter.is_lazy, model.parameters())):
+        raise ArgumentError("model: has parameters without a shape; allowed: a model that has seen a batch")
     trained = [p for p in model.parameters() if p.requires_grad]
     if not trained:
         raise ArgumentError("model: has no parameters that require a gradient")
     chosen = search if search is not None else SBFSearch(check_number(start, "start"))
     base = optimizer(trained, lr=1.0)
     check_base(base)
-    with _untouched(model) as receipt:
+    with _untouched(model, data) as receipt:
         torch.manual_seed(seed)
         # an epoch of unknown length gets the window of a short one
         hunt = _Hunt(model, loss, base, chosen, window=max(1, _steps(data, batch_size) // 50))
@@ -61,12 +80,26 @@ def find_lr(
             hunt.epoch(_batches(data, batch_size))
             if chosen.done:
                 break
+        if not hunt.values:
+            raise ArgumentError("data: gave no batch; allowed: at least one")
+    signals = signals_of(np.array(hunt.values), chosen.value)
+    if signals and max(signals) < 0:
+        warn(
+            "find_lr: every signal said decrease, so the rate has only shrunk; "
+            "use larger batches, whose gradients agree more, or a smaller start"
+        )
+    if not chosen.done:
+        warn(f"find_lr: not settled after {max_epochs} epochs; raise max_epochs")
+    if not receipt["untouched"]:
+        before, after = receipt["before"], receipt["after"]
+        changed = ", ".join(name for name in before if before[name] != after[name])
+        warn(f"find_lr: not as it was before: {changed}; see the receipt")
     return FoundRate(
         lr=fraction * chosen.value,
         value=chosen.value,
         done=chosen.done,
         steps=len(hunt.values),
-        signals=signals_of(np.array(hunt.values), chosen.value),
+        signals=signals,
         gradients=np.array(hunt.gradients),
         values=np.array(hunt.values),
         receipt=receipt,
@@ -83,25 +116,64 @@ def _train(model: torch.nn.Module) -> None:
 
 
 def _is_whole(data: Any) -> bool:
-    """(x, y), to be cut into batches here."""
-    return isinstance(data, (tuple, list)) and len(data) == 2 and isinstance(data[0], Tensor)
+    """Tensors, to be cut into batches here."""
+    if isinstance(data, Mapping):
+        return all(isinstance(value, Tensor) for value in data.values())
+    if isinstance(data, list):
+        return len(data) == 2 and isinstance(data[0], Tensor)
+    return isinstance(data, tuple) and len(data) > 0 and all(isinstance(value, Tensor) for value in data)
+
+
+def _parts(data: Any) -> list[Tensor]:
+    parts = list(data.values() if isinstance(data, Mapping) else data)
+    if any(len(part) != len(parts[0]) for part in parts):
+        raise ShapeError(f"data: tensors of {[len(part) for part in parts]} rows; allowed: as many in each")
+    return parts
 
 
 def _steps(data: Any, size: int) -> int:
     """Batches of an epoch; 0 where that is not known."""
     # a smaller last batch would only add noise
-    return max(1, len(data[0]) // size) if _is_whole(data) else len(data) if hasattr(data, "__len__") else 0
+    if _is_whole(data):
+        return max(1, len(_parts(data)[0]) // size)
+    try:
+        return len(data)
+    except TypeError:  # a loader of a stream has the method, but no length
+        return 0
 
 
 def _batches(data: Any, size: int) -> Any:
     if not _is_whole(data):
-        if not isinstance(data, Iterable):
-            raise DTypeError(f"data: got {type(data).__name__}; allowed: (x, y) or an iterable of batches")
         return data
-    x, y = data
-    order = torch.randperm(len(x))
-    parts = (order[k * size : (k + 1) * size] for k in range(_steps(data, size)))
-    return [(x[i], y[i]) for i in parts]
+    order = torch.randperm(len(_parts(data)[0]))
+    cuts = [order[k * size : (k + 1) * size] for k in range(_steps(data, size))]
+    if isinstance(data, Mapping):
+        return [{name: value[i] for name, value in data.items()} for i in cuts]
+    return [tuple(value[i] for value in data) for i in cuts]
+
+
+def _loss_of(model: torch.nn.Module, loss: Callable[..., Any], batch: Any) -> Tensor:
+    """The loss of a batch, checked to be a scalar that depends on parameters."""
+    if not isinstance(batch, (tuple, list)):
+        try:
+            value = loss(model, batch)
+        except (TypeError, AttributeError, KeyError, IndexError) as error:
+            named = f" of {', '.join(map(repr, batch))}" if isinstance(batch, Mapping) else ""
+            raise ArgumentError(
+                f"data: a batch is a {type(batch).__name__}{named}, so the loss is called as "
+                f"loss(model, batch), which raised {type(error).__name__}: {error}; allowed: a loss of these "
+                "two, or batches (x, y) for loss(model(x), y)"
+            ) from error
+    elif takes_model(loss, len(batch)):
+        value = loss(model, *batch)
+    else:
+        value = loss(model(batch[0]), batch[1])
+    if not isinstance(value, Tensor) or not value.requires_grad:
+        given = "a Tensor without a gradient" if isinstance(value, Tensor) else type(value).__name__
+        raise DTypeError(f"loss: returned {given}; allowed: a scalar Tensor that depends on the parameters")
+    if value.numel() != 1:
+        raise ShapeError(f"loss: returned a Tensor of shape {tuple(value.shape)}; allowed: a scalar")
+    return value.reshape(())
 
 
 class _Hunt:
@@ -126,17 +198,17 @@ class _Hunt:
         self.values: list[float] = []
 
     def epoch(self, batches: Iterable[Any]) -> None:
-        for x, y in batches:
-            self._observe(x, y)
+        for batch in batches:
+            self._observe(batch)
             if self.search.done:
                 return
 
-    def _observe(self, x: Tensor, y: Tensor) -> None:
+    def _observe(self, batch: Any) -> None:
         displacement = self.displacement
         if displacement is not None:
             with torch.no_grad():
                 torch._foreach_add_(self.parameters, displacement)
-        loss = self.loss(self.model(x), y)
+        loss = _loss_of(self.model, self.loss, batch)
         found = torch.autograd.grad(loss, self.parameters, allow_unused=True)
         with torch.no_grad():
             torch._foreach_copy_(self.parameters, self.origins)
@@ -149,6 +221,7 @@ class _Hunt:
                 pairs = zip(gradients, displacement, strict=True)
                 terms.append(sum((torch.sum(g * a) for g, a in pairs), torch.zeros(())).double())
             active = self.finder.find()
+            assert active is not None
             formed = self.directions.form(active, active.sums(), keeps=False)
             self.displacement = list(torch._foreach_mul(formed.directions, -self.search.value))
             terms += [torch.linalg.vector_norm(a).double() for a in self.displacement]
@@ -168,10 +241,13 @@ class _Hunt:
 
 
 @contextmanager
-def _untouched(model: torch.nn.Module) -> Iterator[dict[str, Any]]:
-    """Puts parameters, gradients, buffers, modes and random states back; the receipt is filled in then."""
-    before = _digests(model)
-    values = [(t, t.detach().clone()) for t in [*model.parameters(), *model.buffers()]]
+def _untouched(model: torch.nn.Module, data: Any) -> Iterator[dict[str, Any]]:
+    """Puts parameters, gradients, buffers, modes, random states and the loader back; the receipt is filled in
+    then."""
+    sources, buffers = Sources(data, model.modules()), Buffers()
+    before = _digests(model, sources)
+    buffers.keep(model)
+    values = [(p, p.detach().clone()) for p in model.parameters()]
     gradients = [(p, p.grad) for p in model.parameters()]
     modes = [(m, m.training) for m in model.modules()]
     states = random_state(), np.random.get_state(), random.getstate()
@@ -179,30 +255,35 @@ def _untouched(model: torch.nn.Module) -> Iterator[dict[str, Any]]:
     try:
         yield receipt
     finally:
+        for module, mode in modes:
+            module.training = mode
+            buffers.compare(module)
+        buffers.restore()
         with torch.no_grad():
             for tensor, value in values:
                 tensor.copy_(value)
         for p, gradient in gradients:
             p.grad = gradient
-        for module, mode in modes:
-            module.training = mode
+        sources.restore()
         set_random_state(states[0])
         np.random.set_state(states[1])
         random.setstate(states[2])
-    after = _digests(model)
-    receipt.update(before=before, after=after, untouched=before == after)
+    after = _digests(model, sources)
+    receipt.update(before=before, after=after, untouched=before == after, not_covered=sources.not_covered)
 
 
-def _digests(model: torch.nn.Module) -> dict[str, str]:
+def _digests(model: torch.nn.Module, sources: Sources) -> dict[str, str]:
     """sha256 of what training depends on."""
+    cpu, cuda = random_state()
     return {
         "parameters": _digest(model.parameters()),
         "gradients": _digest(p.grad for p in model.parameters()),
         "buffers": _digest(model.buffers()),
         "modes": _bytes(repr([m.training for m in model.modules()]).encode()),
-        "random": _bytes(torch.get_rng_state().numpy().tobytes()),
+        "random": _digest([cpu, *(cuda or [])]),
         "numpy_random": _bytes(repr(copy.deepcopy(np.random.get_state())).encode()),
         "python_random": _bytes(repr(random.getstate()).encode()),
+        "loader": sources.digest(),
     }
 
 

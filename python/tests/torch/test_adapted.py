@@ -316,8 +316,6 @@ def test_what_cannot_be_adapted_is_refused() -> None:
     adapted = lr.torch.Adapted(torch.optim.SGD(p), lr="l4")
     with pytest.raises(lr.ArgumentError, match="lr"):
         adapted.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.1})
-    with pytest.raises(lr.ArgumentError, match="no parameter has a gradient"):
-        adapted.step(loss=1.0)
     gradients(model, x, y)
     with pytest.raises(lr.DTypeError, match="L4 needs it"):
         adapted.step()

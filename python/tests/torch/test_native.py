@@ -179,20 +179,25 @@ def test_the_base_goes_on_alone() -> None:
 def test_addresses_are_checked() -> None:
     values = array("d", [1.0, 2.0, 3.0])
     address, _ = values.buffer_info()
-    ok = array("q", [address, address, 0, 0, address, 3])
+    ok = array("q", [address, 24, address, 24, 0, 0, 0, 0, address, 24])
     for bad, kind, what in [
-        ([1, 2], lr.DTypeError, "vectors"), (array("q", [1]), lr.DTypeError, "6 a vector"),
-        (array("d", [0.0] * 6), lr.DTypeError, "format 'd'"),
-        (array("q", [0] * 5 + [3]), lr.ArgumentError, "NULL"),
+        ([1, 2], lr.DTypeError, "vectors"), (array("q", [1]), lr.DTypeError, "10 a vector"),
+        (array("d", [0.0] * 10), lr.DTypeError, "format 'd'"),
+        (array("q", [0, 24] * 5), lr.ArgumentError, "NULL"),
         (array("q", [address + 1, *ok[1:]]), lr.ArgumentError, "aligned"),
+        (array("q", [*ok[:9], 16]), lr.ShapeError, "direction of vector 0 must have 24 bytes, got 16"),
+        (array("q", [address, 20, *ok[2:]]), lr.ShapeError, "whole elements of 8 bytes, got 20"),
+        (array("q", [address, -8, *ok[2:]]), lr.ArgumentError, "negative"),
     ]:  # fmt: skip
         with pytest.raises(kind, match=what):
             _core.vectors_move(True, bad, 0.1)
     with pytest.raises(lr.DTypeError, match="wide"):
         _core.vectors_move(1, ok, 0.1)  # type: ignore[arg-type]
-    with pytest.raises(lr.ArgumentError, match="state0"):
+    with pytest.raises(lr.ShapeError, match="state0 of vector 0 must have 24 bytes, got 0"):
         _core.vectors_direction("sgd", {"momentum": 0.9}, 1, True, ok)
+    with pytest.raises(lr.ShapeError, match="b of vector 0 must have 24 bytes, got 8"):
+        _core.vectors_products(True, array("q", [address, 24, address, 8]))
     with pytest.raises(lr.DTypeError, match="attributes"):
         _core.vectors_direction("sgd", [], 1, True, ok)  # type: ignore[arg-type]
-    assert _core.vectors_products(True, array("q", [address, address, 3])) == (14.0,)
+    assert _core.vectors_products(True, array("q", [address, 24, address, 24])) == (14.0,)
     assert values.tolist() == [1.0, 2.0, 3.0]
