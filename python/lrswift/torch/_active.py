@@ -48,6 +48,17 @@ class Active:
         self._local = Local(tensors) if Local.takes(tensors) else None
         self.local: Local | None = None
         self.gradients: list[Tensor] = []
+        # of each tensor, what its direction is multiplied by; None: 1 for all
+        self.ratios: list[float] | None = None
+
+    def relate(self, multipliers: Sequence[float], scope: Scope) -> float:
+        """Under one rate for all, what multipliers of groups differ by goes into the direction, so that the
+        rate sees the slope of the step that is taken. Returns the factor of the rate."""
+        own = [multipliers[number] for number in self.group_numbers]
+        common = max(own, key=abs)
+        alike = scope != Scope.ALL or common == 0 or all(factor == common for factor in own)
+        self.ratios = None if alike else [factor / common for factor in own]
+        return common
 
     def at(self, gradients: list[Tensor], native: bool) -> Active:
         """The step with these gradients; native: the library may take them where it can."""
@@ -143,17 +154,6 @@ def names(base: torch.optim.Optimizer) -> list[str]:
         start = len(found)
         found += given or [f"param.{start + i}" for i in range(len(group["params"]))]
     return found
-
-
-def check_groups(groups: Sequence[dict[str, Any]], scope: Scope, title: str) -> None:
-    """Refuses what one adapter cannot serve."""
-    rates = {float(group["lr"]) for group in groups if "lr" in group}
-    if scope == Scope.ALL and len(rates) > 1:
-        raise ArgumentError(
-            f"base: groups have rates of their own, {sorted(rates)}, but {title} sets one for all; "
-            "allowed: groups without 'lr', or an adapter with per='group'"
-        )
-    check_parameters([p for group in groups for p in group["params"]])
 
 
 def check_parameters(held: Sequence[Any]) -> None:

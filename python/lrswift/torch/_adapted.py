@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +16,11 @@ from ..optim.attributes import rate_card
 from ..rates.codes import Scope
 from ..rates.named import named
 from . import _state
-from ._active import Active, Finder, check_groups, check_parameters, names, parameters
+from ._active import Active, Finder, check_parameters, names, parameters
 from ._decide import Conversation
 from ._direction import Directions, Formed, check_base
+from ._groups import Groups
 from ._probing import Evaluation, Starts, checked, random_state
-from ._rate import Rate, multiplier_of
 from ._sums import Numbers, finite
 from ._traces import leaves, put_all
 from ._vectors import Memory
@@ -40,8 +41,10 @@ class Adapted(torch.optim.Optimizer):
     finite, 20. Such a step changes nothing.
 
     `param_groups` are the base's. group["lr"] is the effective rate of the last step, the mean where
-    tensors have rates of their own. What a scheduler of torch computes from it multiplies all later rates;
-    a plain number written there is the rate to continue from.
+    tensors have rates of their own. What a scheduler of torch computes from it multiplies all later rates: a
+    rate that the scheduler names, over the rate that the adapter starts from (1 where it names none); a plain
+    number written there is the rate to continue from. Groups with rates of their own start from them under
+    per="group" and "tensor"; under one rate for all the ratios to the largest are kept, in the direction.
     Raises DTypeError or ArgumentError naming the argument, before anything is changed.
     """
 
@@ -71,13 +74,11 @@ class Adapted(torch.optim.Optimizer):
         self._machines: list[CoreMachine] = []
         # by the place of the parameter
         self._rates: dict[int, float] = {}
-        # per group: the mean rate of the last step without and with what schedulers multiply it by
-        self._plain: list[float] = []
-        self._shown: list[Rate] = []
         self._finder = Finder(base, self._scope)
         self._observed: list[Tensor | float] = []
         self._starts = Starts() if self._probes else None
-        check_groups(base.param_groups, self._scope, self._title)
+        check_parameters(parameters(base))
+        self._groups = Groups(base, self.rate, self._scope)
         self._add_machines()
         super().__setstate__({})  # hooks; the base class's own lists would be the base's twice
 
@@ -85,13 +86,7 @@ class Adapted(torch.optim.Optimizer):
     @property
     def param_groups(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The base's groups; "lr" is live."""
-        groups = self.base.param_groups
-        for i, group in enumerate(groups):
-            written, shown = group["lr"], self._shown[i]
-            if written is not shown:
-                factor = multiplier_of(written, float(shown), shown.multiplier)
-                self._shown[i] = group["lr"] = Rate(self._plain[i] * factor, factor)
-        return groups
+        return self._groups.live(sys._getframe(1))
 
     @property
     def state(self) -> Any:  # type: ignore[override]
@@ -103,17 +98,15 @@ class Adapted(torch.optim.Optimizer):
         return self.base.defaults
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """More parameters, as in torch; under one rate for all, a group has no "lr" of its own."""
-        if "lr" in param_group and self._scope == Scope.ALL:
-            raise ArgumentError(
-                f"param_group: lr: got {param_group['lr']!r}; {self._title} sets one rate for all groups; "
-                "allowed: no 'lr' in groups"
-            )
+        """More parameters, as in torch. An "lr" of their own is what they start from; under one rate for all
+        it is the rate to continue from, a ratio to that of the other groups."""
+        self._groups.check_new(param_group)
         given = param_group.get("params", ())
         new = {"params": [given] if isinstance(given, Tensor) else list(given)}
         check_parameters(parameters(self.base) + new["params"])
         self.base.add_param_group({**param_group, **new})
         self._finder.forget()
+        self._groups.add(param_group.get("lr"), self.step_count > 0)
         self._add_machines()
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -144,7 +137,7 @@ class Adapted(torch.optim.Optimizer):
     @torch.no_grad()
     def step(  # type: ignore[override]
         self,
-        closure: Callable[[], Any] | None = None,
+        closure: Callable[[], Any] | Tensor | float | None = None,
         *,
         loss: Tensor | float | None = None,
         loss_closure: Callable[[], Any] | None = None,
@@ -152,19 +145,32 @@ class Adapted(torch.optim.Optimizer):
         """One step on the gradients that the parameters hold; returns the loss.
 
         closure: clears gradients, evaluates, calls backward() and returns the loss, as torch's optimizers
-        take it. loss: what the gradients belong to, unscaled. loss_closure: evaluates the loss, forward
-        only, for adapters that probe: it runs with the random state of the step (taken at `zero_grad` or
-        before closure), and buffers of modules, such as running statistics, are put back.
+        take it; one that returns None, as trainers pass to manual steps, leaves the loss to `loss` or
+        `observe`. A number or a tensor in its place is the loss. loss: what the gradients belong to,
+        unscaled. loss_closure: evaluates the loss, forward only, for adapters that probe: with the random
+        state of the step (taken at `zero_grad` or before closure), and buffers of modules, such as running
+        statistics, are put back.
         Without a gradient anywhere nothing happens, as with torch's optimizers.
         Raises DTypeError when the adapter needs a loss or a loss_closure that is not given.
         """
+        if closure is not None and not callable(closure):
+            if loss is not None:
+                raise ArgumentError("step: loss: given twice, by position and by name; allowed: once")
+            closure, loss = None, checked(closure, "loss")
         before = random_state() if self._probes and closure is not None else None
         if closure is not None:
-            if loss is not None or loss_closure is not None:
-                raise ArgumentError("step: closure: given beside loss or loss_closure; allowed: one of them")
             with torch.enable_grad():
-                loss = closure()
-        elif loss is None and self._observed:
+                found = closure()
+            if found is None:
+                # nothing was evaluated: the step is one without a closure
+                closure, before = None, None
+            elif loss is not None or loss_closure is not None:
+                raise ArgumentError(
+                    "step: closure: returned a loss beside loss or loss_closure; allowed: one of them"
+                )
+            else:
+                loss = checked(found, "closure")
+        if loss is None and self._observed:
             loss = sum(self._observed) / len(self._observed)
         self._observed = []
         active = self._finder.find()
@@ -177,7 +183,10 @@ class Adapted(torch.optim.Optimizer):
             return loss
         value = None if loss is None else checked(loss, "loss")
         if value is None and self._needs_loss:
-            raise DTypeError(f"step: loss: not given; {self._title} needs it: step(loss=loss)")
+            raise DTypeError(
+                f"step: loss: not given; {self._title} needs it: step(loss=loss), observe(loss) before "
+                "step(), or step(closure) with a closure that returns it"
+            )
         if self._probes and closure is None and loss_closure is None:
             raise DTypeError(
                 f"step: loss_closure: not given; {self._title} evaluates the loss at trial points: "
@@ -196,7 +205,8 @@ class Adapted(torch.optim.Optimizer):
         return loss
 
     def _take(self, active: Active, value: Tensor | float | None, evaluation: Evaluation) -> None:
-        multipliers = [shown.multiplier for _, shown in zip(self.param_groups, self._shown, strict=True)]
+        multipliers = self._groups.multipliers
+        common = active.relate(multipliers, self._scope)
         group = self._group()
         sums = active.sums()
         sums.add("gradient_norm2", active.gradients, active.gradients)
@@ -231,7 +241,9 @@ class Adapted(torch.optim.Optimizer):
             if memory.uses["previous"]:
                 for place, index in zip(active.places, active.machines, strict=True):
                     if "previous_dot" in found[index]:
-                        found[index]["previous_rate"] = self._rates.get(place, 0.0)
+                        # of the group with a ratio of 1
+                        before, rate = found[index].get("previous_rate", 0.0), self._rates.get(place, 0.0)
+                        found[index]["previous_rate"] = rate if abs(rate) >= abs(before) else before
                         found[index].setdefault("previous_gradient_norm2", found[index]["gradient_norm2"])
             talk = Conversation(active, formed.directions, backup, evaluation, group)
             taken = {i: talk.decide(self._machines[i], number, of) for i, of in found.items()}
@@ -248,7 +260,7 @@ class Adapted(torch.optim.Optimizer):
                 self._directions.put_back(kept)
             raise
         memory.after(active)
-        self._move(active, formed, taken, multipliers)
+        self._move(active, formed, taken, multipliers, common)
 
     def _move(
         self,
@@ -256,16 +268,20 @@ class Adapted(torch.optim.Optimizer):
         formed: Formed,
         taken: dict[int, float | None],
         multipliers: list[float],
+        common: float,
     ) -> None:
         factor = self._machines[0].factor(self.step_count)
         plain = {index: 0.0 if own is None else own * factor for index, own in taken.items()}
         of_group = {i: multipliers[i] for i in active.group_set}
-        if len(plain) == 1 and len(set(of_group.values())) == 1:
+        if len(plain) == 1 and (active.ratios is not None or len(set(of_group.values())) == 1):
             ((index, rate),) = plain.items()
-            rate *= next(iter(of_group.values()))
-            self._rates.update(dict.fromkeys(active.places, rate))
+            if active.ratios is None:
+                self._rates.update(dict.fromkeys(active.places, rate * common))
+            else:
+                every_one = zip(active.places, active.group_numbers, strict=True)
+                self._rates.update((place, rate * of_group[number]) for place, number in every_one)
             if taken[index] is not None:
-                formed.move(active, rate)
+                formed.move(active, rate * common)
         else:
             together: dict[float, list[int]] = {}
             every = zip(active.places, active.machines, active.group_numbers, strict=True)
@@ -305,27 +321,20 @@ class Adapted(torch.optim.Optimizer):
         return self.process_group
 
     def _add_machines(self) -> None:
+        """Those that are missing."""
         groups = self.base.param_groups
-        count = {
-            Scope.ALL: 1,
-            Scope.GROUP: len(groups),
-            Scope.TENSOR: sum(len(group["params"]) for group in groups),
+        of_machine = {
+            Scope.ALL: [0],
+            Scope.GROUP: list(range(len(groups))),
+            Scope.TENSOR: [i for i, group in enumerate(groups) for _ in group["params"]],
         }[self._scope]
-        while len(self._machines) < count:
-            self._machines.append(CoreMachine(*self._card))
-        first = self._machines[0].get("initial_rate") or 1.0
-        for group in groups[len(self._shown) :]:
-            self._plain.append(first)
-            self._shown.append(Rate(first))
-            group["lr"] = self._shown[-1]
+        self._machines += [self._groups.machine(i) for i in of_machine[len(self._machines) :]]
 
     def _show(self, active: Active, plain: dict[int, float]) -> None:
         """The effective rates, for whoever looks at group["lr"]."""
         for i in active.group_set:
             own = [plain[m] for m, n in zip(active.machines, active.group_numbers, strict=True) if n == i]
-            self._plain[i] = own[0] if len(set(own)) == 1 else sum(own) / len(own)
-            factor = self._shown[i].multiplier
-            self._shown[i] = self.base.param_groups[i]["lr"] = Rate(self._plain[i] * factor, factor)
+            self._groups.show(i, own[0] if len(set(own)) == 1 else sum(own) / len(own))
 
     # ---- state -----------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:

@@ -150,9 +150,21 @@ class Directions:
         else:
             found = Formed(self._by_torch(active))
         self.steps.update((place, step + 1) for place, step in zip(active.places, steps, strict=True))
-        if found.table is None:
+        known = found.table is not None and not found.is_gradient
+        if active.ratios is not None:
+            found = self._related(active, found.directions, active.ratios)
+        if not known and not found.is_gradient:
             self._slopes(active, sums, found.directions)
         return found
+
+    def _related(self, active: Active, directions: list[Tensor], ratios: list[float]) -> Formed:
+        """The same directions times `ratios`, in memory of their own."""
+        kept = self._kept(active)
+        if any(a is not b for a, b in zip(directions, kept, strict=True)):
+            torch._foreach_copy_(kept, directions)
+        torch._foreach_mul_(kept, ratios)
+        local = active.local
+        return Formed(kept, None if local is None else local.table(active.tensors, active.gradients, kept))
 
     def _natively(
         self, rule: NativeRule, active: Active, local: Local, sums: Sums, steps: list[int], keeps: bool
@@ -169,8 +181,8 @@ class Directions:
         table = local.table(tensors, gradients, directions)
         slopes, smoothed = rule.form(local, table, states, groups, steps)
         rule.count_on(tensors)
-        sums.put("slope", slopes)
-        sums.put("smoothed_slope", smoothed)
+        sums.put("slope", _times(slopes, active.ratios))
+        sums.put("smoothed_slope", _times(smoothed, active.ratios))
         return Formed(directions, table)
 
     def _kept(self, active: Active) -> list[Tensor]:
@@ -197,8 +209,8 @@ class Directions:
         """<g, d> and <g^, d>, with g^ the base's average of the gradient, decay in it, or g itself."""
         if isinstance(self.base, Direction):
             slopes, smoothed = zip(*(self.base.sums[p] for p in active.tensors), strict=True)
-            sums.put("slope", slopes)
-            sums.put("smoothed_slope", smoothed)
+            sums.put("slope", _times(slopes, active.ratios))
+            sums.put("smoothed_slope", _times(smoothed, active.ratios))
             return
         sums.add("slope", active.gradients, directions)
         averages, factors = self._averages(active)
@@ -285,6 +297,10 @@ class Directions:
                 self.base.state.pop(p, None)
             else:
                 self.base.state[p] = state
+
+
+def _times(numbers: Sequence[float], ratios: Sequence[float] | None) -> Sequence[float]:
+    return numbers if ratios is None else [a * b for a, b in zip(numbers, ratios, strict=True)]
 
 
 def _copy(value: Any) -> Any:

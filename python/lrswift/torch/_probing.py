@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import numbers
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -74,9 +75,12 @@ def checked(loss: Any, name: str) -> Tensor | float:
             f"step: {name}: got a tensor of shape {tuple(loss.shape)} and {loss.dtype}; "
             "allowed: a real scalar tensor or a number"
         )
-    if isinstance(loss, (int, float)) and not isinstance(loss, bool):
+    if isinstance(loss, numbers.Real) and not isinstance(loss, bool):
         return float(loss)
-    raise DTypeError(f"step: {name}: got {type(loss).__name__}; allowed: a real scalar tensor or a number")
+    several = isinstance(loss, (tuple, list, Mapping))
+    where = f"{name}: " if name == "loss" else f"{name}: must return its loss alone, "
+    what = f"{type(loss).__name__} of {len(loss)}" if several else type(loss).__name__
+    raise DTypeError(f"step: {where}got {what}; allowed: a real scalar tensor or a number")
 
 
 class Evaluation:

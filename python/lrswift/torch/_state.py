@@ -23,7 +23,7 @@ def read(adapted: Any) -> dict[str, Any]:
     for group in state["param_groups"]:
         for key, value in group.items():
             if isinstance(value, Rate):
-                group[key] = float(value) if key == "lr" else value.multiplier
+                group[key] = float(value) if key == "lr" else value.nominal
     vectors = {
         name: {place: value.clone() for place, value in kept.items()}
         for name, kept in adapted._memory.vectors.items()
@@ -41,7 +41,8 @@ def read(adapted: Any) -> dict[str, Any]:
             "arguments": dict(arguments),
             "machines": [machine.state() for machine in adapted._machines],
             "multipliers": [group["lr"].multiplier for group in groups],
-            "plain": list(adapted._plain),
+            "plain": list(adapted._groups.plain),
+            "references": list(adapted._groups.references),
             "shapes": [list(p.shape) for p in held],
             "rates": [adapted._rates.get(i) for i in range(len(held))],
             "steps": [adapted._directions.count(i, p) for i, p in enumerate(held)],
@@ -62,19 +63,18 @@ def write(adapted: Any, given: dict[str, Any]) -> None:
     vectors = {name: _placed(values, held) for name, values in own["vectors"].items()}
     _load_base(adapted.base, given)
     adapted._machines = machines
-    adapted._plain = list(own["plain"])
-    adapted._shown = [
-        Rate(plain * factor, factor) for plain, factor in zip(own["plain"], own["multipliers"], strict=True)
-    ]
-    for group, shown in zip(adapted.base.param_groups, adapted._shown, strict=True):
-        group["lr"] = shown
-        if "initial_lr" in group:
-            group["initial_lr"] = Rate(group["initial_lr"], group["initial_lr"])
+    # files of before had factors where schedulers of torch keep rates
+    older = "references" not in own
+    references = adapted._groups.references if older else own["references"]
+    for group, reference in zip(adapted.base.param_groups, references, strict=True):
+        if older and "initial_lr" in group:
+            group["initial_lr"] *= reference
+    adapted._groups.restore(own["plain"], own["multipliers"], references)
     adapted._rates = {i: rate for i, rate in enumerate(own["rates"]) if rate is not None}
     adapted._directions.steps = {i: int(steps) for i, steps in enumerate(own["steps"])}
     adapted.step_count, adapted.skipped_steps = own["step"], own["skipped_steps"]
     adapted._skipped_in_row = 0
-    adapted._observed, adapted._before_forward = [], None
+    adapted._observed = []
     adapted._finder.forget()
     adapted._directions.last = vectors.pop("previous_direction", {})
     adapted._memory.vectors = {name: vectors.get(name, {}) for name in adapted._memory.names}
@@ -130,6 +130,8 @@ def _checked(adapted: Any, given: dict[str, Any], held: list[Tensor]) -> dict[st
     _loading.check_base(adapted.base, given, names(adapted.base), adapted._directions.keeps_vectors)
     checked = {key: _loading.take_numbers(own, key, len(groups)) for key in ("multipliers", "plain")}
     checked["rates"] = _loading.take_numbers(own, "rates", len(held), none=True)
+    if "references" in own:
+        checked["references"] = _loading.take_numbers(own, "references", len(groups))
     checked["steps"] = _loading.take_numbers(own, "steps", len(held))
     counts = {key: _loading.take_count(own, key) for key in ("step", "skipped_steps")}
     vectors = _loading.take(own, "vectors", dict)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import fractions
 import io
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
@@ -309,13 +311,7 @@ def test_what_cannot_be_adapted_is_refused() -> None:
         lr.torch.Adapted(p, lr="l4")
     with pytest.raises(lr.ArgumentError, match="maximize"):
         lr.torch.Adapted(torch.optim.SGD(p, maximize=True), lr="l4")
-    groups = [{"params": p[:2], "lr": 0.1}, {"params": p[2:], "lr": 0.2}]
-    with pytest.raises(lr.ArgumentError, match="rates of their own"):
-        lr.torch.Adapted(torch.optim.SGD(groups), lr="l4")
-    assert [g["lr"] for g in groups] == [0.1, 0.2]
     adapted = lr.torch.Adapted(torch.optim.SGD(p), lr="l4")
-    with pytest.raises(lr.ArgumentError, match="lr"):
-        adapted.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.1})
     gradients(model, x, y)
     with pytest.raises(lr.DTypeError, match="L4 needs it"):
         adapted.step()
@@ -353,6 +349,186 @@ def test_new_groups_join() -> None:
         adapted.step()
     rates = [float(group["lr"]) for group in adapted.param_groups]
     assert len(rates) == 2 and rates[0] != rates[1]
+
+
+def two_layers() -> tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]:
+    torch.manual_seed(0)
+    return list(torch.nn.Linear(4, 8).double().parameters()), list(
+        torch.nn.Linear(8, 1).double().parameters()
+    )
+
+
+def two_layer_loss(back: list, head: list, seed: int = 0) -> torch.Tensor:
+    x = torch.randn(32, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    hidden = torch.tanh(torch.nn.functional.linear(x, *back))
+    return torch.mean((torch.nn.functional.linear(hidden, *head) - x.sum(1, keepdim=True)) ** 2)
+
+
+def shown(optimizer: torch.optim.Optimizer) -> list[float]:
+    return [float(group["lr"]) for group in optimizer.param_groups]
+
+
+@pytest.mark.parametrize("per", ["group", "tensor"])
+def test_groups_start_from_their_own_rates(per: str) -> None:
+    """As machines of their own would from these: the first two steps of TLR, and what joins later."""
+    back, head = two_layers()
+    groups = [{"params": back, "lr": 1e-5}, {"params": head, "lr": 1e-2}]
+    together = lr.torch.Adapted(torch.optim.SGD(groups, lr=1e-3), lr=A.TLR(per=per, window=1, initial=0.5))
+    assert shown(together) == [1e-5, 1e-2]
+    twins = two_layers()
+    alone = [
+        lr.torch.Adapted(torch.optim.SGD(p), lr=A.TLR(per=per, window=1, initial=rate))
+        for p, rate in zip(twins, (1e-5, 1e-2), strict=True)
+    ]
+    for t in range(6):
+        together.zero_grad()
+        two_layer_loss(back, head, t).backward()
+        together.step()
+        for optimizer in alone:
+            optimizer.zero_grad()
+        two_layer_loss(*twins, t).backward()
+        for optimizer in alone:
+            optimizer.step()
+        assert shown(together) == pytest.approx([shown(optimizer)[0] for optimizer in alone], rel=1e-12)
+    late = torch.nn.Parameter(torch.ones(2, dtype=torch.float64))
+    together.add_param_group({"params": [late], "lr": 3e-4})
+    assert shown(together)[2] == 3e-4
+    late.grad = torch.ones_like(late)
+    together.step()
+    assert late.tolist() == pytest.approx([1 - 3e-4] * 2, rel=1e-14)
+
+
+ONE_RATE = [A.L4(), A.HD(0.1), A.BarzilaiBorwein(0.1, max_lr=1.0), A.SPS(), A.QLABGrad()]
+
+
+@pytest.mark.parametrize("base", ["sgd", "momentum", "adam", "direction", "rmsprop"])
+@pytest.mark.parametrize("rate", ONE_RATE, ids=lambda r: r.rate)
+def test_one_rate_keeps_the_ratios_of_groups(rate: A.Adapter, base: str) -> None:
+    """A group at a fifth of the rate is the same problem in a parameter that is scaled: w = w / s with a
+    gradient of s g and d of s d, s^2 = 1/5, along SGD's directions; and never a longer step elsewhere."""
+    makes: dict[str, Callable] = {
+        "sgd": lambda p: torch.optim.SGD(p, lr=1.0),
+        "momentum": lambda p: torch.optim.SGD(p, lr=1.0, momentum=0.9),
+        "adam": lambda p: torch.optim.Adam(p, lr=1.0, eps=1e-3),
+        "direction": lambda p: lr.torch.Direction(p, "sgd", lr=1.0, momentum=0.5),
+        "rmsprop": lambda p: torch.optim.RMSprop(p, lr=1.0),
+    }
+    back, head = two_layers()
+    groups = [{"params": back, "lr": 0.2}, {"params": head}]
+    optimizer = lr.torch.Adapted(makes[base](groups), lr=rate)
+    twin_back, twin_head = two_layers()
+    scale = 0.2**0.5
+    scaled = [torch.nn.Parameter(p.detach() / scale) for p in twin_back]
+    twin = lr.torch.Adapted(makes[base]([*scaled, *twin_head]), lr=rate)
+    for t in range(8):
+        optimizer.zero_grad()
+        loss = two_layer_loss(back, head, t)
+        loss.backward()
+        optimizer.step(loss=loss, loss_closure=lambda t=t: two_layer_loss(back, head, t))
+        one, other = shown(optimizer)
+        assert one == pytest.approx(0.2 * other, rel=1e-12)
+        if base in ("sgd", "momentum", "direction"):
+            twin.zero_grad()
+            moved = two_layer_loss([scale * p for p in scaled], twin_head, t)
+            moved.backward()
+            again = lambda t=t: two_layer_loss([scale * p for p in scaled], twin_head, t)  # noqa: E731
+            twin.step(loss=moved, loss_closure=again)
+            if rate.rate != "barzilai_borwein":
+                assert other == pytest.approx(twin.lr, rel=1e-6)
+
+
+def test_rates_by_torch_alone_keep_the_ratios_as_natively() -> None:
+    for make in (torch.optim.SGD, torch.optim.Adam):
+        for rate in (A.L4(), A.HD(0.1), A.BarzilaiBorwein(0.1, max_lr=1.0)):
+            found = []
+            for native in (True, False):
+                back, head = two_layers()
+                groups = [{"params": back, "lr": 0.1}, {"params": head, "lr": 0.5}]
+                optimizer = lr.torch.Adapted(make(groups), lr=rate)
+                optimizer._finder.native = native
+                for t in range(8):
+                    optimizer.zero_grad()
+                    loss = two_layer_loss(back, head, t)
+                    loss.backward()
+                    optimizer.step(loss=loss)
+                found.append([shown(optimizer), [p.detach() for p in (*back, *head)]])
+            torch.testing.assert_close(*found, rtol=1e-9, atol=1e-12)
+
+
+def test_a_group_that_joins_brings_its_rate() -> None:
+    """Before the first step as if it had been there; later as the rate to continue from, its ratio kept."""
+    back, head = two_layers()
+    optimizer = lr.torch.Adapted(torch.optim.SGD(head, lr=1e-2), lr=A.HD(initial=0.1))
+    optimizer.add_param_group({"params": back, "lr": 1e-3})
+    assert shown(optimizer) == pytest.approx([0.1, 0.01], rel=1e-14)
+    loss = two_layer_loss(back, head)
+    loss.backward()
+    optimizer.step(loss=loss)
+    late = torch.nn.Parameter(torch.ones(2, dtype=torch.float64))
+    optimizer.add_param_group({"params": [late], "lr": 0.03})
+    late.grad = torch.ones_like(late)
+    optimizer.step(loss=loss)
+    rates = shown(optimizer)
+    assert rates[1:] == pytest.approx([0.1 * rates[0], 0.3 * rates[0]], rel=1e-9)
+    assert late.tolist() == pytest.approx([1 - rates[2]] * 2, rel=1e-14)
+    for wrong in (-1.0, float("nan"), "1"):
+        with pytest.raises((lr.ArgumentError, lr.DTypeError), match="param_group: lr: got"):
+            optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": wrong})
+    assert len(optimizer.param_groups) == 3
+
+
+def test_every_way_to_hand_over_a_loss() -> None:
+    ways: dict[str, Callable] = {
+        "name": lambda o, v: o.step(loss=v),
+        "position": lambda o, v: o.step(v),
+        "number": lambda o, v: o.step(v.item()),
+        "numpy": lambda o, v: o.step(np.float64(v.item())),
+        "fraction": lambda o, v: o.step(fractions.Fraction(v.item())),
+        "observed": lambda o, v: (o.observe(v), o.step()),
+        "observed, empty closure": lambda o, v: (o.observe(v), o.step(lambda: None)),
+        "name, empty closure": lambda o, v: o.step(lambda: None, loss=v),
+        "closure": lambda o, v: o.step(lambda: v),
+        "closure of a number": lambda o, v: o.step(lambda: v.item()),
+        "closure of a NumPy number": lambda o, v: o.step(lambda: np.float64(v.item())),
+    }
+    found = {}
+    for name, way in ways.items():
+        (model, x, y), rates = network(), []
+        adapted = lr.torch.Adapted(torch.optim.SGD(model.parameters()), lr="l4")
+        for _ in range(3):
+            adapted.zero_grad()
+            way(adapted, gradients(model, x, y))
+            rates.append(adapted.lr)
+        found[name] = rates
+    assert all(rates == found["name"] for rates in found.values()), found
+    model, x, y = network()
+    adapted = lr.torch.Adapted(torch.optim.SGD(model.parameters()), lr="l4")
+    loss = gradients(model, x, y)
+    assert adapted.step(np.float32(2.0)) == 2.0
+    for wrong, what in [
+        (lambda: adapted.step(lambda: (loss, loss)), "closure: must return its loss alone, got tuple of 2"),
+        (lambda: adapted.step(lambda: {"loss": loss}), "closure: must return its loss alone, got dict of 1"),
+        (lambda: adapted.step((loss, loss)), "loss: got tuple of 2"), (lambda: adapted.step("1"), "got str"),
+        (lambda: adapted.step(True), "loss: got bool"), (lambda: adapted.step(torch.ones(2)), "shape"),
+        (lambda: adapted.step(lambda: loss, loss=loss), "beside"),
+        (lambda: adapted.step(loss, loss=loss), "given twice"),
+        (lambda: adapted.step(lambda: None), "observe"),
+    ]:  # fmt: skip
+        with pytest.raises(lr.Error, match=what):
+            wrong()
+    assert adapted.step_count == 1
+
+
+def test_trial_points_without_a_closure_that_evaluates() -> None:
+    """A trainer's empty closure: the loss and how to evaluate it again come by name."""
+    model, x, y = network()
+    adapted = lr.torch.Adapted(torch.optim.SGD(model.parameters()), lr=A.QLABGrad())
+    with pytest.raises(lr.DTypeError, match="loss_closure=f"):
+        adapted.step(lambda: None, loss=gradients(model, x, y))
+    adapted.step(
+        lambda: None, loss=gradients(model, x, y), loss_closure=lambda: torch.mean((model(x) - y) ** 2)
+    )
+    assert adapted.step_count == 1
 
 
 def test_hooks_run_once_a_step() -> None:
