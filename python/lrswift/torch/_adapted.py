@@ -17,6 +17,7 @@ from ..rates.codes import Scope
 from ..rates.named import named
 from . import _state
 from ._active import Active, Finder, check_parameters, names, parameters
+from ._clipping import Watch
 from ._decide import Conversation
 from ._direction import Directions, Formed, check_base
 from ._groups import Groups
@@ -77,6 +78,7 @@ class Adapted(torch.optim.Optimizer):
         self._finder = Finder(base, self._scope)
         self._observed: list[Tensor | float] = []
         self._starts = Starts() if self._probes else None
+        self._watch = Watch(parameters(base)) if first.get("sees_loss") else None
         check_parameters(parameters(base))
         self._groups = Groups(base, self.rate, self._scope)
         self._add_machines()
@@ -86,7 +88,10 @@ class Adapted(torch.optim.Optimizer):
     @property
     def param_groups(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The base's groups; "lr" is live."""
-        return self._groups.live(sys._getframe(1))
+        frame = sys._getframe(1)
+        if self._watch is not None:
+            self._watch.unscaled(frame)
+        return self._groups.live(frame)
 
     @property
     def state(self) -> Any:  # type: ignore[override]
@@ -105,6 +110,8 @@ class Adapted(torch.optim.Optimizer):
         new = {"params": [given] if isinstance(given, Tensor) else list(given)}
         check_parameters(parameters(self.base) + new["params"])
         self.base.add_param_group({**param_group, **new})
+        if self._watch is not None:
+            self._watch.add(new["params"])
         self._finder.forget()
         self._groups.add(param_group.get("lr"), self.step_count > 0)
         self._add_machines()
@@ -208,8 +215,18 @@ class Adapted(torch.optim.Optimizer):
         multipliers = self._groups.multipliers
         common = active.relate(multipliers, self._scope)
         group = self._group()
+        clipping = None
+        if self._watch is not None:
+            try:
+                clipping = self._watch.clipping(active, self._directions, self._memory, group)
+            except LookupError:
+                # the rate would be that of another gradient
+                self.step_count += 1
+                return
         sums = active.sums()
-        sums.add("gradient_norm2", active.gradients, active.gradients)
+        # a direction that divides by its gradients is as long as before they were clipped
+        lengths = active.gradients if clipping is None or clipping.linear else clipping.originals
+        sums.add("gradient_norm2", lengths, lengths)
         # on the CPU reading is free, and what is not finite is seen before the base moves
         early = group is None and active.on_cpu
         found: Numbers = {}
@@ -224,9 +241,12 @@ class Adapted(torch.optim.Optimizer):
         kept = None if early and not self._probes else self._directions.keep(active)
         backup = [p.detach().clone() for p in active.tensors] if self._probes else None
         memory = self._memory
-        memory.before(sums, active, self.step_count, self._rates)
+        seen = active.gradients if clipping is None else clipping.originals
+        memory.before(sums, active, seen, self.step_count, self._rates)
         formed = self._directions.form(active, sums, keeps=memory.uses["previous"])
         try:
+            if clipping is not None:
+                clipping.add(sums, formed.directions)
             late, more = sums.read(None if early else value, group)
             number = number if early else late
             for index, numbers in more.items():
@@ -238,6 +258,9 @@ class Adapted(torch.optim.Optimizer):
             if formed.is_gradient:
                 for numbers in found.values():
                     numbers["slope"] = numbers["smoothed_slope"] = numbers["gradient_norm2"]
+            if clipping is not None:
+                for numbers in found.values():
+                    clipping.show(numbers)
             if memory.uses["previous"]:
                 for place, index in zip(active.places, active.machines, strict=True):
                     if "previous_dot" in found[index]:
@@ -259,7 +282,9 @@ class Adapted(torch.optim.Optimizer):
             if kept is not None:
                 self._directions.put_back(kept)
             raise
-        memory.after(active)
+        memory.after(active, seen)
+        if clipping is not None:
+            clipping.keep()
         self._move(active, formed, taken, multipliers, common)
 
     def _move(
@@ -349,13 +374,15 @@ class Adapted(torch.optim.Optimizer):
     def __getstate__(self) -> dict[str, Any]:
         """Everything but hooks, as torch's optimizers; machines as their numbers."""
         own = {key: value for key, value in self.__dict__.items() if not _is_torchs(key)}
-        return {**own, "_machines": [machine.state() for machine in self._machines]}
+        return {**own, "_machines": [machine.state() for machine in self._machines], "_watch": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._machines = [CoreMachine(*self._card) for _ in state["_machines"]]
         for machine, numbers in zip(self._machines, state["_machines"], strict=True):
             machine.load(numbers)
+        sees_loss = CoreMachine(*self._card).get("sees_loss")
+        self._watch = Watch(parameters(self.base)) if sees_loss else None
         super().__setstate__({})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Adapted:

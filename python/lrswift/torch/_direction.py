@@ -22,7 +22,8 @@ from ._sums import Sums
 # torch's own optimizers by what weight decay does in them; at zero parameters their update is the direction
 _COUPLED = {"SGD", "Adam", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam", "EMA"}
 _DECOUPLED = {"AdamW", "Muon"}
-_NOT_LINEAR = {
+_LINEAR = {"SGD", "EMA", "sgd", "ema"}
+_NO_DIRECTION = {
     "Adafactor": "scales its rate by the parameters",
     "ASGD": "decays its own rate",
     "LBFGS": "searches its own step",
@@ -38,9 +39,9 @@ def check_base(base: Any) -> None:
             f"base: got {type(base).__name__}; allowed: a torch optimizer, torch.optim.Adam(params)"
         )
     name = type(base).__name__
-    if name in _NOT_LINEAR:
+    if name in _NO_DIRECTION:
         raise DTypeError(
-            f"base: {name} {_NOT_LINEAR[name]}, so its update is not a rate times a direction; allowed: "
+            f"base: {name} {_NO_DIRECTION[name]}, so its update is not a rate times a direction; allowed: "
             f"optimizers whose update is proportional to lr, such as {', '.join(sorted(_COUPLED - {'EMA'}))}"
         )
     for i, group in enumerate(base.param_groups):
@@ -116,6 +117,33 @@ class Directions:
         """Coupled weight decay of a group; 0 where it is decoupled or not known."""
         decoupled = self._decoupled or group.get("decoupled_weight_decay", False)
         return float(group.get("weight_decay", 0.0)) if self._stands_in and not decoupled else 0.0
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the direction is as long as its gradients; others divide by what they have seen of them."""
+        base = self.base
+        return base.direction in _LINEAR if isinstance(base, Direction) else type(base).__name__ in _LINEAR
+
+    def averaging(self, active: Active) -> list[tuple[Tensor, float, float, float]] | None:
+        """Of each tensor the base's average of the gradient after its step, what it keeps of itself and takes
+        of a gradient, and the factor that frees it of its bias; None where the base keeps none."""
+        found = []
+        for place, p, group in zip(active.places, active.tensors, active.groups, strict=True):
+            state, t = self.base.state.get(p, {}), self.steps[place]
+            beta = group["betas"][0] if "betas" in group else group.get("beta")
+            average = state.get("exp_avg", state.get("average"))
+            if average is not None and beta is not None:
+                smoothing = vectors_smoothing("ema", {"beta": float(beta)}, t)
+                found.append((average, float(beta), 1 - float(beta), smoothing))
+                continue
+            average = state.get("momentum_buffer", state.get("momentum")) if "dampening" in group else None
+            if average is None:
+                return None
+            momentum, dampening = float(group["momentum"]), float(group["dampening"])
+            given = {"momentum": momentum, "dampening": dampening}
+            added = 1.0 if t == 1 else 1 - dampening
+            found.append((average, momentum, added, vectors_smoothing("sgd", given, t)))
+        return found
 
     def count(self, place: int, p: Tensor) -> int:
         """Steps that `p` has taken in the base."""

@@ -21,7 +21,7 @@ class Memory:
     As the native optimizer keeps them; a vector exists from the first step on that needs it.
     """
 
-    names = ("start", "window_start", "window_gradient", "previous_gradient")
+    names = ("start", "window_start", "window_gradient", "previous_gradient", "clipped_part")
 
     def __init__(self, machine: CoreMachine, directions: Directions) -> None:
         self.uses = {
@@ -37,23 +37,28 @@ class Memory:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_fitted": None}
 
-    def before(self, sums: Sums, active: Active, step: int, rates: dict[int, float]) -> None:
-        """Adds the products that a step needs before its direction is formed."""
+    def before(
+        self, sums: Sums, active: Active, gradients: Sequence[Tensor], step: int, rates: dict[int, float]
+    ) -> None:
+        """Adds the products that a step needs before its direction is formed.
+
+        gradients: of the loss, where clipping has changed the tensors' own.
+        """
         if active is not self._fitted:
             for kept in self.vectors.values():
                 refit(kept, active.places, active.tensors)
             self._fitted = active
         if self.uses["previous"]:
-            self._compare(sums, active)
+            self._compare(sums, active, gradients)
         if self.uses["start"]:
             self._travel(sums, active)
         if self.uses["window"]:
             self._close(sums, active, step, rates)
 
-    def after(self, active: Active) -> None:
+    def after(self, active: Active, gradients: Sequence[Tensor]) -> None:
         """Keeps what the next steps will compare with, once this one is sure to be taken."""
         if self.uses["previous_gradient"]:
-            self._keep("previous_gradient", active.places, active.tensors, active.gradients)
+            self._keep("previous_gradient", active.places, active.tensors, gradients)
 
     def _keep(
         self, name: str, places: Sequence[int], tensors: Sequence[Tensor], values: Sequence[Tensor]
@@ -67,11 +72,11 @@ class Memory:
             if i not in kept:
                 kept[i] = torch.empty_like(p, requires_grad=False).copy_(value.detach())
 
-    def _compare(self, sums: Sums, active: Active) -> None:
+    def _compare(self, sums: Sums, active: Active, gradients: Sequence[Tensor]) -> None:
         last = [self.directions.last.get(i) for i in active.places]
         if all(d is None for d in last):
             return
-        tensors, gradients = active.tensors, active.gradients
+        tensors = active.tensors
         # a parameter that is new takes part with zeros, as it has not moved
         was = [torch.zeros_like(p) if d is None else d for p, d in zip(tensors, last, strict=True)]
         decays = [self.directions.decay(group) for group in active.groups]
