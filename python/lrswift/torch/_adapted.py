@@ -386,7 +386,9 @@ class Adapted(torch.optim.Optimizer):
             state_dict: of an Adapted with the same groups, shapes and adapter.
 
         Raises:
-            ArgumentError: it is of another one. Nothing has changed then.
+            ArgumentError: it is of another one. Nothing has changed then, nor at the errors below.
+            DTypeError: it is no state, or holds a vector that is none.
+            ShapeError: a vector has another shape than its parameter.
         """
         _state.write(self, state_dict)
 

@@ -264,8 +264,10 @@ class _Hunt:
 
 @contextmanager
 def _untouched(model: torch.nn.Module, data: Any) -> Iterator[dict[str, Any]]:
-    """Puts parameters, gradients, buffers, modes, random states and the loader back; the receipt is filled in
-    then."""
+    """Puts parameters, gradients, buffers, modes, random states and the loader back.
+
+    The receipt is filled in then.
+    """
     sources, buffers = Sources(data, model.modules()), Buffers()
     before = _digests(model, sources)
     buffers.keep(model)
