@@ -7,11 +7,10 @@ What methods of other objects and the native core raise cannot be read off the c
 
 from __future__ import annotations
 
-import fnmatch
+import builtins
 import inspect
 import re
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from typing import Any
 from public_names import exported
 from raises import errors_of
 
-ROOT = Path(__file__).resolve().parent.parent
 SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises", "Source", "Example", "Note", "Warns")
 # readers meet a name alone: its summary may not lean on the one above
 LEANING = ("Of ", "The same ", "What ")
@@ -57,32 +55,11 @@ OUT_OF_REACH = {
 }  # fmt: skip
 
 
-def rooms_to_do() -> list[str]:
-    """The patterns of files whose docstrings ruff does not check yet, either."""
-    ruff = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]
-    ignored = ruff["lint"]["per-file-ignores"]
-    return [p for p, rules in ignored.items() if "D" in rules and not p.startswith("!")]
-
-
-def is_to_do(path: str, patterns: list[str]) -> bool:
-    """Whether a file, relative to the project, lies in a room that is still to do."""
-    return any(fnmatch.fnmatch(path, one) for pattern in patterns for one in alternatives(pattern))
-
-
-def alternatives(pattern: str) -> list[str]:
-    """A pattern with {a,b}, as fnmatch knows none."""
-    found = re.fullmatch(r"(.*)\{([^}]*)\}(.*)", pattern)
-    if found is None:
-        return [pattern]
-    return [found[1] + choice + found[3] for choice in found[2].split(",")]
-
-
 def checked() -> Iterator[tuple[str, Any, str]]:
-    """(name, function or class, its file) of all that is exported by rooms which are done; methods follow."""
-    patterns = rooms_to_do()
+    """(name, function or class, its file) of all that is exported; methods follow their class."""
     for name, value in exported().items():
         path = _file(value)
-        if path is None or is_to_do(path, patterns):
+        if path is None:
             continue
         yield name, value, path
         if inspect.isclass(value):
@@ -145,12 +122,18 @@ def problems(name: str, value: Any) -> list[str]:
             found.append(f"{title}: empty")
     raised = {entry for entry, _ in entries(told.get("Raises", ""))}
     needed = errors_of(value) - OUT_OF_REACH.get(name, set())
-    found += [f"Raises lacks {error}" for error in sorted(needed - raised)]
+    found += [f"Raises lacks {error}" for error in sorted(needed) if not _covered(error, raised)]
     if not inspect.isclass(value):
         brief = not _named(value) and "\n" not in doc.strip()
         if _returns(value) and not brief and not {"Returns", "Yields"} & told.keys():
             found.append("no Returns")
     return found
+
+
+def _covered(error: str, told: set[str]) -> bool:
+    """Whether a built-in error is told, or one that it is a kind of."""
+    kinds = getattr(getattr(builtins, error, None), "__mro__", ())
+    return error in told or bool(told & {kind.__name__ for kind in kinds})
 
 
 def _summary(doc: str | None) -> list[str]:

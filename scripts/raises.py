@@ -171,5 +171,19 @@ class _Body(ast.NodeVisitor):
 def _caught(handler: ast.ExceptHandler) -> Iterator[str]:
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     for kind in kinds:
-        if isinstance(kind, ast.Name):
-            yield kind.id
+        name = getattr(kind, "id", None) or getattr(kind, "attr", None)
+        if name:
+            yield from _groups().get(name, [name])
+
+
+@functools.cache
+def _groups() -> dict[str, list[str]]:
+    """Exceptions that modules give one name together: name -> their names."""
+    return {
+        target.id: [kind.id for kind in node.value.elts if isinstance(kind, ast.Name)]
+        for tree in _modules().values()
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple)
+        for target in node.targets
+        if isinstance(target, ast.Name) and target.id.endswith("ERRORS")
+    }

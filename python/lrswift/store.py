@@ -89,8 +89,11 @@ def save(path: str | os.PathLike[str], source: Any) -> None:
         source: a module or an optimizer, or a dict name -> array of float32, float64, int64, uint8 or bool.
 
     Raises:
-        ArgumentTypeError: source has no `state_dict` and is no dict.
+        ArgumentError: the path names something else than a regular file.
+        ArgumentTypeError: source has no `state_dict` and is no dict, or `path` is no path.
         DTypeError: an array is of another dtype.
+        FileNotFoundError: the folder does not exist.
+        OSError: nothing can be written there.
     """
     if hasattr(source, "state_dict"):
         source = source.state_dict()

@@ -52,8 +52,10 @@ class Active:
         self.ratios: list[float] | None = None
 
     def relate(self, multipliers: Sequence[float], scope: Scope) -> float:
-        """Under one rate for all, what multipliers of groups differ by goes into the direction, so that the
-        rate sees the slope of the step that is taken. Returns the factor of the rate."""
+        """Puts into the direction what multipliers of groups differ by under one rate for all.
+
+        The rate then sees the slope of the step that is taken. Returns the factor of the rate.
+        """
         own = [multipliers[number] for number in self.group_numbers]
         common = max(own, key=abs)
         alike = scope != Scope.ALL or common == 0 or all(factor == common for factor in own)

@@ -33,20 +33,29 @@ class Adapted(torch.optim.Optimizer):
         optimizer = lr.torch.Adapted(torch.optim.Adam(model.parameters()), lr=lr.adapt.L4())
         optimizer.zero_grad(); loss = loss_of(model); loss.backward(); optimizer.step(loss=loss)
 
-    base: any torch optimizer whose update is proportional to its lr; it supplies the direction and keeps
-    its state, and its own lr is not used. lr: an adapter, its name ("l4"), or a schedule. Vectors stay in
-    torch on their device; inner products are read in one transfer a step.
-    process_group: over which losses and inner products are averaged, so that all ranks take the same
-    rate; None: the default group once torch.distributed is initialized, False: none.
-    max_skipped: `Diverged` is raised after so many steps in a row with a loss or gradient that is not
-    finite, 20. Such a step changes nothing.
+    Vectors stay in torch, on their device; inner products are read in one transfer a step.
 
-    `param_groups` are the base's. group["lr"] is the effective rate of the last step, the mean where
-    tensors have rates of their own. What a scheduler of torch computes from it multiplies all later rates: a
-    rate that the scheduler names, over the rate that the adapter starts from (1 where it names none); a plain
+    `param_groups` are the base's. group["lr"] is the effective rate of the last step, the mean where tensors
+    have rates of their own. What a scheduler of torch computes from it multiplies all later rates: a rate
+    that the scheduler names, over the rate that the adapter starts from (1 where it names none). A plain
     number written there is the rate to continue from. Groups with rates of their own start from them under
     per="group" and "tensor"; under one rate for all the ratios to the largest are kept, in the direction.
-    Raises DTypeError or ArgumentError naming the argument, before anything is changed.
+
+    Args:
+        base: any torch optimizer whose update is proportional to its lr. It supplies the direction and keeps
+            its state; its own lr is not used.
+        lr: an adapter, its name, a schedule, or a number of at least 0. Default "l4".
+        process_group: the processes over which losses and inner products are averaged, so that all take the
+            same rate. None: the default group once torch.distributed is initialized; False: none. Default
+            None.
+        max_skipped: `Diverged` is raised after so many steps in a row with a loss or gradient that is not
+            finite. Such a step changes nothing. Default 20.
+
+    Raises:
+        ArgumentError: the base or its groups do not go with the adapter, or a value is out of bounds. Nothing
+            has changed then, nor at the errors below.
+        ArgumentTypeError: a value is of another type.
+        DTypeError: the base is no torch optimizer that can be adapted, or `lr` is no rate.
     """
 
     def __init__(
@@ -100,11 +109,20 @@ class Adapted(torch.optim.Optimizer):
 
     @property
     def defaults(self) -> dict[str, Any]:  # type: ignore[override]
+        """The base's options for groups that set none."""
         return self.base.defaults
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """More parameters, as in torch. An "lr" of their own is what they start from; under one rate for all
-        it is the rate to continue from, a ratio to that of the other groups."""
+        """Adds parameters, as torch's optimizers do.
+
+        Args:
+            param_group: {"params": ..., option: value}. An "lr" of its own is what it starts from; under one
+                rate for all it is the rate to continue from, a ratio to that of the other groups.
+
+        Raises:
+            ArgumentError: an option is out of bounds.
+            DTypeError: a parameter cannot be trained.
+        """
         self._groups.check_new(param_group)
         given = param_group.get("params", ())
         new = {"params": [given] if isinstance(given, Tensor) else list(given)}
@@ -117,8 +135,11 @@ class Adapted(torch.optim.Optimizer):
         self._add_machines()
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forgets all gradients. Adapters that probe take the random state from here: the forward pass
-        is to follow."""
+        """Forgets all gradients, before the forward pass: adapters that probe note the random state here.
+
+        Args:
+            set_to_none: as in torch. Default True.
+        """
         if self._starts is not None:
             self._starts.cleared = random_state()
         self.base.zero_grad(set_to_none)
@@ -134,9 +155,15 @@ class Adapted(torch.optim.Optimizer):
 
     # ---- a step ----------------------------------------------------------------------------------------
     def observe(self, loss: Tensor | float) -> None:
-        """The loss of the coming step, for loops that call `step()` without it.
+        """Takes note of the loss of the coming step, for loops that call `step()` without it.
 
         Called more than once before a step, as with gradient accumulation, the mean is taken.
+
+        Args:
+            loss: a number, or a Tensor of one element.
+
+        Raises:
+            DTypeError: it is neither.
         """
         loss = checked(loss, "loss")
         self._observed.append(loss.detach() if isinstance(loss, Tensor) else loss)
@@ -149,16 +176,27 @@ class Adapted(torch.optim.Optimizer):
         loss: Tensor | float | None = None,
         loss_closure: Callable[[], Any] | None = None,
     ) -> Any:
-        """One step on the gradients that the parameters hold; returns the loss.
+        """Takes one step on the gradients that the parameters hold.
 
-        closure: clears gradients, evaluates, calls backward() and returns the loss, as torch's optimizers
-        take it; one that returns None, as trainers pass to manual steps, leaves the loss to `loss` or
-        `observe`. A number or a tensor in its place is the loss. loss: what the gradients belong to,
-        unscaled. loss_closure: evaluates the loss, forward only, for adapters that probe: with the random
-        state of the step (taken at `zero_grad` or before closure), and buffers of modules, such as running
-        statistics, are put back.
         Without a gradient anywhere nothing happens, as with torch's optimizers.
-        Raises DTypeError when the adapter needs a loss or a loss_closure that is not given.
+
+        Args:
+            closure: clears gradients, evaluates, calls backward() and returns the loss, as torch's optimizers
+                take it. One that returns None, as trainers pass to manual steps, leaves the loss to `loss` or
+                `observe`. A number or a tensor in its place is the loss. Default None.
+            loss: what the gradients belong to, unscaled; a number, or a Tensor of one element. Default None.
+            loss_closure: evaluates the loss, forward only, for adapters that probe. It runs with the random
+                state of the step, taken at `zero_grad` or before closure, and buffers of modules, such as
+                running statistics, are put back. Default None.
+
+        Returns:
+            The loss.
+
+        Raises:
+            ArgumentError: the loss is given twice, the adapter refuses it, or no parameter has a gradient on
+                one of several ranks.
+            DTypeError: the adapter needs a loss or a loss_closure that is not given.
+            Diverged: the loss or a gradient was not finite in `max_skipped` steps in a row.
         """
         if closure is not None and not callable(closure):
             if loss is not None:
@@ -367,8 +405,16 @@ class Adapted(torch.optim.Optimizer):
         return _state.read(self)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Puts back what `state_dict` returned. ArgumentError for other groups, shapes or adapters,
-        before anything is changed."""
+        """Puts back what `state_dict` returned.
+
+        Args:
+            state_dict: of an Adapted with the same groups, shapes and adapter.
+
+        Raises:
+            ArgumentError: it is of another one. Nothing has changed then, nor at the errors below.
+            DTypeError: it is no state, or holds a vector that is none.
+            ShapeError: a vector has another shape than its parameter.
+        """
         _state.write(self, state_dict)
 
     def __getstate__(self) -> dict[str, Any]:

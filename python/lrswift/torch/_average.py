@@ -9,10 +9,16 @@ import torch
 
 
 class EMA(torch.optim.Optimizer):
-    """w -= lr m, with m the bias-corrected average of the gradient, `betas` = (0.9,) its memory.
+    """Steps along the bias-corrected average of the gradient: w -= lr m. The direction of L4Mom.
 
-    weight_decay is added to the gradient. The direction of L4Mom.
-    Source: Rolinek and Martius, "L4" (arXiv 1802.05074), eq. 7.
+    Args:
+        params: tensors, or groups of them, as torch's optimizers take them.
+        lr: a number of at least 0. `Adapted` does not use it. Default 0.001.
+        betas: (the average's memory,), at least 0 and below 1. Default (0.9,).
+        weight_decay: w times it is added to the gradient. Default 0.0.
+
+    Source:
+        Rolinek and Martius, "L4" (arXiv 1802.05074), eq. 7.
     """
 
     def __init__(
@@ -22,6 +28,14 @@ class EMA(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+        """Takes one step on the gradients that the parameters hold.
+
+        Args:
+            closure: evaluates the loss and calls backward(). Default None.
+
+        Returns:
+            What closure returns, else None.
+        """
         loss = None
         if closure is not None:
             with torch.enable_grad():

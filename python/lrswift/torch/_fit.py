@@ -99,8 +99,10 @@ def counter(value: Any, what: str) -> int:
 
 
 def refit(kept: dict[int, Tensor], places: Sequence[int], tensors: Sequence[Tensor]) -> None:
-    """Vectors kept by place follow their parameters to another dtype, device or layout; of another shape,
-    they are forgotten, as for a parameter that is new."""
+    """Lets vectors that are kept by place follow their parameters to another dtype, device or layout.
+
+    Of another shape, they are forgotten, as for a parameter that is new.
+    """
     for place, p in zip(places, tensors, strict=True):
         value = kept.get(place)
         if value is None or kind_of(value) == kind_of(p):

@@ -35,8 +35,11 @@ def same_state(a: RandomState, b: RandomState) -> bool:
 
 
 class Starts:
-    """Random states that the forward pass of the coming step may begin with: that of `zero_grad`, right
-    before it, or that of the end of the step before, where `zero_grad` stands elsewhere or is the model's."""
+    """Random states that the forward pass of the coming step may begin with.
+
+    It is that of `zero_grad`, right before it, or that of the end of the step before, where `zero_grad`
+    stands elsewhere or is the model's.
+    """
 
     def __init__(self) -> None:
         self.cleared: RandomState | None = None

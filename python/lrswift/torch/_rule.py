@@ -80,21 +80,31 @@ class Direction(torch.optim.Optimizer):
         return {**super().__getstate__(), "direction": self.direction, "sums": {}}
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """More parameters, with options of their own; raises as the constructor does."""
+        """Adds parameters with options of their own.
+
+        Args:
+            param_group: {"params": ..., option: value}.
+
+        Raises:
+            ArgumentError: an option is out of its bounds.
+            ArgumentTypeError: an option is no number.
+        """
         vectors_of(self.direction, {**self.defaults, **param_group})
         super().add_param_group(param_group)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
-        """One step on the gradients that the parameters hold.
+        """Takes one step on the gradients that the parameters hold.
 
         Args:
-            closure: evaluates the loss and calls backward().
+            closure: evaluates the loss and calls backward(). Default None.
 
         Returns:
             What closure returns, else None.
 
         Raises:
+            ArgumentError: an option of a group was set out of its bounds.
+            ArgumentTypeError: an option of a group was set to no number.
             DTypeError: a parameter or its gradient is not as the class says.
         """
         loss = None

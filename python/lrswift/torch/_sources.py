@@ -22,8 +22,10 @@ _MOST_ELEMENTS, _MOST_OBJECTS = 1_000_000, 10_000
 
 
 class Sources:
-    """Generators, numbers, containers and small arrays in the attributes of `data` and what it holds; of
-    `modules`, generators alone. Large arrays, and the arrays of a data set, are taken to be its data."""
+    """Generators, numbers, containers and small arrays in the attributes of `data` and what it holds.
+
+    Of `modules`, generators alone. Large arrays, and the arrays of a data set, are taken to be its data.
+    """
 
     def __init__(self, data: Any, modules: Iterable[torch.nn.Module] = ()) -> None:
         self._restores: list[Callable[[], None]] = []

@@ -72,8 +72,10 @@ class Buffers:
 
 
 def put(tensor: Tensor, value: Tensor) -> None:
-    """`value` in the same object, whatever has become of its shape. What is unchanged on the CPU is not
-    written, for graphs that hold it."""
+    """Writes `value` into the same object, whatever has become of its shape.
+
+    What is unchanged on the CPU is not written, for graphs that hold it.
+    """
     if tensor.shape != value.shape or tensor.dtype is not value.dtype or tensor.device != value.device:
         tensor.data = value.clone()
     elif not (tensor.is_cpu and tensor.layout is torch.strided and torch.equal(tensor, value)):
@@ -90,8 +92,10 @@ def put_all(tensors: Sequence[Tensor], values: Sequence[Tensor]) -> None:
 
 
 class Gradients:
-    """Gradients put aside while others are formed: the objects, and values of their own, since new ones may
-    come to lie in the same memory (buckets of data parallel training)."""
+    """Gradients put aside while others are formed: the objects, and values of their own.
+
+    New ones may come to lie in the same memory (buckets of data parallel training).
+    """
 
     def __init__(self) -> None:
         self._kept: dict[int, tuple[Tensor, Tensor | None, Tensor | None]] = {}
@@ -140,8 +144,10 @@ def leaves(loss: Any) -> list[Tensor]:
 
 @contextmanager
 def traceless(gradients: Gradients | None = None) -> Iterator[None]:
-    """Registered buffers of every module that runs in the block are put back: their values, and the objects
-    under their names. gradients: those of the modules' parameters are put aside there, and put back, too."""
+    """Registered buffers of every module that runs in the block are put back: values, and objects by name.
+
+    gradients: those of the modules' parameters are put aside there, and put back, too.
+    """
     buffers = Buffers()
 
     def reached(module: Module, _: Any) -> None:

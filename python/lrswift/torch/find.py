@@ -40,21 +40,43 @@ def find_lr(
     max_epochs: int = 5,
     seed: int = 0,
 ) -> FoundRate:
-    """Finds a learning rate for `optimizer` on `model` and leaves both as they were; see `lrswift.find_lr`.
+    """Finds a learning rate for a torch optimizer on a model, and leaves both as they were.
 
-    loss: a function of (model(x), y), or of (model, *batch). data: (x, y) tensors or as many as the loss
-    takes, a dict of tensors, or an iterable of such batches that can start anew, a DataLoader for one;
-    batches that are dicts, or anything but a tuple or list, are given whole, loss(model, batch).
-    optimizer: a callable (params, lr=).
+    It is `lrswift.find_lr` for models of torch.
 
-    The receipt holds sha256 digests before and after, of parameters, gradients, buffers, modes, random states
-    (torch's on the CPU and CUDA devices, NumPy's, Python's) and "loader": generators, numbers, containers and
-    small arrays in the attributes of the loader, its samplers and its data set. "not_covered": what is not
-    looked at, in words.
+    Args:
+        model: its parameters, buffers, gradients and modes are put back bit for bit, like random states.
+        loss: a function of (model(x), y), or of (model, *batch), that returns a scalar.
+        data: (x, y) tensors or as many as the loss takes, a dict of tensors, or an iterable of such batches
+            that can start anew, a DataLoader for one. Batches that are dicts, or anything but a tuple or
+            list, are given whole: loss(model, batch).
+        optimizer: a callable (params, lr=) that makes the optimizer. Default torch.optim.Adam.
+        batch_size: rows of a batch, where data are tensors; a smaller last one is left out. Default 64.
+        start: the first rate tried, above 0. Default 1.0.
+        fraction: what of the value found is the rate to train with. Default 0.1.
+        search: an `SBFSearch` to drive. None: one that begins at `start`. Default None.
+        max_epochs: at most so many passes over the data. Default 5.
+        seed: of the order of batches and of random numbers. Default 0.
 
-    Raises ArgumentError, DTypeError or ShapeError naming the argument; warns (UserWarning) when every signal
-    said decrease, when the search did not settle in `max_epochs`, and when something is not as it was.
-    Source: the ALRS paper, with displacements of single steps ("reading B").
+    Returns:
+        A `FoundRate`; its `lr` is the rate to train with. Its receipt holds sha256 digests before and after,
+        of parameters, gradients, buffers, modes, random states (torch's on the CPU and CUDA devices, NumPy's,
+        Python's) and "loader": generators, numbers, containers and small arrays in the attributes of the
+        loader, its samplers and its data set. "not_covered" says in words what is not looked at.
+
+    Raises:
+        ArgumentError: a value is out of bounds, data are an iterator, or the model has no parameters that
+            require a gradient.
+        ArgumentTypeError: `start` or `fraction` is no number.
+        DTypeError: data are no batches, or the optimizer is none of torch.
+        ShapeError: tensors are of different lengths, or the loss is no scalar.
+
+    Warns:
+        UserWarning: every signal said decrease, the search did not settle in `max_epochs`, or something is
+            not as it was.
+
+    Source:
+        The ALRS paper, with displacements of single steps ("reading B").
     """
     check_number(fraction, "fraction")
     if isinstance(data, Iterator):
@@ -242,8 +264,10 @@ class _Hunt:
 
 @contextmanager
 def _untouched(model: torch.nn.Module, data: Any) -> Iterator[dict[str, Any]]:
-    """Puts parameters, gradients, buffers, modes, random states and the loader back; the receipt is filled in
-    then."""
+    """Puts parameters, gradients, buffers, modes, random states and the loader back.
+
+    The receipt is filled in then.
+    """
     sources, buffers = Sources(data, model.modules()), Buffers()
     before = _digests(model, sources)
     buffers.keep(model)

@@ -14,11 +14,21 @@ from ..schedule import Schedule
 
 
 def schedule(optimizer: torch.optim.Optimizer, rates: Any, steps: int | None = None) -> Any:
-    """A torch LambdaLR that sets the rate of step t to the schedule's; call its step() once a step.
+    """Makes a scheduler of torch that sets the rate of step t to a schedule's.
 
-    rates: a schedule, or learned rates: a sequence, or an object that has them as `learning_rates`, of
-    which entry floor(n t / steps) is used at step t; steps must then be given. They may be negative. The
-    optimizer's own lr is replaced.
+    Args:
+        optimizer: whose own lr is replaced.
+        rates: a schedule; or learned rates, which may be negative: a sequence, or an object that has them as
+            `learning_rates`, of which entry floor(n t / steps) is used at step t.
+        steps: over which a sequence is spread, at least 1; needed for one. Default None.
+
+    Returns:
+        A torch.optim.lr_scheduler.LambdaLR; call its step() once a step.
+
+    Raises:
+        ArgumentError: a bound of the schedule does not hold, or `steps` is needed and not given.
+        ArgumentTypeError: an argument of the schedule is no number.
+        DTypeError: `rates` are neither a schedule nor finite numbers.
     """
     if isinstance(rates, Schedule):
         machine = CoreMachine(*rate_card(rates))
