@@ -23,6 +23,7 @@ from ..tensors.operations import from_array
 from ..tensors.tensor import Tensor
 from . import decisions
 from .attributes import rate_card, spelled
+from .copies import put_together, taken_apart
 from .drive import drive
 
 Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
@@ -31,6 +32,10 @@ Rate = float | Schedule | Adapter | str
 
 class Optimizer:
     """Base of all optimizers: groups of parameters, steps and their state. Made through SGD, Adam, L4Mom, ...
+
+    `copy.deepcopy((model, optimizer))`, or pickle of both together, gives an optimizer of the copied model
+    that trains on to the bit; copied alone it holds copies of its parameters. Its `history` begins anew, and
+    its guard cannot undo the step before.
 
     Args:
         params: tensors, (name, tensor) pairs, or group dicts {"params": ..., option: value}; each tensor
@@ -69,6 +74,9 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self._names: list[str] = []
         self._held: set[int] = set()
+        # what the core does not tell: buffers of the guard, and how many decisions are kept
+        self._guarded: list[Tensor] = []
+        self._recorded = 0
         self._direction, self._clips = direction, clips
         self._core = CoreOptimizer(direction, spelled(self._defaults) | clips, name, attributes)
         if isinstance(params, Tensor):
@@ -343,6 +351,7 @@ class Optimizer:
                 raise DTypeError(f"guard: buffers[{i}]: got {type(buffer).__name__}; allowed: tensors")
         mode = Guard.OFF if not on else Guard.ROLL_BACK if rollback else Guard.DETECT
         self._core.guard(mode, limit, held)
+        self._guarded = held
 
     @property
     def rollbacks(self) -> int:
@@ -355,6 +364,7 @@ class Optimizer:
         buffers = list(model.buffers()) if hasattr(model, "buffers") else []
         if mode != Guard.OFF and buffers and not told:
             self._core.guard(mode, self._core.get("explode"), buffers)
+            self._guarded = buffers
 
     def record(self, on: bool = True, capacity: int = 10_000) -> None:
         """Keeps the last decisions of the rate, with their inputs, for `history`, `explain` and `replay`.
@@ -364,6 +374,7 @@ class Optimizer:
             capacity: how many are kept, at least 1. Default 10000.
         """
         self._core.record(capacity if on else 0)
+        self._recorded = capacity if on else 0
 
     @property
     def history(self) -> dict[str, np.ndarray]:
@@ -421,6 +432,12 @@ class Optimizer:
             ArgumentError: the state is of another kind of optimizer or of other parameters.
         """
         self._core.load({name: from_array(np.asarray(value)) for name, value in state.items()})
+
+    def __getstate__(self) -> dict[str, Any]:
+        return taken_apart(self)
+
+    def __setstate__(self, parts: dict[str, Any]) -> None:
+        put_together(self, parts)
 
     def _identity(self) -> dict[str, Any]:
         """Direction, rate and options by name, as JSON has them: what a resumed run must be given again."""
