@@ -32,7 +32,8 @@ public struct Graph {
       where tensor.storage.version != version {
         throw Failure.value(
           "\(name): a tensor of shape \(describe(tensor.shape)) that the output was computed from has changed "
-            + "since, by assign, load_state_dict or an optimizer's step; compute the output anew first")
+            + "since, by assign, load_state_dict, an optimizer's step or a write to its memory; compute the output anew first"
+        )
       }
     }
   }

@@ -122,6 +122,14 @@ public func lrs_tensor_data(
 }
 
 @c @implementation
+public func lrs_tensor_lend(_ tensor: OpaquePointer!, _ lent: Bool) -> lrs_status {
+  succeeds {
+    let storage = try CInterface.tensor(tensor).storage
+    if lent { storage.share() } else { storage.leave() }
+  }
+}
+
+@c @implementation
 public func lrs_tensor_detach(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ tensor: OpaquePointer!)
   -> lrs_status
 {

@@ -196,6 +196,7 @@ typedef struct {
     ManagedVersioned versioned;
   } managed;
   PyObject *tensor;
+  lrs_tensor *handle;
   int64_t extents[];
 } Export;
 
@@ -203,6 +204,7 @@ static void export_end(Export *export) {
   /* whoever used the memory may be a thread without the GIL, or outlive Python */
   if (!Py_IsInitialized()) return;
   PyGILState_STATE gil = PyGILState_Ensure();
+  lrs_tensor_lend(export->handle, false);
   Py_DECREF(export->tensor);
   PyMem_Free(export);
   PyGILState_Release(gil);
@@ -231,6 +233,11 @@ static Export *export_make(Core *core, PyObject *tensor, Array *array) {
     PyErr_NoMemory();
     return NULL;
   }
+  if (check(core, lrs_tensor_lend(handle, true)) < 0) {
+    PyMem_Free(export);
+    return NULL;
+  }
+  export->handle = handle;
   int64_t *strides = export->extents + about.rank, step = 1;
   for (int32_t axis = about.rank - 1; axis >= 0; axis--) {
     export->extents[axis] = about.shape[axis];

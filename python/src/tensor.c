@@ -206,6 +206,10 @@ static int tensor_get_buffer(PyObject *object, Py_buffer *view, int flags) {
     PyErr_NoMemory();
     return -1;
   }
+  if (check(self->core, lrs_tensor_lend(self->handle, true)) < 0) {
+    PyMem_Free(extents);
+    return -1;
+  }
   Py_ssize_t *strides = extents + about.rank, step = dtypes[about.dtype].size;
   for (int32_t axis = about.rank - 1; axis >= 0; axis--) {
     extents[axis] = (Py_ssize_t)about.shape[axis];
@@ -226,7 +230,9 @@ static int tensor_get_buffer(PyObject *object, Py_buffer *view, int flags) {
   return 0;
 }
 
-static void tensor_release_buffer(PyObject *Py_UNUSED(object), Py_buffer *view) {
+static void tensor_release_buffer(PyObject *object, Py_buffer *view) {
+  Tensor *self = (Tensor *)object;
+  lrs_tensor_lend(self->handle, false);
   PyMem_Free(view->internal);
 }
 

@@ -149,6 +149,9 @@ void lrs_tensor_destroy(lrs_tensor *tensor);
 lrs_status lrs_tensor_describe(lrs_description *out, const lrs_tensor *tensor);
 /* Contiguous row-major data. Fails while recording if the value depends on the recorded inputs. */
 lrs_status lrs_tensor_data(void **out, lrs_tensor *tensor);
+/* Says that someone who has the data may write to it, until it is said that nobody does; as often as it was
+ * said. In between, what a graph was computed from is compared by its contents. */
+lrs_status lrs_tensor_lend(lrs_tensor *tensor, bool lent);
 lrs_status lrs_tensor_detach(lrs_tensor **out, lrs_tensor *tensor);         /* shares the data */
 lrs_status lrs_tensor_assign(lrs_tensor *tensor, const lrs_tensor *source); /* same shape and dtype */
 lrs_status lrs_tensor_set_requires_grad(lrs_tensor *tensor, bool requires_grad);
@@ -260,7 +263,8 @@ typedef struct {
 typedef struct {
   lrs_vector a, b; /* only read */
 } lrs_pair;
-/* One parameter. gradient is only read; of the state what the direction keeps is looked at, up to two vectors. */
+/* One parameter. gradient is only read; of the state what the direction keeps is looked at, up to two
+ * vectors. */
 typedef struct {
   lrs_vector parameter, gradient, state0, state1, direction;
 } lrs_vectors;

@@ -25,6 +25,10 @@ typedef double cv_f64x4 __attribute__((ext_vector_type(4)));
 
 #include "philox.h"
 
+/* 64 bits that tell one content of memory from another, by chance alike once in 2^64; no more than a pass
+ * over it. */
+uint64_t cv_digest(const void *memory, int64_t bytes);
+
 CV_INLINE cv_f32 cv_sqrt_f32(cv_f32 x) { return __builtin_elementwise_sqrt(x); }
 CV_INLINE cv_f64 cv_sqrt_f64(cv_f64 x) { return __builtin_elementwise_sqrt(x); }
 CV_INLINE cv_f32 cv_abs_f32(cv_f32 x) { return __builtin_elementwise_abs(x); }

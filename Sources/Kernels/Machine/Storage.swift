@@ -7,8 +7,20 @@ public let physicalMemory = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(In
 /// Memory of a tensor. Our own is 64-byte aligned, and freed blocks are kept for the next tensor of their size class:
 /// most of the time of small training steps would otherwise go to page faults on freshly mapped memory.
 public final class Storage: @unchecked Sendable {
-  /// Grows when what lies here is replaced by other values, so that a graph made from the old ones can tell.
-  public var version: UInt64 = 0
+  /// Grows when what lies here is replaced by other values, so that a graph made from the old ones can tell. Where others
+  /// may write, too, that is seen by the contents.
+  public var version: UInt64 {
+    get {
+      look()
+      if case .storage(let whole) = owner { return changes &+ whole.version }
+      return changes
+    }
+    set { changes &+= newValue &- version }
+  }
+  private var changes: UInt64 = 0
+  /// How many others may write here without a word, and what lay here when that was last looked at.
+  private var writers = 0
+  private var digest: UInt64?
   public let pointer: UnsafeMutableRawPointer
   public let byteCount: Int
   private let owner: Owner
@@ -34,6 +46,7 @@ public final class Storage: @unchecked Sendable {
     self.pointer = pointer
     self.byteCount = byteCount
     owner = .foreign(release: release)
+    writers = 1
   }
 
   public convenience init(zeroed byteCount: Int) {
@@ -47,6 +60,26 @@ public final class Storage: @unchecked Sendable {
     self.owner = .storage(owner)
     self.byteCount = byteCount
     pointer = owner.pointer + offset
+  }
+
+  /// Someone else has this memory, too, until `leave`.
+  public func share() {
+    if case .storage(let whole) = owner { return whole.share() }
+    writers += 1
+  }
+
+  public func leave() {
+    if case .storage(let whole) = owner { return whole.leave() }
+    if digest != nil { look() }
+    writers -= 1
+    if writers == 0 { digest = nil }
+  }
+
+  private func look() {
+    guard writers > 0 else { return }
+    let now = cv_digest(pointer, byteCount)
+    if let digest, digest != now { changes &+= 1 }
+    digest = now
   }
 
   deinit {

@@ -38,3 +38,51 @@ def test_grad_jvp_hvp():
     np.testing.assert_allclose(single.numpy(), product.numpy()[0], rtol=1e-12)
     with pytest.raises(lr.ShapeError, match=r"vectors\[0\]"):
         lr.hvp(lambda: f(x, double(b)), [x], [np.ones((2, 2))])
+
+
+def test_a_write_to_shared_memory_between_forward_and_backward_is_an_error():
+    for write in (lambda w: w.numpy(), lambda w: np.from_dlpack(w.detach()), memoryview):
+        w = lr.tensor([3.0, 2.0], requires_grad=True)
+        view = write(w)
+        loss = (w * w).sum()
+        view[0] = 5.0
+        with pytest.raises(lr.Error, match="has changed since, by .* a write to its memory"):
+            loss.backward()
+        assert w.grad is None
+        (w * w).sum().backward()
+        assert w.grad.tolist() == [10.0, 4.0]
+
+
+def test_a_view_that_is_written_and_gone_is_seen_too():
+    w = lr.tensor([3.0], requires_grad=True)
+    view = w.numpy()
+    loss = (w * w).sum()
+    view[0] = 4.0
+    del view
+    with pytest.raises(lr.Error, match="a write to its memory"):
+        loss.backward()
+
+
+def test_views_that_are_only_read_change_nothing():
+    w = lr.tensor([3.0], requires_grad=True)
+    view = w.numpy()
+    loss = (w * w).sum()
+    assert view[0] == 3.0
+    loss.backward()
+    assert w.grad.tolist() == [6.0]
+    # written before the loss was computed: what it was computed from
+    view[0] = 5.0
+    w.grad = None
+    loss = (w * w).sum()
+    loss.backward()
+    assert w.grad.tolist() == [10.0]
+
+
+def test_writes_to_foreign_memory_are_seen():
+    array = np.array([3.0, 1.0])
+    x = lr.from_dlpack(array)
+    w = lr.tensor([2.0, 2.0], dtype=lr.float64, requires_grad=True)
+    loss = (w * x).sum()
+    array[1] = 7.0
+    with pytest.raises(lr.Error, match="a write to its memory"):
+        loss.backward()
