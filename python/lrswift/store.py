@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,9 @@ from .atomic import check_writable, make_folder, replace
 from .errors import ArgumentTypeError, FormatError
 
 __all__ = [
-    "FACTS_ERRORS", "altered", "check_writable", "facts_of", "load", "make_folder", "plain", "read",
-    "replace", "save", "write", "write_csv", "write_json", "write_text",
+    "FACTS_ERRORS", "SUM", "altered", "check_writable", "facts_of", "load", "make_folder", "plain", "read",
+    "read_checked_json", "replace", "save", "write", "write_checked_json", "write_csv", "write_json",
+    "write_text",
 ]  # fmt: skip
 
 
@@ -45,6 +48,37 @@ def write_json(
     write_text(path, json.dumps(plain(value, digits), indent=indent, allow_nan=False))
 
 
+def write_checked_json(
+    path: str | os.PathLike[str], facts: Mapping[str, Any], digits: int | None = None, indent: int | None = 1
+) -> None:
+    """Writes `plain(facts, digits)` atomically, and a checksum over it as the last entry, "sha256"."""
+    # keys that are numbers become texts
+    found = json.loads(json.dumps(plain(dict(facts), digits), allow_nan=False))
+    write_json(path, {**found, SUM: _sum(found)}, indent=indent)
+
+
+def read_checked_json(path: Path, where: str, known: Iterable[str]) -> dict[str, Any]:
+    """What `write_checked_json` was given; files without a sum are read.
+
+    FormatError for a damaged file, and for one that has other entries than `known`.
+    """
+    try:
+        found = facts_of(where, path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise altered(where, "bytes that are no text") from None
+    told = found.pop(SUM, None)
+    if told is not None and told != _sum(found):
+        raise altered(where, "a checksum that is not that of its content")
+    others = sorted(set(found) - set(known))
+    if others:
+        raise altered(where, f"more than it should: {', '.join(others)}")
+    return found
+
+
+def _sum(facts: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
 def plain(value: Any, digits: int | None = None) -> Any:
     """`value` for JSON, which has no nan or inf: null there, and floats of `digits` digits if given."""
     if isinstance(value, dict):
@@ -58,6 +92,8 @@ def plain(value: Any, digits: int | None = None) -> Any:
     return value if digits is None else float(f"{value:.{digits}g}")
 
 
+# entry of a JSON file
+SUM = "sha256"
 # of facts that are not what they should be, where they are read
 FACTS_ERRORS = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
 
@@ -84,16 +120,18 @@ def altered(where: str, what: object) -> FormatError:
 def save(path: str | os.PathLike[str], source: Any) -> None:
     """Writes a state as a safetensors file, atomically: readers see the old file or the whole new one.
 
+    A checksum over all content stands in the metadata.
+
     Args:
         path: of the file. A link stays one, to the new content.
         source: a module or an optimizer, or a dict name -> array of float32, float64, int64, uint8 or bool.
 
     Raises:
-        ArgumentError: the path names something else than a regular file.
-        ArgumentTypeError: source has no `state_dict` and is no dict, or `path` is no path.
+        ArgumentError: a pipe or a device is in the file's place, or a name is no text.
+        ArgumentTypeError: source has no `state_dict` and is no dict, or `path` is none.
         DTypeError: an array is of another dtype.
         FileNotFoundError: the folder does not exist.
-        OSError: nothing can be written there.
+        OSError: the folder cannot be written, or a folder is in the file's place.
     """
     if hasattr(source, "state_dict"):
         source = source.state_dict()

@@ -95,3 +95,32 @@ def test_safetensors_agree_with_their_library(tmp_path):
     (tmp_path / "x").write_bytes((tmp_path / "x").read_bytes()[:-5])
     with pytest.raises(ValueError, match="safetensors"):
         lr.load(tmp_path / "x")
+
+
+def test_json_with_a_checksum_is_read_whole_or_refused(tmp_path):
+    path = tmp_path / "f.json"
+    facts = {"b": [1, 0.1, -2e-5, None], "a": {"é": "x", 10: True, 9: False}}
+    wanted = {"b": [1, 0.1, -2e-5, None], "a": {"é": "x", "10": True, "9": False}}
+    for indent in (None, 1):
+        store.write_checked_json(path, facts, indent=indent)
+        whole = path.read_bytes()
+        assert store.read_checked_json(path, "here", "ab") == wanted
+        for i in range(8 * len(whole)):
+            damaged = bytearray(whole)
+            damaged[i // 8] ^= 1 << i % 8
+            path.write_bytes(damaged)
+            try:
+                # such as 1e-05 and 1E-05, which are the same
+                assert store.read_checked_json(path, "here", "ab") == wanted
+            except lr.FormatError as error:
+                assert str(error).startswith("here: has ")
+            path.write_bytes(whole)
+    # another layout is the same content, and older files have no sum
+    path.write_text(json.dumps(json.loads(whole), indent=3, sort_keys=True))
+    assert store.read_checked_json(path, "here", "ab") == wanted
+    path.write_text(json.dumps(wanted))
+    assert store.read_checked_json(path, "here", "ab") == wanted
+    for text in ("", "{", "[]", "3", "[" * 50_000, '{"c": 1}'):
+        path.write_text(text)
+        with pytest.raises(lr.FormatError, match="here: has "):
+            store.read_checked_json(path, "here", "ab")

@@ -87,6 +87,6 @@ def write_table(
     digits: int | None = None,
     indent: int | None = 1,
 ) -> None:
-    """Writes `rows` as CSV and `facts` as JSON, both called `path` but for their suffix."""
+    """Writes `rows` as CSV and `facts` as JSON with a checksum, both called `path` but for their suffix."""
     store.write_csv(path.with_suffix(".csv"), columns, rows)
-    store.write_json(path.with_suffix(".json"), facts, digits, indent)
+    store.write_checked_json(path.with_suffix(".json"), facts, digits, indent)

@@ -25,6 +25,7 @@ from ...nn import Module
 from ...nn.functional import cross_entropy
 from ...progress import Progress
 from ...records import takes
+from ...store import FACTS_ERRORS, altered
 from ...tensors.tensor import Tensor
 from ..results import FILE
 from ..setup import Setup
@@ -104,6 +105,7 @@ def compare_hpo(
         ArgumentTypeError: arguments of a wrong type.
         BufferError: labels that lie on another device than the CPU.
         DTypeError: inputs or labels of a dtype that the loss does not take.
+        FormatError: what `out` holds is damaged or altered.
         ImportError: Optuna is not installed.
         MissingFiles: files of a data set are not where they were looked for.
         OSError: `out` cannot be made or written; nothing has been searched then.
@@ -206,11 +208,11 @@ def _kept(path: Path, facts: dict[str, Any]) -> tuple[list[Searched], Costs | No
     """What an earlier call with the same settings has found."""
     if not path.exists():
         return [], None
+    before, runs = read_runs(path)
     try:
-        before, runs = read_runs(path)
-        costs = Costs(**before["costs"])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ArgumentError(f"resume: {path}: no results of compare_hpo; allowed: those, or none") from None
+        costs = Costs(**{name: float(value) for name, value in before["costs"].items()})
+    except FACTS_ERRORS as error:
+        raise altered(f"resume: {path}", error) from None
     for name, value in json.loads(json.dumps(facts)).items():
         if name not in _FREE and before.get(name) != value:
             raise ArgumentError(

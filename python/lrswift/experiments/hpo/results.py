@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,6 +9,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from ... import store
+from ...errors import FormatError
 from .regret import Regret, Searched
 from .report import render, table
 from .training import Tried
@@ -56,16 +57,37 @@ class HpoComparison(Regret):
 
 
 def read_runs(path: Path) -> tuple[dict[str, Any], list[Searched]]:
-    """(settings, runs) of a results.json. ValueError or KeyError for another kind of file."""
-    facts = json.loads(path.read_text())
-    runs = []
-    for run in facts["runs"]:
-        tried = [
-            Tried(**{**t, "values": tuple(t["values"]), "loss": _number(t["loss"])}) for t in run["tried"]
-        ]
-        tested = {int(i): list(map(_number, losses)) for i, losses in run["tested"].items()}
-        runs.append(Searched(run["search"], run["seed"], tried, tested))
-    return facts["settings"], runs
+    """(settings, runs) of a results.json. FormatError for a damaged or altered one, or another file."""
+    where = f"resume: {path}"
+    try:
+        facts = store.read_checked_json(path, where, ("settings", "command", "summary", "runs"))
+        settings, runs = facts["settings"], [_searched(run) for run in facts["runs"]]
+        if not isinstance(settings, dict):
+            raise store.altered("a run", "settings that are none")
+    except (FormatError, *store.FACTS_ERRORS) as error:
+        raise FormatError(
+            f"{where}: no results of compare_hpo; allowed: those, as they were written, or none ({error})"
+        ) from None
+    return settings, runs
+
+
+def _searched(run: dict[str, Any]) -> Searched:
+    tried = [
+        Tried(**{**t, "values": tuple(map(float, t["values"])), "loss": _number(t["loss"])})
+        for t in run["tried"]
+    ]
+    numbers = [(t.loss, t.cost, t.seconds, t.processor, *t.values) for t in tried]
+    tested = {int(i): list(map(_number, losses)) for i, losses in run["tested"].items()}
+    flags = [flag for t in tried for flag in (t.whole, t.differentiated)]
+    if not all(type(n) in (int, float) for row in numbers for n in row) or not set(flags) <= {True, False}:
+        raise store.altered("a run", "settings tried that are none")
+    if (
+        not isinstance(run["search"], str)
+        or type(run["seed"]) is not int
+        or not set(tested) <= set(range(len(tried)))
+    ):
+        raise store.altered("a run", "a search that is none")
+    return Searched(run["search"], run["seed"], tried, tested)
 
 
 def value_names(counts: Sequence[int]) -> list[str]:
@@ -77,5 +99,5 @@ def value_names(counts: Sequence[int]) -> list[str]:
     ]
 
 
-def _number(value: float | None) -> float:
-    return math.inf if value is None else value
+def _number(value: Any) -> float:
+    return math.inf if value is None else float(value)

@@ -72,10 +72,14 @@ def measure(settings: _Scale, data: Any, path: Path, seed: int, progress: bool) 
     done = np.zeros((0, settings.steps))
     if path.exists():
         arrays, metadata = store.read(path)
-        kept = json.loads(metadata.get("lrswift.reproduce", "null"))
+        text = metadata.get("lrswift.reproduce")
+        kept = None if text is None else store.facts_of(f"out: {path}", text)
         if kept is None or {**kept, "seeds": 0} != {**identity, "seeds": 0}:
             raise ArgumentError(f"out: {path} was made with {kept}; allowed: the same settings, {identity}")
-        done = arrays["hypergradients"][: settings.seeds]
+        found = arrays.get("hypergradients")
+        if found is None or found.ndim != 2 or found.shape[1] != settings.steps or found.dtype != np.float64:
+            raise store.altered(f"out: {path}", "no hypergradients of every step")
+        done = found[: settings.seeds]
     if len(done) == settings.seeds:
         return done
     train, test = fashion_mnist(data)

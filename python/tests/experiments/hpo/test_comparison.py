@@ -275,6 +275,30 @@ def test_interrupted_it_keeps_what_is_done_and_goes_on(tmp_path, monkeypatch):
     assert numbers(resumed) == numbers(search("random", "hyperband"))
     with pytest.raises(lr.ArgumentError, match=r"results.json was made with budget=12.0, got 13.0; allowed"):
         search("random", out=tmp_path, resume=True, budget=13)
+    good = (tmp_path / "results.json").read_bytes()
+    damaged = bytearray(good)
+    damaged[good.index(b'"loss"') + 10] ^= 1
+    (tmp_path / "results.json").write_bytes(damaged)
+    with pytest.raises(lr.FormatError, match="^resume: .*no results of compare_hpo; allowed.*checksum"):
+        search("random", out=tmp_path, resume=True)
+    facts = json.loads(good)
+    del facts["sha256"]
+    for change in (
+        {"runs": None},
+        {"runs": [1]},
+        {"settings": []},
+        {"more": 1},
+        {"settings": facts["settings"] | {"costs": {}}},
+        {"runs": [facts["runs"][0] | {"seed": "x"}]},
+        {"runs": [facts["runs"][0] | {"tested": {"99": [1.0]}}]},
+        {"runs": [facts["runs"][0] | {"tried": [{}]}]},
+    ):
+        (tmp_path / "results.json").write_text(json.dumps(facts | change))
+        with pytest.raises(lr.FormatError, match="^resume: "):
+            search("random", out=tmp_path, resume=True)
+    # as they were written before there was a checksum
+    (tmp_path / "results.json").write_text(json.dumps(facts))
+    assert numbers(search("random", "hyperband", out=tmp_path, resume=True)) == numbers(resumed)
     (tmp_path / "results.json").write_text("[]")
     with pytest.raises(lr.ArgumentError, match="^resume: .*no results of compare_hpo; allowed"):
         search("random", out=tmp_path, resume=True)
