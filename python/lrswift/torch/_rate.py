@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from ..torch_files import rate
+
 
 class Rate(float):
     """The effective rate, `value`, and the factor in it that is not the adapter's, `multiplier`.
@@ -22,7 +24,7 @@ class Rate(float):
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Rate, (float(self), self.multiplier)
+        return rate, (float(self), self.multiplier)
 
     def _with(self, value: Any, multiplier: float) -> Any:
         return value if value is NotImplemented else Rate(value, multiplier)
@@ -47,7 +49,7 @@ class Rate(float):
         return self._with(float.__rsub__(self, other), other - self.multiplier)
 
 
-# checkpoints of schedulers hold rates; torch.load(weights_only=True) must know them
+# older checkpoints of schedulers name the class itself
 torch.serialization.add_safe_globals([Rate])
 
 
