@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import adapt, models, nn, optim, random, schedule
+from . import adapt, models, nn, optim, random, schedule, torch_files
 from ._core import version as core_version
 from .config import (
     config,
@@ -78,6 +78,7 @@ if TYPE_CHECKING:
 __version__: str = core_version()
 
 register_threadpool()
+torch_files.register()
 
 # name -> its module, None for a module itself; loaded on first use, so that `import lrswift` costs little
 # more than `import numpy`

@@ -95,7 +95,7 @@ class Recorder:
         What a program cannot see stays as it was when it was recorded: Python numbers, arrays of NumPy,
         buffers that a loss replaces.
         """
-        state, kept = random.get_state(), _Buffers(self.model)
+        state, kept = random.get_state(), Buffers(self.model)
         try:
             with no_grad(), frozen_statistics():
                 expected = np.float64(self(*rows(tensors, numbers)).item())
@@ -125,7 +125,7 @@ class Recorder:
     def _record(self, tensors: Batch, batch: int) -> Any:
         inputs = rows(tensors, np.arange(batch))
         # recording evaluates the loss once, which must leave no trace
-        state, kept = random.get_state(), _Buffers(self.model)
+        state, kept = random.get_state(), Buffers(self.model)
         record_begin(inputs)
         try:
             self._outputs.clear()
@@ -146,7 +146,7 @@ class Recorder:
             kept.restore()
 
 
-class _Buffers:
+class Buffers:
     """The registered buffers of a model, objects and values, to put them back."""
 
     def __init__(self, model: Any) -> None:
@@ -166,6 +166,7 @@ class _Buffers:
         return None
 
     def restore(self) -> None:
+        """Objects under their names again, and values in them."""
         for module, _, name, buffer, value in self._kept:
             buffer.assign(value)
             if getattr(module, name) is not buffer:

@@ -23,7 +23,7 @@ from ..tensors.autograd import enable_grad
 from ..tensors.modes import frozen_statistics
 from ..tensors.tensor import Tensor
 from .sbf_search import SBFSearch
-from .untouched import refuse_iterator, trainable, untouched
+from .untouched import refuse_iterator, trainable, untouched, warn_touched
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,8 @@ def find_lr(
         ShapeError: arrays are of different lengths, or the loss is no scalar.
 
     Warns:
-        UserWarning: every signal said decrease, or the search did not settle in `max_epochs`.
+        UserWarning: every signal said decrease, the search did not settle in `max_epochs`, or something is
+            not as it was.
 
     Source:
         The ALRS paper, with displacements of single steps ("reading B").
@@ -130,6 +131,7 @@ def find_lr(
                 alrs.run(max_epochs, bar)
         finally:
             alrs.finder.close()
+    warn_touched(receipt)
     signals = signals_of(np.concatenate(alrs.values), chosen.value)
     if signals and max(signals) < 0:
         warn(

@@ -20,7 +20,7 @@ from ..pictures.figure import BLUE, ORANGE, panels
 from ..progress import Progress
 from ..schedule import Exponential, Linear, Schedule
 from ..tensors.tensor import Tensor
-from .untouched import refuse_iterator, trainable, untouched
+from .untouched import refuse_iterator, trainable, untouched, warn_touched
 
 START = 1e-7
 # both ends mislead: the loss is flat or still settling at first, and explodes at last
@@ -140,6 +140,7 @@ def lr_range_test(
             f"lr_range_test: no suggestion from {len(rates)} steps, since they are fewer than {FEWEST} "
             "or the loss fell nowhere; use a smaller start or more steps"
         )
+    warn_touched(receipt)
     return RangeTest(rates, losses, smoothed, suggestion, receipt)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from .. import random
-from ..errors import ArgumentError, ArgumentTypeError
+from ..errors import ArgumentError, ArgumentTypeError, warn
 from ..loop.loaders import loader_state, put_loader_state
-from ..loop.recorder import Modes
+from ..loop.recorder import Buffers, Modes
 from ..optim import Optimizer
 from ..tensors.operations import from_array
 from ..tensors.tensor import Tensor
@@ -57,12 +57,20 @@ def untouched(model: Any, tensors: list[Tensor], data: Any) -> Iterator[dict[str
     receipt.update(before=before, after=after, untouched=before == after)
 
 
+def warn_touched(receipt: dict[str, Any]) -> None:
+    """UserWarning that names what is not as it was, if anything is."""
+    if not receipt["untouched"]:
+        before, after = receipt["before"], receipt["after"]
+        changed = ", ".join(name for name in before if before[name] != after[name])
+        warn(f"not as it was before the search: {changed}; see the receipt")
+
+
 class _Kept:
     """Copies of all that a search touches."""
 
     def __init__(self, model: Any, tensors: list[Tensor], data: Any) -> None:
         self.tensors = [(t, from_array(t.numpy()), t.grad) for t in tensors]
-        self.buffers = [(b, from_array(b.numpy())) for b in model.buffers()]
+        self.buffers = Buffers(model)
         self.modes = Modes(model)
         self.random = random.get_state()
         self.numpy = np.random.get_state()
@@ -74,8 +82,7 @@ class _Kept:
         for tensor, value, grad in self.tensors:
             tensor.assign(value)
             tensor.grad = grad
-        for buffer, value in self.buffers:
-            buffer.assign(value)
+        self.buffers.restore()
         self.modes.restore()
         random.set_state(self.random)
         np.random.set_state(self.numpy)

@@ -39,6 +39,19 @@ def take_numbers(given: Mapping[str, Any], key: str, count: int, none: bool = Fa
     return list(found)
 
 
+def check_machine(given: Any, own: Mapping[str, float], where: str) -> None:
+    """The numbers of a rate's machine: those of a new one, `own`; nan only where that has it."""
+    if not isinstance(given, Mapping):
+        raise DTypeError(f"{_WHERE}: {where}: got {type(given).__name__}; allowed: a dict of numbers")
+    for key in given:
+        if key not in own:
+            raise ArgumentError(f"{_WHERE}: {where}: {key!r}; allowed: {', '.join(own)}")
+    for key, value in own.items():
+        found = take(given, key, (int, float), where)
+        if math.isnan(found) and not math.isnan(value):
+            raise ArgumentError(f"{_WHERE}: {where}: {key!r}: got {found!r}; allowed: a number")
+
+
 def take_count(given: Mapping[str, Any], key: str) -> int:
     return counter(take(given, key, (int, float)), f"{_WHERE}: {key!r}")
 

@@ -11,6 +11,8 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from ..errors import DTypeError
 
+from ..torch_files import rate
+
 
 class Rate(float):
     """The effective rate, `value`, and the factor in it that is not the adapter's, `multiplier`.
@@ -33,7 +35,7 @@ class Rate(float):
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Rate, (float(self), self.multiplier, self.reference)
+        return rate, (float(self), self.multiplier, self.reference)
 
     @property
     def nominal(self) -> float:
@@ -77,7 +79,7 @@ class Rate(float):
         return nominal / self.reference
 
 
-# checkpoints of schedulers hold rates; torch.load(weights_only=True) must know them
+# older checkpoints of schedulers name the class itself
 torch.serialization.add_safe_globals([Rate])
 
 

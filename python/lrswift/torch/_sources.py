@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import copy
 import hashlib
 import random
 import types
@@ -36,6 +37,10 @@ class Sources:
                 if isinstance(value, _GENERATORS):
                     self._keep_generator(value)
         self._walk(data, isinstance(data, Dataset))
+        if hasattr(data, "state_dict") and hasattr(data, "load_state_dict"):
+            position = copy.deepcopy(data.state_dict())
+            self._restores.append(lambda: data.load_state_dict(position))
+            self._states.append(lambda: data.state_dict())
         self.not_covered = [*_not_covered(data)]
 
     def restore(self) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._core import Machine as CoreMachine
 from ..errors import ArgumentError
 from . import _loading
 from ._active import names, parameters
+from ._fit import counter
 from ._rate import Rate
 
 VERSION = 2
@@ -71,7 +73,7 @@ def write(adapted: Any, given: dict[str, Any]) -> None:
             group["initial_lr"] *= reference
     adapted._groups.restore(own["plain"], own["multipliers"], references)
     adapted._rates = {i: rate for i, rate in enumerate(own["rates"]) if rate is not None}
-    adapted._directions.steps = {i: int(steps) for i, steps in enumerate(own["steps"])}
+    adapted._directions.steps = dict(enumerate(own["steps"]))
     adapted.step_count, adapted.skipped_steps = own["step"], own["skipped_steps"]
     adapted._skipped_in_row = 0
     adapted._observed = []
@@ -124,15 +126,17 @@ def _checked(adapted: Any, given: dict[str, Any], held: list[Tensor]) -> dict[st
         raise ArgumentError(
             f"load_state_dict: {len(machines)} rates; allowed: {len(adapted._machines)}, as here"
         )
+    fresh = CoreMachine(*adapted._card).state()
     for i, machine in enumerate(machines):
-        for key in adapted._machines[i].state():
-            _loading.take(machine, key, (int, float), f"machines[{i}]")
+        _loading.check_machine(machine, fresh, f"machines[{i}]")
     _loading.check_base(adapted.base, given, names(adapted.base), adapted._directions.keeps_vectors)
     checked = {key: _loading.take_numbers(own, key, len(groups)) for key in ("multipliers", "plain")}
     checked["rates"] = _loading.take_numbers(own, "rates", len(held), none=True)
     if "references" in own:
         checked["references"] = _loading.take_numbers(own, "references", len(groups))
-    checked["steps"] = _loading.take_numbers(own, "steps", len(held))
+    checked["steps"] = [
+        counter(steps, "load_state_dict: 'steps'") for steps in _loading.take_numbers(own, "steps", len(held))
+    ]
     counts = {key: _loading.take_count(own, key) for key in ("step", "skipped_steps")}
     vectors = _loading.take(own, "vectors", dict)
     _loading.check_vectors(vectors, (*adapted._memory.names, "previous_direction"), held)

@@ -21,6 +21,7 @@ from ..loop.recorder import takes_model
 from ..rates.codes import Scope
 from ..search.find import FoundRate, signals_of
 from ..search.sbf_search import SBFSearch
+from ..search.untouched import warn_touched
 from ._active import Finder, parameters
 from ._direction import Directions, check_base
 from ._probing import random_state, set_random_state
@@ -112,10 +113,7 @@ def find_lr(
         )
     if not chosen.done:
         warn(f"find_lr: not settled after {max_epochs} epochs; raise max_epochs")
-    if not receipt["untouched"]:
-        before, after = receipt["before"], receipt["after"]
-        changed = ", ".join(name for name in before if before[name] != after[name])
-        warn(f"find_lr: not as it was before: {changed}; see the receipt")
+    warn_touched(receipt)
     return FoundRate(
         lr=fraction * chosen.value,
         value=chosen.value,
