@@ -2,7 +2,7 @@ import Vocabulary
 
 /// Stochastic Polyak step size (Loizou et al. 2021), with 1e-8 added to the denominator as in the authors' code.
 /// Deviations: a step without slope is skipped and leaves the rate before as it is (there it stores 0, which stays for
-/// ever); a loss below its bound is skipped.
+/// ever); a loss below its bound is an error (there the rate turns negative).
 public struct SPS: RateMachine {
   public static let card = Card(
     "sps", title: "SPS",
@@ -13,7 +13,7 @@ public struct SPS: RateMachine {
           smooth  min(gamma^(1/N) times the rate before, L / (c <g, d>)),  N steps per epoch
 
       The smooth mode starts from a rate of 1 and knows neither f_star nor max_lr, as in the authors' code. A step without
-      slope, or with a loss below its bound, is skipped.
+      slope is skipped. A loss below its bound, f_star in the mode max and 0 in the smooth one, raises ArgumentError.
       """,
     paper: "Loizou et al. 2021, Stochastic Polyak step-size for SGD, arXiv 2002.10542", cost: "nothing",
     arguments: [
@@ -39,15 +39,22 @@ public struct SPS: RateMachine {
     self.limits = limits
   }
 
+  public func check(loss: Double) throws {
+    let bound = smooth ? 0 : fStar
+    if loss < bound {
+      throw Failure.value(
+        "SPS needs a loss of at least \(smooth ? "0 in its smooth mode" : "f_star=\(fStar)"), got \(describe(loss)); pass "
+          + "mode='max', a max_lr and f_star=b, with b a lower bound of every batch's loss")
+    }
+  }
+
   public mutating func decide(_ step: StepView) -> Decision {
     guard step.slope > 0, step.slope.squareRoot() >= 1e-8 else { return .stay }
     let slope = step.slope * step.turn
     if smooth {
-      guard step.loss >= 0 else { return .stay }
       rate = min(power(gamma, 1 / step.stepsPerEpoch) * rate, step.loss / (c * slope + 1e-8))
       return .take(limits.clamp(rate))
     }
-    guard step.loss >= fStar else { return .stay }
     rate = (step.loss - fStar) / (c * slope + 1e-8)
     return .take(limits.clamp(rate))
   }

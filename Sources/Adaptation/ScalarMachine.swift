@@ -2,13 +2,13 @@ import Vocabulary
 
 /// A rate machine on its own, for loops whose vectors live elsewhere: it is given the numbers of a step by name and
 /// says what to do. A step is the conversation of `RateMachine`: `begin`, then an `answer` for every evaluation asked
-/// for; until it is done, `abort` forgets it.
+/// for; until it is done, `abort` forgets it. A step of a whole method is `prepare` and `conclude`.
 public final class ScalarMachine {
   public let choice: RateChoice
-  private var machine: any RateMachine
-  private var pending: Pending?
+  var machine: any RateMachine
+  var pending: Pending?
 
-  private struct Pending {
+  struct Pending {
     var view: StepView
     let before: any RateMachine
     var asked: Decision
@@ -27,8 +27,9 @@ public final class ScalarMachine {
 
   public init(_ name: String, _ arguments: Attributes) throws {
     choice = try RateChoice(name, arguments)
-    let keepsVectors = choice.type is any WholeMachine.Type || choice.type is any OnlineMachine.Type
-    guard !keepsVectors, !choice.type.memories.contains(.epochAverage), choice.scope != .pooled else {
+    guard !(choice.type is any OnlineMachine.Type),
+      !choice.type.memories.contains(.epochAverage), choice.scope != .pooled
+    else {
       throw Failure.type(
         "\(choice.type.card.title) keeps vectors of its own, so it runs in the native optimizer only: allowed: rates that "
           + "need no more than inner products")
@@ -50,6 +51,9 @@ public final class ScalarMachine {
   /// left out are 0; a window or a previous step is there if its numbers are.
   public func begin(_ numbers: Attributes) throws -> Decision {
     guard pending == nil else { throw Failure.value("a step is already in progress") }
+    guard !(machine is any WholeMachine) else {
+      throw Failure.value("\(choice.type.card.title) is a whole method: its step is prepared and concluded")
+    }
     let view = try readView(numbers)
     try machine.check(loss: view.loss)
     return advance(Pending(view: view, before: machine, asked: .stay))
@@ -92,8 +96,8 @@ public final class ScalarMachine {
     return decision
   }
 
-  private func readView(_ given: Attributes) throws -> StepView {
-    try given.allow(Self.viewNames + Self.windowNames + Self.previousNames)
+  func readView(_ given: Attributes, allowing others: [String] = []) throws -> StepView {
+    try given.allow(Self.viewNames + Self.windowNames + Self.previousNames + others)
     func number(_ name: String) throws -> Double { try given.number(name, default: 0) }
     func clipping(_ name: String) throws -> Double {
       let value = try given.number(name, default: 1)
@@ -168,6 +172,9 @@ public final class ScalarMachine {
     case "uses_previous_gradient": return flag(type.memories.contains(.previousGradient))
     case "uses_start": return flag(type.memories.contains(.start))
     case "uses_epoch": return flag(type.usesEpoch)
+    case "is_method": return flag(machine is any WholeMachine)
+    case "averages_points": return flag(type.memories.contains(.trainingPoint))
+    case "interpolation": return (machine as? any WholeMachine)?.interpolation ?? 1
     case "scope": return Double(choice.scope.rawValue)
     case "initial_rate": return choice.limits.clamp(choice.initialRate)
     case "window": return Double(try choice.windowLength(stepsPerEpoch: choice.stepsPerEpoch))

@@ -60,6 +60,44 @@ public func lrs_machine_answer(
 }
 
 @c @implementation
+public func lrs_machine_prepare(
+  _ out: UnsafeMutablePointer<lrs_pass>!, _ goes: UnsafeMutablePointer<Bool>!, _ handle: OpaquePointer!,
+  _ list: UnsafePointer<lrs_attribute>!, _ count: Int
+) -> lrs_status {
+  succeeds {
+    let (out, goes) = (try place(out, "out"), try place(goes, "goes"))
+    let pass = try machine(handle).prepare(try attributes("prepare", list, count))
+    out.pointee = lrs_pass(pass ?? PassScalars())
+    goes.pointee = pass != nil
+  }
+}
+
+@c @implementation
+public func lrs_machine_conclude(
+  _ out: UnsafeMutablePointer<lrs_decision>!, _ second: UnsafeMutablePointer<lrs_pass>!,
+  _ handle: OpaquePointer!, _ list: UnsafePointer<lrs_attribute>!, _ count: Int
+) -> lrs_status {
+  succeeds {
+    let (out, second) = (try place(out, "out"), try place(second, "second"))
+    let (rate, pass) = try machine(handle).conclude(try attributes("conclude", list, count))
+    write(rate.map(Decision.take) ?? .stay, to: out)
+    second.pointee = lrs_pass(pass)
+  }
+}
+
+extension lrs_pass {
+  init(_ pass: PassScalars) {
+    self.init(rate: pass.rate, scale: pass.scale, weight: pass.weight, memory: pass.memory)
+  }
+
+  var scalars: PassScalars {
+    var pass = PassScalars()
+    (pass.rate, pass.scale, pass.weight, pass.memory) = (rate, scale, weight, memory)
+    return pass
+  }
+}
+
+@c @implementation
 public func lrs_machine_abort(_ handle: OpaquePointer!) { try? machine(handle).abort() }
 
 @c @implementation

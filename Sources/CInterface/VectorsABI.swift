@@ -140,3 +140,40 @@ public func lrs_vectors_move(
     }
   }
 }
+
+@c @implementation
+public func lrs_vectors_pass(
+  _ sums: UnsafeMutablePointer<Double>!, _ rate: UnsafePointer<CChar>!, _ direction: UnsafePointer<CChar>!,
+  _ list: UnsafePointer<lrs_attribute>!, _ attribute_count: Int, _ step: Double, _ dtype: lrs_dtype,
+  _ second: Bool, _ pass: UnsafePointer<lrs_pass>!, _ places: UnsafePointer<lrs_places>!, _ count: Int
+) -> lrs_status {
+  succeeds {
+    let (sums, type) = (try place(sums, "sums"), try floating(dtype))
+    guard let pass else { throw Failure.value("pass must not be NULL") }
+    let (rule, t) = try rule(direction, list, attribute_count, step)
+    let (rate, direction) = (try text(rate, "rate"), try text(direction, "direction"))
+    guard let kernels = MethodCatalogue.kernels(rate: rate, direction: direction, type) else {
+      throw Failure.value("there is no method of the rate '\(rate)' over the direction '\(direction)'")
+    }
+    // all of them before the first is written
+    var parts: [MethodPart] = []
+    try each(places, count, type, { $0.parameter }) { i, v, bytes in
+      let given = [v.state0, v.state1, v.state2, v.state3].prefix(kernels.names.count)
+      let state = try given.enumerated().map { slot, vector in
+        try address(vector, bytes, type, "state\(slot)", i)
+      }
+      let vectors = MethodVectors(
+        parameter: try address(v.parameter, bytes, type, "parameter", i),
+        gradient: try address(v.gradient, bytes, type, "gradient", i), state: state,
+        count: Int(bytes) / type.byteCount)
+      parts.append(MethodPart(kernels, vectors, rule.hyper(t)))
+    }
+    sums.update(repeating: 0, count: 3)
+    if second {
+      secondPasses(parts, pass.pointee.scalars)
+    } else {
+      let found = firstPasses(parts, pass.pointee.scalars)
+      (sums[0], sums[1], sums[2]) = (found.first, found.second, found.third)
+    }
+  }
+}

@@ -25,6 +25,8 @@ final class MachineABITests: XCTestCase {
     XCTAssertNotEqual(lrs_machine_check(nil, 1), ok)
     XCTAssertNotEqual(lrs_machine_begin(nil, nil, nil, 0), ok)
     XCTAssertNotEqual(lrs_machine_answer(nil, nil, nil, 0), ok)
+    XCTAssertNotEqual(lrs_machine_prepare(nil, nil, nil, nil, 0), ok)
+    XCTAssertNotEqual(lrs_machine_conclude(nil, nil, nil, nil, 0), ok)
     XCTAssertNotEqual(lrs_machine_get(nil, nil, nil), ok)
     XCTAssertNotEqual(lrs_machine_factor(nil, nil, 0), ok)
     XCTAssertNotEqual(lrs_machine_state(nil, nil, nil, 0), ok)

@@ -55,6 +55,49 @@ final class VectorsABITests: XCTestCase {
     }
   }
 
+  /// YellowFin's two passes by hand: a = a / 2 + g / 2, |a|^2; v = v / 4 + g, p -= v / 10.
+  func testThePassesOfAMethod() {
+    var (p, a, v) = ([1.0, 2], [2.0, 0], [4.0, 8])
+    let g = [0.0, 4]
+    var sums = [-1.0, -1, -1]
+    func pass(_ second: Bool, _ numbers: lrs_pass, bytes: Int64 = 16) -> lrs_status {
+      var numbers = numbers
+      return p.withUnsafeMutableBytes { p in
+        a.withUnsafeMutableBytes { a in
+          v.withUnsafeMutableBytes { v in
+            g.withUnsafeBytes { g in
+              let gradient = UnsafeMutableRawPointer(mutating: g.baseAddress)
+              let place = lrs_places(
+                parameter: lrs_vector(values: p.baseAddress, bytes: 16),
+                gradient: lrs_vector(values: gradient, bytes: 16),
+                state0: lrs_vector(values: a.baseAddress, bytes: bytes),
+                state1: lrs_vector(values: v.baseAddress, bytes: 16), state2: lrs_vector(),
+                state3: lrs_vector())
+              return [place].withUnsafeBufferPointer {
+                lrs_vectors_pass(
+                  &sums, "yellowfin", "sgd", nil, 0, 1, wide, second, &numbers, $0.baseAddress, 1)
+              }
+            }
+          }
+        }
+      }
+    }
+    expectOK(pass(false, lrs_pass(rate: 0, scale: 1, weight: 0.5, memory: 0.5)))
+    XCTAssertEqual(a, [1, 2])
+    XCTAssertEqual(sums, [5, 0, 0])
+    XCTAssertEqual(p, [1, 2])
+    expectOK(pass(true, lrs_pass(rate: 0.5, scale: 1, weight: 0, memory: 0.25)))
+    XCTAssertEqual(v, [1, 6])
+    XCTAssertEqual(p, [0.5, -1])
+    XCTAssertEqual(sums, [0, 0, 0])
+    expect(LRS_SHAPE_ERROR, "state0 of vector 0 must have 16 bytes") { pass(false, lrs_pass(), bytes: 8) }
+    var numbers = lrs_pass()
+    expect(LRS_VALUE_ERROR, "no method of the rate 'l4'") {
+      lrs_vectors_pass(&sums, "l4", "sgd", nil, 0, 1, wide, false, &numbers, nil, 0)
+    }
+    XCTAssertNotEqual(lrs_vectors_pass(nil, nil, nil, nil, 0, 1, wide, false, nil, nil, 0), ok)
+  }
+
   /// The weights of the gradients in the first vector, summed by hand.
   func testSmoothing() {
     func factor(_ name: String, _ options: [String: [Double]], _ step: Double) -> Double {

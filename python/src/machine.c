@@ -76,6 +76,34 @@ static PyObject *machine_answer(PyObject *object, PyObject *numbers) {
   return status < 0 ? NULL : Py_BuildValue("(id)", (int)decision.kind, decision.value);
 }
 
+static PyObject *machine_prepare(PyObject *object, PyObject *numbers) {
+  Machine *self = (Machine *)object;
+  Attributes attributes;
+  lrs_pass pass;
+  bool goes;
+  if (attributes_take(self->core, &attributes, numbers, "prepare", "numbers") < 0) return NULL;
+  int status = check(self->core, lrs_machine_prepare(&pass, &goes, self->handle, attributes.items,
+                                                     attributes.count));
+  attributes_release(&attributes);
+  if (status < 0) return NULL;
+  if (!goes) Py_RETURN_NONE;
+  return Py_BuildValue("(dddd)", pass.rate, pass.scale, pass.weight, pass.memory);
+}
+
+static PyObject *machine_conclude(PyObject *object, PyObject *sums) {
+  Machine *self = (Machine *)object;
+  Attributes attributes;
+  lrs_decision decision;
+  lrs_pass pass;
+  if (attributes_take(self->core, &attributes, sums, "conclude", "sums") < 0) return NULL;
+  int status = check(self->core, lrs_machine_conclude(&decision, &pass, self->handle, attributes.items,
+                                                      attributes.count));
+  attributes_release(&attributes);
+  if (status < 0) return NULL;
+  return Py_BuildValue("((id)(dddd))", (int)decision.kind, decision.value, pass.rate, pass.scale, pass.weight,
+                       pass.memory);
+}
+
 static PyObject *machine_abort(PyObject *object, PyObject *Py_UNUSED(ignored)) {
   lrs_machine_abort(((Machine *)object)->handle);
   Py_RETURN_NONE;
@@ -133,6 +161,10 @@ static PyMethodDef machine_methods[] = {
      "begin($self, numbers, /)\n--\n\n"
      "(kind, value); kind is of the enumeration \"decision\"."},
     {"answer", machine_answer, METH_O, "answer($self, numbers, /)\n--\n\nWhat was asked for; as begin."},
+    {"prepare", machine_prepare, METH_O,
+     "prepare($self, numbers, /)\n--\n\nThe numbers of a whole method's first pass; None: no step."},
+    {"conclude", machine_conclude, METH_O,
+     "conclude($self, sums, /)\n--\n\nThe decision on the first pass's sums, and the second pass."},
     {"abort", machine_abort, METH_NOARGS, "abort($self, /)\n--\n\nForgets a step in progress."},
     {"get", machine_get, METH_O, "get($self, key, /)\n--\n\nWhat the method needs, and its settings."},
     {"factor", machine_factor, METH_O, "factor($self, step, /)\n--\n\nThe schedule's factor."},

@@ -138,6 +138,9 @@ static PyMethodDef functions[] = {
      "Factor between the first state vector and the average of the gradient."},
     {"vectors_move", FAST(vectors_move), METH_FASTCALL,
      "vectors_move($module, wide, vectors, rate, /)\n--\n\nA step along directions."},
+    {"vectors_pass", FAST(vectors_pass), METH_FASTCALL,
+     "vectors_pass($module, rate, direction, attributes, step, wide, second, numbers, places, /)\n--\n\n"
+     "A pass of a whole method; its sums."},
     {"finalist_penalty", finalist_penalty, METH_O,
      "finalist_penalty($module, attributes, /)\n--\n\nOf train_losses and valid_loss of a network."},
     {"judge_finalists", judge_finalists, METH_O,

@@ -133,6 +133,7 @@ PyObject *vectors_products(PyObject *module, PyObject *const *arguments, Py_ssiz
 PyObject *vectors_direction(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *vectors_smoothing(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *vectors_move(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *vectors_pass(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
 /* program.c */
 extern PyType_Spec program_spec;

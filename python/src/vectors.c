@@ -127,3 +127,40 @@ PyObject *vectors_move(PyObject *module, PyObject *const *arguments, Py_ssize_t 
   if (check(core, status) < 0) return NULL;
   Py_RETURN_NONE;
 }
+
+PyObject *vectors_pass(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+  Core *core = PyModule_GetState(module);
+  const char *function = "vectors_pass";
+  static const char *const names[] = {"rate", "scale", "weight", "memory"};
+  lrs_dtype dtype;
+  Py_buffer view;
+  Attributes attributes;
+  size_t places;
+  double step, sums[3], numbers[4];
+  bool second;
+  if (check_count(core, function, count, 8, 8) < 0) return NULL;
+  const char *rate = text_of(core, arguments[0], function, "rate");
+  if (rate == NULL) return NULL;
+  const char *direction = text_of(core, arguments[1], function, "direction");
+  if (direction == NULL || number_of(core, &step, arguments[3], function, "step") < 0) return NULL;
+  if (dtype_take(core, &dtype, arguments[4], function) < 0) return NULL;
+  if (flag_of(core, &second, arguments[5], function, "second") < 0) return NULL;
+  if (!PyTuple_Check(arguments[6]) || PyTuple_Size(arguments[6]) != 4)
+    return wrong_type(core, function, "numbers", "a tuple of 4 numbers", arguments[6]);
+  for (int i = 0; i < 4; i++)
+    if (number_of(core, &numbers[i], PyTuple_GetItem(arguments[6], i), function, names[i]) < 0) return NULL;
+  if (addresses_take(core, &view, &places, arguments[7], sizeof(lrs_places), function) < 0) return NULL;
+  if (attributes_take(core, &attributes, arguments[2], direction, "attributes") < 0) {
+    PyBuffer_Release(&view);
+    return NULL;
+  }
+  lrs_pass pass = {numbers[0], numbers[1], numbers[2], numbers[3]};
+  lrs_status status;
+  Py_BEGIN_ALLOW_THREADS;
+  status = lrs_vectors_pass(sums, rate, direction, attributes.items, attributes.count, step, dtype, second,
+                            &pass, view.buf, places);
+  Py_END_ALLOW_THREADS;
+  attributes_release(&attributes);
+  PyBuffer_Release(&view);
+  return check(core, status) < 0 ? NULL : Py_BuildValue("(ddd)", sums[0], sums[1], sums[2]);
+}

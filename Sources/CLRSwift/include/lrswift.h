@@ -244,8 +244,22 @@ lrs_status lrs_machine_begin(lrs_decision *out, lrs_machine *machine, const lrs_
 lrs_status lrs_machine_answer(lrs_decision *out, lrs_machine *machine, const lrs_attribute *numbers,
                               size_t count);
 void lrs_machine_abort(lrs_machine *machine); /* forgets a step in progress */
+/* The numbers of one pass of a whole method over its vectors; what each means is the method's own. */
+typedef struct {
+  double rate, scale, weight, memory;
+} lrs_pass;
+/* A step of a whole method ("is_method"): the numbers of its first pass, from those of lrs_machine_begin and
+ * of the direction: adaptive (it keeps squares), beta1, beta2, has_coupled_decay, factor (what a schedule
+ * multiplies the rate by). goes false: the step leaves everything as it is, and is over. */
+lrs_status lrs_machine_prepare(lrs_pass *out, bool *goes, lrs_machine *machine, const lrs_attribute *numbers,
+                               size_t count);
+/* sums of the first pass, by name: first, second, third; 0 where left out. LRS_DECISION_TAKE with the rate, and
+ * the numbers of the second pass; or LRS_DECISION_STAY. */
+lrs_status lrs_machine_conclude(lrs_decision *out, lrs_pass *second, lrs_machine *machine,
+                                const lrs_attribute *sums, size_t count);
 /* key: "probes", "needs_loss", "uses_window", "uses_previous", "uses_previous_gradient", "uses_start",
- * "uses_epoch", "scope", "initial_rate", "window" (in steps) */
+ * "uses_epoch", "is_method", "averages_points" (a method with a point to evaluate), "interpolation" (between
+ * its two points), "scope", "initial_rate", "window" (in steps) */
 lrs_status lrs_machine_get(double *out, const lrs_machine *machine, const char *key);
 /* What its schedule multiplies rates by after `step` steps; 1 without one. */
 lrs_status lrs_machine_factor(double *out, const lrs_machine *machine, double step);
@@ -281,6 +295,18 @@ lrs_status lrs_vectors_smoothing(double *factor, const char *direction, const lr
                                  size_t attribute_count, double step);
 /* parameter -= rate direction; gradient and state are not looked at. */
 lrs_status lrs_vectors_move(lrs_dtype dtype, const lrs_vectors *vectors, size_t count, double rate);
+
+/* One parameter of a whole method; state of 0 bytes from the method's number of vectors on. */
+typedef struct {
+  lrs_vector parameter, gradient, state0, state1, state2, state3;
+} lrs_places;
+/* One pass of the rate's method over the direction at step `step`, counted from 1: the first writes the state
+ * and its sums, three, over all places; the second moves the parameters, and its sums are 0. Methods of one
+ * pass move them in the first. */
+lrs_status lrs_vectors_pass(double *sums, const char *rate, const char *direction,
+                            const lrs_attribute *attributes, size_t attribute_count, double step,
+                            lrs_dtype dtype, bool second, const lrs_pass *pass, const lrs_places *places,
+                            size_t count);
 
 /* ---- finding an initial rate (ALRS) ---- */
 lrs_status lrs_search_create(lrs_search **out, const lrs_attribute *attributes, size_t count);

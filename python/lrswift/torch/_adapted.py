@@ -25,6 +25,7 @@ from ._probing import Evaluation, Starts, checked, random_state
 from ._sums import Numbers, finite
 from ._traces import leaves, put_all
 from ._vectors import Memory
+from ._whole import Whole
 
 
 class Adapted(torch.optim.Optimizer):
@@ -81,6 +82,11 @@ class Adapted(torch.optim.Optimizer):
         self._probes, self._needs_loss = bool(first.get("probes")), bool(first.get("needs_loss"))
         self._directions = Directions(base)
         self._memory = Memory(first, self._directions)
+        self._whole = (
+            Whole(base, self._card, self._title, self._memory, self._directions)
+            if first.get("is_method")
+            else None
+        )
         self._machines: list[CoreMachine] = []
         # by the place of the parameter
         self._rates: dict[int, float] = {}
@@ -123,6 +129,8 @@ class Adapted(torch.optim.Optimizer):
             ArgumentError: an option is out of bounds.
             DTypeError: a parameter cannot be trained.
         """
+        if self._whole is not None:
+            self._whole.check_new(param_group)
         self._groups.check_new(param_group)
         given = param_group.get("params", ())
         new = {"params": [given] if isinstance(given, Tensor) else list(given)}
@@ -133,6 +141,8 @@ class Adapted(torch.optim.Optimizer):
         self._finder.forget()
         self._groups.add(param_group.get("lr"), self.step_count > 0)
         self._add_machines()
+        if self._whole is not None:
+            self._whole.begin()
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forgets all gradients, before the forward pass: adapters that probe note the random state here.
@@ -218,6 +228,8 @@ class Adapted(torch.optim.Optimizer):
         if loss is None and self._observed:
             loss = sum(self._observed) / len(self._observed)
         self._observed = []
+        if self._whole is not None:
+            self._whole.check_point()
         active = self._finder.find()
         if active is None:
             if self._group() is not None:
@@ -249,7 +261,51 @@ class Adapted(torch.optim.Optimizer):
             self._starts.end(evaluation)
         return loss
 
+    # ---- two points ------------------------------------------------------------------------------------
+    def eval(self) -> None:
+        """Moves the parameters to where the method evaluates: Schedule-Free's average x.
+
+        Other methods have one point, and nothing happens. While there, a step raises ArgumentError.
+        """
+        if self._whole is not None:
+            self._whole.set_evaluating(True, self._machines[0])
+
+    def train(self) -> None:
+        """Moves the parameters back to where training goes on: to the bit, if nothing has changed them."""
+        if self._whole is not None:
+            self._whole.set_evaluating(False, self._machines[0])
+
+    def _take_whole(self, whole: Whole, active: Active, value: Tensor | float | None) -> None:
+        factors = {self._groups.multipliers[i] for i in active.group_set}
+        if len(factors) > 1:
+            raise ArgumentError(
+                f"step: groups are scheduled at different factors, {sorted(factors)}, but {self._title} is "
+                "one method for all parameters; allowed: the same scheduler for all groups"
+            )
+        (factor,) = factors
+        group, machine, sums = self._group(), self._machines[0], active.sums()
+        sums.add("gradient_norm2", active.gradients, active.gradients)
+        number, found = sums.read(value, group)
+        if not finite(number, found):
+            self._skip()
+            return
+        scheduled = machine.factor(self.step_count) * factor
+        try:
+            taken = whole.take(active, machine, number, found[0]["gradient_norm2"], scheduled, group)
+        except BaseException:
+            machine.abort()
+            raise
+        rate = taken or 0.0
+        self._rates.update(dict.fromkeys(active.places, rate))
+        self.step_count += 1
+        self._skipped_in_row = 0
+        for i in active.group_set:
+            self._groups.show(i, rate / factor if factor != 0 else 0.0)
+
     def _take(self, active: Active, value: Tensor | float | None, evaluation: Evaluation) -> None:
+        if self._whole is not None:
+            self._take_whole(self._whole, active, value)
+            return
         multipliers = self._groups.multipliers
         common = active.relate(multipliers, self._scope)
         group = self._group()

@@ -35,7 +35,7 @@ def plain(tensor: Tensor, dtype: torch.dtype) -> bool:
     )
 
 
-def _put(table: array[int], width: int, slot: int, tensors: Sequence[Tensor]) -> None:
+def put_vectors(table: array[int], width: int, slot: int, tensors: Sequence[Tensor]) -> None:
     """Addresses and sizes as they are now: another memory may lie behind a tensor than at the last step."""
     table[2 * slot :: width] = array("q", [tensor.data_ptr() for tensor in tensors])
     table[2 * slot + 1 :: width] = array("q", [tensor.nbytes for tensor in tensors])
@@ -55,11 +55,11 @@ class Local:
     def products(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> tuple[float, ...]:
         """<a, b> of each tensor, summed in double precision."""
         pairs = array("q", bytes(8 * _PAIR * len(a)))
-        _put(pairs, _PAIR, 0, a)
+        put_vectors(pairs, _PAIR, 0, a)
         if a is b:
             pairs[2::_PAIR], pairs[3::_PAIR] = pairs[0::_PAIR], pairs[1::_PAIR]
         else:
-            _put(pairs, _PAIR, 1, b)
+            put_vectors(pairs, _PAIR, 1, b)
         return vectors_products(self.wide, pairs)
 
     def table(
@@ -68,7 +68,7 @@ class Local:
         """Addresses and sizes as the library takes them; those of the state are still missing."""
         table = array("q", bytes(8 * _VECTORS * len(tensors)))
         for slot, vectors in ((0, tensors), (1, gradients), (4, directions)):
-            _put(table, _VECTORS, slot, vectors)
+            put_vectors(table, _VECTORS, slot, vectors)
         return table
 
     def move(self, table: array[int], tensors: Sequence[Tensor], rate: float) -> None:
@@ -108,7 +108,7 @@ def form(
         name, options = rules[indices[0]]
         part = rows(table, indices)
         for slot in range(len(states[indices[0]])):
-            _put(part, _VECTORS, 2 + slot, [states[i][slot] for i in indices])
+            put_vectors(part, _VECTORS, 2 + slot, [states[i][slot] for i in indices])
         found = vectors_direction(name, options, t + 1, local.wide, part)
         for i, slope, smooth in zip(indices, found[0::2], found[1::2], strict=True):
             slopes[i], smoothed[i] = slope, smooth

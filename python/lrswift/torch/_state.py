@@ -50,6 +50,7 @@ def read(adapted: Any) -> dict[str, Any]:
             "steps": [adapted._directions.count(i, p) for i, p in enumerate(held)],
             "step": adapted.step_count,
             "skipped_steps": adapted.skipped_steps,
+            "evaluating": int(adapted._whole is not None and adapted._whole.evaluating),
             "vectors": vectors,
         },
     }
@@ -72,6 +73,8 @@ def write(adapted: Any, given: dict[str, Any]) -> None:
         if older and "initial_lr" in group:
             group["initial_lr"] *= reference
     adapted._groups.restore(own["plain"], own["multipliers"], references)
+    if adapted._whole is not None:
+        adapted._whole.evaluating = own["evaluating"] != 0
     adapted._rates = {i: rate for i, rate in enumerate(own["rates"]) if rate is not None}
     adapted._directions.steps = dict(enumerate(own["steps"]))
     adapted.step_count, adapted.skipped_steps = own["step"], own["skipped_steps"]
@@ -138,6 +141,7 @@ def _checked(adapted: Any, given: dict[str, Any], held: list[Tensor]) -> dict[st
         counter(steps, "load_state_dict: 'steps'") for steps in _loading.take_numbers(own, "steps", len(held))
     ]
     counts = {key: _loading.take_count(own, key) for key in ("step", "skipped_steps")}
+    counts["evaluating"] = _loading.take_count({"evaluating": 0, **own}, "evaluating")
     vectors = _loading.take(own, "vectors", dict)
     _loading.check_vectors(vectors, (*adapted._memory.names, "previous_direction"), held)
     return {"machines": machines, "vectors": vectors, **checked, **counts}

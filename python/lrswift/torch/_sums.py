@@ -76,6 +76,11 @@ class Sums:
             self._keys.append((machine, name, factor))
             self._terms.append(total)
 
+    def total(self, name: str, number: Any) -> None:
+        """The same of what is summed over all tensors already, for the only machine."""
+        self._keys.append((0, name, 1.0))
+        self._terms.append(number)
+
     def _pack(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         if id(tensors) not in self._packed:
             self._packed[id(tensors)] = tensors, self.plan.pack(tensors)

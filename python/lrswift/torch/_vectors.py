@@ -21,7 +21,9 @@ class Memory:
     As the native optimizer keeps them; a vector exists from the first step on that needs it.
     """
 
-    names = ("start", "window_start", "window_gradient", "previous_gradient", "clipped_part")
+    names: tuple[str, ...] = (
+        "start", "window_start", "window_gradient", "previous_gradient", "clipped_part"
+    )  # fmt: skip
 
     def __init__(self, machine: CoreMachine, directions: Directions) -> None:
         self.uses = {
@@ -36,6 +38,11 @@ class Memory:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_fitted": None}
+
+    def add_names(self, names: Sequence[str]) -> None:
+        """Vectors that a whole method keeps."""
+        self.names = (*self.names, *names)
+        self.vectors |= {name: {} for name in names}
 
     def before(
         self, sums: Sums, active: Active, gradients: Sequence[Tensor], step: int, rates: dict[int, float]
