@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import adapt, models, nn, optim, random, schedule, torch_files
+from . import adapt, models, nn, optim, random, schedule
 from ._core import version as core_version
 from .config import (
     config,
@@ -32,6 +32,7 @@ from .errors import (
     RecordingError,
     ShapeError,
 )
+from .files.torch_rates import register as register_rates
 from .random import seed
 from .store import load, save
 from .tensors.activations import *  # noqa: F403
@@ -78,7 +79,7 @@ if TYPE_CHECKING:
 __version__: str = core_version()
 
 register_threadpool()
-torch_files.register()
+register_rates()
 
 # name -> its module, None for a module itself; loaded on first use, so that `import lrswift` costs little
 # more than `import numpy`

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from . import optim, random
-from .atomic import check_target, make_folder
 from .config import max_memory_allocated, set_threads, show_config
 from .data import DATASETS, Splits, load
 from .errors import Error
@@ -22,6 +21,7 @@ from .experiments.hpo import SEARCHES, HpoComparison, compare_hpo
 from .experiments.hpo.comparison import DEFAULT_SEARCHES
 from .experiments.papers import FIGURES, SCALES, reproduce
 from .experiments.sensitivity import Sensitivity, sensitivity
+from .files.atomic import check_target, make_folder
 from .learning.learn import learn_schedule
 from .learning.options import UPDATES
 from .nn import Module

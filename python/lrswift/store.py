@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ._safetensors import read, write
-from .atomic import check_writable, make_folder, replace
 from .errors import ArgumentTypeError, FormatError
+from .files.atomic import check_writable, make_folder, replace
+from .files.safetensors import read, write
 
 __all__ = [
     "FACTS_ERRORS", "SUM", "altered", "check_writable", "facts_of", "load", "make_folder", "plain", "read",

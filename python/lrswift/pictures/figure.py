@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import atomic
+from ..files import atomic
 
 # Okabe and Ito's: distinct for the color-blind
 BLUE, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#009e73", "#8a8f98"

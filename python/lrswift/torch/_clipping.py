@@ -89,8 +89,10 @@ class Watch:
                 copy.mul_(factor)
 
     def clipping(self, active: Active, directions: Directions, memory: Memory, group: Any) -> Clipping | None:
-        """What a rate must see beside its step; None where gradients are as backward() has left them, or only
-        scaled, or averaged over processes.
+        """What a rate must see beside its step, where gradients are not as backward() has left them.
+
+        Returns:
+            None where they are, and where they are only scaled, or averaged over processes.
 
         Raises:
             LookupError: they have changed for the first time in a long run, and there is no copy of them.

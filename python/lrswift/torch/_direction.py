@@ -125,8 +125,12 @@ class Directions:
         return base.direction in _LINEAR if isinstance(base, Direction) else type(base).__name__ in _LINEAR
 
     def averaging(self, active: Active) -> list[tuple[Tensor, float, float, float]] | None:
-        """Of each tensor the base's average of the gradient after its step, what it keeps of itself and takes
-        of a gradient, and the factor that frees it of its bias; None where the base keeps none."""
+        """How the base averages gradients, after its step.
+
+        Returns:
+            Of each tensor the average, what it keeps of itself and takes of a gradient, and the factor that
+            frees it of its bias; None where the base keeps no averages.
+        """
         found = []
         for place, p, group in zip(active.places, active.tensors, active.groups, strict=True):
             state, t = self.base.state.get(p, {}), self.steps[place]

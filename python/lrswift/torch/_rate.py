@@ -10,8 +10,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from ..errors import DTypeError
-
-from ..torch_files import rate
+from ..files.torch_rates import rate
 
 
 class Rate(float):

@@ -13,10 +13,10 @@ from typing import Any, Unpack
 import numpy as np
 
 from ... import random
-from ...atomic import make_folder
 from ...checks import check_number, check_whole
 from ...data import Dataset, Splits
 from ...errors import ArgumentError
+from ...files.atomic import make_folder
 from ...hypergradients.options import HypergradientOptions
 from ...learning.inner_run import seeded
 from ...learning.options import LearningOptions

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from ...atomic import make_folder
 from ...errors import ArgumentError
+from ...files.atomic import make_folder
 from . import fds_figure1, fds_figure2, fds_figure3
 from .problem import SCALES
 

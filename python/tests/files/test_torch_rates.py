@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import lrswift as lr
-from lrswift.torch_files import rate
+from lrswift.files.torch_rates import rate
 
 ORDERS = {
     "torch first": "import torch, lrswift",

@@ -9,7 +9,7 @@ import re
 import stat
 from pathlib import Path
 
-from .errors import ArgumentError, ArgumentTypeError
+from ..errors import ArgumentError, ArgumentTypeError
 
 # of a file's name, so that a temporary one's is not too long
 _KEPT = 200

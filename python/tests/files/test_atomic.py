@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import lrswift as lr
-from lrswift import atomic
+from lrswift.files import atomic
 
 WRITING = """
 import sys
-from lrswift import atomic
+from lrswift.files import atomic
 print("begun", flush=True)
 while True:
     atomic.replace(sys.argv[1], b"x" * 300_000)

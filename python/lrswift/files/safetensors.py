@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ArgumentError, DTypeError, FormatError
 from . import atomic
-from .errors import ArgumentError, DTypeError, FormatError
 
 _DTYPES = ("float32", "float64", "int64", "uint8", "bool")
 # of our metadata: the sum, and that there is one, so that a damaged name does not pass for an older file
