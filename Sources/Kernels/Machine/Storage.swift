@@ -77,7 +77,7 @@ public final class Storage: @unchecked Sendable {
 
   private func look() {
     guard writers > 0 else { return }
-    let now = cv_digest(pointer, byteCount)
+    let now = cv_digest(pointer, Int64(byteCount))
     if let digest, digest != now { changes &+= 1 }
     digest = now
   }

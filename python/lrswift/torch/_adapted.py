@@ -284,6 +284,12 @@ class Adapted(torch.optim.Optimizer):
             )
         (factor,) = factors
         group, machine, sums = self._group(), self._machines[0], active.sums()
+        try:
+            stretch = 1.0 if self._watch is None else self._watch.stretch(active, group)
+        except LookupError:
+            # the rate would be that of another gradient
+            self.step_count += 1
+            return
         sums.add("gradient_norm2", active.gradients, active.gradients)
         number, found = sums.read(value, group)
         if not finite(number, found):
@@ -291,7 +297,8 @@ class Adapted(torch.optim.Optimizer):
             return
         scheduled = machine.factor(self.step_count) * factor
         try:
-            taken = whole.take(active, machine, number, found[0]["gradient_norm2"], scheduled, group)
+            seen = {"gradient_norm2": found[0]["gradient_norm2"], "stretch": stretch}
+            taken = whole.take(active, machine, number, seen, scheduled, group)
         except BaseException:
             machine.abort()
             raise

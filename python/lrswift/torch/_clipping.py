@@ -97,16 +97,25 @@ class Watch:
         Raises:
             LookupError: they have changed for the first time in a long run, and there is no copy of them.
         """
+        originals = self._changed(active, group)
+        if originals is None and not memory.vectors["clipped_part"]:
+            return None
+        return Clipping(originals or active.gradients, active, directions, memory)
+
+    def stretch(self, active: Active, group: Any) -> float:
+        """How much longer the gradients were as backward() has left them; raises as `clipping`."""
+        if self._changed(active, group) is None:
+            return 1.0
+        return max(1.0, self._last[0])
+
+    def _changed(self, active: Active, group: Any) -> list[Tensor] | None:
         try:
             originals = None if group is not None else self._originals(active)
         finally:
             self.steps += 1
             self._seen.clear()
-        if originals is not None and self._is_scaling(originals, active.gradients):
-            originals = None
-        if originals is None and not memory.vectors["clipped_part"]:
-            return None
-        return Clipping(originals or active.gradients, active, directions, memory)
+        scaled = originals is not None and self._is_scaling(originals, active.gradients)
+        return None if scaled else originals
 
     def _originals(self, active: Active) -> list[Tensor] | None:
         pairs = list(zip(active.tensors, active.gradients, strict=True))
@@ -140,6 +149,7 @@ class Watch:
         if not math.isfinite(whole2):
             return True
         if not (whole2 > 0 and used2 > 0 and common > 0):
+            self._last = 1.0, math.nan
             return False
         (scale, length), (before, last) = (math.sqrt(whole2 / used2), math.sqrt(used2)), self._last
         self._last = scale, length

@@ -110,7 +110,13 @@ class Whole:
             )
 
     def take(
-        self, active: Active, machine: CoreMachine, loss: float, norm2: float, factor: float, group: Any
+        self,
+        active: Active,
+        machine: CoreMachine,
+        loss: float,
+        seen: dict[str, float],
+        factor: float,
+        group: Any,
     ) -> float | None:
         """The rate of the step, factor in it; None where nothing moves. group: of processes."""
         vectors = self._vectors(active)
@@ -123,7 +129,7 @@ class Whole:
         numbers = {
             "loss": loss,
             "precision": active.precision,
-            "gradient_norm2": norm2,
+            **seen,
             "adaptive": float(self.direction != "sgd"),
             "beta1": every[0].beta1,
             "beta2": every[0].beta2,

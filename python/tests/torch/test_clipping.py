@@ -115,6 +115,14 @@ def test_the_native_optimizer_clips_and_steps_the_same(
         np.testing.assert_allclose(ours.values().numpy(), flat, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.parametrize("direction", ["sgd", "adam"])
+def test_momo_clips_and_steps_as_the_native_one(direction: str) -> None:
+    ours = Run(direction, A.MoMo(lr=1e3), by_norm(0.1))
+    free = Run(direction, A.MoMo(lr=1e3))
+    length = ours.step()
+    assert 0 < length <= free.step() * (1 + (1e-8 if direction == "sgd" else 1e-4))
+
+
 def test_a_scaler_is_told_from_clipping() -> None:
     plain, scaled = (Run("momentum", "l4", by_norm(0.1)) for _ in range(2))
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
