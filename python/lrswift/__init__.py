@@ -69,12 +69,13 @@ if TYPE_CHECKING:
     from .hypergradients.sharing import best_window, sharing_bound, sharing_noise
     from .learning.learn import learn_schedule
     from .learning.learned_schedule import LearnedSchedule
-    from .learning.options import LearningOptions
+    from .learning.options import ExecutionOptions, LearningOptions
     from .loop.history import History
     from .scipy import minimize
     from .search.find import FoundRate, find_lr
     from .search.range_test import RangeTest, lr_range_test
     from .training.fit import fit
+    from .training.options import FitOptions
 
 __version__: str = core_version()
 
@@ -84,6 +85,8 @@ register_rates()
 # name -> its module, None for a module itself; loaded on first use, so that `import lrswift` costs little
 # more than `import numpy`
 _LAZY = {
+    "ExecutionOptions": "learning.options",
+    "FitOptions": "training.options",
     "FoundRate": "search.find",
     "History": "loop.history",
     "HpoOptions": "experiments.hpo.options",
@@ -113,15 +116,16 @@ _LAZY = {
 
 __all__ = [
     *_activations, *_functions,
-    "ArgumentError", "ArgumentTypeError", "DTypeError", "Diverged", "Error", "FormatError", "FoundRate",
-    "History", "HpoOptions", "Hypergradient", "HypergradientOptions", "LearnedSchedule", "LearningOptions",
-    "MissingFiles", "RangeTest", "RecordingError", "ShapeError", "Tensor", "adapt", "arange",
-    "best_window", "bool_", "check_hypergradient", "compare", "compare_hpo", "config", "data",
-    "enable_grad", "eye", "find_lr", "fit", "float32", "float64", "from_dlpack", "full", "get_threads",
-    "grad", "hvp", "hypergradient", "int64", "jvp", "learn_schedule", "load", "lr_range_test",
-    "max_memory_allocated", "memory_allocated", "minimize", "models", "nn", "no_grad", "ones", "optim",
-    "rand", "randn", "random", "reset_peak_memory_stats", "save", "schedule", "seed", "set_threads",
-    "sharing_bound", "sharing_noise", "show_config", "sklearn", "tensor", "uint8", "zeros",
+    "ArgumentError", "ArgumentTypeError", "DTypeError", "Diverged", "Error", "ExecutionOptions",
+    "FitOptions", "FormatError", "FoundRate", "History", "HpoOptions", "Hypergradient",
+    "HypergradientOptions", "LearnedSchedule", "LearningOptions", "MissingFiles", "RangeTest",
+    "RecordingError", "ShapeError", "Tensor", "adapt", "arange", "best_window", "bool_",
+    "check_hypergradient", "compare", "compare_hpo", "config", "data", "enable_grad", "eye", "find_lr",
+    "fit", "float32", "float64", "from_dlpack", "full", "get_threads", "grad", "hvp", "hypergradient",
+    "int64", "jvp", "learn_schedule", "load", "lr_range_test", "max_memory_allocated", "memory_allocated",
+    "minimize", "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random",
+    "reset_peak_memory_stats", "save", "schedule", "seed", "set_threads", "sharing_bound",
+    "sharing_noise", "show_config", "sklearn", "tensor", "uint8", "zeros",
 ]  # fmt: skip
 
 

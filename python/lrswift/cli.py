@@ -8,7 +8,7 @@ import os
 import shlex
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from .learning.options import UPDATES
 from .nn import Module
 from .nn.functional import cross_entropy
 from .pictures.figure import saved
+from .pictures.table import Cell, Column, Row, Table
 from .rates.docstrings import describe_methods
 from .rates.made import RATES
 from .search.find import find_lr
@@ -73,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train, files=("history.csv", "model.safetensors"))
 
     find = commands.add_parser(
-        "find-lr", help="find a learning rate by its gradient (ALRS), without training"
+        "find-lr", help="find a learning rate by the derivative with respect to it (ALRS), without training"
     )
     _problem(find)
     find.add_argument(
@@ -255,26 +256,27 @@ def _train(args: argparse.Namespace) -> None:
         model, optimizer, train, splits.test, rate_valid=rate_valid,
         epochs=args.epochs, batch_size=args.batch_size, seed=args.seed, progress=not args.quiet,
     )  # fmt: skip
-    print(
-        f"{'epoch':>5}  {'train loss':>10}  {'test loss':>9}  {'accuracy %':>10}  "
-        f"{'learning rate':>20}  {'seconds':>7}"
-    )
-    for row in history.rows:
-        rates = (
-            f"{row['lr_low']:.3g} - {row['lr_high']:.3g}"
-            if row["lr_low"] != row["lr_high"]
-            else f"{row['lr']:.3g}"
-        )
-        print(
-            f"{row['epoch']:>5}  {row['train_loss']:>10.4f}  {row['valid_loss']:>9.4f}  "
-            f"{100 * row['accuracy']:>10.2f}  {rates:>20}  {row['seconds']:>7.2f}"
-        )
+    heads = ("epoch", "train loss", "test loss", "accuracy %", "learning rate", "seconds")
+    print(_table(heads, map(_epoch, history.rows)))
     if not args.quiet:
         most = max_memory_allocated() / 1e6
         print(f"at most {most:.1f} MB in tensors, gradients and buffers", file=sys.stderr)
     if args.out is not None:
         history.to_csv(args.out / "history.csv")
         save(args.out / "model.safetensors", model)
+
+
+def _epoch(row: dict[str, Any]) -> list[str]:
+    low, high = row["lr_low"], row["lr_high"]
+    rates = f"{row['lr']:.3g}" if low == high else f"{low:.3g} - {high:.3g}"
+    losses = f"{row['train_loss']:.4f}", f"{row['valid_loss']:.4f}"
+    return [str(row["epoch"]), *losses, f"{100 * row['accuracy']:.2f}", rates, f"{row['seconds']:.2f}"]
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Aligned text; the first entry of a row is its name."""
+    body = [Row(name, [Cell(text) for text in texts]) for name, *texts in rows]
+    return Table([Column(head) for head in heads], body).text(rule=False)
 
 
 def _find(args: argparse.Namespace) -> None:
@@ -308,10 +310,13 @@ def _learn(args: argparse.Namespace) -> None:
         checkpoint=folder / "checkpoint.safetensors", resume=args.resume, progress=not args.quiet,
     )  # fmt: skip
     names = [f"rate {k}" for k in range(args.rates)] + ["momentum", "decay"]
-    print("outer      loss" + "".join(f"{name:>10}" for name in names))
-    for outer, (loss, values) in enumerate(zip(learned.valid_losses, learned.values, strict=True)):
-        mark = "  best" if outer == learned.best else ""
-        print(f"{outer + 1:>5}{loss:>10.4f}" + "".join(f"{value:>10.4f}" for value in values) + mark)
+    numbers = [(loss, *values) for loss, values in zip(learned.valid_losses, learned.values, strict=True)]
+    marks = ["best" if outer == learned.best else "" for outer in range(len(numbers))]
+    rows = [
+        [str(outer + 1), *(f"{number:.4f}" for number in row), mark]
+        for outer, (row, mark) in enumerate(zip(numbers, marks, strict=True))
+    ]
+    print(_table(["outer", "loss", *names, ""], rows))
     learned.save(folder / "schedule.safetensors")
     _draw(folder / "schedule.png", learned.plot)
 

@@ -93,6 +93,7 @@ class HybridSearch:
         values = [trial.params[name] for name in self.ranges]
         ends = np.cumsum(settings.counts)[:-1].tolist()
         initial = tuple(tuple(map(float, part)) for part in np.split(np.array(values), ends))
+        # the second word: the first is the seed of the finalists' networks
         seed = int(np.random.SeedSequence((self.options.seed, trial.number)).generate_state(2, np.uint32)[1])
         first = self.first
         learning = Learning(

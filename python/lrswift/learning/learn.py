@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Unpack
@@ -12,7 +11,7 @@ from ..hypergradients.options import HypergradientOptions
 from ..records import takes
 from ..tensors.tensor import Tensor
 from .learned_schedule import LearnedSchedule
-from .options import LearningFields, LearningOptions
+from .options import ExecutionOptions, LearningFields, LearningOptions
 from .outer_loop import Learning
 from .settings import arrays_of, check, check_search
 from .workers import Workers
@@ -24,6 +23,7 @@ from .workers import Workers
     "optimizer horizon mode budgets blocks finalists start trials ranges per curvature progress",
     options=HypergradientOptions,
     learning=LearningOptions,
+    execution=ExecutionOptions,
 )
 def learn_schedule(
     make_model: Callable[[int], Any],
@@ -36,12 +36,9 @@ def learn_schedule(
     momentums: int = 1,
     weight_decays: int = 1,
     *,
-    executor: Any = None,
-    checkpoint: str | os.PathLike[str] | None = None,
-    resume: bool = False,
-    progress: bool = True,
     options: HypergradientOptions = HypergradientOptions(),
     learning: LearningOptions = LearningOptions(),
+    execution: ExecutionOptions = ExecutionOptions(),
     **_: Unpack[LearningFields],
 ) -> LearnedSchedule:
     """Learns a schedule of rates, momenta and weight decays, by differentiating whole training runs.
@@ -76,18 +73,10 @@ def learn_schedule(
             layer. Equal to `steps`, nothing is shared. Default 7.
         momentums: how many momenta share the steps; 0: none are used. Default 1.
         weight_decays: how many weight decays share the steps; 0: none are used. Default 1.
-        executor: runs the tasks, of which each is a seed or one of its `blocks`: an object with `submit`, or
-            a function that makes one, anew when its workers die. The numbers are the same as without. None:
-            here, one by one. Default None.
-        checkpoint: a file that is written atomically after each outer step; tried before the first. It has a
-            checksum and says which data and arguments it is of. Default None.
-        resume: whether to go on from `checkpoint`, if it is there, bit by bit as if never interrupted; only
-            outer_steps, blocks, executor and finalists may differ, and with a search only the last three.
-            Default False.
-        progress: whether to show a bar, with the time left. Default True.
         options: a `HypergradientOptions`, whose fields may be given one by one instead. None: its defaults.
             Default None.
         learning: a `LearningOptions`, likewise. None: its defaults. Default None.
+        execution: an `ExecutionOptions`, likewise. None: its defaults. Default None.
 
     Returns:
         A `LearnedSchedule`: the schedule, how it was found, and what that cost. Its `study` is Optuna's.
@@ -119,6 +108,7 @@ def learn_schedule(
     settings = check(steps, batch_size, windows, options, learning, make_model)
     if learning.start is not None:
         check_search(settings)
+    checkpoint = execution.checkpoint
     if checkpoint is not None:
         store.check_writable(checkpoint, "checkpoint")
     data = arrays_of(train, valid, settings)
@@ -128,11 +118,11 @@ def learn_schedule(
         from .hybrid import HybridSearch
 
         run = HybridSearch(run)
-    if checkpoint is not None and resume and Path(checkpoint).exists():
+    if checkpoint is not None and execution.resume and Path(checkpoint).exists():
         run.read(checkpoint)
-    workers = Workers(executor)
+    workers = Workers(execution.executor)
     try:
-        schedule: LearnedSchedule = run.run(workers, learning.outer_steps, checkpoint, progress)
+        schedule: LearnedSchedule = run.run(workers, learning.outer_steps, checkpoint, execution.progress)
         return schedule
     finally:
         workers.close()

@@ -1,7 +1,8 @@
-"""The options that are `learn_schedule`'s own: where a schedule begins, and how outer steps change it."""
+"""The options that are `learn_schedule`'s own: how schedules are changed, and how that work is done."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -95,6 +96,31 @@ class LearningOptions(Record):
         object.__setattr__(self, name, value)
 
 
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ExecutionOptions(Record):
+    """How `learn_schedule` does its work: nothing of it changes the numbers that come out.
+
+    `learn_schedule` takes the record as `execution`, or its fields one by one; a field given beside it
+    replaces its own.
+
+    Args:
+        executor: runs the tasks, of which each is a seed or one of its `blocks`: an object with `submit`, or
+            a function that makes one, anew when its workers die. The numbers are the same as without. None:
+            here, one by one. Default None.
+        checkpoint: a file that is written atomically after each outer step; tried before the first. It has a
+            checksum and says which data and arguments it is of. Default None.
+        resume: whether to go on from `checkpoint`, if it is there, bit by bit as if never interrupted; only
+            outer_steps, blocks, executor and finalists may differ, and with a search only the last three.
+            Default False.
+        progress: whether to show a bar, with the time left. Default True.
+    """
+
+    executor: Any = None
+    checkpoint: str | os.PathLike[str] | None = None
+    resume: bool = False
+    progress: bool = True
+
+
 class LearningFields(HypergradientFields, total=False):
     """The fields of the records of `learn_schedule`, for type checkers and editors."""
 
@@ -111,6 +137,10 @@ class LearningFields(HypergradientFields, total=False):
     start: str | None
     trials: int
     ranges: Sequence[Sequence[float]]
+    executor: Any
+    checkpoint: str | os.PathLike[str] | None
+    resume: bool
+    progress: bool
 
 
 def check_ranges(ranges: Any) -> tuple[tuple[float, float], ...]:

@@ -53,12 +53,11 @@ class Settings:
 
     def replica_seed(self, outer: int, replica: int) -> int:
         """Seed of weights and batches: new ones in every outer step."""
-        words = np.random.SeedSequence((self.learning.seed, outer, replica)).generate_state(1, np.uint32)
-        return int(words[0])
+        return random.derived(self.learning.seed, outer, replica)
 
     def final_seed(self, replica: int) -> int:
         """Seed of networks that no outer step has trained."""
-        return int(np.random.SeedSequence((self.learning.seed, replica)).generate_state(1, np.uint32)[0])
+        return random.derived(self.learning.seed, replica)
 
     def identity(self) -> dict[str, Any]:
         """The settings that must not change between a checkpoint and its continuation, by name."""

@@ -197,7 +197,7 @@ def _loss_of(model: torch.nn.Module, loss: Callable[..., Any], batch: Any) -> Te
 
 
 class _Hunt:
-    """Gradients by the rate at displaced parameters, fed to ALRS with the search."""
+    """Derivatives with respect to the rate at displaced parameters, fed to ALRS with the search."""
 
     def __init__(
         self,

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import copy
-import os
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
-
-import numpy as np
+from collections.abc import Callable, Sequence
+from typing import Any, Unpack
 
 from .. import store
 from ..checks import check_whole
@@ -22,16 +19,21 @@ from ..loop.steps import TrainingSteps
 from ..nn.functional import cross_entropy
 from ..optim import Optimizer
 from ..progress import Progress
+from ..records import takes
 from ..search.periodic import periodic
 from ..tensors.autograd import no_grad
 from ..tensors.tensor import Tensor
 from .checkpoint import Checkpoint
+from .options import FitFields, FitOptions, Metric
 
 VALIDATION_BATCH = 1000
 
-Metric = str | Callable[[np.ndarray, np.ndarray], float]
 
-
+@takes(
+    "model optimizer train valid loss epochs batch_size shuffle seed metrics progress log checkpoint resume "
+    "callbacks rate_valid",
+    options=FitOptions,
+)
 def fit(
     model: Any,
     optimizer: Optimizer,
@@ -42,13 +44,10 @@ def fit(
     batch_size: int = 64,
     shuffle: bool = True,
     seed: int = 0,
-    metrics: Sequence[Metric] = ("accuracy",),
-    progress: bool = True,
-    log: str | os.PathLike[str] | Callable[[dict[str, Any]], object] | None = None,
-    checkpoint: str | os.PathLike[str] | None = None,
-    resume: bool = False,
-    callbacks: Iterable[Callable[[History], object]] = (),
+    *,
     rate_valid: Any = None,
+    options: FitOptions = FitOptions(),
+    **_: Unpack[FitFields],
 ) -> History:
     """Trains a model in place.
 
@@ -76,19 +75,9 @@ def fit(
         batch_size: rows of a batch, where data are arrays; the last one may be smaller. Default 64.
         shuffle: whether arrays come in a new order in every epoch, from (seed, epoch) alone. Default True.
         seed: of that order, at least 0. Default 0.
-        metrics: "accuracy" (for integer labels), or functions (outputs, labels) -> float of arrays, on
-            `valid` after each epoch. Default ("accuracy",).
-        progress: whether to show a bar. Default True.
-        log: a CSV file, written after each epoch, or a function of its row. Default None.
-        checkpoint: a file, written atomically after each epoch; tried before the first step. It holds what
-            the run goes on from, with a checksum, and which run it is (docs/checkpoints.md). Default None.
-        resume: whether to go on from `checkpoint`, if it is there, bit by bit as if never interrupted; only
-            epochs, callbacks, log, metrics, valid and progress may differ. All of the file is checked before
-            anything is changed. Default False.
-        callbacks: functions of the history, called after each epoch; one that returns a true value ends the
-            training. Default ().
         rate_valid: data for a rate that descends on a validation loss, in place of `valid`. None: `valid`.
             Default None.
+        options: a `FitOptions`, whose fields may be given one by one instead. None: its defaults.
 
     Returns:
         The `History`. With `adapt.PeriodicALRS`, its rows have "found_lr": the rate that a search before the
@@ -111,19 +100,21 @@ def fit(
         RecordingWarning: the loss is run anew for every batch.
         UserWarning: the checkpoint holds no state of an iterable that may have one.
     """
-    callbacks = list(callbacks)
-    run = _Run(model, optimizer, loss, train, valid, rate_valid, epochs, batch_size, shuffle, seed, metrics)
+    log, checkpoint, callbacks = options.log, options.checkpoint, list(options.callbacks)
+    run = _Run(
+        model, optimizer, loss, train, valid, rate_valid, epochs, batch_size, shuffle, seed, options.metrics
+    )
     if log is not None and not callable(log):
         store.check_writable(log, "log")
     kept = None if checkpoint is None else Checkpoint(checkpoint, run)
-    if kept is not None and resume and kept.exists:
+    if kept is not None and options.resume and kept.exists:
         try:
             run.first = kept.read()
         except BaseException:
             run.rewind()
             raise
     try:
-        with optimizer._point(evaluating=False), Progress(run.total_steps(), "fit", progress) as bar:
+        with optimizer._point(evaluating=False), Progress(run.total_steps(), "fit", options.progress) as bar:
             run.watchful = bool(callbacks) or callable(log)
             for epoch in range(run.first, epochs):
                 row = run.epoch(epoch, bar)

@@ -47,16 +47,18 @@ METHODS = Methods({
         lambda initial: _(optim.SGD, lr=adapt.QLABGrad(trial=initial)),
     ),
     "alrs-periodic": Method(
-        "ALRS every 5 epochs, momentum", "adapts", "by the gradient of the rate, during training",
+        "ALRS every 5 epochs, momentum", "adapts",
+        "by the derivative with respect to the learning rate, during training",
         _(optim.SGD, lr=adapt.PeriodicALRS(every=5), momentum=0.9),
         lambda initial: _(optim.SGD, lr=adapt.PeriodicALRS(every=5, start=initial), momentum=0.9),
     ),
     "alrs": Method(
-        "ALRS, then momentum", "found", "by the gradient of the rate", _(optim.SGD, momentum=0.9),
+        "ALRS, then momentum", "found", "by the derivative with respect to the learning rate",
+        _(optim.SGD, momentum=0.9),
         lambda initial: _(optim.SGD, momentum=0.9),
     ),
     "alrs-adam": Method(
-        "ALRS, then Adam", "found", "by the gradient of the rate", _(optim.Adam),
+        "ALRS, then Adam", "found", "by the derivative with respect to the learning rate", _(optim.Adam),
         lambda initial: _(optim.Adam),
     ),
 })

@@ -42,6 +42,7 @@ def test_type_checkers_are_told_the_fields():
     assert typing.get_type_hints(LearningFields) == {
         **typing.get_type_hints(lr.HypergradientOptions),
         **typing.get_type_hints(lr.LearningOptions),
+        **typing.get_type_hints(lr.ExecutionOptions),
     }
 
 
@@ -58,7 +59,8 @@ DATA = np.random.default_rng(0).normal(size=(24, 3)), np.random.default_rng(1).n
 
 
 def learned(*arguments, **options):
-    return lr.learn_schedule(linear, squares, DATA, 0.25, 8, 6, *arguments, progress=False, **options)
+    told = {"progress": False} if "execution" not in options else {}
+    return lr.learn_schedule(linear, squares, DATA, 0.25, 8, 6, *arguments, **told, **options)
 
 
 @pytest.mark.filterwarnings("ignore:learn_schedule")
@@ -74,6 +76,31 @@ def test_learn_schedule_takes_the_records_or_their_fields():
         assert (found.values == reference.values).all() and found.values.shape == (2, 4)
         assert (found.final_losses == reference.final_losses).all()
     assert (learned(2, learning=learning).values != reference.values).any()
+
+
+@pytest.mark.filterwarnings("ignore:learn_schedule")
+def test_how_the_work_is_done_is_a_record_or_fields_and_counts_are_numpys_or_pythons(tmp_path):
+    fields = {"initial": (0.1, 0, 0), "seeds": 2}
+    reference = learned(2, outer_steps=3, **fields)
+    kept = tmp_path / "by_place", tmp_path / "record"
+    numpys = {**fields, "seeds": np.int64(2), "blocks": np.int32(1), "finalists": np.uint8(8)}
+    sizes = np.int64(8), np.int32(6), np.int64(2), np.uint8(1), np.int16(1)
+    place = (np.int64(1), (0.1, 0.15, 4e-4), 0.5, (0.1, 0, 0), "gated", np.int64(2), np.int64(0))
+    first = lr.learn_schedule(
+        linear, squares, DATA, 0.25, *sizes, *place, None, None, None, kept[0], progress=False
+    )
+    assert len(first.values) < len(reference.values)
+    execution = lr.ExecutionOptions(checkpoint=kept[1], progress=False)
+    learned(2, outer_steps=np.int64(1), execution=execution, **numpys)
+    assert (lr.load(kept[0])["values"] == lr.load(kept[1])["values"]).all()
+    for path in kept:
+        # the rest, from a checkpoint that NumPy's counts were written to
+        found = learned(
+            2, outer_steps=np.int64(3), execution=lr.ExecutionOptions(resume=True, progress=False),
+            checkpoint=path, **numpys,
+        )  # fmt: skip
+        assert (found.values == reference.values).all()
+        assert (found.final_losses == reference.final_losses).all()
 
 
 def test_warnings_point_at_the_callers_line():

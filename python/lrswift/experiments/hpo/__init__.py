@@ -6,6 +6,6 @@ from .comparison import compare_hpo
 from .regret import Searched
 from .results import HpoComparison
 from .searches import SEARCHES
-from .training import Tried
+from .training import TriedSetting
 
-__all__ = ["SEARCHES", "HpoComparison", "Searched", "Tried", "compare_hpo"]
+__all__ = ["SEARCHES", "HpoComparison", "Searched", "TriedSetting", "compare_hpo"]

@@ -22,11 +22,9 @@ from ...learning.inner_run import seeded
 from ...learning.options import LearningOptions
 from ...learning.settings import arrays_of, check, need_optuna
 from ...nn import Module
-from ...nn.functional import cross_entropy
 from ...progress import Progress
 from ...records import takes
 from ...store import FACTS_ERRORS, altered
-from ...tensors.tensor import Tensor
 from ..results import FILE
 from ..setup import Setup
 from .options import HpoFields, HpoOptions
@@ -55,7 +53,6 @@ def compare_hpo(
     batch_size: int = 64,
     seed: int = 0,
     *,
-    loss: Callable[..., Tensor] = cross_entropy,
     root: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -87,7 +84,6 @@ def compare_hpo(
         seeds: how often each search is run.
         batch_size: examples per step.
         seed: the first seed; the others follow it.
-        loss: as for `fit`.
         root: the folder of data sets, as for `data.load`.
         out: a folder for results.csv, results.json and report.html, written after every search, so that
             Ctrl-C keeps what is done; KeyboardInterrupt has it as `comparison`, too.
@@ -126,7 +122,7 @@ def compare_hpo(
     test = (setup.splits.test.x, setup.splits.test.y)
     train, held = arrays_of(setup.splits.train, options.valid, settings)
     problem = Problem(
-        lambda _: setup.network(), loss, train, held, settings, options.networks, options.ranges
+        lambda _: setup.network(), options.loss, train, held, settings, options.networks, options.ranges
     )
     facts = _described(setup, problem) | {
         "budget": runs_allowed, "seeds": seeds, "fresh": options.fresh, "searches": names,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -11,7 +11,9 @@ from ...checks import check_number, check_whole
 from ...errors import ArgumentError
 from ...hypergradients.options import HypergradientOptions
 from ...learning.options import FAMILIES, RANGES, check_ranges
+from ...nn.functional import cross_entropy
 from ...records import Record
+from ...tensors.tensor import Tensor
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -22,6 +24,7 @@ class HpoOptions(Record):
     its own.
 
     Args:
+        loss: as for `fit`. Default `nn.functional.cross_entropy`.
         learning_rates: how many learning rates share the steps, at least 1. Default 5.
         momentums: how many momenta share the steps; 0: none are used. Default 1.
         weight_decays: how many weight decays share the steps; 0: none are used. Default 1.
@@ -42,6 +45,7 @@ class HpoOptions(Record):
         ArgumentTypeError: a value is no number.
     """
 
+    loss: Callable[..., Tensor] = cross_entropy
     learning_rates: int = 5
     momentums: int = 1
     weight_decays: int = 1
@@ -72,6 +76,7 @@ class HpoOptions(Record):
 class HpoFields(TypedDict, total=False):
     """The fields of the record, for type checkers and editors."""
 
+    loss: Callable[..., Tensor]
     learning_rates: int
     momentums: int
     weight_decays: int

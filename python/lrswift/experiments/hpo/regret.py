@@ -12,7 +12,7 @@ import numpy as np
 
 from ..results import Results
 from .searches import SEARCHES
-from .training import Tried
+from .training import TriedSetting
 
 # a regret of nothing has no place on a logarithmic axis
 LEAST = 1e-2
@@ -27,7 +27,7 @@ class Searched:
 
     search: str
     seed: int
-    tried: list[Tried]
+    tried: list[TriedSetting]
     tested: dict[int, list[float]]
 
     @property

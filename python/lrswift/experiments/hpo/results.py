@@ -13,7 +13,7 @@ from ... import store
 from ...errors import FormatError
 from .regret import Regret, Searched
 from .report import render, table
-from .training import Tried
+from .training import TriedSetting
 
 # of a setting that was tried, in results.csv
 _TRIED = ("loss", "cost", "seconds", "processor", "whole", "differentiated")
@@ -73,7 +73,7 @@ def read_runs(path: Path) -> tuple[dict[str, Any], list[Searched]]:
 
 def _searched(run: dict[str, Any]) -> Searched:
     tried = [
-        Tried(**{**t, "values": tuple(map(float, t["values"])), "loss": _number(t["loss"])})
+        TriedSetting(**{**t, "values": tuple(map(float, t["values"])), "loss": _number(t["loss"])})
         for t in run["tried"]
     ]
     numbers = [(t.loss, t.cost, t.seconds, t.processor, *t.values) for t in tried]

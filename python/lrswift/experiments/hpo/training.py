@@ -138,7 +138,7 @@ def measured_costs(problem: Problem, seed: int) -> Costs:
 
 
 @dataclass(frozen=True)
-class Tried:
+class TriedSetting:
     """A setting that a search tried.
 
     values: rates, momenta, decays in a row. loss: its validation loss, mean over networks, inf where one
@@ -162,7 +162,7 @@ class Meter:
         self.problem, self._bar = problem, bar
         self.cost = 0.0
         self.best = math.inf
-        self.tried: list[Tried] = []
+        self.tried: list[TriedSetting] = []
         self._begun = time.perf_counter(), time.process_time()
 
     def spend(self, steps: float, validations: int = 0, differentiated: bool = False) -> None:
@@ -177,7 +177,7 @@ class Meter:
         """A setting has been tried, at what was spent so far."""
         seconds, processor = time.perf_counter() - self._begun[0], time.process_time() - self._begun[1]
         row = tuple(value for family in values for value in family)
-        self.tried.append(Tried(row, loss, self.cost, seconds, processor, whole, differentiated))
+        self.tried.append(TriedSetting(row, loss, self.cost, seconds, processor, whole, differentiated))
         if whole and loss < self.best:
             self.best = loss
             self._bar.note({"best": loss})
