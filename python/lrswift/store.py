@@ -128,7 +128,7 @@ def save(path: str | os.PathLike[str], source: Any) -> None:
 
     Raises:
         ArgumentError: a pipe or a device is in the file's place, or a name is no text.
-        ArgumentTypeError: source has no `state_dict` and is no dict, or `path` is none.
+        ArgumentTypeError: source has no `state_dict` and is no dict, or `path` is no path.
         DTypeError: an array is of another dtype.
         FileNotFoundError: the folder does not exist.
         OSError: the folder cannot be written, or a folder is in the file's place.

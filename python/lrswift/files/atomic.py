@@ -24,8 +24,15 @@ def replace(path: str | os.PathLike[str], content: bytes) -> None:
     target = check_target(path, "save")
     _sweep(target)
     temporary = target.with_name(_prefix(target) + os.urandom(4).hex())
-    if not _unnamed(target, temporary, content):
-        _named(target, temporary, content)
+    try:
+        if not _unnamed(target, temporary, content):
+            _named(target, temporary, content)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(
+            error.errno, f"save: {os.fspath(path)}: {error.strerror}; what was there before is as it was"
+        ) from error
 
 
 def check_target(path: str | os.PathLike[str], name: str) -> Path:
@@ -64,7 +71,7 @@ def check_target(path: str | os.PathLike[str], name: str) -> Path:
 def check_writable(path: str | os.PathLike[str], name: str) -> None:
     """Tries what a later `replace` needs, and leaves nothing. Raises what it would, saying what to do."""
     target = check_target(path, name)
-    _check_folder(target.parent, f"{name}: {os.fspath(path)}")
+    _check_folder(target.parent, _prefix(target), f"{name}: {os.fspath(path)}")
 
 
 def make_folder(path: str | os.PathLike[str], name: str) -> Path:
@@ -83,12 +90,12 @@ def make_folder(path: str | os.PathLike[str], name: str) -> Path:
         raise OSError(
             error.errno, f"{name}: {folder} cannot be made ({error.strerror}); choose another folder"
         ) from None
-    _check_folder(folder, f"{name}: {folder}")
+    _check_folder(folder, ".lrswift.", f"{name}: {folder}")
     return folder
 
 
-def _check_folder(folder: Path, where: str) -> None:
-    trial = folder / f".lrswift.{os.urandom(4).hex()}"
+def _check_folder(folder: Path, prefix: str, where: str) -> None:
+    trial = folder / (prefix + os.urandom(4).hex())
     try:
         file = os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -127,6 +134,9 @@ def _unnamed(target: Path, temporary: Path, content: bytes) -> bool:
             os.link(f"/proc/self/fd/{file}", temporary, src_dir_fd=file, follow_symlinks=True)
         except OSError:
             return False
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
         _take_place(temporary, target)
         return True
     finally:

@@ -15,11 +15,11 @@ _PLAIN = (bool, int, float, str, type(None))
 
 
 def loader_state(data: Any) -> Any:
-    """Where a data source stands: its `state_dict()`, its `epoch` and `position`, or None for neither."""
+    """Where a data source stands: its `state_dict()`, its numbers `epoch` and `position`, or None."""
     if hasattr(data, "state_dict"):
         return data.state_dict()
-    found = {key: getattr(data, key) for key in ("epoch", "position") if hasattr(data, key)}
-    return found or None
+    found = {key: getattr(data, key, None) for key in ("epoch", "position")}
+    return {key: value for key, value in found.items() if isinstance(value, (int, np.integer))} or None
 
 
 def put_loader_state(data: Any, state: Any) -> None:

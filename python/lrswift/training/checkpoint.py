@@ -63,6 +63,12 @@ class Checkpoint:
             dtype = np.asarray(value).dtype.name
             if dtype not in ("float32", "float64", "int64", "uint8", "bool"):
                 raise DTypeError(f"checkpoint: {name}: got dtype {dtype}; allowed: what lrswift.save writes")
+        for name, data in self._sources():
+            if hasattr(data, "state_dict") and not hasattr(data, "load_state_dict"):
+                raise ArgumentTypeError(
+                    f"checkpoint: {name}: a {type(data).__name__} has state_dict but no load_state_dict; "
+                    "allowed: both, or neither"
+                )
         self._loaders([])
         self.identity = _identity(run)
 
@@ -126,10 +132,12 @@ class Checkpoint:
         mine = json.loads(json.dumps(self.identity))
         if not isinstance(stored, dict):
             raise store.altered(self.where, "nothing that says of which run")
-        found = [f"{name}={before}, got {given}" for name, before, given in _differences(stored, mine)]
+        found = list(_differences(stored, mine))
+        # what another direction or another form of data lacks says nothing more
+        found = [entry for entry in found if "None" not in entry[1:]] or found
         if found:
             raise ArgumentError(
-                f"{self.where} was made with {', and with '.join(found)}; allowed: the same run, or "
+                f"{self.where} was made with {_listed(found)}; allowed: the same run, or "
                 "resume=False for a new one (epochs, callbacks, log, metrics and progress may differ)"
             )
 
@@ -198,6 +206,10 @@ def _identity(run: Run) -> dict[str, Any]:
     if run.rate_valid is not None:
         facts["valid"] = described(run.rate_valid)
     return facts
+
+
+def _listed(found: list[tuple[str, str, str]]) -> str:
+    return ", and with ".join(f"{name}={before}, got {given}" for name, before, given in found)
 
 
 def _differences(

@@ -84,6 +84,19 @@ def test_the_temporary_file_of_a_live_write_stays(tmp_path):
     assert not path.exists()
 
 
+def test_a_disk_that_is_full_is_named_and_the_file_stays(tmp_path, way, monkeypatch):
+    (tmp_path / "f").write_bytes(b"old")
+
+    def full(file, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="save: .*f: No space left on device; what was there before") as caught:
+        atomic.replace(tmp_path / "f", b"new")
+    assert caught.value.errno == 28
+    assert [path.name for path in tmp_path.iterdir()] == ["f"] and (tmp_path / "f").read_bytes() == b"old"
+
+
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
 def test_the_umask_decides_who_reads(tmp_path, way, mask):
     before = os.umask(mask)

@@ -487,6 +487,18 @@ def test_what_no_file_holds_is_told_before_the_first_step(tmp_path):
     ):
         lr.fit(model, optimizer, Odd(), progress=False, checkpoint=tmp_path / "c")
 
+    class Half:
+        """A loader whose state cannot be put back."""
+
+        def __iter__(self):
+            yield X, Y
+
+        def state_dict(self):
+            return {}
+
+    with pytest.raises(lr.ArgumentTypeError, match="train: a Half has state_dict but no load_state_dict"):
+        lr.fit(model, optimizer, Half(), progress=False, checkpoint=tmp_path / "c")
+
     class Function:
         """A model that is one to `fit`, but not to files."""
 
