@@ -19,6 +19,9 @@ let optimized: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debu
   let vectorFlags: [String] = []
   let wideTargets: [Target] = []
 #endif
+// What the Swift runtime cannot do without is asked for through `CVector`, which has a reserve.
+let guarded = ["malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign", "_Znwm"]
+
 let numeric: [SwiftSetting] = [.swiftLanguageMode(.v5), .unsafeFlags(vectorFlags)]
 let microKernels = ["MicroKernels"] + wideTargets.map(\.name)
 
@@ -30,7 +33,8 @@ let package = Package(
   targets: [
     // C
     .target(name: "CLRSwift"),
-    .target(name: "CVector"),
+    .target(
+      name: "CVector", linkerSettings: [.unsafeFlags(guarded.flatMap { ["-Xlinker", "--wrap=\($0)"] })]),
     .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
     // Swift; imports go downwards only
     .target(name: "Vocabulary"),

@@ -92,6 +92,18 @@ def strip(library: Path, swift: str) -> None:
     print("neither strip nor llvm-strip found: the library keeps its symbols", flush=True)
 
 
+def without_run_paths(command: list[str]) -> list[str]:
+    """A linker's command as Python was built with, without its `-Wl,-rpath,...`, `-rpath ...` and `-R...`."""
+    kept: list[str] = []
+    words = iter(command)
+    for word in words:
+        if word in ("-rpath", "-Wl,-rpath", "-R", "-Wl,-R"):
+            next(words, None)
+        elif not re.match(r"-Wl,(--?rpath|-R)[,=]|-R[/$.]|-rpath=", word):
+            kept.append(word)
+    return kept
+
+
 class BuildWithSwift(build_ext):
     """`build_ext` that makes the Swift library first and ships it beside the module."""
 
@@ -108,6 +120,15 @@ class BuildWithSwift(build_ext):
         super().run()
         if self.inplace:
             shutil.copy(shipped, ROOT / "python" / "lrswift" / LIBRARY)
+
+    def build_extensions(self) -> None:
+        """The loader looks beside the module alone: not in folders of the machine that built it."""
+        for name in ("linker_so", "linker_so_cxx"):
+            command = getattr(self.compiler, name, None)
+            if command:
+                setattr(self.compiler, name, without_run_paths(command))
+        self.compiler.runtime_library_dirs = []
+        super().build_extensions()
 
     def get_outputs(self) -> list[str]:
         return [*super().get_outputs(), str(Path(self.build_lib) / "lrswift" / LIBRARY)]

@@ -42,24 +42,25 @@ class BilinearOp: Op {
     form.partial(.output, dtype, value(inputs[0]), value(inputs[1]), output.pointer, 1, false, .none)
   }
 
-  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {
+  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) throws {
     let (x, w) = (inputs[0], inputs[1])
-    if x.tangent.ready { add(.output, tangent(x), value(w), &output.tangent, output, count) }
-    if w.tangent.ready { add(.output, value(x), tangent(w), &output.tangent, output, count) }
+    if x.tangent.ready { try add(.output, tangent(x), value(w), &output.tangent, output, count) }
+    if w.tangent.ready { try add(.output, value(x), tangent(w), &output.tangent, output, count) }
   }
 
-  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {
-    add(role(index), gradient(output), value(inputs[1 - index]), &inputs[index].gradient, inputs[index], 1)
+  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) throws {
+    try add(
+      role(index), gradient(output), value(inputs[1 - index]), &inputs[index].gradient, inputs[index], 1)
   }
 
-  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {
+  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) throws {
     let (target, other) = (inputs[index], inputs[1 - index])
     if output.gradientTangent.ready {
       let dg = Operand(pointer: output.gradientTangent.pointer, stacked: true)
-      add(role(index), dg, value(other), &target.gradientTangent, target, count)
+      try add(role(index), dg, value(other), &target.gradientTangent, target, count)
     }
     if other.tangent.ready {
-      add(role(index), gradient(output), tangent(other), &target.gradientTangent, target, count)
+      try add(role(index), gradient(output), tangent(other), &target.gradientTangent, target, count)
     }
   }
 
@@ -70,8 +71,8 @@ class BilinearOp: Op {
 
   private func add(
     _ target: Role, _ a: Operand, _ b: Operand, _ buffer: inout SweepBuffer, _ owner: Tensor, _ count: Int
-  ) {
-    let (out, accumulate) = buffer.receive(count * owner.byteCount)
+  ) throws {
+    let (out, accumulate) = try buffer.receive(count * owner.byteCount)
     let watch = form.finishes ? buffer.watch : nil
     form.partial(target, dtype, a, b, out, count, accumulate, GemmFinish(watch: watch))
     buffer.isWatched = watch != nil
@@ -95,27 +96,27 @@ final class BiasedBilinearOp: BilinearOp {
       form.finishes ? GemmFinish(bias: b) : .none)
   }
 
-  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {
-    super.push(inputs, output, count)
+  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) throws {
+    try super.push(inputs, output, count)
     let b = inputs[2]
     guard b.tangent.ready else { return }
-    let (out, accumulate) = output.tangent.receive(count * output.byteCount)
+    let (out, accumulate) = try output.tangent.receive(count * output.byteCount)
     for k in 0..<count {
       bias.apply(dtype, b.tangent.pointer + k * b.byteCount, out + k * output.byteCount, accumulate)
     }
   }
 
-  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {
-    guard index == 2 else { return super.pull(inputs, output, index) }
-    let (out, accumulate) = inputs[2].gradient.receive(inputs[2].byteCount)
+  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) throws {
+    guard index == 2 else { return try super.pull(inputs, output, index) }
+    let (out, accumulate) = try inputs[2].gradient.receive(inputs[2].byteCount)
     bias.adjoint(dtype, output.gradient.pointer, out, accumulate)
   }
 
-  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {
-    guard index == 2 else { return super.pullTangent(inputs, output, index, count) }
+  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) throws {
+    guard index == 2 else { return try super.pullTangent(inputs, output, index, count) }
     guard output.gradientTangent.ready else { return }
     let b = inputs[2]
-    let (out, accumulate) = b.gradientTangent.receive(count * b.byteCount)
+    let (out, accumulate) = try b.gradientTangent.receive(count * b.byteCount)
     for k in 0..<count {
       bias.adjoint(
         dtype, output.gradientTangent.pointer + k * output.byteCount, out + k * b.byteCount, accumulate)

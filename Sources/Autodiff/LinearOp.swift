@@ -37,11 +37,11 @@ class LinearOp: Op {
     for (i, map) in maps.enumerated() { map.apply(dtype, inputs[i].pointer, output.pointer, i > 0) }
   }
 
-  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {
+  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) throws {
     let shared = passed.flatMap { inputs[$0].tangent.shares(output.tangent) ? $0 : nil }
     if shared != nil { output.tangent.ready = true }
     for (i, map) in maps.enumerated() where i != shared && inputs[i].tangent.ready {
-      let (target, accumulate) = output.tangent.receive(count * output.byteCount)
+      let (target, accumulate) = try output.tangent.receive(count * output.byteCount)
       for k in 0..<count {
         map.apply(
           dtype, inputs[i].tangent.pointer + k * inputs[i].byteCount, target + k * output.byteCount,
@@ -50,24 +50,24 @@ class LinearOp: Op {
     }
   }
 
-  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {
+  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) throws {
     guard index < maps.count else { return }
     if index == passed, output.gradient.shares(inputs[index].gradient) {
       inputs[index].gradient.ready = true
       return
     }
-    let (target, accumulate) = inputs[index].gradient.receive(inputs[index].byteCount)
+    let (target, accumulate) = try inputs[index].gradient.receive(inputs[index].byteCount)
     maps[index].adjoint(dtype, output.gradient.pointer, target, accumulate)
   }
 
-  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {
+  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) throws {
     guard index < maps.count, output.gradientTangent.ready else { return }
     if index == passed, output.gradientTangent.shares(inputs[index].gradientTangent) {
       inputs[index].gradientTangent.ready = true
       return
     }
     let bytes = inputs[index].byteCount
-    let (target, accumulate) = inputs[index].gradientTangent.receive(count * bytes)
+    let (target, accumulate) = try inputs[index].gradientTangent.receive(count * bytes)
     for k in 0..<count {
       maps[index].adjoint(
         dtype, output.gradientTangent.pointer + k * output.byteCount, target + k * bytes, accumulate)
@@ -140,7 +140,7 @@ struct SelectMap: LinearMap {
     guard sourceCount <= Int(Int32.max) else {
       throw Failure.value("an indexed tensor may have at most \(Int32.max) elements, got \(sourceCount)")
     }
-    index = Storage(zeroed: max(1, rows) * 4)
+    index = try Storage(zeroed: max(1, rows) * 4)
     self.rows = rows
     self.width = width
     self.sourceCount = sourceCount
@@ -163,8 +163,8 @@ struct MaskMap: LinearMap {
   let sourceCount: Int
   var destinationCount: Int { sourceCount }
 
-  init(_ count: Int, _ dtype: DType) {
-    mask = Storage(byteCount: count * dtype.byteCount)
+  init(_ count: Int, _ dtype: DType) throws {
+    mask = try Storage(byteCount: count * dtype.byteCount)
     sourceCount = count
   }
 

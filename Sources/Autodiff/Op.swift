@@ -20,6 +20,8 @@ class Op {
   var derivesFromValues: Bool { true }
   /// Changes state outside the graph; left out when a loss is only probed.
   var isEffect: Bool { false }
+  /// What an effect changes.
+  func written(_ inputs: [Tensor]) -> [Storage] { [] }
   /// Random operations draw the numbers of their stream; a replay renumbers them.
   var random: RandomStream? { nil }
   /// Memory the output shares with an input, for views.
@@ -27,13 +29,13 @@ class Op {
 
   func forward(_ inputs: [Tensor], _ output: Tensor) throws {}
   /// output.tangent from the tangents of the inputs.
-  func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {}
+  func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) throws {}
   /// Called once before the pulls of a sweep, for what they share; it stays valid for `pullTangent`.
-  func preparePull(_ inputs: [Tensor], _ output: Tensor) {}
+  func preparePull(_ inputs: [Tensor], _ output: Tensor) throws {}
   /// inputs[index].gradient += pullback of output.gradient.
-  func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {}
+  func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) throws {}
   /// inputs[index].gradientTangent += tangent of that pullback.
-  func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {}
+  func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) throws {}
 }
 
 /// A result that cannot be: an axis of negative length, or more than this machine's memory.
@@ -68,9 +70,10 @@ extension Op {
     if let shared = sharedStorage(inputs) {
       output = Tensor(shape: shape, dtype: dtype, storage: shared)
     } else {
-      output = Tensor(shape: shape, dtype: dtype)
+      output = try Tensor(shape: shape, dtype: dtype)
     }
     try forward(inputs, output)
+    try Refusal.check()
     if isDifferentiable, Context.gradientsEnabled, inputs.contains(where: \.requiresGrad) {
       output.op = self
       output.inputs = inputs

@@ -17,8 +17,16 @@ public final class Program: @unchecked Sendable {
   let nodes: [Tensor]
   private let random: [(stream: RandomStream, offset: UInt64)]
   private let streamCount: UInt64
+  /// What effects write, and a place to keep what was there.
+  private let effects: [(storage: Storage, before: Storage)]
 
   public var loss: Tensor { outputs[0] }
+
+  /// Lets nobody else work on what a run writes, and on `others`; nil where sweeps of other threads took all of `seconds`
+  /// to end.
+  public func claim(and others: [Tensor], seconds: Double) throws -> Claim? {
+    try Claim.take("a run of a program", isRun: true, nodes + leaves + others, seconds: seconds)
+  }
 
   init(_ recorder: Recorder, _ outputs: [Tensor]) throws {
     guard let loss = outputs.first, loss.count == 1, loss.dtype.isFloating else {
@@ -28,19 +36,20 @@ public final class Program: @unchecked Sendable {
     }
     inputs = recorder.inputs
     self.outputs = outputs
-    steps = Recorder.pooledBeforeRectified(Program.needed(recorder.steps, outputs), outputs)
+    steps = try Recorder.pooledBeforeRectified(Program.needed(recorder.steps, outputs), outputs)
     let graph = Graph(loss)
     nodes = loss.requiresGrad ? graph.nodes : []
     leaves = loss.requiresGrad ? graph.leaves : []
     // A run computes all values anew, and an optimizer changes parameters between runs.
     for node in nodes { node.versions = [] }
-    leafGradients = leaves.map { Tensor(shape: $0.shape, dtype: $0.dtype) }
+    leafGradients = try leaves.map { try Tensor(shape: $0.shape, dtype: $0.dtype) }
     watches = leaves.map { $0.dtype == .float32 ? FiniteWatch() : nil }
     random = recorder.steps.compactMap { step in
       step.op.random.map { ($0, $0.stream &- recorder.firstStream) }
     }
     streamCount = Context.stream &- recorder.firstStream
-    planGradients()
+    effects = try Program.buffers(of: steps).map { ($0, try $0.copy()) }
+    try planGradients()
   }
 
   /// Steps that an output depends on, and effects with all they need.
@@ -56,17 +65,40 @@ public final class Program: @unchecked Sendable {
   }
 
   /// A node's gradient is dead once it has been pulled through: give its memory to a later one.
-  private func planGradients() {
+  private func planGradients() throws {
     var free: [Int: [Storage]] = [:]
-    func place(_ tensor: Tensor) {
+    func place(_ tensor: Tensor) throws {
       guard tensor.gradient.storage == nil, !tensor.isLeaf else { return }
       let reused = free[tensor.byteCount]?.popLast()
-      tensor.gradient.storage = reused ?? Storage(byteCount: tensor.byteCount)
+      tensor.gradient.storage = try reused ?? Storage(byteCount: tensor.byteCount)
     }
     for node in nodes.reversed() {
-      place(node)
-      for input in node.inputs where input.requiresGrad { place(input) }
+      try place(node)
+      for input in node.inputs where input.requiresGrad { try place(input) }
       free[node.byteCount, default: []].append(node.gradient.storage!)
+    }
+  }
+
+  private static func buffers(of steps: [Recorder.Step]) -> [Storage] {
+    var found: [Storage] = []
+    for step in steps where step.op.isEffect {
+      for written in step.op.written(step.inputs) where !found.contains(where: { $0 === written }) {
+        found.append(written)
+      }
+    }
+    return found
+  }
+
+  /// Runs a step that may lack memory: then effects and random numbers are as if it had not begun.
+  public func attempt<Result>(_ step: () throws -> Result) throws -> Result {
+    let stream = Context.stream
+    for effect in effects { effect.before.copyContents(from: effect.storage) }
+    do {
+      return try step()
+    } catch let failure as Failure where failure.kind == .memory {
+      Context.stream = stream
+      for effect in effects { effect.storage.copyContents(from: effect.before) }
+      throw failure
     }
   }
 
@@ -80,22 +112,34 @@ public final class Program: @unchecked Sendable {
       }
       Context.stream = first &+ streamCount
     }
-    for step in steps where !(probe && step.op.isEffect) { try step.op.forward(step.inputs, step.output) }
+    for step in steps where !(probe && step.op.isEffect) {
+      try step.op.forward(step.inputs, step.output)
+      try Refusal.check()
+    }
     return loss.scalarValue
   }
 
   /// Puts the gradient of the loss at the last forward run into `grad` of every leaf, overwriting what is there, and
   /// learns on the way whether it is finite where the operations can tell.
-  public func backward() {
+  public func backward() throws {
     for i in leaves.indices {
       watches[i]?.reset()
       leaves[i].gradient = SweepBuffer(storage: leafGradients[i].storage, watch: watches[i])
     }
     for node in nodes { node.gradient.ready = false }
     guard !nodes.isEmpty else { return }
-    let (seed, _) = loss.gradient.receive(loss.byteCount)
-    fill(loss.dtype.scalar, seed, 1, 1)
-    for node in nodes.reversed() { pullThrough(node) }
+    do {
+      let (seed, _) = try loss.gradient.receive(loss.byteCount)
+      fill(loss.dtype.scalar, seed, 1, 1)
+      for node in nodes.reversed() { try pullThrough(node) }
+    } catch {
+      // What was there is overwritten in part, so it is no gradient any more.
+      for (leaf, gradient) in zip(leaves, leafGradients) {
+        leaf.gradient.clear()
+        if leaf.grad === gradient { leaf.grad = nil }
+      }
+      throw error
+    }
     for (i, leaf) in leaves.enumerated() {
       leaf.gradientIsFinite = leaf.gradient.ready && leaf.gradient.isWatched && watches[i]!.isFinite
       // The next sweep over this leaf, which may be another program's, must not write into this gradient.

@@ -4,7 +4,7 @@ extension Recorder {
   /// derivatives, too: where all of a window is rectified any choice has the derivative zero.
   ///
   /// Only where nothing but the pool reads what the relu gives.
-  static func pooledBeforeRectified(_ steps: [Step], _ outputs: [Tensor]) -> [Step] {
+  static func pooledBeforeRectified(_ steps: [Step], _ outputs: [Tensor]) throws -> [Step] {
     var readers: [ObjectIdentifier: Int] = [:]
     for tensor in steps.flatMap(\.inputs) + outputs {
       readers[ObjectIdentifier(tensor.storage), default: 0] += 1
@@ -20,7 +20,7 @@ extension Recorder {
       else { continue }
       let smaller = PointwiseOp(
         shape: pool.op.shape, dtype: relu.dtype, kernels: relu.kernels, parameters: relu.parameters)
-      let chosen = Tensor(inPlaceOf: rectified, shape: pool.op.shape)
+      let chosen = try Tensor(inPlaceOf: rectified, shape: pool.op.shape)
       if rectified.requiresGrad {
         (chosen.op, chosen.inputs) = (pool.op, steps[maker].inputs)
         (pool.output.op, pool.output.inputs) = (smaller, [chosen])

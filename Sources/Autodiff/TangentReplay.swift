@@ -21,7 +21,7 @@ public final class TangentReplay {
   /// The nodes through which tangents are only pulled back, as if they were linear.
   private let linearized: Set<ObjectIdentifier>
 
-  public init(_ program: Program, width: Int, _ curvature: Curvature = .hessian) {
+  public init(_ program: Program, width: Int, _ curvature: Curvature = .hessian) throws {
     self.program = program
     self.width = width
     linearized = curvature == .hessian ? [] : Self.ancestors(program.outputs.dropFirst())
@@ -33,9 +33,9 @@ public final class TangentReplay {
     }
     self.consumers = consumers
     for node in program.nodes { node.gradientTangent.clear() }
-    planGradients()
-    planTangents()
-    planGradientTangents()
+    try planGradients()
+    try planTangents()
+    try planGradientTangents()
   }
 
   /// The nodes that `outputs` are computed by, themselves among them.
@@ -56,20 +56,20 @@ public final class TangentReplay {
   }
 
   /// A backward run alone shares memory among gradients that live at different times; here all are kept.
-  private func planGradients() {
+  private func planGradients() throws {
     for node in program.nodes {
       let shared = forerunner(node)?.gradient.storage
-      node.gradient = SweepBuffer(storage: shared ?? Storage(zeroed: node.byteCount))
+      node.gradient = SweepBuffer(storage: try shared ?? Storage(zeroed: node.byteCount))
     }
   }
 
   /// The tangent of a node that only linear operations use is dead once the last of them has been pushed through.
-  private func planTangents() {
+  private func planTangents() throws {
     var free: [Int: [Storage]] = [:]
     for node in program.nodes {
       let forerunner = forerunner(node)
       let reused = forerunner?.tangent.storage ?? free[node.byteCount]?.popLast()
-      node.tangent = SweepBuffer(storage: reused ?? Storage(zeroed: width * node.byteCount))
+      node.tangent = SweepBuffer(storage: try reused ?? Storage(zeroed: width * node.byteCount))
       for input in node.inputs where input !== forerunner && !input.isLeaf {
         guard let users = consumers[ObjectIdentifier(input)], users.last === node else { continue }
         guard users.allSatisfy({ $0.op is LinearOp }), node.inputs.count(where: { $0 === input }) == 1 else {
@@ -81,25 +81,25 @@ public final class TangentReplay {
   }
 
   /// What lies on a node is dead once it has been pulled through: its memory goes to a later one.
-  private func planGradientTangents() {
+  private func planGradientTangents() throws {
     var free: [Int: [Storage]] = [:]
-    func place(_ tensor: Tensor) {
+    func place(_ tensor: Tensor) throws {
       guard tensor.gradientTangent.storage == nil, !tensor.isLeaf else { return }
       let reused = free[tensor.byteCount]?.popLast()
-      tensor.gradientTangent.storage = reused ?? Storage(zeroed: width * tensor.byteCount)
+      tensor.gradientTangent.storage = try reused ?? Storage(zeroed: width * tensor.byteCount)
     }
     for node in program.nodes.reversed() {
-      place(node)
+      try place(node)
       let forerunner = forerunner(node)
       forerunner?.gradientTangent.storage = node.gradientTangent.storage
-      for input in node.inputs where input.requiresGrad { place(input) }
+      for input in node.inputs where input.requiresGrad { try place(input) }
       if forerunner == nil { free[node.byteCount, default: []].append(node.gradientTangent.storage!) }
     }
   }
 
   /// products[i][k] = the curvature times vectors[i][k] for the i-th leaf of the program and k < count <= width. A leaf without vectors is
   /// held fixed; its product is not wanted.
-  public func multiply(_ count: Int, _ vectors: [Storage?], into products: [Storage?]) {
+  public func multiply(_ count: Int, _ vectors: [Storage?], into products: [Storage?]) throws {
     precondition(
       count <= width && vectors.count == program.leaves.count && products.count == vectors.count)
     for (leaf, (vector, product)) in zip(program.leaves, zip(vectors, products)) {
@@ -111,9 +111,9 @@ public final class TangentReplay {
       node.gradientTangent.ready = false
     }
     // Nothing reads the tangent of the loss.
-    for node in program.nodes.dropLast() { node.op!.push(node.inputs, node, count) }
+    for node in program.nodes.dropLast() { try pushThrough(node, count) }
     for node in program.nodes.reversed() where node.gradient.ready {
-      pull(node, count)
+      try pull(node, count)
     }
     for (leaf, product) in zip(program.leaves, products) {
       if let product, !leaf.gradientTangent.ready {
@@ -124,14 +124,15 @@ public final class TangentReplay {
     }
   }
 
-  private func pull(_ node: Tensor, _ count: Int) {
+  private func pull(_ node: Tensor, _ count: Int) throws {
     let isLinearized = linearized.contains(ObjectIdentifier(node))
     // An operation whose inputs do not move has nothing to add to the pullback.
     let moving = isLinearized ? node.inputs.filter { $0.tangent.ready } : []
     for input in moving { input.tangent.ready = false }
     for (i, input) in node.inputs.enumerated() where input.requiresGrad {
-      node.op!.pullTangent(node.inputs, node, i, count)
+      try node.op!.pullTangent(node.inputs, node, i, count)
     }
+    try Refusal.check()
     for input in moving { input.tangent.ready = true }
   }
 }

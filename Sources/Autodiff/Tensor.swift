@@ -26,6 +26,9 @@ public final class Tensor: @unchecked Sendable {
   var tangent = SweepBuffer()
   var gradientTangent = SweepBuffer()
 
+  /// Who works on what sweeps leave here; the registry of claims keeps it.
+  unowned(unsafe) var claim: Claim?
+
   private static let counter = Atomic<UInt64>(0)
 
   public init(shape: [Int], dtype: DType, storage: Storage, requiresGrad: Bool = false) {
@@ -38,23 +41,23 @@ public final class Tensor: @unchecked Sendable {
   }
 
   /// At another's place in the order of creation, for a graph in which it stands for that one.
-  init(inPlaceOf other: Tensor, shape: [Int]) {
+  init(inPlaceOf other: Tensor, shape: [Int]) throws {
     self.shape = shape
     dtype = other.dtype
-    storage = Storage(byteCount: shape.reduce(1, *) * other.dtype.byteCount)
+    storage = try Storage(byteCount: shape.reduce(1, *) * other.dtype.byteCount)
     requiresGrad = other.requiresGrad
     inputs = []
     order = other.order
   }
 
-  public convenience init(shape: [Int], dtype: DType, requiresGrad: Bool = false) {
+  public convenience init(shape: [Int], dtype: DType, requiresGrad: Bool = false) throws {
     let bytes = shape.reduce(1, *) * dtype.byteCount
-    self.init(shape: shape, dtype: dtype, storage: Storage(byteCount: bytes), requiresGrad: requiresGrad)
+    try self.init(shape: shape, dtype: dtype, storage: Storage(byteCount: bytes), requiresGrad: requiresGrad)
   }
 
-  public convenience init(zeros shape: [Int], dtype: DType) {
+  public convenience init(zeros shape: [Int], dtype: DType) throws {
     let bytes = shape.reduce(1, *) * dtype.byteCount
-    self.init(shape: shape, dtype: dtype, storage: Storage(zeroed: bytes))
+    try self.init(shape: shape, dtype: dtype, storage: Storage(zeroed: bytes))
   }
 
   public var count: Int { shape.reduce(1, *) }
@@ -111,10 +114,10 @@ struct SweepBuffer {
   var pointer: UnsafeMutableRawPointer { storage!.pointer }
 
   /// Memory of at least `byteCount`, and whether to add to what it holds.
-  mutating func receive(_ byteCount: Int) -> (pointer: UnsafeMutableRawPointer, accumulate: Bool) {
+  mutating func receive(_ byteCount: Int) throws -> (pointer: UnsafeMutableRawPointer, accumulate: Bool) {
     if storage == nil || storage!.byteCount < byteCount {
       precondition(!ready)
-      storage = Storage(byteCount: byteCount)
+      storage = try Storage(byteCount: byteCount)
     }
     let accumulate = ready
     ready = true

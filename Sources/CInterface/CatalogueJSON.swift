@@ -54,7 +54,10 @@ func catalogueJSON(_ kind: String) throws -> String {
     return object([
       ("blas", quoted(blas.library)), ("blas_core", quoted(blas.core)),
       ("gemm", quoted(gemmDescription())), ("gemm_kernels", array(Measure.gemmNames.map(quoted))),
-      ("threads", "\(ThreadPool.shared.threads)"), ("instruction_set", quoted(instructionSet)),
+      ("threads", "\(ThreadPool.shared.threads)"), ("threads_at_first", "\(DefaultThreads.process.count)"),
+      ("threads_from", quoted(DefaultThreads.process.source)),
+      ("threads_complaint", DefaultThreads.process.complaint.map(quoted) ?? "null"),
+      ("instruction_set", quoted(instructionSet)),
       ("memory", "\(memory.now)"), ("peak_memory", "\(memory.peak)"),
     ])
   default:

@@ -33,7 +33,7 @@ public func lrs_optimizer_history(
     texts.set(Optimizer.recordFields.joined(separator: ","))
     fields.pointee = texts.get()
     let width = Optimizer.recordFields.count
-    out.pointee = handle(doubles(history, shape: [history.count / width, width]))
+    out.pointee = handle(try doubles(history, shape: [history.count / width, width]))
   }
 }
 
@@ -55,6 +55,6 @@ public func lrs_replay(
     let values = Array(
       UnsafeBufferPointer(start: rows.pointer.assumingMemoryBound(to: Double.self), count: rows.count))
     let rates = try replay(name, try attributes(name, list, attribute_count), values, machine: Int(machine))
-    out.pointee = handle(doubles(rates, shape: [rates.count]))
+    out.pointee = handle(try doubles(rates, shape: [rates.count]))
   }
 }

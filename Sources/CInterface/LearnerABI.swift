@@ -57,7 +57,7 @@ public func lrs_learner_get(
     case "state": values = learner.state
     default: throw Failure.value("a schedule learner has no '\(key)'")
     }
-    out.pointee = handle(doubles(values, shape: [values.count]))
+    out.pointee = handle(try doubles(values, shape: [values.count]))
   }
 }
 
@@ -101,6 +101,6 @@ public func lrs_finalists_judge(
       losses: try given.numbers("losses"), penalties: try given.numbers("penalties"),
       networks: try given.integer("networks"))
     best.pointee = Finalists.best(scores).map(Int64.init) ?? -1
-    out.pointee = handle(doubles(scores, shape: [scores.count]))
+    out.pointee = handle(try doubles(scores, shape: [scores.count]))
   }
 }

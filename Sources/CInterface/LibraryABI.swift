@@ -1,5 +1,6 @@
 import Autodiff
 import CLRSwift
+import CVector
 import Kernels
 import Vocabulary
 
@@ -40,6 +41,14 @@ public func lrs_memory(
   let use = MemoryUse.measure(reset: reset)
   now?.pointee = Int64(use.now)
   peak?.pointee = Int64(use.peak)
+}
+
+@c @implementation
+public func lrs_process_number() -> Int32 { Int32(truncatingIfNeeded: ForkGate.shared.generation + 1) }
+
+@c @implementation
+public func lrs_refuse_memory(_ small: Bool, _ first: Int64, _ count: Int64) -> Int64 {
+  cv_refuse(small, first, count)
 }
 
 @c @implementation

@@ -1,5 +1,6 @@
 import CLRSwift
 import Glibc
+import Kernels
 import Vocabulary
 
 /// The one place where Swift errors become status codes, and handles become objects.
@@ -26,6 +27,7 @@ let texts = ThreadTexts()
 
 func succeeds(_ body: () throws -> Void) -> lrs_status {
   do {
+    try Refusal.checkReserve()
     try body()
     return lrs_status(LRS_OK)
   } catch let failure as Failure {

@@ -27,8 +27,8 @@ func tensors(_ handles: UnsafePointer<OpaquePointer?>?, _ count: Int, _ name: St
 
 func handle(_ tensor: Tensor) -> OpaquePointer { retain(TensorHandle(tensor)) }
 
-func doubles(_ values: [Double], shape: [Int]) -> Tensor {
-  let tensor = Tensor(shape: shape, dtype: .float64)
+func doubles(_ values: [Double], shape: [Int]) throws -> Tensor {
+  let tensor = try Tensor(shape: shape, dtype: .float64)
   values.withUnsafeBytes {
     if let base = $0.baseAddress { tensor.pointer.copyMemory(from: base, byteCount: $0.count) }
   }
@@ -47,7 +47,7 @@ public func lrs_tensor_create(
     guard !requires_grad || type.isFloating else {
       throw Failure.type("only float32 and float64 tensors can require gradients, got \(type.name)")
     }
-    let tensor = data == nil ? Tensor(zeros: extents, dtype: type) : Tensor(shape: extents, dtype: type)
+    let tensor = try data == nil ? Tensor(zeros: extents, dtype: type) : Tensor(shape: extents, dtype: type)
     if let data { tensor.pointer.copyMemory(from: data, byteCount: tensor.byteCount) }
     tensor.requiresGrad = requires_grad
     out.pointee = handle(tensor)
@@ -138,7 +138,11 @@ public func lrs_tensor_detach(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ te
 
 @c @implementation
 public func lrs_tensor_assign(_ tensor: OpaquePointer!, _ source: OpaquePointer!) -> lrs_status {
-  succeeds { try CInterface.tensor(tensor).assign(try CInterface.tensor(source, "source")) }
+  succeeds {
+    let (t, source) = (try CInterface.tensor(tensor), try CInterface.tensor(source, "source"))
+    try Claim.check("assign", [t])
+    try t.assign(source)
+  }
 }
 
 @c @implementation
@@ -151,6 +155,7 @@ public func lrs_tensor_set_requires_grad(_ tensor: OpaquePointer!, _ requires_gr
     guard t.isLeaf || requires_grad else {
       throw Failure.value("requires_grad can be turned off for leaf tensors only; use detach()")
     }
+    try Claim.check("requires_grad", [t])
     t.requiresGrad = requires_grad
   }
 }
@@ -159,7 +164,11 @@ public func lrs_tensor_set_requires_grad(_ tensor: OpaquePointer!, _ requires_gr
 public func lrs_tensor_get_grad(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ tensor: OpaquePointer!)
   -> lrs_status
 {
-  succeeds { try place(out, "out").pointee = try CInterface.tensor(tensor).grad.map(handle) }
+  succeeds {
+    let t = try CInterface.tensor(tensor)
+    try Claim.check("grad", [t])
+    try place(out, "out").pointee = t.grad.map(handle)
+  }
 }
 
 @c @implementation
@@ -172,6 +181,7 @@ public func lrs_tensor_set_grad(_ tensor: OpaquePointer!, _ gradient: OpaquePoin
         "grad must have shape \(describe(t.shape)) and dtype \(t.dtype.name), got \(describe(g.shape)) and "
           + g.dtype.name)
     }
+    try Claim.check("grad", [t])
     t.grad = g
   }
 }

@@ -138,6 +138,11 @@ public func lrs_optimizer_abort(_ optimizer: OpaquePointer!) {
 }
 
 @c @implementation
+public func lrs_optimizer_hold(_ optimizer: OpaquePointer!, _ begins: Bool) -> lrs_status {
+  succeeds { try object(optimizer, Optimizer.self, "optimizer").hold(begins) }
+}
+
+@c @implementation
 public func lrs_optimizer_zero_grad(_ optimizer: OpaquePointer!) -> lrs_status {
   succeeds { try object(optimizer, Optimizer.self, "optimizer").zeroGrad() }
 }

@@ -67,18 +67,23 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void release(void *data) {
   scratch *s = data;
   for (int slot = 0; slot < 2; slot++)
-    free(s->memory[slot]);
+    cv_release(s->memory[slot]);
   free(s);
   own = NULL;
 }
 
 static void make_key(void) { pthread_key_create(&key, release); }
 
+static void *refuse(void) {
+  state.refused = 1;
+  return NULL;
+}
+
 void *cv_scratch(int slot, size_t bytes) {
   if (own == NULL) {
     pthread_once(&once, make_key);
     own = calloc(1, sizeof *own);
-    if (own == NULL) abort();
+    if (own == NULL) return refuse();
     pthread_setspecific(key, own);
   }
   if (own->bytes[slot] < bytes) {
@@ -86,10 +91,11 @@ void *cv_scratch(int slot, size_t bytes) {
     size_t room = 1 << 16;
     while (room < bytes)
       room *= 2;
-    free(own->memory[slot]);
+    cv_release(own->memory[slot]);
+    own->bytes[slot] = 0;
     const size_t large_page = (size_t)1 << 21;
-    own->memory[slot] = aligned_alloc(room < large_page ? 64 : large_page, room);
-    if (own->memory[slot] == NULL) abort();
+    own->memory[slot] = cv_allocate(room < large_page ? 64 : large_page, room);
+    if (own->memory[slot] == NULL) return refuse();
     if (room >= large_page) cv_advise_large_pages(own->memory[slot], room);
     own->bytes[slot] = room;
   }

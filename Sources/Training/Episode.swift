@@ -52,10 +52,10 @@ public final class Episode {
 
     init(
       _ program: Program, _ parameters: [Tensor], width: Int, _ curvature: TangentReplay.Curvature
-    ) {
+    ) throws {
       self.program = program
       parameter = program.leaves.map { leaf in parameters.firstIndex { $0 === leaf } }
-      replay = width > 0 ? TangentReplay(program, width: width, curvature) : nil
+      replay = width > 0 ? try TangentReplay(program, width: width, curvature) : nil
     }
   }
 
@@ -75,25 +75,25 @@ public final class Episode {
     let slots = rule.slots
     try settings.checkRoom(parameters)
     let initial = rule.initialState
-    state = parameters.map { p in
-      initial.map { value in
-        let vector = Storage(byteCount: p.byteCount)
+    state = try parameters.map { p in
+      try initial.map { value in
+        let vector = try Storage(byteCount: p.byteCount)
         fill(dtype.scalar, vector.pointer, p.count, value)
         return vector
       }
     }
-    validation = ValidationGradient(parameters)
+    validation = try ValidationGradient(parameters)
     hypergradients = columns.map { _ in 0 }
     switch settings.mode {
     case .forward:
       width = min(settings.tile, settings.tracked.count)
-      tangents = TangentColumns(
+      tangents = try TangentColumns(
         parameters, slots: slots, tracked: settings.tracked, width: width, kernels.tangents)
       trajectory = nil
     case .reverse:
       width = 1
       tangents = nil
-      trajectory = Trajectory(parameters, slots: slots, kernels.adjoints)
+      trajectory = try Trajectory(parameters, slots: slots, kernels.adjoints)
     case .plain:
       width = 0
       tangents = nil
@@ -101,10 +101,10 @@ public final class Episode {
     }
   }
 
-  func placement(_ program: Program, differentiated: Bool) -> Placement {
+  func placement(_ program: Program, differentiated: Bool) throws -> Placement {
     let key = ObjectIdentifier(program)
     if let known = placements[key], known.replay != nil || !differentiated { return known }
-    let made = Placement(program, parameters, width: differentiated ? width : 0, curvature)
+    let made = try Placement(program, parameters, width: differentiated ? width : 0, curvature)
     placements[key] = made
     return made
   }
@@ -143,12 +143,12 @@ public final class Episode {
       throw Failure.value(
         "curvature 'gauss_newton' needs outputs of the model, which the loss has not called")
     }
-    let placement = placement(program, differentiated: width > 0)
-    try batches.run(program, done: &done) { i in
+    let placement = try placement(program, differentiated: width > 0)
+    try batches.run(program, touching: parameters, done: &done) { i in
       let stream = Context.stream
       losses[i] = try evaluate(program)
-      trajectory?.keep(parameters, state, stream)
-      tangents?.advance(self, placement)
+      try trajectory?.keep(parameters, state, stream)
+      try tangents?.advance(self, placement)
       take(placement)
       step += 1
       return true
@@ -162,7 +162,7 @@ public final class Episode {
       throw Failure.diverged(
         "the training loss is \(describe(loss)) at step \(step) of \(steps)", step: step)
     }
-    program.backward()
+    try program.backward()
     return loss
   }
 
@@ -200,14 +200,14 @@ public final class Episode {
   public func validate(
     _ program: Program, _ batches: Batches, done: inout Int, losses: UnsafeMutablePointer<Double>
   ) throws {
-    let placement = placement(program, differentiated: false)
-    try batches.run(program, done: &done) { i in
+    let placement = try placement(program, differentiated: false)
+    try batches.run(program, touching: parameters, done: &done) { i in
       losses[i] = try program.forward()
       guard losses[i].isFinite else {
         throw Failure.diverged(
           "the validation loss is \(describe(losses[i])) after step \(step) of \(steps)", step: step)
       }
-      if width > 0 { program.backward() }
+      if width > 0 { try program.backward() }
       validation.add(placement, losses[i], Double(batches.batch), differentiated: width > 0)
       return true
     }
@@ -224,7 +224,7 @@ public final class Episode {
       }
       tangents.forget()
     }
-    trajectory?.seed(self, validation.gradient)
+    try trajectory?.seed(self, validation.gradient)
     validation.reset()
     return loss
   }
@@ -241,7 +241,7 @@ struct ValidationGradient {
   private(set) var weight = 0.0
   private var loss = 0.0
 
-  init(_ parameters: [Tensor]) { gradient = parameters.map { Storage(zeroed: $0.byteCount) } }
+  init(_ parameters: [Tensor]) throws { gradient = try parameters.map { try Storage(zeroed: $0.byteCount) } }
 
   mutating func add(_ placement: Episode.Placement, _ loss: Double, _ weight: Double, differentiated: Bool) {
     self.loss += weight * loss

@@ -25,8 +25,8 @@ public final class Finder: @unchecked Sendable {
       )
     }
     guard !optimizer.slots.isEmpty else { throw Failure.value("find_lr: the optimizer has no parameters") }
-    origins = optimizer.slots.map { $0.tensor.storage.copy() }
-    updates = optimizer.slots.map { Storage(zeroed: $0.tensor.byteCount) }
+    origins = try optimizer.slots.map { try $0.tensor.storage.copy() }
+    updates = try optimizer.slots.map { try Storage(zeroed: $0.tensor.byteCount) }
   }
 
   public var search: SBFSearch { machine.search }
@@ -56,18 +56,19 @@ public final class Finder: @unchecked Sendable {
       guard let grad = slot.tensor.grad else { continue }
       derivative += innerProduct(slot.scalar, grad.pointer, update.pointer, slot.tensor.count)
     }
-    let finite = loss.isFinite && derivative.isFinite && updateDirections()
+    let finite = try loss.isFinite && derivative.isFinite && updateDirections()
     let verdict = try machine.observe(finite ? derivative : .infinity)
     if verdict.startsAnew { startAnew() }
     return verdict.derivative
   }
 
   /// A = -value d for the gradients at hand; false where that is not finite.
-  private func updateDirections() -> Bool {
+  private func updateDirections() throws -> Bool {
     let rate = search.value
     let active = optimizer.slots.filter { $0.tensor.grad != nil }
     _ = findDirections(
-      active.map { $0.prepare(optimizer.hyper($0), revocable: false) }, into: active.map(\.directionPointer))
+      try active.map { try $0.prepare(optimizer.hyper($0), revocable: false) },
+      into: active.map(\.directionPointer))
     for (slot, update) in zip(optimizer.slots, updates) where slot.tensor.grad != nil {
       slot.steps += 1
       scale(slot.scalar, slot.directionPointer, -rate, update.pointer, slot.tensor.count, accumulate)
@@ -93,7 +94,7 @@ public final class Finder: @unchecked Sendable {
       values[i] = value
       displace()
       let loss = try program.forward()
-      program.backward()
+      try program.backward()
       gradients[i] = try observe(loss: loss)
       return !isDone
     }

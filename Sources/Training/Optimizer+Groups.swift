@@ -14,14 +14,15 @@ extension Optimizer {
   }
 
   public func addGroup(_ tensors: [Tensor], names: [String], _ overrides: Attributes) throws {
+    guard pending == nil else { throw Failure.value("add_group: a step is in progress") }
     try check(tensors, names)
     let direction = try direction(overrides)
     let rate = try ownRate(overrides)
     let schedule = rate == nil ? choice.schedule : try ScheduleCatalogue.read(overrides)
     let first = try schedule?.finiteValue(stepCount) ?? 1
     let index = groups.count
-    let added = zip(tensors, names).enumerated().map { i, entry in
-      ParameterSlot(
+    let added = try zip(tensors, names).enumerated().map { i, entry in
+      try ParameterSlot(
         entry.0, entry.1, index, slots.count + i, direction, method(entry.0.dtype),
         remembers: machineType.memories, keepsClipped: keepsClipped)
     }

@@ -29,9 +29,9 @@ extension Optimizer {
     guard let watch = safeguard else { return nil }
     let explodes = loss > watch.reference.limit(watch.explode)
     if finite && !(watch.canUndo && explodes) {
+      try keepSnapshot()
       if watch.moved { safeguard!.succeed() }
       if explodes { safeguard!.reference.restart(at: loss) } else { safeguard!.reference.add(loss) }
-      keepSnapshot()
       return nil
     }
     if finite {
@@ -55,7 +55,7 @@ extension Optimizer {
     }
     if finite { return nil }
     // this step has not returned yet, so it must leave no trace where it raises
-    if safeguard!.mode == .detect { putBack() }
+    if safeguard!.mode == .detect { try putBack() }
     return try undo(loss, "the step has made parameters that are not finite")
   }
 
@@ -64,13 +64,14 @@ extension Optimizer {
 
   private func limit(_ watch: Guard) -> Double { watch.reference.limit(watch.explode) }
 
-  private func keepSnapshot() {
+  /// Without memory for it there is none, and what it would undo has begun.
+  private func keepSnapshot() throws {
     // the old one first, so that its memory serves the new one
     safeguard!.snapshot = nil
     safeguard!.snapshot = Guard.Snapshot(
-      parameters: slots.map { $0.tensor.storage.copy() },
-      buffers: safeguard!.buffers.map { $0.storage.copy() },
-      state: Dictionary(uniqueKeysWithValues: trainingState.map { ($0.name, $0.value) }))
+      parameters: try slots.map { try $0.tensor.storage.copy() },
+      buffers: try safeguard!.buffers.map { try $0.storage.copy() },
+      state: Dictionary(uniqueKeysWithValues: try trainingState.map { ($0.name, $0.value) }))
     safeguard!.moved = false
   }
 
@@ -80,7 +81,7 @@ extension Optimizer {
         "\(reason). Nothing was changed; lower the rate, or use guard(rollback=True)", step: stepCount)
     }
     let limit = limit(safeguard!)
-    putBack()
+    try putBack()
     safeguard!.fail()
     recorder?.add(
       FlightRecorder.row(
@@ -96,15 +97,16 @@ extension Optimizer {
     return request
   }
 
-  private func putBack() {
+  private func putBack() throws {
     guard let snapshot = safeguard!.snapshot else { return }
+    let copies = try copies(of: snapshot.state)
     for (slot, kept) in zip(slots, snapshot.parameters) {
       slot.tensor.storage.copyContents(from: kept)
       slot.tensor.storage.version &+= 1
     }
     restoreBuffers(snapshot)
     let skipped = skippedSteps
-    put(snapshot.state)
+    put(snapshot.state, copies)
     skippedSteps = skipped
     safeguard!.moved = false
   }

@@ -97,15 +97,18 @@ extension Optimizer {
   var averagesPoints: Bool { machineType.memories.contains(.trainingPoint) }
 
   /// Moves the parameters to the average of all points, or back to where training goes on. No other method has two points.
-  func setEvaluating(_ evaluating: Bool) {
+  func setEvaluating(_ evaluating: Bool) throws {
     guard averagesPoints, evaluating != isEvaluating, let method = machines[0] as? any WholeMachine else {
       return
     }
-    for slot in slots where slot.steps > 0 {
+    // All memory before the first write.
+    let moved = slots.filter { $0.steps > 0 }
+    let rooms = try moved.map { try Storage(byteCount: $0.tensor.byteCount) }
+    for (slot, room) in zip(moved, rooms) {
       if evaluating {
-        slot.showAverage(method.interpolation)
+        slot.showAverage(method.interpolation, room)
       } else {
-        slot.leaveAverage(method.interpolation)
+        slot.leaveAverage(method.interpolation, room)
       }
     }
     isEvaluating = evaluating
@@ -136,17 +139,17 @@ extension ParameterSlot {
   private var basePoint: Storage { state[method!.copiedFrom] }
 
   /// x = y + (1 - 1 / beta) (z - y)
-  func showAverage(_ beta: Double) {
-    trainingPoint = tensor.storage.copy()
+  func showAverage(_ beta: Double, _ room: Storage) {
+    room.copyContents(from: tensor.storage)
+    trainingPoint = room
     interpolate(scalar, tensor.pointer, basePoint.pointer, 1 - 1 / beta, tensor.pointer, tensor.count)
   }
 
   /// y as it was, to the bit, if x is still what was made of it; else y = x + (1 - beta) (z - x), for an x that the user
   /// has put there.
-  func leaveAverage(_ beta: Double) {
+  func leaveAverage(_ beta: Double, _ x: Storage) {
     defer { trainingPoint = nil }
     if let y = trainingPoint {
-      let x = Storage(byteCount: tensor.byteCount)
       interpolate(scalar, y.pointer, basePoint.pointer, 1 - 1 / beta, x.pointer, tensor.count)
       if x.equals(tensor.storage) {
         tensor.storage.copyContents(from: y)

@@ -31,10 +31,10 @@ extension Optimizer {
     guard step.active.allSatisfy({ $0.tensor.grad != nil }) else {
       throw Failure.value("a parameter has lost its gradient during the step")
     }
-    let next = step.active.map { slot in
-      slot.tangents?.scaled(slot, by: discount) ?? RateTangents(slot)
+    let next = try step.active.map { slot in
+      try slot.tangents?.scaled(slot, by: discount) ?? RateTangents(slot)
     }
-    let products = step.active.map { Storage(zeroed: $0.tensor.byteCount) }
+    let products = try step.active.map { try Storage(zeroed: $0.tensor.byteCount) }
     if discount > 0, step.active.contains(where: { $0.tangents != nil }) {
       let along = zip(step.active, next).map { (leaf: $0.tensor, vector: $1.parameter) }
       try Derivatives.product(loss, along: along) { i, product in

@@ -36,7 +36,9 @@ extension Optimizer {
         throw Failure.value("steps_per_epoch must be \(Bounds.count), got \(value)")
       }
       stepsPerEpoch = value
-    case "evaluating": setEvaluating(value != 0)
+    case "evaluating":
+      if averagesPoints { try checkFree(value == 0 ? "train" : "eval") }
+      try setEvaluating(value != 0)
     case "found": try setFound(value)
     default: throw Failure.value("'\(key)' of an optimizer cannot be set")
     }

@@ -35,6 +35,7 @@ extension Optimizer {
   /// `afterBackward`: nothing has touched the gradients since a program's `backward`.
   public func begin(loss: Double, mayProbe: Bool, afterBackward: Bool = false) throws -> Request {
     guard pending == nil else { throw Failure.value("a step is already in progress") }
+    try checkFree("step")
     if machineType.probes && !mayProbe {
       throw Failure.type(
         "\(machineType.card.title) evaluates the loss at trial points, which step() cannot do: use "
@@ -53,6 +54,15 @@ extension Optimizer {
     let finite =
       loss.isFinite && (known ? active.allSatisfy(\.gradientIsFinite) : norms.allSatisfy(\.isFinite))
     if finite { for machine in machines { try machine.check(loss: loss) } }
+    var moments: [StepMoment] = []
+    if !ratesAreGiven && !isWhole {
+      moments = self.moments(active, window: window)
+      // All memory of the step before anything is written, be it a gradient that is clipped.
+      let displaces = machineType.probes || validates
+      for (slot, moment) in zip(active, moments) {
+        try slot.allocate(moment, revocable: machineType.probes, displaces: displaces)
+      }
+    }
     if let request = try judge(loss: loss, finite: finite) { return request }
     guard finite else { return try skip(loss) }
     let factors = try groups.map { try ($0.schedule?.finiteValue(stepCount) ?? 1) * rateScale }
@@ -69,12 +79,13 @@ extension Optimizer {
       let stretch = Alignment(whole2: whole.reduce(0, +), used2: norms.reduce(0, +)).stretch
       return try stepWhole(active, norms, loss, factors[0], stretch: stretch)
     }
-    return try beginAdaptive(active, norms, loss, factors, window: window)
+    return try beginAdaptive(active, norms, loss, factors, moments)
   }
 
   /// The answer to a request: the loss at the displaced parameters, which hold the gradient there if it was asked for.
   public func answer(loss: Double) throws -> Request {
     guard var step = pending else { throw Failure.value("no step is in progress") }
+    try checkFree("step")
     if let online = step.online { return try finishOnline(step, online, loss) }
     let slope = step.active.reduce(0.0) { sum, slot in
       guard let grad = slot.tensor.grad else { return sum }
@@ -88,6 +99,7 @@ extension Optimizer {
   /// The answer to a request for the curvature, d'Hd or H z: the loss that the step began with.
   public func answer(curvatureOf loss: Tensor) throws -> Request {
     guard var step = pending else { throw Failure.value("no step is in progress") }
+    try checkFree("step")
     if let online = step.online { return try differentiate(step, online, loss) }
     let directions = step.active.map { (leaf: $0.tensor, vector: $0.direction!) }
     step.views[0].curvature = try Derivatives.curvature(loss, along: directions)
@@ -136,7 +148,8 @@ extension Optimizer {
   }
 
   private func beginAdaptive(
-    _ active: [ParameterSlot], _ norms: [Double], _ loss: Double, _ factors: [Double], window: Int
+    _ active: [ParameterSlot], _ norms: [Double], _ loss: Double, _ factors: [Double],
+    _ moments: [StepMoment]
   ) throws -> Request {
     var view = StepView(loss: loss)
     if validates, !hypergradient.isNaN { view.hypergradient = hypergradient }
@@ -145,12 +158,10 @@ extension Optimizer {
     var views = [StepView](repeating: view, count: machines.count)
     for (slot, norm2) in zip(active, norms) { views[machineIndex(slot)].gradientNorm2 += norm2 }
     let hypers = active.map(hyper)
-    for (slot, hyper) in zip(active, hypers) {
-      let moment = StepMoment(
-        step: stepCount, epoch: max(1, Int(view.stepsPerEpoch)), window: window, decay: hyper.decay)
+    for (slot, moment) in zip(active, moments) {
       for memory in slot.memories { memory.look(at: slot, moment, &views[machineIndex(slot)]) }
     }
-    let parts = zip(active, hypers).map { $0.prepare($1, revocable: machineType.probes) }
+    let parts = try zip(active, hypers).map { try $0.prepare($1, revocable: machineType.probes) }
     for (slot, sums) in zip(active, findDirections(parts, into: active.map(\.directionPointer))) {
       let index = machineIndex(slot)
       views[index].slope += sums.slope
@@ -159,6 +170,16 @@ extension Optimizer {
     if keepsClipped { showClipped(active, hypers, &views) }
     if scope == .pooled { sumViews(active, &views) }
     return try advance(PendingStep(active: active, views: views, machinesBefore: machines, factors: factors))
+  }
+
+  private func moments(_ active: [ParameterSlot], window: Int) -> [StepMoment] {
+    let epoch = stepsPerEpoch >= 1 ? stepsPerEpoch : StepView(loss: 0).stepsPerEpoch
+    return active.map { slot in
+      let hyper = hyper(slot)
+      return StepMoment(
+        step: stepCount, epoch: max(1, Int(epoch)), window: window, decay: hyper.decay,
+        averages: hyper.smoothing != 0)
+    }
   }
 
   /// Steps of a window; 1 for rates without.

@@ -26,6 +26,8 @@ public final class Optimizer: @unchecked Sendable {
   public var stepsPerEpoch: Double
   let clipping: Clipping
   var pending: PendingStep?
+  private var held: Claim?
+  private var holds = 0
   var recorder: FlightRecorder?
   var safeguard: Guard?
   /// The parameters stand at the average of all points, not where training goes on.
@@ -50,7 +52,29 @@ public final class Optimizer: @unchecked Sendable {
 
   public var rates: [Double] { slots.map(\.rate) }
 
-  public func zeroGrad() { for slot in slots { slot.tensor.grad = nil } }
+  /// Begins or ends training in the calling thread: until as many ends as beginnings, others cannot work on the parameters.
+  public func hold(_ begins: Bool) throws {
+    if begins {
+      if holds == 0 { held = try Claim.hold("training", slots.map(\.tensor)) }
+      holds += 1
+    } else if holds > 0 {
+      holds -= 1
+      if holds == 0 {
+        held?.release()
+        held = nil
+      }
+    }
+  }
+
+  deinit { held?.release() }
+
+  public func zeroGrad() throws {
+    try checkFree("zero_grad")
+    for slot in slots { slot.tensor.grad = nil }
+  }
+
+  /// Nobody works on the parameters in another thread.
+  func checkFree(_ what: String) throws { try Claim.check(what, slots.map(\.tensor)) }
 
   func hyper(_ slot: ParameterSlot) -> HyperValues {
     groups[slot.group].direction.hyper(slot.steps + 1)

@@ -7,6 +7,9 @@ import Optimization
 final class ParameterSlot {
   let tensor: Tensor
   let name: String
+  /// What the names of its state begin with. Those of the rates' state begin with "rate."; a parameter whose own name
+  /// does is told apart by a colon, and so is one that has the colon already.
+  let key: String
   let group: Int
   /// Its place among all parameters of the optimizer.
   let index: Int
@@ -21,6 +24,8 @@ final class ParameterSlot {
   /// The state after the step in progress, where it may still be called off.
   private var spare: [Storage] = []
   var direction: Storage?
+  /// For the first direction.
+  private var room: Storage?
   private var backup: Storage?
   /// In the order in which a saved state lists them.
   private(set) var memories: [any StepMemory] = []
@@ -29,16 +34,18 @@ final class ParameterSlot {
   init(
     _ tensor: Tensor, _ name: String, _ group: Int, _ index: Int, _ direction: any ConfiguredDirection,
     _ method: MethodKernels? = nil, remembers: Set<Memory> = [], keepsClipped: Bool = false
-  ) {
+  ) throws {
     self.tensor = tensor
     self.name = name
+    key =
+      name == "rate" || name.utf8.starts(with: "rate.".utf8) || name.utf8.first == 0x3A ? ":" + name : name
     self.group = group
     self.index = index
     kernels = direction.kernels(tensor.dtype)
     self.method = method
     stateNames = method?.names ?? direction.slots
     initialState = method?.names.map { _ in 0 } ?? direction.initialState
-    state = stateNames.map { _ in Storage(byteCount: tensor.byteCount) }
+    state = try stateNames.map { _ in try Storage(byteCount: tensor.byteCount) }
     memories = Memory.allCases.filter(remembers.contains).map { $0.make(self) }
     if keepsClipped { memories.append(ClippedPart()) }
     resetState()
@@ -66,10 +73,20 @@ final class ParameterSlot {
   /// Its part in a step in one pass, state in place.
   func part(_ hyper: HyperValues) -> RulePart { RulePart(kernels, vectors(into: state), hyper) }
 
+  /// All memory of a step that finds directions, before the first of its writes: who gets none leaves all as it was.
+  func allocate(_ moment: StepMoment, revocable: Bool, displaces: Bool) throws {
+    if direction == nil, room == nil { room = try Storage(byteCount: tensor.byteCount) }
+    if revocable && spare.count != state.count {
+      spare = try state.map { try Storage(byteCount: $0.byteCount) }
+    }
+    if displaces && backup == nil { backup = try Storage(byteCount: tensor.byteCount) }
+    for memory in memories { try memory.allocate(self, moment) }
+  }
+
   /// Its part in finding the direction; the new state goes in place, or aside if the step may be called off.
-  func prepare(_ hyper: HyperValues, revocable: Bool) -> RulePart {
-    if direction == nil { direction = Storage(byteCount: tensor.byteCount) }
-    if revocable && spare.count != state.count { spare = state.map { Storage(byteCount: $0.byteCount) } }
+  func prepare(_ hyper: HyperValues, revocable: Bool) throws -> RulePart {
+    if direction == nil { direction = try room ?? Storage(byteCount: tensor.byteCount) }
+    room = nil
     return RulePart(kernels, vectors(into: revocable ? spare : state), hyper)
   }
 
@@ -78,14 +95,9 @@ final class ParameterSlot {
 
   /// theta = start - length d, where start is what it was before the first call of this step.
   func displace(by length: Double) {
-    if let backup, isDisplaced {
-      addScaled(scalar, backup.pointer, directionPointer, -length, tensor.pointer, tensor.count)
-      return
-    }
-    if backup == nil { backup = Storage(byteCount: tensor.byteCount) }
-    backup!.copyContents(from: tensor.storage)
+    if !isDisplaced { backup!.copyContents(from: tensor.storage) }
     isDisplaced = true
-    displace(by: length)
+    addScaled(scalar, backup!.pointer, directionPointer, -length, tensor.pointer, tensor.count)
   }
 
   private(set) var isDisplaced = false

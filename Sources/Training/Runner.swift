@@ -1,5 +1,6 @@
 import Autodiff
 import CVector
+import Kernels
 import Vocabulary
 
 /// Batches for a recorded program: rows of whole arrays, named by indices [steps, batch].
@@ -19,13 +20,23 @@ public struct Batches {
     self.seconds = seconds
   }
 
-  /// Calls `step(index)` with the program's inputs loaded, until it returns false, all is done or time is up.
-  func run(_ program: Program, done: inout Int, _ step: (Int) throws -> Bool) throws {
+  /// Calls `step(index)` with the program's inputs loaded, until it returns false, all is done or time is up. `touching`:
+  /// what steps work on beside the program's own.
+  func run(
+    _ program: Program, touching others: [Tensor] = [], done: inout Int, _ step: (Int) throws -> Bool
+  ) throws {
     try program.check(data, rows: indices, steps * batch, batch: batch)
     let deadline = cv_seconds() + seconds
+    guard let claim = try program.claim(and: others, seconds: seconds) else { return }
+    defer { claim.release() }
     while done < steps {
-      program.load(data, rows: indices + done * batch)
-      let goesOn = try step(done)
+      let goesOn = try ForkGate.shared.pass {
+        try program.attempt {
+          program.load(data, rows: indices + done * batch)
+          try Refusal.checkReserve()
+          return try step(done)
+        }
+      }
       done += 1
       if !goesOn || cv_seconds() >= deadline { return }
     }
@@ -43,10 +54,11 @@ extension Program {
         "\(optimizer.machineType.card.title) evaluates a validation loss after every step, which a recorded program cannot: "
           + "use minimize(closure, valid=...)")
     }
-    try batches.run(self, done: &done) { i in
+    let parameters = optimizer?.slots.map(\.tensor) ?? []
+    try batches.run(self, touching: parameters, done: &done) { i in
       losses[i] = try forward()
       guard let optimizer else { return true }
-      backward()
+      try backward()
       var request = try optimizer.begin(loss: losses[i], mayProbe: true, afterBackward: true)
       do {
         while request.kind != .done {
@@ -55,7 +67,7 @@ extension Program {
             continue
           }
           let probed = try forward(probe: true)
-          if request.kind == .gradient { backward() }
+          if request.kind == .gradient { try backward() }
           request = try optimizer.answer(loss: probed)
         }
       } catch {

@@ -23,16 +23,16 @@ final class TangentColumns {
   private let views: [[Storage]]
   private let room: UnsafeMutableBufferPointer<TangentColumn>
 
-  init(_ parameters: [Tensor], slots: Int, tracked: [Int], width: Int, _ kernels: TangentKernels) {
+  init(_ parameters: [Tensor], slots: Int, tracked: [Int], width: Int, _ kernels: TangentKernels) throws {
     self.parameters = parameters
     self.tracked = Set(tracked)
     self.width = width
     self.kernels = kernels
     // All memory is touched now: a run of any length then stays as large as it is.
     let count = tracked.count
-    tangents = parameters.map { Storage(zeroed: count * $0.byteCount) }
-    states = parameters.map { p in (0..<slots).map { _ in Storage(zeroed: count * p.byteCount) } }
-    products = parameters.map { Storage(zeroed: width * $0.byteCount) }
+    tangents = try parameters.map { try Storage(zeroed: count * $0.byteCount) }
+    states = try parameters.map { p in try (0..<slots).map { _ in try Storage(zeroed: count * p.byteCount) } }
+    products = try parameters.map { try Storage(zeroed: width * $0.byteCount) }
     let whole = tangents
     views = (0..<count).map { low in
       zip(parameters, whole).map { p, storage in
@@ -45,7 +45,7 @@ final class TangentColumns {
   deinit { room.deallocate() }
 
   /// One step on duals, before the step itself.
-  func advance(_ episode: Episode, _ placement: Episode.Placement) {
+  func advance(_ episode: Episode, _ placement: Episode.Placement) throws {
     let moving = live.count
     begin(episode)
     guard !live.isEmpty else { return }
@@ -53,7 +53,7 @@ final class TangentColumns {
     let tiles = (live.count + width - 1) / width
     for tile in 0..<tiles {
       let (low, high) = (tile * live.count / tiles, (tile + 1) * live.count / tiles)
-      multiply(placement, low, high, moving)
+      try multiply(placement, low, high, moving)
       for case let index? in placement.parameter where parameters[index].grad != nil {
         let now = episode.valuesInForce(episode.step, index)
         for place in low..<high {
@@ -87,10 +87,10 @@ final class TangentColumns {
   }
 
   /// The Hessian times the columns low ..< high, of which those from `moving` on are zero.
-  private func multiply(_ placement: Episode.Placement, _ low: Int, _ high: Int, _ moving: Int) {
+  private func multiply(_ placement: Episode.Placement, _ low: Int, _ high: Int, _ moving: Int) throws {
     let count = min(max(moving - low, 0), high - low)
     if count > 0 {
-      placement.replay!.multiply(
+      try placement.replay!.multiply(
         count, placement.parameter.map { $0.map { views[low][$0] } },
         into: placement.parameter.map { $0.map { products[$0] } })
     }

@@ -10,8 +10,8 @@ final class Trajectory {
     let stream: UInt64
 
     /// Parameters first, then the state of each. stream: of the random numbers that the step drew.
-    init(_ parameters: [Tensor], _ state: [[Storage]], _ stream: UInt64) {
-      vectors = parameters.map { $0.storage.copy() } + state.joined().map { $0.copy() }
+    init(_ parameters: [Tensor], _ state: [[Storage]], _ stream: UInt64) throws {
+      vectors = try parameters.map { try $0.storage.copy() } + state.joined().map { try $0.copy() }
       self.stream = stream
     }
 
@@ -33,26 +33,26 @@ final class Trajectory {
   private let gradientAdjoint: [Storage]
   private let products: [Storage]
 
-  init(_ parameters: [Tensor], slots: Int, _ kernels: AdjointKernels) {
+  init(_ parameters: [Tensor], slots: Int, _ kernels: AdjointKernels) throws {
     self.kernels = kernels
-    adjoint = parameters.map { Storage(zeroed: $0.byteCount) }
-    stateAdjoint = parameters.map { p in (0..<slots).map { _ in Storage(zeroed: p.byteCount) } }
-    gradientAdjoint = parameters.map { Storage(zeroed: $0.byteCount) }
-    products = parameters.map { Storage(zeroed: $0.byteCount) }
+    adjoint = try parameters.map { try Storage(zeroed: $0.byteCount) }
+    stateAdjoint = try parameters.map { p in try (0..<slots).map { _ in try Storage(zeroed: p.byteCount) } }
+    gradientAdjoint = try parameters.map { try Storage(zeroed: $0.byteCount) }
+    products = try parameters.map { try Storage(zeroed: $0.byteCount) }
   }
 
   var isReturning: Bool { end != nil }
   var length: Int { points.count }
 
   /// The point that a step is about to leave.
-  func keep(_ parameters: [Tensor], _ state: [[Storage]], _ stream: UInt64) {
-    points.append(Point(parameters, state, stream))
+  func keep(_ parameters: [Tensor], _ state: [[Storage]], _ stream: UInt64) throws {
+    points.append(try Point(parameters, state, stream))
   }
 
   /// The end of a horizon: the way back begins with the gradient there.
-  func seed(_ episode: Episode, _ gradient: [Storage]) {
+  func seed(_ episode: Episode, _ gradient: [Storage]) throws {
     guard !points.isEmpty else { return }
-    end = Point(episode.parameters, episode.state, Context.stream)
+    end = try Point(episode.parameters, episode.state, Context.stream)
     first = episode.step - points.count
     for (target, source) in zip(adjoint, gradient) { target.copyContents(from: source) }
     for state in stateAdjoint.joined() { state.zero() }
@@ -79,7 +79,7 @@ final class Trajectory {
         &sums[episode.layer(index)])
     }
     // The curvature is symmetric: what the gradient's adjoint says about the parameters is its product with it.
-    placement.replay!.multiply(
+    try placement.replay!.multiply(
       1, placement.parameter.map { $0.map { gradientAdjoint[$0] } },
       into: placement.parameter.map { $0.map { products[$0] } })
     for case let index? in placement.parameter {
@@ -111,8 +111,8 @@ extension Episode {
         "there are \(trajectory?.length ?? 0) steps to go back over; reverse mode, after collect, as many as were taken"
       )
     }
-    let placement = placement(program, differentiated: true)
-    try batches.run(program, done: &done) { i in
+    let placement = try placement(program, differentiated: true)
+    try batches.run(program, touching: parameters, done: &done) { i in
       losses[i] = try trajectory.retreat(self, placement)
       return true
     }

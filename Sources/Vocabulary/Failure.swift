@@ -8,6 +8,8 @@ public struct Failure: Error, CustomStringConvertible {
     case diverged = 5
     case memory = 6
     case `internal` = 7
+    /// Somebody else works on it.
+    case busy = 8
   }
 
   public let kind: Kind

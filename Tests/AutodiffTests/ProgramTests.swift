@@ -12,7 +12,7 @@ final class ProgramTests: XCTestCase {
   }
 
   private func labels(_ values: [Int]) -> Tensor {
-    let tensor = Tensor(shape: [values.count], dtype: .int64)
+    let tensor = try! Tensor(shape: [values.count], dtype: .int64)
     for (i, v) in values.enumerated() {
       tensor.pointer.storeBytes(of: Int64(v), toByteOffset: 8 * i, as: Int64.self)
     }
@@ -38,7 +38,7 @@ final class ProgramTests: XCTestCase {
       let stream = Context.stream
       program.load([data, classes], rows: now)
       let loss = try program.forward()
-      program.backward()
+      try! program.backward()
       let replayed = (w1.grad!.values, w2.grad!.values)
       (w1.grad, w2.grad) = (nil, nil)
       let after = Context.stream
@@ -112,7 +112,7 @@ final class ProgramTests: XCTestCase {
       let data = Tensor([3, 4], [Double](repeating: 1, count: 11) + [value], .float32)
       program.load([data], rows: [0, 1, 2])
       _ = try program.forward()
-      program.backward()
+      try! program.backward()
       return weight.gradientIsFinite
     }
     XCTAssertTrue(try run(2))
@@ -125,7 +125,7 @@ final class ProgramTests: XCTestCase {
   /// A batch that is copied by several threads.
   func testLargeBatchesAreLoadedWhole() throws {
     let (batch, width) = (200, 1000)
-    let x = Tensor(shape: [batch, width], dtype: .float32)
+    let x = try! Tensor(shape: [batch, width], dtype: .float32)
     try Recorder.begin([x])
     let program = try Recorder.end([apply("sum", [x])])
     let data = Tensor([7, width], (0..<(7 * width)).map(Double.init), .float32)

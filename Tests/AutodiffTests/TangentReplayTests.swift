@@ -37,15 +37,15 @@ final class TangentReplayTests: XCTestCase {
   func testProductsAreThoseOfTheEagerSweep() throws {
     var numbers = Numbers(seed: 3)
     let program = try program()
-    let replay = TangentReplay(program, width: 3)
+    let replay = try! TangentReplay(program, width: 3)
     let data = Tensor([4, 3], numbers.array(12))
     for (rows, count) in [([0, 1], 3), ([3, 2], 1), ([2, 0], 2)] as [([Int64], Int)] {
       program.load([data], rows: rows)
       _ = try program.forward()
-      program.backward()
+      try! program.backward()
       let vectors = program.leaves.map { stack($0, count, &numbers) }
       let products = program.leaves.map { Tensor([3] + $0.shape, numbers.array(3 * $0.count)) }
-      replay.multiply(count, vectors.map(\.storage), into: products.map(\.storage))
+      try! replay.multiply(count, vectors.map(\.storage), into: products.map(\.storage))
       let x = Tensor([2, 3], rows.flatMap { r in (0..<3).map { data.values[3 * Int(r) + $0] } })
       let expected = try Derivatives.hvp(loss(x), program.leaves, vectors)
       for (product, exact) in zip(products, expected) {
@@ -59,18 +59,19 @@ final class TangentReplayTests: XCTestCase {
     var numbers = Numbers(seed: 5)
     let program = try program()
     _ = try program.forward()
-    program.backward()
+    try! program.backward()
     let before = program.leaves.map { $0.grad!.values }
-    let replay = TangentReplay(program, width: 2)
+    let replay = try! TangentReplay(program, width: 2)
     _ = try program.forward()
-    program.backward()
+    try! program.backward()
     let moving = program.leaves.firstIndex { $0 === w2 }!
     let vectors = program.leaves.indices.map {
-      $0 == moving ? stack(w2, 2, &numbers) : Tensor(zeros: [2] + program.leaves[$0].shape, dtype: .float64)
+      $0 == moving
+        ? stack(w2, 2, &numbers) : try! Tensor(zeros: [2] + program.leaves[$0].shape, dtype: .float64)
     }
-    let product = Tensor(zeros: [2, 4, 1], dtype: .float64)
+    let product = try! Tensor(zeros: [2, 4, 1], dtype: .float64)
     let only = { (storage: Storage) in program.leaves.indices.map { $0 == moving ? storage : nil } }
-    replay.multiply(2, only(vectors[moving].storage), into: only(product.storage))
+    try! replay.multiply(2, only(vectors[moving].storage), into: only(product.storage))
     let expected = try Derivatives.hvp(loss(program.inputs[0]), program.leaves, vectors)[moving]
     XCTAssertLessThan(relativeError(product.values, expected.values), 1e-13)
     XCTAssertEqual(program.leaves.map { $0.grad!.values }, before)
@@ -82,11 +83,11 @@ final class TangentReplayTests: XCTestCase {
     let x = Tensor([2], [3, 4])
     try Recorder.begin([x])
     let program = try Recorder.end([apply("sum", [apply("mul", [x, w])])])
-    let replay = TangentReplay(program, width: 1)
+    let replay = try! TangentReplay(program, width: 1)
     _ = try program.forward()
-    program.backward()
+    try! program.backward()
     let product = Tensor([1, 2], [7, 7])
-    replay.multiply(1, [Tensor([1, 2], [1, 1]).storage], into: [product.storage])
+    try! replay.multiply(1, [Tensor([1, 2], [1, 1]).storage], into: [product.storage])
     XCTAssertEqual(product.values, [0, 0])
   }
 
@@ -98,12 +99,12 @@ final class TangentReplayTests: XCTestCase {
     let hidden = try apply("tanh", [apply("add", [apply("matmul", [x, w1]), bias])])
     let output = try apply("matmul", [apply("mul", [hidden, hidden]), w2])
     let program = try Recorder.end([apply("mean", [apply("square", [output])]), output])
-    let replay = TangentReplay(program, width: 2, .gaussNewton)
+    let replay = try! TangentReplay(program, width: 2, .gaussNewton)
     _ = try program.forward()
-    program.backward()
+    try! program.backward()
     let vectors = program.leaves.map { stack($0, 2, &numbers) }
-    let products = program.leaves.map { Tensor(zeros: [2] + $0.shape, dtype: .float64) }
-    replay.multiply(2, vectors.map(\.storage), into: products.map(\.storage))
+    let products = program.leaves.map { try! Tensor(zeros: [2] + $0.shape, dtype: .float64) }
+    try! replay.multiply(2, vectors.map(\.storage), into: products.map(\.storage))
 
     func outputs(_ leaf: Tensor, _ i: Int, _ step: Double) throws -> [Double] {
       let pointer = leaf.pointer.assumingMemoryBound(to: Double.self)

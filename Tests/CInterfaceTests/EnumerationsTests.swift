@@ -10,7 +10,7 @@ final class EnumerationsTests: XCTestCase {
     "status": [
       "value": LRS_VALUE_ERROR, "shape": LRS_SHAPE_ERROR, "type": LRS_TYPE_ERROR,
       "recording": LRS_RECORDING_ERROR, "diverged": LRS_DIVERGED, "memory": LRS_MEMORY_ERROR,
-      "internal": LRS_INTERNAL_ERROR,
+      "internal": LRS_INTERNAL_ERROR, "busy": LRS_BUSY,
     ],
     "dtype": [
       "float32": LRS_FLOAT32, "float64": LRS_FLOAT64, "int64": LRS_INT64, "uint8": LRS_UINT8,

@@ -7,8 +7,8 @@ import XCTest
 final class SpecializationTests: XCTestCase {
   func testElementLoopsKeepUpWithCopying() {
     let n = 1 << 16
-    let x = Storage(zeroed: 4 * n)
-    let y = Storage(zeroed: 4 * n)
+    let x = try! Storage(zeroed: 4 * n)
+    let y = try! Storage(zeroed: 4 * n)
     let relu = PointwiseCatalogue.functions.first { $0.name == "relu" }!.kernels(.float32)
     let copying = median { y.copyContents(from: x) }
     let loop = median { relu.value(x.pointer, y.pointer, n, PointwiseParameters()) }

@@ -18,7 +18,7 @@ public final class Buffer<T: Scalar> {
 
   public init(_ values: [Double]) {
     count = values.count
-    storage = Storage(byteCount: (values.count + 2 * Self.margin) * MemoryLayout<T>.stride)
+    storage = try! Storage(byteCount: (values.count + 2 * Self.margin) * MemoryLayout<T>.stride)
     for i in 0..<Self.margin {
       elements[-1 - i] = Self.sentinel
       elements[count + i] = Self.sentinel

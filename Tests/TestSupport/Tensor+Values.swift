@@ -6,7 +6,7 @@ extension Tensor {
   public convenience init(
     _ shape: [Int], _ values: [Double], _ dtype: DType = .float64, requiresGrad: Bool = false
   ) {
-    self.init(shape: shape, dtype: dtype, requiresGrad: requiresGrad)
+    try! self.init(shape: shape, dtype: dtype, requiresGrad: requiresGrad)
     precondition(values.count == count)
     castElements(.float64, values, dtype, pointer, count)
   }

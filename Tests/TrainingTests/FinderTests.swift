@@ -137,7 +137,7 @@ final class FinderTests: XCTestCase {
 
   func testARunOverARecordedProgram() throws {
     let w = Tensor([2], [0.25, -1], .float32, requiresGrad: true)
-    let input = Tensor(zeros: [3], dtype: .float32)
+    let input = try! Tensor(zeros: [3], dtype: .float32)
     try Recorder.begin([input])
     let residual = try apply("sub", [apply("mul", [input, apply("sum", [w])]), input])
     let program = try Recorder.end([apply("mean", [apply("square", [residual])])])

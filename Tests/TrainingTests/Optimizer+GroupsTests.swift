@@ -38,7 +38,7 @@ final class OptimizerGroupsTests: XCTestCase {
       try optimizer.addGroup(tensors, names: names, Attributes("group", numbers: arguments))
     }
     expectFailure(.value, ["must not be empty"]) { try add([], []) }
-    expectFailure(.type, ["'w'", "int64"]) { try add([Tensor(zeros: [1], dtype: .int64)], ["w"]) }
+    expectFailure(.type, ["'w'", "int64"]) { try add([try! Tensor(zeros: [1], dtype: .int64)], ["w"]) }
     expectFailure(.value, ["'w'", "requires_grad=True"]) { try add([Tensor([1], [1])], ["w"]) }
     expectFailure(.value, ["'w'", "leaf"]) { try add([apply("square", [leaf])], ["w"]) }
     expectFailure(.value, ["'v'", "twice"]) { try add([leaf, leaf], ["w", "v"]) }

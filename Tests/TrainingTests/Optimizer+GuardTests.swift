@@ -92,6 +92,6 @@ final class OptimizerGuardTests: XCTestCase {
     XCTAssertEqual(try optimizer.property("guard"), 1)
     try optimizer.setGuard(.off, explode: 10, buffers: [])
     XCTAssertEqual(try optimizer.property("guard"), 0)
-    XCTAssertNil(optimizer.state.first { $0.name == "guard" })
+    XCTAssertNil(try! optimizer.state.first { $0.name == "guard" })
   }
 }

@@ -1,6 +1,8 @@
 import Adaptation
 import Autodiff
+import Foundation
 import TestSupport
+import Vocabulary
 import XCTest
 
 @testable import Training
@@ -17,7 +19,7 @@ final class OptimizerStateTests: XCTestCase {
   }
 
   private func entries(_ optimizer: Optimizer) -> [String: Tensor] {
-    Dictionary(uniqueKeysWithValues: optimizer.state.map { ($0.name, $0.value) })
+    Dictionary(uniqueKeysWithValues: try! optimizer.state.map { ($0.name, $0.value) })
   }
 
   /// A run that is saved in the middle of a window and resumed elsewhere goes on bit for bit.
@@ -64,11 +66,85 @@ final class OptimizerStateTests: XCTestCase {
     let problem = Quadratic()
     let optimizer = try makeOptimizer(for: problem, "adam", rate: "l4")
     XCTAssertEqual(
-      optimizer.state.map(\.name),
+      try! optimizer.state.map(\.name),
       [
         "step", "skipped_steps", "rate.0.lowest_loss", "a.step", "a.lr", "a.average", "a.square_average",
         "b.step", "b.lr", "b.average", "b.square_average",
       ])
+  }
+
+  private let names = [
+    "rate", "rate.0", "rate.hypergradient", "step", "skipped_steps", "guard", "evaluating", "", ".", ":",
+    ":rate", "a.step",
+    "rate.0.rate", "rate.\u{301}", "lr", "a", "a.lr",
+  ]
+
+  private func named(_ names: [String], rate: String, per scope: Scope) throws -> ([Tensor], Optimizer) {
+    let tensors = names.indices.map { Tensor([2], [Double($0) + 1, -1], requiresGrad: true) }
+    var arguments = required(try RateCatalogue.find(rate).card).mapValues { Attributes.Value.numbers([$0]) }
+    if scope != .all {
+      arguments["per"] = .text("\(scope)")
+      arguments["window_steps"] = .numbers([1])
+    }
+    let optimizer = try Optimizer(
+      direction: "adam", Attributes("adam"), rate: rate, Attributes(rate, arguments))
+    try optimizer.addGroup(tensors, names: names, Attributes("group"))
+    return (tensors, optimizer)
+  }
+
+  private func step(_ tensors: [Tensor], _ optimizer: Optimizer) throws {
+    for tensor in tensors { tensor.grad = Tensor([2], tensor.values) }
+    let loss = tensors.flatMap(\.values).reduce(0) { $0 + 0.5 * $1 * $1 }
+    _ = try optimizer.begin(loss: loss, mayProbe: false)
+  }
+
+  /// Rates and parameters have namespaces of their own, so that a parameter may have any name.
+  func testAnyNameOfAParameter() throws {
+    for (rate, scope) in [("constant", Scope.all), ("tlr", .tensor), ("tlr", .pooled)] {
+      let (tensors, optimizer) = try named(names, rate: rate, per: scope)
+      for _ in 0..<3 { try step(tensors, optimizer) }
+      let saved = try! optimizer.state
+      XCTAssertEqual(Set(saved.map(\.name)).count, saved.count, rate)
+      let (others, other) = try named(names, rate: rate, per: scope)
+      for (a, b) in zip(others, tensors) { try a.assign(b) }
+      try other.load(entries(optimizer))
+      XCTAssertEqual(other.stateBytes, optimizer.stateBytes, rate)
+      try step(tensors, optimizer)
+      try step(others, other)
+      XCTAssertEqual(others.map(\.bytes), tensors.map(\.bytes), rate)
+      XCTAssertEqual(other.stateBytes, optimizer.stateBytes, rate)
+    }
+  }
+
+  /// States were saved without the colon that now tells parameters called "rate" from rates.
+  func testNamesOfEarlierStates() throws {
+    let names = ["rate", "rate.first", "w"]
+    let (tensors, optimizer) = try named(names, rate: "tlr", per: .tensor)
+    for _ in 0..<3 { try step(tensors, optimizer) }
+    let old = Dictionary(
+      uniqueKeysWithValues: try! optimizer.state.map {
+        ($0.name.replacingOccurrences(of: ":", with: ""), $0.value)
+      })
+    XCTAssertNotNil(old["rate.first.square_average"])
+    let (_, other) = try named(names, rate: "tlr", per: .tensor)
+    try other.load(old)
+    XCTAssertEqual(other.stateBytes, optimizer.stateBytes)
+  }
+
+  func testNothingIsLoadedWithinAStep() throws {
+    let problem = Quadratic()
+    let optimizer = try makeOptimizer(for: problem, "adam", rate: "sls")
+    for _ in 0..<2 { try problem.step(optimizer) }
+    let (saved, before) = (entries(optimizer), optimizer.stateBytes)
+    problem.fillGradients()
+    XCTAssertNotEqual(try optimizer.begin(loss: problem.loss, mayProbe: true).kind, .done)
+    expectFailure(.value, ["load_state_dict", "in progress"]) { try optimizer.load(saved) }
+    expectFailure(.value, ["add_group", "in progress"]) {
+      try optimizer.addGroup([Tensor([1], [1], requiresGrad: true)], names: ["c"], Attributes("group"))
+    }
+    optimizer.abort()
+    XCTAssertEqual(optimizer.stateBytes, before)
+    try problem.step(optimizer)
   }
 
   /// A state that does not fit is refused whole.

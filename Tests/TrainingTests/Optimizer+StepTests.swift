@@ -19,7 +19,7 @@ final class OptimizerStepTests: XCTestCase {
     _ = try optimizer.begin(loss: problem.loss, mayProbe: false)
     XCTAssertEqual(problem.tensors[1].bytes, before)
     XCTAssertEqual(optimizer.slots.map(\.steps), [2, 1])
-    optimizer.zeroGrad()
+    try optimizer.zeroGrad()
     XCTAssertNil(problem.tensors[0].grad)
     expectFailure(.value, ["no parameter has a gradient"]) { try optimizer.begin(loss: 1, mayProbe: true) }
   }

@@ -14,11 +14,13 @@ final class ParameterSlotTests: XCTestCase {
     let made = try type.init(type.card.read(Attributes(direction, numbers: arguments)))
     let tensor = Tensor([x.count], x, dtype, requiresGrad: true)
     tensor.grad = Tensor([x.count], x.map { 2 * $0 }, dtype)
-    return (ParameterSlot(tensor, "w", 0, 0, made), made)
+    return (try! ParameterSlot(tensor, "w", 0, 0, made), made)
   }
 
   private func direct(_ slot: ParameterSlot, _ h: HyperValues, revocable: Bool) -> DirectionSums {
-    let part = slot.prepare(h, revocable: revocable)
+    let moment = StepMoment(step: slot.steps, epoch: 1, window: 1, decay: 0)
+    try! slot.allocate(moment, revocable: revocable, displaces: true)
+    let part = try! slot.prepare(h, revocable: revocable)
     return findDirections([part], into: [slot.directionPointer])[0]
   }
 

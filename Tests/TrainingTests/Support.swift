@@ -106,7 +106,7 @@ func machines(for direction: String) -> [any RateMachine.Type] {
 extension Optimizer {
   /// Names and bytes of all that a resumed run needs.
   var stateBytes: [String: [UInt8]] {
-    Dictionary(uniqueKeysWithValues: state.map { ($0.name, $0.value.bytes) })
+    Dictionary(uniqueKeysWithValues: try! state.map { ($0.name, $0.value.bytes) })
   }
 }
 
@@ -116,7 +116,7 @@ func makeSlot(
 ) -> ParameterSlot {
   let made = try! DirectionCatalogue.make(
     DirectionCatalogue.find(direction), Attributes(direction, numbers: arguments))
-  return ParameterSlot(tensor, "w", 0, 0, made, remembers: remembers)
+  return try! ParameterSlot(tensor, "w", 0, 0, made, remembers: remembers)
 }
 
 // MARK: - Descent in plain loops

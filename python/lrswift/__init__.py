@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from . import adapt, models, nn, optim, random, schedule
 from ._core import version as core_version
 from .config import (
+    check_variables,
     config,
     get_threads,
     max_memory_allocated,
@@ -81,6 +82,7 @@ __version__: str = core_version()
 
 register_threadpool()
 register_rates()
+check_variables()
 
 # name -> its module, None for a module itself; loaded on first use, so that `import lrswift` costs little
 # more than `import numpy`

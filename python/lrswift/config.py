@@ -13,13 +13,16 @@ from ._core import memory as core_memory
 from ._core import set_threads as core_set_threads
 from ._core import version as core_version
 from .checks import check_whole
+from .errors import ArgumentError, warn
 
 
 def set_threads(count: int) -> None:
     """Sets how many threads may serve the calling thread. Results do not depend on it.
 
-    At first it is LRSWIFT_NUM_THREADS, else the processors that this process may use (affinity, control
-    group).
+    At first it is the environment variable LRSWIFT_NUM_THREADS, else OMP_NUM_THREADS, else the processors
+    that this process may use (affinity, control group). LRSWIFT_NUM_THREADS that holds no whole number from 1
+    to 1024 is an ArgumentError when lrswift is imported, OMP_NUM_THREADS then passed over with a
+    RuntimeWarning.
 
     Args:
         count: at least 1.
@@ -64,7 +67,9 @@ def config() -> dict[str, Any]:
         A dict. "gemm" is the float32 matrix product in use: the best of "gemm_kernels" that this processor
         runs, unless the environment variable LRSWIFT_GEMM named another when it was first used ("swift" means
         the best). "memory" and "peak_memory" are bytes, as `memory_allocated` and `max_memory_allocated`
-        count them.
+        count them. "threads_at_first" is what it was before any `set_threads`; "threads_from" who decided it:
+        LRSWIFT_NUM_THREADS, OMP_NUM_THREADS or "processors"; "threads_complaint" tells of a variable that was
+        passed over, or is None.
     """
     found: dict[str, Any] = {"version": core_version()}
     found.update(json.loads(catalogue("config")))
@@ -83,6 +88,22 @@ def show_config() -> dict[str, Any]:
         text = f"{value / 1e6:.1f} MB" if key.endswith("memory") else text
         print(f"{key:<{width}}  {text}")
     return found
+
+
+def check_variables() -> None:
+    """Looks at the environment variables that ask for a number of threads.
+
+    OMP_NUM_THREADS, which is not meant for lrswift alone, gives a RuntimeWarning where it cannot be followed.
+
+    Raises:
+        ArgumentError: LRSWIFT_NUM_THREADS is no whole number from 1 to 1024.
+    """
+    if os.environ.keys() & {"LRSWIFT_NUM_THREADS", "OMP_NUM_THREADS"}:
+        complaint = config()["threads_complaint"]
+        if complaint and complaint.startswith("LRSWIFT_NUM_THREADS"):
+            raise ArgumentError(complaint.rpartition("; ")[0])
+        if complaint:
+            warn(complaint, RuntimeWarning)
 
 
 def register_threadpool() -> None:

@@ -24,7 +24,7 @@ static PyObject *alrs_new(PyTypeObject *type, PyObject *arguments, PyObject *key
     Search *fed = (Search *)Py_NewRef(search);
     made->core = core;
     made->search = fed;
-    if (fed->busy) {
+    if (IS_BUSY(fed)) {
       busy_error(core, "Search");
     } else {
       status = check(core, lrs_alrs_create(&made->handle, fed->handle, attributes.items, attributes.count));
@@ -62,7 +62,7 @@ static PyObject *alrs_observe(PyObject *object, PyObject *value) {
   lrs_verdict verdict;
   if (number_of(self->core, &derivative, value, "observe", "derivative") < 0) return NULL;
   /* NULL once the garbage collector has been here */
-  if (self->search == NULL || self->search->busy) return busy_error(self->core, "Search");
+  if (self->search == NULL || IS_BUSY(self->search)) return busy_error(self->core, "Search");
   if (check(self->core, lrs_alrs_observe(&verdict, self->handle, derivative)) < 0) return NULL;
   return Py_BuildValue("(diO)", verdict.derivative, (int)verdict.signal,
                        verdict.starts_anew ? Py_True : Py_False);

@@ -8,7 +8,7 @@ typedef struct {
   lrs_episode *handle;
   Core *core;
   size_t columns;
-  bool busy;
+  int32_t busy;
 } Episode;
 
 /* The lists of values, in the order in which hypergradients are numbered. */
@@ -62,12 +62,12 @@ static lrs_status run(Episode *self, Program *program, Batches *batches, size_t 
   double *loss = (double *)PyBytes_AsString(losses);
   const Tensors *data = &batches->data;
   lrs_status status;
-  self->busy = program->busy = true;
+  self->busy = program->busy = lrs_process_number();
   Py_BEGIN_ALLOW_THREADS;
   status = lrs_episode_run(done, loss, self->handle, program->handle, data->items, data->count,
                            batches->indices.buf, batches->steps, batches->batch, batches->seconds, phase);
   Py_END_ALLOW_THREADS;
-  self->busy = program->busy = false;
+  self->busy = program->busy = 0;
   return status;
 }
 
@@ -87,8 +87,8 @@ static PyObject *phase(PyObject *object, PyObject *const *arguments, Py_ssize_t 
   PyObject *result = NULL;
   if (losses == NULL) {
     /* the exception is set */
-  } else if (self->busy || program->busy) {
-    busy_error(core, self->busy ? "Episode" : "Program");
+  } else if (IS_BUSY(self) || IS_BUSY(program)) {
+    busy_error(core, IS_BUSY(self) ? "Episode" : "Program");
   } else if (check(core, run(self, program, &batches, &done, losses, number)) == 0) {
     losses = rows_keep(losses, done, 1);
     if (losses != NULL) result = Py_BuildValue("(nO)", (Py_ssize_t)done, losses);
@@ -113,14 +113,14 @@ static PyObject *episode_retreat(PyObject *object, PyObject *const *arguments, P
 static PyObject *episode_collect(PyObject *object, PyObject *Py_UNUSED(ignored)) {
   Episode *self = (Episode *)object;
   double loss;
-  if (self->busy) return busy_error(self->core, "Episode");
+  if (IS_BUSY(self)) return busy_error(self->core, "Episode");
   if (check(self->core, lrs_episode_collect(&loss, self->handle)) < 0) return NULL;
   return PyFloat_FromDouble(loss);
 }
 
 static PyObject *episode_hypergradients(PyObject *object, PyObject *Py_UNUSED(ignored)) {
   Episode *self = (Episode *)object;
-  if (self->busy) return busy_error(self->core, "Episode");
+  if (IS_BUSY(self)) return busy_error(self->core, "Episode");
   PyObject *rows = rows_make(self->columns, 1);
   if (rows == NULL) return NULL;
   double *out = (double *)PyBytes_AsString(rows);

@@ -52,6 +52,7 @@ int errors_create(Core *core, PyObject *module) {
   }
   core->errors[LRS_MEMORY_ERROR] = Py_NewRef(PyExc_MemoryError);
   core->errors[LRS_INTERNAL_ERROR] = Py_NewRef(core->error);
+  core->errors[LRS_BUSY] = Py_NewRef(core->error);
   return 0;
 }
 
@@ -67,6 +68,8 @@ static void raise_diverged(Core *core, const char *message, int64_t at) {
 
 int check(Core *core, lrs_status status) {
   if (status == LRS_OK) return 0;
+  /* a signal came while it waited */
+  if (status == LRS_BUSY && PyErr_Occurred()) return -1;
   const char *message = lrs_last_error();
   if (message == NULL) message = "unknown error";
   bool known = status > 0 && status < ERROR_KINDS;
@@ -91,6 +94,15 @@ PyObject *wrong_type(Core *core, const char *function, const char *argument, con
 PyObject *busy_error(Core *core, const char *what) {
   PyErr_Format(core->error, "this %s is already running in another thread", what);
   return NULL;
+}
+
+bool again(lrs_status status) {
+  if (status != LRS_BUSY) return false;
+  bool ended;
+  Py_BEGIN_ALLOW_THREADS;
+  ended = lrs_wait_for_sweeps(0.05);
+  Py_END_ALLOW_THREADS;
+  return ended && PyErr_CheckSignals() == 0;
 }
 
 int check_count(Core *core, const char *function, Py_ssize_t given, Py_ssize_t least, Py_ssize_t most) {

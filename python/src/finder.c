@@ -38,7 +38,7 @@ static PyObject *search_signal(PyObject *object, PyObject *value) {
                  direction);
     return NULL;
   }
-  if (self->busy) return busy_error(self->core, "Search");
+  if (IS_BUSY(self)) return busy_error(self->core, "Search");
   if (check(self->core, lrs_search_signal(self->handle, (int32_t)direction)) < 0) return NULL;
   Py_RETURN_NONE;
 }
@@ -48,7 +48,7 @@ static PyObject *search_get(PyObject *object, PyObject *value) {
   double found;
   const char *key = text_of(self->core, value, "get", "key");
   if (key == NULL) return NULL;
-  if (self->busy) return busy_error(self->core, "Search");
+  if (IS_BUSY(self)) return busy_error(self->core, "Search");
   if (check(self->core, lrs_search_get(&found, self->handle, key)) < 0) return NULL;
   return PyFloat_FromDouble(found);
 }
@@ -105,8 +105,8 @@ static PyObject *finder_new(PyTypeObject *type, PyObject *arguments, PyObject *k
     made->core = core;
     made->optimizer = (Optimizer *)Py_NewRef(optimizer);
     made->search = (Search *)Py_NewRef(search);
-    if (made->optimizer->busy || made->search->busy) {
-      busy_error(core, made->optimizer->busy ? "Optimizer" : "Search");
+    if (IS_BUSY(made->optimizer) || IS_BUSY(made->search)) {
+      busy_error(core, IS_BUSY(made->optimizer) ? "Optimizer" : "Search");
     } else {
       status = check(core, lrs_finder_create(&made->handle, made->optimizer->handle, made->search->handle,
                                              attributes.items, attributes.count));
@@ -148,8 +148,8 @@ static int finder_ready(Finder *self) {
     PyErr_SetString(self->core->error, "Finder: closed");
     return -1;
   }
-  if (!self->optimizer->busy && !self->search->busy) return 0;
-  busy_error(self->core, self->optimizer->busy ? "Optimizer" : "Search");
+  if (!IS_BUSY(self->optimizer) && !IS_BUSY(self->search)) return 0;
+  busy_error(self->core, IS_BUSY(self->optimizer) ? "Optimizer" : "Search");
   return -1;
 }
 
@@ -172,13 +172,13 @@ static lrs_status run(Finder *self, Program *program, Batches *batches, size_t *
                       PyObject *values) {
   double *gradient = (double *)PyBytes_AsString(gradients), *value = (double *)PyBytes_AsString(values);
   lrs_status status;
-  self->optimizer->busy = self->search->busy = program->busy = true;
+  self->optimizer->busy = self->search->busy = program->busy = lrs_process_number();
   Py_BEGIN_ALLOW_THREADS;
   status = lrs_finder_run(done, gradient, value, self->handle, program->handle, batches->data.items,
                           batches->data.count, batches->indices.buf, batches->steps, batches->batch,
                           batches->seconds);
   Py_END_ALLOW_THREADS;
-  self->optimizer->busy = self->search->busy = program->busy = false;
+  self->optimizer->busy = self->search->busy = program->busy = 0;
   return status;
 }
 
@@ -198,7 +198,7 @@ static PyObject *finder_run(PyObject *object, PyObject *const *arguments, Py_ssi
   PyObject *result = NULL;
   if (gradients == NULL || values == NULL || finder_ready(self) < 0) {
     /* the exception is set */
-  } else if (program->busy) {
+  } else if (IS_BUSY(program)) {
     busy_error(core, "Program");
   } else if (check(core, run(self, program, &batches, &done, gradients, values)) == 0) {
     gradients = rows_keep(gradients, done, 1);

@@ -27,18 +27,38 @@ static int seed_of(Core *core, lrs_tensor **seed, PyObject *value, const char *f
   return *seed == NULL ? -1 : 0;
 }
 
+/* Ctrl-C is seen between portions, so none may take long. */
+static const double PORTION_SECONDS = 0.1;
+
+/* A sweep to its end, with the GIL released; outs has room for count results. */
+static int sweep(Core *core, const char *kind, lrs_tensor *output, lrs_tensor *seed, const Tensors *inputs,
+                 const Tensors *directions, lrs_tensor **outs, size_t count) {
+  lrs_sweep *made = NULL;
+  bool done = false;
+  size_t given = inputs == NULL ? 0 : inputs->count;
+  int result = check(core, lrs_sweep_create(&made, kind, output, seed, given ? inputs->items : NULL,
+                                            directions == NULL ? NULL : directions->items, given));
+  while (result == 0 && !done) {
+    lrs_status status;
+    Py_BEGIN_ALLOW_THREADS;
+    status = lrs_sweep_run(&done, made, PORTION_SECONDS);
+    Py_END_ALLOW_THREADS;
+    result = check(core, status);
+    if (result == 0 && !done) result = PyErr_CheckSignals();
+  }
+  if (result == 0) result = check(core, lrs_sweep_found(outs, count, made));
+  lrs_sweep_destroy(made);
+  return result;
+}
+
 PyObject *core_backward(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
   Core *core = PyModule_GetState(module);
   lrs_tensor *seed;
-  lrs_status status;
   if (check_count(core, "backward", count, 1, 2) < 0) return NULL;
   lrs_tensor *output = tensor_handle(core, arguments[0], "backward", "output");
   if (output == NULL || seed_of(core, &seed, count == 2 ? arguments[1] : Py_None, "backward") < 0)
     return NULL;
-  Py_BEGIN_ALLOW_THREADS;
-  status = lrs_backward(output, seed);
-  Py_END_ALLOW_THREADS;
-  if (check(core, status) < 0) return NULL;
+  if (sweep(core, "backward", output, seed, NULL, NULL, NULL, 0) < 0) return NULL;
   Py_RETURN_NONE;
 }
 
@@ -53,19 +73,14 @@ PyObject *core_gradients(PyObject *module, PyObject *const *arguments, Py_ssize_
   Core *core = PyModule_GetState(module);
   Tensors wrt;
   lrs_tensor *seed;
-  lrs_status status;
   PyObject *made = NULL;
   if (check_count(core, "gradients", count, 3, 3) < 0) return NULL;
   lrs_tensor *output = tensor_handle(core, arguments[0], "gradients", "output");
   if (output == NULL || seed_of(core, &seed, arguments[1], "gradients") < 0) return NULL;
   if (tensors_take(core, &wrt, arguments[2], "gradients", "wrt") < 0) return NULL;
   lrs_tensor **outs = results(wrt.count);
-  if (outs != NULL) {
-    Py_BEGIN_ALLOW_THREADS;
-    status = lrs_gradients(outs, output, seed, wrt.items, wrt.count);
-    Py_END_ALLOW_THREADS;
-    if (check(core, status) == 0) made = tensors_wrap(core, outs, wrt.count);
-  }
+  if (outs != NULL && sweep(core, "gradients", output, seed, &wrt, NULL, outs, wrt.count) == 0)
+    made = tensors_wrap(core, outs, wrt.count);
   PyMem_Free(outs);
   tensors_release(&wrt);
   return made;
@@ -95,31 +110,23 @@ PyObject *core_jvp(PyObject *module, PyObject *const *arguments, Py_ssize_t coun
   Core *core = PyModule_GetState(module);
   Tensors inputs, tangents;
   lrs_tensor *output, *made = NULL;
-  lrs_status status;
   if (directions_take(core, &output, &inputs, &tangents, arguments, count, "jvp", "tangents") < 0)
     return NULL;
-  Py_BEGIN_ALLOW_THREADS;
-  status = lrs_jvp(&made, output, inputs.items, tangents.items, inputs.count);
-  Py_END_ALLOW_THREADS;
+  int status = sweep(core, "jvp", output, NULL, &inputs, &tangents, &made, 1);
   tensors_release(&tangents);
   tensors_release(&inputs);
-  return check(core, status) < 0 ? NULL : tensor_wrap(core, made);
+  return status < 0 ? NULL : tensor_wrap(core, made);
 }
 
 PyObject *core_hvp(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
   Core *core = PyModule_GetState(module);
   Tensors inputs, vectors;
   lrs_tensor *output;
-  lrs_status status;
   PyObject *made = NULL;
   if (directions_take(core, &output, &inputs, &vectors, arguments, count, "hvp", "vectors") < 0) return NULL;
   lrs_tensor **outs = results(inputs.count);
-  if (outs != NULL) {
-    Py_BEGIN_ALLOW_THREADS;
-    status = lrs_hvp(outs, output, inputs.items, vectors.items, inputs.count);
-    Py_END_ALLOW_THREADS;
-    if (check(core, status) == 0) made = tensors_wrap(core, outs, inputs.count);
-  }
+  if (outs != NULL && sweep(core, "hvp", output, NULL, &inputs, &vectors, outs, inputs.count) == 0)
+    made = tensors_wrap(core, outs, inputs.count);
   PyMem_Free(outs);
   tensors_release(&vectors);
   tensors_release(&inputs);

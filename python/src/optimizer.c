@@ -43,6 +43,17 @@ static void optimizer_dealloc(PyObject *object) {
   object_free(object);
 }
 
+bool optimizer_ready(Optimizer *self) {
+  if (IS_BUSY(self)) {
+    busy_error(self->core, "Optimizer");
+    return false;
+  }
+  /* a thread that a fork has left behind was in a step: as if it had failed */
+  if (self->busy != 0) lrs_optimizer_abort(self->handle);
+  self->busy = 0;
+  return true;
+}
+
 static int names_take(Core *core, const char ***out, PyObject **kept, PyObject *value, size_t count) {
   if (!PyTuple_Check(value) && !PyList_Check(value)) {
     wrong_type(core, "add_group", "names", "a tuple of str", value);
@@ -83,9 +94,7 @@ static PyObject *optimizer_add_group(PyObject *object, PyObject *const *argument
     return NULL;
   }
   if (attributes_take(core, &attributes, arguments[2], "add_group", "attributes") == 0) {
-    if (self->busy) {
-      busy_error(core, "Optimizer");
-    } else {
+    if (optimizer_ready(self)) {
       status = check(core, lrs_optimizer_add_group(self->handle, parameters.items, names, parameters.count,
                                                    attributes.items, attributes.count));
     }
@@ -114,8 +123,12 @@ static PyObject *optimizer_begin(PyObject *object, PyObject *const *arguments, P
   if (check_count(self->core, "begin", count, 2, 2) < 0) return NULL;
   if (number_of(self->core, &loss, arguments[0], "begin", "loss") < 0) return NULL;
   if (flag_of(self->core, &may_probe, arguments[1], "begin", "may_probe") < 0) return NULL;
-  if (self->busy) return busy_error(self->core, "Optimizer");
-  if (check(self->core, lrs_optimizer_begin(&request, self->handle, loss, may_probe)) < 0) return NULL;
+  if (!optimizer_ready(self)) return NULL;
+  lrs_status status;
+  do {
+    status = lrs_optimizer_begin(&request, self->handle, loss, may_probe);
+  } while (again(status));
+  if (check(self->core, status) < 0) return NULL;
   return request_tuple(&request);
 }
 
@@ -124,8 +137,12 @@ static PyObject *optimizer_answer(PyObject *object, PyObject *value) {
   lrs_request request;
   double loss;
   if (number_of(self->core, &loss, value, "answer", "loss") < 0) return NULL;
-  if (self->busy) return busy_error(self->core, "Optimizer");
-  if (check(self->core, lrs_optimizer_answer(&request, self->handle, loss)) < 0) return NULL;
+  if (!optimizer_ready(self)) return NULL;
+  lrs_status status;
+  do {
+    status = lrs_optimizer_answer(&request, self->handle, loss);
+  } while (again(status));
+  if (check(self->core, status) < 0) return NULL;
   return request_tuple(&request);
 }
 
@@ -134,22 +151,48 @@ static PyObject *optimizer_answer_curvature(PyObject *object, PyObject *value) {
   lrs_request request;
   lrs_tensor *loss = tensor_handle(self->core, value, "answer_curvature", "loss");
   if (!loss) return NULL;
-  if (self->busy) return busy_error(self->core, "Optimizer");
-  if (check(self->core, lrs_optimizer_answer_curvature(&request, self->handle, loss)) < 0) return NULL;
+  if (!optimizer_ready(self)) return NULL;
+  /* a sweep of its own, which may wait for those of other threads */
+  lrs_status status;
+  do {
+    self->busy = lrs_process_number();
+    Py_BEGIN_ALLOW_THREADS;
+    status = lrs_optimizer_answer_curvature(&request, self->handle, loss);
+    Py_END_ALLOW_THREADS;
+    self->busy = 0;
+  } while (again(status));
+  if (check(self->core, status) < 0) return NULL;
   return request_tuple(&request);
 }
 
 static PyObject *optimizer_abort(PyObject *object, PyObject *Py_UNUSED(ignored)) {
   Optimizer *self = (Optimizer *)object;
-  if (self->busy) return busy_error(self->core, "Optimizer");
+  if (!optimizer_ready(self)) return NULL;
   lrs_optimizer_abort(self->handle);
   Py_RETURN_NONE;
 }
 
 static PyObject *optimizer_zero_grad(PyObject *object, PyObject *Py_UNUSED(ignored)) {
   Optimizer *self = (Optimizer *)object;
-  if (self->busy) return busy_error(self->core, "Optimizer");
-  if (check(self->core, lrs_optimizer_zero_grad(self->handle)) < 0) return NULL;
+  if (!optimizer_ready(self)) return NULL;
+  lrs_status status;
+  do {
+    status = lrs_optimizer_zero_grad(self->handle);
+  } while (again(status));
+  if (check(self->core, status) < 0) return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyObject *optimizer_hold(PyObject *object, PyObject *value) {
+  Optimizer *self = (Optimizer *)object;
+  bool begins;
+  if (flag_of(self->core, &begins, value, "hold", "begins") < 0) return NULL;
+  if (!optimizer_ready(self)) return NULL;
+  lrs_status status;
+  do {
+    status = lrs_optimizer_hold(self->handle, begins);
+  } while (again(status));
+  if (check(self->core, status) < 0) return NULL;
   Py_RETURN_NONE;
 }
 
@@ -157,7 +200,7 @@ static PyObject *optimizer_zero_grad(PyObject *object, PyObject *Py_UNUSED(ignor
 
 static PyObject *optimizer_rates(PyObject *object, PyObject *Py_UNUSED(ignored)) {
   Optimizer *self = (Optimizer *)object;
-  if (self->busy) return busy_error(self->core, "Optimizer");
+  if (!optimizer_ready(self)) return NULL;
   double *rates = PyMem_Calloc(self->parameter_count + 1, sizeof *rates);
   if (rates == NULL) return PyErr_NoMemory();
   PyObject *made = NULL;
@@ -177,7 +220,7 @@ static PyObject *optimizer_get(PyObject *object, PyObject *value) {
   double found;
   const char *key = text_of(self->core, value, "get", "key");
   if (key == NULL) return NULL;
-  if (self->busy) return busy_error(self->core, "Optimizer");
+  if (!optimizer_ready(self)) return NULL;
   if (check(self->core, lrs_optimizer_get(&found, self->handle, key)) < 0) return NULL;
   return PyFloat_FromDouble(found);
 }
@@ -188,8 +231,12 @@ static PyObject *optimizer_set(PyObject *object, PyObject *const *arguments, Py_
   if (check_count(self->core, "set", count, 2, 2) < 0) return NULL;
   const char *key = text_of(self->core, arguments[0], "set", "key");
   if (key == NULL || number_of(self->core, &value, arguments[1], "set", "value") < 0) return NULL;
-  if (self->busy) return busy_error(self->core, "Optimizer");
-  if (check(self->core, lrs_optimizer_set(self->handle, key, value)) < 0) return NULL;
+  if (!optimizer_ready(self)) return NULL;
+  lrs_status status;
+  do {
+    status = lrs_optimizer_set(self->handle, key, value);
+  } while (again(status));
+  if (check(self->core, status) < 0) return NULL;
   Py_RETURN_NONE;
 }
 
@@ -197,7 +244,7 @@ static PyObject *optimizer_record(PyObject *object, PyObject *value) {
   Optimizer *self = (Optimizer *)object;
   double capacity;
   if (number_of(self->core, &capacity, value, "record", "capacity") < 0) return NULL;
-  if (self->busy) return busy_error(self->core, "Optimizer");
+  if (!optimizer_ready(self)) return NULL;
   int32_t rows = capacity >= 0 && capacity <= INT32_MAX ? (int32_t)capacity : -1;
   if (check(self->core, lrs_optimizer_record(self->handle, rows)) < 0) return NULL;
   Py_RETURN_NONE;
@@ -214,9 +261,7 @@ static PyObject *optimizer_guard(PyObject *object, PyObject *const *arguments, P
   if (number_of(core, &explode, arguments[1], "guard", "explode") < 0) return NULL;
   if (tensors_take(core, &buffers, arguments[2], "guard", "buffers") < 0) return NULL;
   int status = -1;
-  if (self->busy) {
-    busy_error(core, "Optimizer");
-  } else {
+  if (optimizer_ready(self)) {
     int32_t checked = mode >= LRS_GUARD_OFF && mode <= LRS_GUARD_ROLL_BACK ? (int32_t)mode : -1;
     status = check(core, lrs_optimizer_guard(self->handle, checked, explode, buffers.items, buffers.count));
   }
@@ -229,7 +274,7 @@ static PyObject *optimizer_history(PyObject *object, PyObject *Py_UNUSED(ignored
   Optimizer *self = (Optimizer *)object;
   lrs_tensor *rows = NULL;
   const char *fields = NULL;
-  if (self->busy) return busy_error(self->core, "Optimizer");
+  if (!optimizer_ready(self)) return NULL;
   if (check(self->core, lrs_optimizer_history(&rows, &fields, self->handle)) < 0) return NULL;
   PyObject *names = PyUnicode_FromString(fields);
   PyObject *tensor = tensor_wrap(self->core, rows);
@@ -246,9 +291,8 @@ static PyObject *optimizer_state(PyObject *object, PyObject *Py_UNUSED(ignored))
     lrs_tensor *handle = NULL;
     const char *name = NULL;
     /* making an object may run Python code, so this is asked every time */
-    if (self->busy) {
-      busy_error(self->core, "Optimizer");
-    } else if (check(self->core, lrs_optimizer_state(&handle, &name, self->handle, i)) == 0) {
+    if (optimizer_ready(self) &&
+        check(self->core, lrs_optimizer_state(&handle, &name, self->handle, i)) == 0) {
       if (name == NULL) return state;
       PyObject *key = PyUnicode_FromString(name);
       PyObject *value = tensor_wrap(self->core, handle);
@@ -282,18 +326,20 @@ static PyObject *optimizer_load(PyObject *object, PyObject *given) {
   size_t count = (size_t)PyDict_Size(state);
   const char **names = PyMem_Calloc(count + 1, sizeof *names);
   lrs_tensor **values = PyMem_Calloc(count + 1, sizeof *values);
-  int status = -1;
+  int result = -1;
   if (names == NULL || values == NULL) {
     PyErr_NoMemory();
-  } else if (self->busy) {
-    busy_error(self->core, "Optimizer");
-  } else if (entries(self->core, names, values, state) == 0) {
-    status = check(self->core, lrs_optimizer_load(self->handle, names, values, count));
+  } else if (optimizer_ready(self) && entries(self->core, names, values, state) == 0) {
+    lrs_status status;
+    do {
+      status = lrs_optimizer_load(self->handle, names, values, count);
+    } while (again(status));
+    result = check(self->core, status);
   }
   PyMem_Free(values);
   PyMem_Free(names);
   Py_DECREF(state);
-  if (status < 0) return NULL;
+  if (result < 0) return NULL;
   Py_RETURN_NONE;
 }
 
@@ -312,6 +358,8 @@ static PyMethodDef optimizer_methods[] = {
      "history($self, /)\n--\n\n(names of the fields, separated by commas; Tensor [rows, fields])."},
     {"answer", optimizer_answer, METH_O, "answer($self, loss, /)\n--\n\nThe loss that was asked for."},
     {"abort", optimizer_abort, METH_NOARGS, "abort($self, /)\n--\n\nUndoes a step that has begun."},
+    {"hold", optimizer_hold, METH_O,
+     "hold($self, begins, /)\n--\n\nKeeps other threads off the parameters, until as many ends."},
     {"zero_grad", optimizer_zero_grad, METH_NOARGS, "zero_grad($self, /)\n--\n\nForgets all gradients."},
     {"rates", optimizer_rates, METH_NOARGS, "rates($self, /)\n--\n\nThe last rate of every parameter."},
     {"get", optimizer_get, METH_O, "get($self, key, /)\n--\n\nA counter or setting."},

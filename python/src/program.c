@@ -93,14 +93,14 @@ static lrs_status run(Program *self, Optimizer *optimizer, Batches *batches, siz
   double *loss = (double *)PyBytes_AsString(losses), *rate = (double *)PyBytes_AsString(rates);
   lrs_optimizer *steps = optimizer == NULL ? NULL : optimizer->handle;
   lrs_status status;
-  self->busy = true;
-  if (optimizer != NULL) optimizer->busy = true;
+  self->busy = lrs_process_number();
+  if (optimizer != NULL) optimizer->busy = lrs_process_number();
   Py_BEGIN_ALLOW_THREADS;
   status = lrs_program_run(done, loss, rate, self->handle, steps, batches->data.items, batches->data.count,
                            batches->indices.buf, batches->steps, batches->batch, batches->seconds);
   Py_END_ALLOW_THREADS;
-  self->busy = false;
-  if (optimizer != NULL) optimizer->busy = false;
+  self->busy = 0;
+  if (optimizer != NULL) optimizer->busy = 0;
   return status;
 }
 
@@ -123,10 +123,10 @@ static PyObject *program_run(PyObject *object, PyObject *const *arguments, Py_ss
   PyObject *result = NULL;
   if (losses == NULL || rates == NULL) {
     /* the exception is set */
-  } else if (self->busy) {
+  } else if (IS_BUSY(self)) {
     busy_error(core, "Program");
-  } else if (optimizer != NULL && optimizer->busy) {
-    busy_error(core, "Optimizer");
+  } else if (optimizer != NULL && !optimizer_ready(optimizer)) {
+    /* the exception is set */
   } else if (check(core, run(self, optimizer, &batches, &done, losses, rates)) == 0) {
     losses = rows_keep(losses, done, 1);
     rates = rows_keep(rates, done, 3);

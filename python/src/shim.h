@@ -15,7 +15,7 @@
 
 #include "lrswift.h"
 
-enum { ERROR_KINDS = LRS_INTERNAL_ERROR + 1, SHORT_LIST = 8, SHORT_NUMBERS = 32, MAX_RANK = 32 };
+enum { ERROR_KINDS = LRS_BUSY + 1, SHORT_LIST = 8, SHORT_NUMBERS = 32, MAX_RANK = 32 };
 
 typedef struct {
   PyObject *error;               /* the base of all */
@@ -43,7 +43,7 @@ typedef struct {
   PyObject_HEAD
   lrs_program *handle;
   Core *core;
-  bool busy;
+  int32_t busy; /* in a run: lrs_process_number() */
 } Program;
 
 typedef struct {
@@ -51,14 +51,14 @@ typedef struct {
   lrs_optimizer *handle;
   Core *core;
   size_t parameter_count;
-  bool busy;
+  int32_t busy;
 } Optimizer;
 
 typedef struct {
   PyObject_HEAD
   lrs_search *handle;
   Core *core;
-  bool busy;
+  int32_t busy;
 } Search;
 
 /* A method that takes an array of arguments, as PyMethodDef wants it. */
@@ -71,12 +71,18 @@ Core *core_of(PyTypeObject *type);
 void *object_make(PyTypeObject *type);
 void object_free(PyObject *object);
 
+/* What is busy holds the number of its process: a thread that a fork has left behind never says that it has
+ * finished. */
+#define IS_BUSY(thing) ((thing)->busy != 0 && (thing)->busy == lrs_process_number())
+
 /* errors.c */
 int errors_create(Core *core, PyObject *module);
 int check(Core *core, lrs_status status);
 PyObject *wrong_type(Core *core, const char *function, const char *argument, const char *expected,
                      PyObject *value);
 PyObject *busy_error(Core *core, const char *what);
+/* Whether to ask again: the library was asked for what a sweep of another thread works on, and it has ended. */
+bool again(lrs_status status);
 int check_count(Core *core, const char *function, Py_ssize_t given, Py_ssize_t least, Py_ssize_t most);
 /* attributes.c */
 typedef struct {
@@ -157,6 +163,8 @@ PyObject *rows_keep(PyObject *bytes, size_t steps, size_t width);
 
 /* optimizer.c, finder.c, alrs.c, episode.c, learner.c, machine.c */
 extern PyType_Spec optimizer_spec;
+/* Not in a run of another thread; else false with an exception. */
+bool optimizer_ready(Optimizer *self);
 extern PyType_Spec search_spec;
 extern PyType_Spec finder_spec;
 extern PyType_Spec alrs_spec;

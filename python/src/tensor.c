@@ -267,13 +267,21 @@ static int tensor_set_requires_grad(PyObject *object, PyObject *value, void *Py_
     return -1;
   }
   if (flag_of(self->core, &flag, value, "Tensor", "requires_grad") < 0) return -1;
-  return check(self->core, lrs_tensor_set_requires_grad(self->handle, flag));
+  lrs_status status;
+  do {
+    status = lrs_tensor_set_requires_grad(self->handle, flag);
+  } while (again(status));
+  return check(self->core, status);
 }
 
 static PyObject *tensor_get_grad(PyObject *object, void *Py_UNUSED(closure)) {
   Tensor *self = (Tensor *)object;
   lrs_tensor *gradient = NULL;
-  if (check(self->core, lrs_tensor_get_grad(&gradient, self->handle)) < 0) return NULL;
+  lrs_status status;
+  do {
+    status = lrs_tensor_get_grad(&gradient, self->handle);
+  } while (again(status));
+  if (check(self->core, status) < 0) return NULL;
   return tensor_wrap(self->core, gradient);
 }
 
@@ -284,7 +292,11 @@ static int tensor_set_grad(PyObject *object, PyObject *value, void *Py_UNUSED(cl
     gradient = tensor_handle(self->core, value, "Tensor", "grad");
     if (gradient == NULL) return -1;
   }
-  return check(self->core, lrs_tensor_set_grad(self->handle, gradient));
+  lrs_status status;
+  do {
+    status = lrs_tensor_set_grad(self->handle, gradient);
+  } while (again(status));
+  return check(self->core, status);
 }
 
 static PyObject *tensor_detach(PyObject *object, PyObject *Py_UNUSED(ignored)) {
@@ -297,7 +309,12 @@ static PyObject *tensor_detach(PyObject *object, PyObject *Py_UNUSED(ignored)) {
 static PyObject *tensor_assign(PyObject *object, PyObject *source) {
   Tensor *self = (Tensor *)object;
   lrs_tensor *handle = tensor_handle(self->core, source, "assign", "source");
-  if (handle == NULL || check(self->core, lrs_tensor_assign(self->handle, handle)) < 0) return NULL;
+  if (handle == NULL) return NULL;
+  lrs_status status;
+  do {
+    status = lrs_tensor_assign(self->handle, handle);
+  } while (again(status));
+  if (check(self->core, status) < 0) return NULL;
   Py_RETURN_NONE;
 }
 

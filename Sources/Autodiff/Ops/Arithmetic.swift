@@ -93,12 +93,12 @@ private final class QuotientOp: BilinearOp {
     divide(dtype.scalar, inputs[0].pointer, inputs[2].pointer, output.pointer, output.count)
   }
 
-  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {
-    if index < 2 { super.pull(inputs, output, index) }
+  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) throws {
+    if index < 2 { try super.pull(inputs, output, index) }
   }
 
-  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {
-    if index < 2 { super.pullTangent(inputs, output, index, count) }
+  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) throws {
+    if index < 2 { try super.pullTangent(inputs, output, index, count) }
   }
 }
 

@@ -32,11 +32,14 @@ private final class BatchNormOp: Op {
   private var perRow: Double { fixed ? 0 : 1 / Double(rows) }
 
   /// running = (1 - momentum) running + momentum statistic, with the unbiased variance.
-  func updateStatistics(_ momentum: Double, _ runningMean: Tensor, _ runningVariance: Tensor) {
+  func updateStatistics(_ momentum: Double, _ runningMean: Tensor, _ runningVariance: Tensor) throws {
+    // Both or none.
+    let rooms = try [runningMean, runningVariance].map { try Storage(byteCount: $0.byteCount) }
     let unbiased = Double(rows) / Double(max(1, rows - 1))
-    for (running, batch) in [(runningMean, mean), (runningVariance, variance.map { $0 * unbiased })] {
+    let statistics = [(runningMean, mean), (runningVariance, variance.map { $0 * unbiased })]
+    for (room, (running, batch)) in zip(rooms, statistics) {
       let old = doubles(running.pointer)
-      write(zip(old, batch).map { (1 - momentum) * $0 + momentum * $1 }, running.pointer, false)
+      write(zip(old, batch).map { (1 - momentum) * $0 + momentum * $1 }, running.pointer, false, by: room)
     }
   }
 
@@ -56,10 +59,10 @@ private final class BatchNormOp: Op {
     combine(terms, line.constant, nil, rectify: relu, output.pointer, false)
   }
 
-  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {
+  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) throws {
     let moving = inputs.enumerated().filter { $0 != 3 && $0 != 4 && $1.tangent.ready }
     if moving.isEmpty { return }
-    let (out, accumulate) = output.tangent.receive(count * output.byteCount)
+    let (out, accumulate) = try output.tangent.receive(count * output.byteCount)
     let w = doubles(inputs[1].pointer)
     for k in 0..<count {
       let motion = Motion(self, inputs, k)
@@ -78,24 +81,24 @@ private final class BatchNormOp: Op {
     }
   }
 
-  override func preparePull(_ inputs: [Tensor], _ output: Tensor) {
+  override func preparePull(_ inputs: [Tensor], _ output: Tensor) throws {
     sums = gradientSums(inputs, output, output.gradient.pointer)
   }
 
-  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {
+  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) throws {
     guard index != 3, index != 4 else { return }
     let target = inputs[index]
     let g = output.gradient.pointer
     let gate = self.gate(inputs, output)
     if index == 5 {
-      let (out, accumulate) = target.gradient.receive(target.byteCount)
+      let (out, accumulate) = try target.gradient.receive(target.byteCount)
       return combine([ChannelTerm(g, ones, masked: relu)], zeros, gate, out, accumulate)
     }
     let (g0, g1) = sums
-    let (out, accumulate) = target.gradient.receive(target.byteCount)
+    let (out, accumulate) = try target.gradient.receive(target.byteCount)
     switch index {
-    case 1: write(g1, out, accumulate)
-    case 2: write(g0, out, accumulate)
+    case 1: try write(g1, out, accumulate)
+    case 2: try write(g0, out, accumulate)
     default:
       let w = doubles(inputs[1].pointer)
       let slope = each { w[$0] * self.scale[$0] }
@@ -107,7 +110,7 @@ private final class BatchNormOp: Op {
     }
   }
 
-  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {
+  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) throws {
     guard index != 3, index != 4 else { return }
     let (x, target) = (inputs[0], inputs[index])
     let g = UnsafeRawPointer(output.gradient.pointer)
@@ -115,14 +118,14 @@ private final class BatchNormOp: Op {
     let hasTangent = output.gradientTangent.ready
     if index == 5 || index == 2 {
       guard hasTangent else { return }
-      let (out, accumulate) = target.gradientTangent.receive(count * target.byteCount)
+      let (out, accumulate) = try target.gradientTangent.receive(count * target.byteCount)
       for k in 0..<count {
         let dg = UnsafeRawPointer(output.gradientTangent.pointer + k * output.byteCount)
         let to = out + k * target.byteCount
         if index == 5 {
           combine([ChannelTerm(dg, ones, masked: relu)], zeros, gate, to, accumulate)
         } else {
-          write(gradientSums(inputs, output, dg).g0, to, accumulate)
+          try write(gradientSums(inputs, output, dg).g0, to, accumulate)
         }
       }
       return
@@ -130,7 +133,7 @@ private final class BatchNormOp: Op {
     let (g0, g1) = sums
     let w = doubles(inputs[1].pointer)
     let (s, m, n) = (scale, mean, perRow)
-    let (out, accumulate) = target.gradientTangent.receive(count * target.byteCount)
+    let (out, accumulate) = try target.gradientTangent.receive(count * target.byteCount)
     for k in 0..<count {
       let motion = Motion(self, inputs, k)
       let dg = hasTangent ? UnsafeRawPointer(output.gradientTangent.pointer + k * output.byteCount) : nil
@@ -143,7 +146,7 @@ private final class BatchNormOp: Op {
       }
       let to = out + k * target.byteCount
       if index == 1 {
-        write(h1, to, accumulate)
+        try write(h1, to, accumulate)
         continue
       }
       let slope = each { w[$0] * s[$0] }
@@ -218,8 +221,13 @@ private final class BatchNormOp: Op {
     }
   }
 
-  private func write(_ values: [Double], _ out: UnsafeMutableRawPointer, _ accumulate: Bool) {
-    let own = Storage(byteCount: channels * dtype.byteCount)
+  private func write(_ values: [Double], _ out: UnsafeMutableRawPointer, _ accumulate: Bool) throws {
+    write(values, out, accumulate, by: try Storage(byteCount: channels * dtype.byteCount))
+  }
+
+  private func write(
+    _ values: [Double], _ out: UnsafeMutableRawPointer, _ accumulate: Bool, by own: Storage
+  ) {
     values.withUnsafeBytes { castElements(.float64, $0.baseAddress!, dtype, own.pointer, channels) }
     Kernels.scale(dtype.scalar, own.pointer, 1, out, channels, accumulate)
   }
@@ -237,9 +245,10 @@ private final class StatisticsOp: Op {
 
   override var isDifferentiable: Bool { false }
   override var isEffect: Bool { true }
+  override func written(_ inputs: [Tensor]) -> [Storage] { inputs.dropFirst().map(\.storage) }
 
   override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
-    source.updateStatistics(momentum, inputs[1], inputs[2])
+    try source.updateStatistics(momentum, inputs[1], inputs[2])
     fill(dtype.scalar, output.pointer, 1, 0)
   }
 }

@@ -20,8 +20,8 @@ private final class DropoutOp: LinearOp {
   private let dropout: Dropout
   private let source = RandomStream()
 
-  init(_ x: Tensor, _ probability: Double) {
-    dropout = Dropout(x.count, probability)
+  init(_ x: Tensor, _ probability: Double) throws {
+    dropout = try Dropout(x.count, probability)
     super.init(shape: x.shape, dtype: x.dtype, maps: [DropoutMap(dropout: dropout)])
   }
 

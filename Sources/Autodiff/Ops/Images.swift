@@ -165,8 +165,8 @@ private struct MaxPoolMap: LinearMap {
 private final class FloatMaxPoolOp: MaxPoolOp {
   private let pool: MaxPool
 
-  init(_ x: Tensor, _ geometry: WindowGeometry, _ shape: [Int]) {
-    pool = MaxPool(geometry, images: x.shape[0])
+  init(_ x: Tensor, _ geometry: WindowGeometry, _ shape: [Int]) throws {
+    pool = try MaxPool(geometry, images: x.shape[0])
     let map = MaxPoolMap(pool: pool, sourceCount: x.count, destinationCount: shape.reduce(1, *))
     super.init(shape: shape, dtype: x.dtype, maps: [map])
   }
@@ -215,7 +215,7 @@ let maxPool2dOperation = Operation(
   let fits = g.kernelHeight * g.kernelWidth <= MaxPool.mostTaps
   let op: MaxPoolOp =
     inputs[0].dtype == .float32 && fits
-    ? FloatMaxPoolOp(inputs[0], g, shape) : try IndexedMaxPoolOp(inputs[0], g, shape)
+    ? try FloatMaxPoolOp(inputs[0], g, shape) : try IndexedMaxPoolOp(inputs[0], g, shape)
   return try op.apply(inputs)
 }
 

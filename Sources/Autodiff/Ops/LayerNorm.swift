@@ -7,8 +7,8 @@ private final class LayerNormOp: Op {
   private let norm: RowNorm
   private let eps: Double
 
-  init(_ x: Tensor, width: Int, eps: Double) {
-    norm = RowNorm(rows: width == 0 ? 0 : x.count / width, width: width)
+  init(_ x: Tensor, width: Int, eps: Double) throws {
+    norm = try RowNorm(rows: width == 0 ? 0 : x.count / width, width: width)
     self.eps = eps
     super.init(shape: x.shape, dtype: x.dtype)
   }
@@ -19,9 +19,9 @@ private final class LayerNormOp: Op {
       output.pointer)
   }
 
-  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {
+  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) throws {
     if !inputs.contains(where: \.tangent.ready) { return }
-    let (out, accumulate) = output.tangent.receive(count * output.byteCount)
+    let (out, accumulate) = try output.tangent.receive(count * output.byteCount)
     for k in 0..<count {
       norm.tangent(
         dtype.scalar, inputs[0].pointer, weight: inputs[1].pointer, dx: tangent(inputs[0], k),
@@ -29,13 +29,13 @@ private final class LayerNormOp: Op {
     }
   }
 
-  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {
+  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) throws {
     guard isFirst(inputs, index) else { return }
     let pulled = RowPullback(dg: output.gradient.pointer)
-    pull(inputs, [pulled]) { $0.gradient.receive($0.byteCount) }
+    try pull(inputs, [pulled]) { try $0.gradient.receive($0.byteCount) }
   }
 
-  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {
+  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) throws {
     guard isFirst(inputs, index) else { return }
     let pulled = (0..<count).map { k in
       RowPullback(
@@ -43,7 +43,7 @@ private final class LayerNormOp: Op {
         dg: output.gradientTangent.ready ? output.gradientTangent.pointer + k * output.byteCount : nil,
         dx: tangent(inputs[0], k), dw: tangent(inputs[1], k))
     }
-    pull(inputs, pulled) { $0.gradientTangent.receive(count * $0.byteCount) }
+    try pull(inputs, pulled) { try $0.gradientTangent.receive(count * $0.byteCount) }
   }
 
   /// One pass serves all inputs, and comes with the first of them that a sweep asks for.
@@ -53,9 +53,9 @@ private final class LayerNormOp: Op {
 
   private func pull(
     _ inputs: [Tensor], _ pulled: [RowPullback],
-    _ receive: (Tensor) -> (pointer: UnsafeMutableRawPointer, accumulate: Bool)
-  ) {
-    let targets = inputs.map { $0.requiresGrad ? receive($0) : nil }
+    _ receive: (Tensor) throws -> (pointer: UnsafeMutableRawPointer, accumulate: Bool)
+  ) throws {
+    let targets = try inputs.map { $0.requiresGrad ? try receive($0) : nil }
     for (k, pulled) in pulled.enumerated() {
       let gx = targets[0].map { ($0.pointer + k * inputs[0].byteCount, $0.accumulate) }
       let sums = norm.pull(
@@ -63,13 +63,14 @@ private final class LayerNormOp: Op {
         sums: targets[1] != nil || targets[2] != nil)
       for (index, values) in [(1, sums.dropFirst(norm.width)), (2, sums.prefix(norm.width))] {
         guard let (pointer, accumulate) = targets[index] else { continue }
-        write(values, pointer + k * inputs[index].byteCount, accumulate)
+        try write(values, pointer + k * inputs[index].byteCount, accumulate)
       }
     }
   }
 
-  private func write(_ values: ArraySlice<Double>, _ out: UnsafeMutableRawPointer, _ accumulate: Bool) {
-    let own = Storage(byteCount: max(1, values.count * dtype.byteCount))
+  private func write(_ values: ArraySlice<Double>, _ out: UnsafeMutableRawPointer, _ accumulate: Bool) throws
+  {
+    let own = try Storage(byteCount: max(1, values.count * dtype.byteCount))
     values.withUnsafeBytes {
       if let base = $0.baseAddress { castElements(.float64, base, dtype, own.pointer, values.count) }
     }

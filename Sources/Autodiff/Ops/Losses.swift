@@ -9,11 +9,11 @@ private final class CrossEntropyOp: Op {
   private let probabilities: Storage
   private let labels: Storage
 
-  init(_ logits: Tensor) {
+  init(_ logits: Tensor) throws {
     rows = logits.shape[0]
     classes = logits.shape[1]
-    probabilities = Storage(byteCount: logits.byteCount)
-    labels = Storage(byteCount: rows * 4)
+    probabilities = try Storage(byteCount: logits.byteCount)
+    labels = try Storage(byteCount: rows * 4)
     super.init(shape: [], dtype: logits.dtype)
   }
 
@@ -26,9 +26,9 @@ private final class CrossEntropyOp: Op {
     fill(dtype.scalar, output.pointer, 1, total / Double(rows))
   }
 
-  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {
+  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) throws {
     guard inputs[0].tangent.ready else { return }
-    let (out, _) = output.tangent.receive(count * output.byteCount)
+    let (out, _) = try output.tangent.receive(count * output.byteCount)
     for k in 0..<count {
       let total = crossEntropyTangent(
         dtype.scalar, probabilities.pointer, indices, inputs[0].tangent.pointer + k * inputs[0].byteCount,
@@ -38,16 +38,16 @@ private final class CrossEntropyOp: Op {
     }
   }
 
-  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {
+  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) throws {
     guard index == 0 else { return }
-    addGradient(scalar(output.gradient.pointer), &inputs[0].gradient, inputs[0], 0, 1)
+    try addGradient(scalar(output.gradient.pointer), &inputs[0].gradient, inputs[0], 0, 1)
   }
 
-  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {
+  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) throws {
     guard index == 0 else { return }
     let x = inputs[0]
     if output.gradientTangent.ready {
-      let (out, accumulate) = x.gradientTangent.receive(count * x.byteCount)
+      let (out, accumulate) = try x.gradientTangent.receive(count * x.byteCount)
       for k in 0..<count {
         let dg = scalar(output.gradientTangent.pointer + k * output.byteCount)
         crossEntropyGradient(
@@ -58,7 +58,7 @@ private final class CrossEntropyOp: Op {
     }
     guard x.tangent.ready else { return }
     let g = scalar(output.gradient.pointer) / Double(rows)
-    let (out, accumulate) = x.gradientTangent.receive(count * x.byteCount)
+    let (out, accumulate) = try x.gradientTangent.receive(count * x.byteCount)
     if !accumulate { fill(dtype.scalar, out, count * x.count, 0) }
     for k in 0..<count {
       crossEntropyCurvature(
@@ -68,8 +68,10 @@ private final class CrossEntropyOp: Op {
     }
   }
 
-  private func addGradient(_ g: Double, _ buffer: inout SweepBuffer, _ x: Tensor, _ k: Int, _ count: Int) {
-    let (out, accumulate) = buffer.receive(count * x.byteCount)
+  private func addGradient(_ g: Double, _ buffer: inout SweepBuffer, _ x: Tensor, _ k: Int, _ count: Int)
+    throws
+  {
+    let (out, accumulate) = try buffer.receive(count * x.byteCount)
     crossEntropyGradient(
       dtype.scalar, probabilities.pointer, indices, g / Double(rows), out + k * x.byteCount, rows, classes,
       accumulate)

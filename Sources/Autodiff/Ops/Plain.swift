@@ -12,24 +12,24 @@ private final class CastOp: Op {
     castElements(inputs[0].dtype, inputs[0].pointer, dtype, output.pointer, output.count)
   }
 
-  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {
+  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) throws {
     guard inputs[0].tangent.ready else { return }
-    let (out, _) = output.tangent.receive(count * output.byteCount)
+    let (out, _) = try output.tangent.receive(count * output.byteCount)
     castElements(inputs[0].dtype, inputs[0].tangent.pointer, dtype, out, count * output.count)
   }
 
-  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {
-    add(output.gradient.pointer, &inputs[0].gradient, inputs[0], 1)
+  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) throws {
+    try add(output.gradient.pointer, &inputs[0].gradient, inputs[0], 1)
   }
 
-  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {
+  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) throws {
     guard output.gradientTangent.ready else { return }
-    add(output.gradientTangent.pointer, &inputs[0].gradientTangent, inputs[0], count)
+    try add(output.gradientTangent.pointer, &inputs[0].gradientTangent, inputs[0], count)
   }
 
-  private func add(_ g: UnsafeRawPointer, _ buffer: inout SweepBuffer, _ x: Tensor, _ count: Int) {
-    let (out, accumulate) = buffer.receive(count * x.byteCount)
-    let converted = Storage(byteCount: count * x.byteCount)
+  private func add(_ g: UnsafeRawPointer, _ buffer: inout SweepBuffer, _ x: Tensor, _ count: Int) throws {
+    let (out, accumulate) = try buffer.receive(count * x.byteCount)
+    let converted = try Storage(byteCount: count * x.byteCount)
     castElements(dtype, g, x.dtype, converted.pointer, count * x.count)
     scale(x.dtype.scalar, converted.pointer, 1, out, count * x.count, accumulate)
   }
@@ -60,8 +60,8 @@ private final class CompareOp: Op {
   override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
     // Whole numbers beyond 2^53 are not doubles: they are compared as what they are.
     let common: DType = inputs.contains(where: \.dtype.isFloating) ? .float64 : .int64
-    let operands = inputs.map { input in
-      let wide = Storage(byteCount: input.count * 8)
+    let operands = try inputs.map { input in
+      let wide = try Storage(byteCount: input.count * 8)
       castElements(input.dtype, input.pointer, common, wide.pointer, input.count)
       return (values: wide, places: broadcastPlaces(input.shape, to: shape))
     }

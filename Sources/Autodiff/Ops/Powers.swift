@@ -7,25 +7,25 @@ private final class PowerOp: Op {
     raise(dtype.scalar, inputs[0].pointer, inputs[1].pointer, output.pointer, output.count)
   }
 
-  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) {
+  override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) throws {
     for (i, input) in inputs.enumerated() where input.tangent.ready {
-      addDerivative(inputs, i, input.tangent.pointer, &output.tangent, output, count)
+      try addDerivative(inputs, i, input.tangent.pointer, &output.tangent, output, count)
     }
   }
 
-  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) {
-    addDerivative(inputs, index, output.gradient.pointer, &inputs[index].gradient, output, 1)
+  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) throws {
+    try addDerivative(inputs, index, output.gradient.pointer, &inputs[index].gradient, output, 1)
   }
 
-  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) {
+  override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) throws {
     let (x, u) = (inputs[0], inputs[1])
     if output.gradientTangent.ready {
-      addDerivative(
+      try addDerivative(
         inputs, index, output.gradientTangent.pointer, &inputs[index].gradientTangent, output, count)
     }
     guard x.tangent.ready || u.tangent.ready else { return }
     let bytes = output.byteCount
-    let (out, accumulate) = inputs[index].gradientTangent.receive(count * bytes)
+    let (out, accumulate) = try inputs[index].gradientTangent.receive(count * bytes)
     if !accumulate { fill(dtype.scalar, out, count * output.count, 0) }
     for k in 0..<count {
       powerCurvature(
@@ -40,9 +40,9 @@ private final class PowerOp: Op {
   private func addDerivative(
     _ inputs: [Tensor], _ index: Int, _ v: UnsafeRawPointer, _ buffer: inout SweepBuffer, _ output: Tensor,
     _ count: Int
-  ) {
+  ) throws {
     let bytes = output.byteCount
-    let (out, accumulate) = buffer.receive(count * bytes)
+    let (out, accumulate) = try buffer.receive(count * bytes)
     for k in 0..<count {
       powerDerivative(
         dtype.scalar, inputs[0].pointer, inputs[1].pointer, byExponent: index == 1, v + k * bytes,

@@ -88,11 +88,11 @@ private final class ArgmaxOp: Op {
   private let outer: Int, extent: Int, inner: Int
   private let flat: Storage
 
-  init(_ x: Tensor, axis: Int) {
+  init(_ x: Tensor, axis: Int) throws {
     outer = x.shape[..<axis].reduce(1, *)
     extent = x.shape[axis]
     inner = x.shape[(axis + 1)...].reduce(1, *)
-    flat = Storage(byteCount: max(1, outer * inner) * 4)
+    flat = try Storage(byteCount: max(1, outer * inner) * 4)
     var shape = x.shape
     shape.remove(at: axis)
     super.init(shape: shape, dtype: .int64)

@@ -6,10 +6,10 @@ private class ChoiceOp: LinearOp {
   let first: MaskMap
   let second: MaskMap
 
-  init(_ shape: [Int], _ dtype: DType) {
+  init(_ shape: [Int], _ dtype: DType) throws {
     let count = shape.reduce(1, *)
-    first = MaskMap(count, dtype)
-    second = MaskMap(count, dtype)
+    first = try MaskMap(count, dtype)
+    second = try MaskMap(count, dtype)
     super.init(shape: shape, dtype: dtype, maps: [first, second])
   }
 
@@ -22,9 +22,9 @@ private class ChoiceOp: LinearOp {
 private final class ExtremumOp: ChoiceOp {
   private let larger: Bool
 
-  init(_ shape: [Int], _ dtype: DType, larger: Bool) {
+  init(_ shape: [Int], _ dtype: DType, larger: Bool) throws {
     self.larger = larger
-    super.init(shape, dtype)
+    try super.init(shape, dtype)
   }
 
   override func prepare(_ inputs: [Tensor]) throws {

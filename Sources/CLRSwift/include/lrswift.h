@@ -31,6 +31,7 @@ typedef struct lrs_alrs lrs_alrs;
 typedef struct lrs_episode lrs_episode;
 typedef struct lrs_learner lrs_learner;
 typedef struct lrs_machine lrs_machine;
+typedef struct lrs_sweep lrs_sweep;
 
 typedef int32_t lrs_status;
 enum {
@@ -41,7 +42,8 @@ enum {
   LRS_RECORDING_ERROR = 4,
   LRS_DIVERGED = 5,
   LRS_MEMORY_ERROR = 6,
-  LRS_INTERNAL_ERROR = 7
+  LRS_INTERNAL_ERROR = 7,
+  LRS_BUSY = 8 /* another thread works on what is asked for */
 };
 
 typedef int32_t lrs_dtype;
@@ -129,6 +131,12 @@ lrs_status lrs_set_threads(int32_t count);
 int32_t lrs_get_threads(void);
 /* Bytes that tensors and operations hold now, and at most since the last reset. */
 void lrs_memory(int64_t *now, int64_t *peak, bool reset);
+/* For tests of what happens without memory. Of the allocations from now on, those of tensors and of operations
+ * (small: false) or those of objects and lists (small: true), `count` are refused from number `first` on,
+ * counted from 1; first 0: none. Returns how many were asked for since the last call that refused any. */
+int64_t lrs_refuse_memory(bool small, int64_t first, int64_t count);
+/* 1 in the process that loaded the library, one more in every child that is forked off. */
+int32_t lrs_process_number(void);
 /* Modes and the random state are per thread. */
 bool lrs_set_grad_enabled(bool enabled);
 bool lrs_get_grad_enabled(void);
@@ -174,6 +182,26 @@ lrs_status lrs_jvp(lrs_tensor **out, lrs_tensor *output, lrs_tensor *const *inpu
 lrs_status lrs_hvp(lrs_tensor **outs, lrs_tensor *output, lrs_tensor *const *inputs,
                    lrs_tensor *const *vectors, size_t count);
 
+/* ---- threads ----
+ * Tensors may be shared by threads. Sweeps (the functions above) of graphs with common tensors wait for each
+ * other; nothing else waits. What would touch gradients, values or flags of a tensor that a sweep or a run of
+ * another thread works on is LRS_BUSY and has done nothing. lrs_wait_for_sweeps: after LRS_BUSY, until a sweep
+ * of another thread has ended, for some seconds at most; true where it is worth asking again. Who holds a lock
+ * that other threads need to end a sweep (Python's) lets go of it before. Programs, optimizers and all other
+ * handles are used by one thread at a time. */
+bool lrs_wait_for_sweeps(double seconds);
+
+/* A sweep in portions, for callers that look at signals in between. kind: "backward" (seed), "gradients" (seed,
+ * inputs), "jvp", "hvp" (inputs, directions): as the function of this name. Not for two threads at once. */
+lrs_status lrs_sweep_create(lrs_sweep **out, const char *kind, lrs_tensor *output, lrs_tensor *seed,
+                            lrs_tensor *const *inputs, lrs_tensor *const *directions, size_t count);
+/* Goes on for about so many seconds, one operation at least, or waits as long for other threads. */
+lrs_status lrs_sweep_run(bool *done, lrs_sweep *sweep, double seconds);
+/* After it is done: what the function writes to outs; none for "backward". */
+lrs_status lrs_sweep_found(lrs_tensor **outs, size_t count, lrs_sweep *sweep);
+/* Before it is done: nothing has changed. */
+void lrs_sweep_destroy(lrs_sweep *sweep);
+
 /* ---- programs: a recorded loss, replayed on other batches ---- */
 lrs_status lrs_record_begin(lrs_tensor *const *inputs, size_t count);
 /* Ends the recording; outputs[0] is the loss, the others are kept for reading. */
@@ -202,6 +230,9 @@ lrs_status lrs_optimizer_answer(lrs_request *out, lrs_optimizer *optimizer, doub
 lrs_status lrs_optimizer_answer_curvature(lrs_request *out, lrs_optimizer *optimizer, lrs_tensor *loss);
 /* Between begin and done: puts parameters and state back as they were before begin. */
 void lrs_optimizer_abort(lrs_optimizer *optimizer);
+/* begins: from now on, until the call with false, other threads get LRS_BUSY for the parameters, as during a
+ * run; LRS_BUSY where they work on them already. Calls may be nested. */
+lrs_status lrs_optimizer_hold(lrs_optimizer *optimizer, bool begins);
 lrs_status lrs_optimizer_zero_grad(lrs_optimizer *optimizer);
 /* rates: one per parameter, in the order they were added. */
 lrs_status lrs_optimizer_rates(double *rates, size_t count, lrs_optimizer *optimizer);

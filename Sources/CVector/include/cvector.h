@@ -4,6 +4,7 @@
 #define CVECTOR_H
 
 #include "convolution.h"
+#include "memory.h"
 #include "pooling.h"
 #include "winograd.h"
 
@@ -324,11 +325,15 @@ typedef struct {
   uint64_t seed;
   uint64_t stream;   /* the next stream of random numbers */
   int64_t recording; /* number of the recording in progress; 0: none */
+  int32_t inside;    /* a step that no fork may cut */
+  const void *claim; /* of the run that it is in */
+  uint64_t awaited;  /* whose release would free what it was refused last; 0: nobody's */
+  int32_t refused;   /* memory for a kernel: what it should have computed is not there */
 } cv_thread_state;
 cv_thread_state *cv_thread(void);
 
 /* Memory of the calling thread, 64-byte aligned, at least `bytes`, kept for its next call with this slot (0
- * or 1) and freed when the thread ends. */
+ * or 1) and freed when the thread ends; NULL, and `refused` set, where there is none. */
 void *cv_scratch(int slot, size_t bytes);
 
 /* Whether this processor and its operating system run code for x86-64-v4 (AVX-512 F, VL, DQ, BW, CD). */

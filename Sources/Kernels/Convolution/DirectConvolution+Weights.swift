@@ -29,8 +29,7 @@ func directWeightGradient(
   let tiles = (quads.offsets.count + 2) / 3
   let parts = columnParts * min(tiles, max(1, 8 / (sums * columnParts)))
   let rowParts = parts / columnParts
-  let zeros = Storage(zeroed: 32 * 4)
-  let partials = Storage(byteCount: sums * size * 4)
+  guard let zeros = Storage.room(zeroed: 32 * 4), let partials = Storage.room(sums * size * 4) else { return }
   let partial = partials.pointer.assumingMemoryBound(to: Float.self)
   ThreadPool.shared.run(sums * parts) { task in
     let (sum, part) = task.quotientAndRemainder(dividingBy: parts)
@@ -38,7 +37,7 @@ func directWeightGradient(
     let blocks = (columns.count * columnPart / columnParts)..<(columns.count * (columnPart + 1) / columnParts)
     let firstQuad = 3 * (tiles * rowPart / rowParts)
     let quadCount = min(quads.offsets.count, 3 * (tiles * (rowPart + 1) / rowParts)) - firstQuad
-    let copy = Storage(byteCount: layout.room(pass, shape.images) * 4)
+    guard let copy = Storage.room(layout.room(pass, shape.images) * 4) else { return }
     let firstChunk = chunks * sum / sums
     for chunk in firstChunk..<(chunks * (sum + 1) / sums) {
       let (imageBlock, rowBlock) = chunk.quotientAndRemainder(dividingBy: shape.rowBlocks)
@@ -117,7 +116,7 @@ private func withCopiedGradient(
 ) {
   var leaf = leaf
   let (images, rows, pixels) = (Int(leaf.images), Int(leaf.rows), Int(leaf.width))
-  let copy = Storage(byteCount: images * rows * pixels * width * 4)
+  guard let copy = Storage.room(images * rows * pixels * width * 4) else { return }
   var to = copy.pointer.assumingMemoryBound(to: Float.self)
   for image in 0..<images {
     for row in 0..<rows {

@@ -127,7 +127,8 @@ func runTaps(
   // A task takes all passes: they read the same input and write neighboring lines.
   let shape = TaskShape(
     images: images, height: height, width: width, pixels: max(24, min(256, images * height * width / 16)))
-  let packed = byOutputs.map { PackedPass(kernels, $0, shape, pack) }
+  let packed = byOutputs.compactMap { PackedPass(kernels, $0, shape, pack) }
+  if packed.count < byOutputs.count { return }
   ThreadPool.shared.run(shape.imageBlocks * shape.rowBlocks) { task in
     for (i, pass) in packed.enumerated() {
       pass.run(kernels, shape, task, images, x, y, accumulate, looksAhead: i == 0)
@@ -144,14 +145,15 @@ private struct PackedPass {
   private let neighbors: Int, run: Int
   private let offsets: [Int64]
 
-  init(
+  init?(
     _ kernels: ConvolutionKernels, _ pass: TapPass, _ shape: TaskShape,
     _ pack: (TapPass, _ low: Int, _ high: Int, _ width: Int, _ to: UnsafeMutablePointer<Float>) -> Void
   ) {
     self.pass = pass
     let blocks = ColumnBlocks(pass.outputs)
     self.blocks = blocks
-    packed = Storage(byteCount: blocks.paddedCount * pass.depth * 4)
+    guard let packed = Storage.room(blocks.paddedCount * pass.depth * 4) else { return nil }
+    self.packed = packed
     let weights = packed.pointer.assumingMemoryBound(to: Float.self)
     ThreadPool.shared.run(blocks.count) { block in
       pack(
@@ -180,7 +182,7 @@ private struct PackedPass {
     let rowCount = min(shape.rows, pass.outputHeight - firstRow)
     let count = imageCount * rowCount * groupsInRow
     guard count > 0 else { return }
-    let copy = Storage(byteCount: layout.room(pass, imageCount) * 4)
+    guard let copy = Storage.room(layout.room(pass, imageCount) * 4) else { return }
     let input = taskInput(pass, layout, x, firstImage, imageCount, firstRow, rowCount, copy)
     let ahead = looksAhead ? pass.inputAhead(x, images, shape, task) : (pointer: nil, count: 0)
     withUnsafeTemporaryAllocation(of: cv_pixels.self, capacity: count) { groups in

@@ -28,7 +28,7 @@ func runImages(
   let layout = ImageLayout(pass)
   let outputs = pass.outputs
   let groups = (outputs + lanes.tallest - 1) / lanes.tallest
-  let packed = Storage(byteCount: pass.depth * outputs * 4)
+  guard let packed = Storage.room(pass.depth * outputs * 4) else { return }
   let weights = packed.pointer.assumingMemoryBound(to: Float.self)
   for group in 0..<groups {
     let (low, high) = (outputs * group / groups, outputs * (group + 1) / groups)
@@ -47,7 +47,7 @@ func runImages(
     let top = max(0, firstRow * pass.strideY + pass.top)
     let inputRows = max(
       0, min(pass.height, (firstRow + rows - 1) * pass.strideY + pass.rows.last + 1) - top)
-    let room = Storage(byteCount: (inputRows * layout.inputRow + layout.outputRow) * 4)
+    guard let room = Storage.room((inputRows * layout.inputRow + layout.outputRow) * 4) else { return }
     let input = room.pointer.assumingMemoryBound(to: Float.self)
     let output = input + inputRows * layout.inputRow
     pass.fillLanes(lanes, x, firstImage, imageCount, top, inputRows, layout.inputRow, input)

@@ -8,10 +8,11 @@ func patchForward<T: Scalar>(
 ) {
   let size = MemoryLayout<T>.stride
   let groups = PatchGroups(T.self, g, outputs)
-  let split = groups.split(w, g.patchSize)
+  guard let split = groups.split(w, g.patchSize) else { return }
   forEachImageBlock(images) { _, low, high in
-    let columns = Storage(byteCount: g.positions * g.patchSize * size)
-    let part = Storage(byteCount: g.positions * groups.outputs * size)
+    guard let columns = Storage.room(g.positions * g.patchSize * size),
+      let part = Storage.room(g.positions * groups.outputs * size)
+    else { return }
     for image in low..<high {
       let target = y + image * g.positions * outputs * size
       for group in 0..<g.groups {
@@ -40,12 +41,12 @@ func patchInputGradient<T: Scalar>(
 ) {
   let size = MemoryLayout<T>.stride
   let groups = PatchGroups(T.self, g, outputs)
-  let split = groups.split(w, g.patchSize)
+  guard let split = groups.split(w, g.patchSize) else { return }
   forEachImageBlock(images) { _, low, high in
-    let columns = Storage(byteCount: g.positions * g.patchSize * size)
+    guard let columns = Storage.room(g.positions * g.patchSize * size) else { return }
     for image in low..<high {
       let gradient = gy + image * g.positions * outputs * size
-      let parts = groups.split(gradient, g.positions)
+      guard let parts = groups.split(gradient, g.positions) else { return }
       let target = gx + image * g.imageSize * size
       if !accumulate { fill(T.self, target, g.imageSize, 0) }
       for group in 0..<g.groups {
@@ -68,12 +69,12 @@ func patchWeightGradient<T: Scalar>(
   let groups = PatchGroups(T.self, g, outputs)
   let weights = g.patchSize * outputs
   let blocks = min(imageBlocks, images)
-  let partials = Storage(byteCount: max(1, blocks) * weights * size)
+  guard let partials = Storage.room(max(1, blocks) * weights * size) else { return }
   forEachImageBlock(images) { block, low, high in
-    let columns = Storage(byteCount: g.positions * g.patchSize * size)
+    guard let columns = Storage.room(g.positions * g.patchSize * size) else { return }
     for image in low..<high {
       let gradient = gy + image * g.positions * outputs * size
-      let parts = groups.split(gradient, g.positions)
+      guard let parts = groups.split(gradient, g.positions) else { return }
       for group in 0..<g.groups {
         imageToColumns(T.self, g, group, x + image * g.imageSize * size, columns.pointer)
         gemm(
@@ -105,22 +106,25 @@ private struct PatchGroups<T: Scalar> {
     self.outputs = outputs / g.groups
   }
 
-  /// [group][row][column] of a matrix [row][group][column]; nil for one group, whose matrix it already is.
-  func split(_ matrix: UnsafeRawPointer, _ rows: Int) -> Storage? {
-    if groups == 1 { return nil }
+  /// [group][row][column] of a matrix [row][group][column], which for one group it already is; nil without room.
+  func split(_ matrix: UnsafeRawPointer, _ rows: Int) -> Split? {
+    if groups == 1 { return Split(storage: nil) }
     let size = MemoryLayout<T>.stride
-    let result = Storage(byteCount: rows * groups * outputs * size)
+    guard let result = Storage.room(rows * groups * outputs * size) else { return nil }
     for group in 0..<groups {
       for row in 0..<rows {
         (result.pointer + (group * rows + row) * outputs * size).copyMemory(
           from: matrix + (row * groups + group) * outputs * size, byteCount: outputs * size)
       }
     }
-    return result
+    return Split(storage: result)
   }
 
-  func matrix(_ split: Storage?, _ whole: UnsafeRawPointer, _ group: Int, _ rows: Int) -> UnsafeRawPointer {
-    split.map { UnsafeRawPointer($0.pointer + group * rows * outputs * MemoryLayout<T>.stride) } ?? whole
+  struct Split { let storage: Storage? }
+
+  func matrix(_ split: Split, _ whole: UnsafeRawPointer, _ group: Int, _ rows: Int) -> UnsafeRawPointer {
+    split.storage.map { UnsafeRawPointer($0.pointer + group * rows * outputs * MemoryLayout<T>.stride) }
+      ?? whole
   }
 
   func join(

@@ -141,7 +141,7 @@ func runPlanes(
   let imagesInTask = max(1, most / (pass.outputHeight * pass.outputWidth))
   let imageBlocks = (images + imagesInTask - 1) / imagesInTask
   let groups = (outputs + kernels.tallestPlanes - 1) / kernels.tallestPlanes
-  let packed = Storage(byteCount: pass.depth * outputs * 4)
+  guard let packed = Storage.room(pass.depth * outputs * 4) else { return }
   let weights = packed.pointer.assumingMemoryBound(to: Float.self)
   for group in 0..<groups {
     let (low, high) = (outputs * group / groups, outputs * (group + 1) / groups)
@@ -151,7 +151,7 @@ func runPlanes(
     let (imageBlock, rowBlock) = task.quotientAndRemainder(dividingBy: layout.rowBlocks)
     let firstRow = rowBlock * layout.rows
     let rows = min(layout.rows, pass.outputHeight - firstRow)
-    let room = Storage(byteCount: (layout.room(pass) + 64 * outputs + 16) * 4)
+    guard let room = Storage.room((layout.room(pass) + 64 * outputs + 16) * 4) else { return }
     let planes = room.pointer.assumingMemoryBound(to: Float.self)
     let sums = planes + layout.room(pass)
     layout.offsets.withUnsafeBufferPointer { offsets in
@@ -191,10 +191,10 @@ func planeWeightGradient(
   let size = outputs * taps * lanes
   let sums = min(chunks, max(4, min(16, (1 << 16) / size)))
   let gyPlane = layout.rows * pass.outputWidth + 64
-  let partials = Storage(byteCount: sums * size * 4)
+  guard let partials = Storage.room(sums * size * 4) else { return }
   let partial = partials.pointer.assumingMemoryBound(to: Float.self)
   ThreadPool.shared.run(sums) { sum in
-    let room = Storage(byteCount: (layout.room(pass) + outputs * gyPlane) * 4)
+    guard let room = Storage.room((layout.room(pass) + outputs * gyPlane) * 4) else { return }
     let planes = room.pointer.assumingMemoryBound(to: Float.self)
     let gradient = planes + layout.room(pass)
     let firstChunk = chunks * sum / sums

@@ -41,9 +41,11 @@ func winogradForward(
 ) {
   let pass = WinogradPass(forward: g, images, outputs)
   guard pass.tiles > 0 else { return }
-  let weights = WinogradWeights(
-    kernels, g.channels, outputs, w.assumingMemoryBound(to: Float.self), tap: g.channels * outputs,
-    row: outputs)
+  guard
+    let weights = WinogradWeights(
+      kernels, g.channels, outputs, w.assumingMemoryBound(to: Float.self), tap: g.channels * outputs,
+      row: outputs)
+  else { return }
   pass.run(
     kernels, weights, x.assumingMemoryBound(to: Float.self), y.assumingMemoryBound(to: Float.self), accumulate
   )
@@ -57,7 +59,7 @@ func winogradInputGradient(
   guard pass.tiles > 0 else { return }
   // A transposition writes whole vectors.
   let row = divideUp(g.channels, 16) * 16
-  let turned = Storage(byteCount: 9 * outputs * row * 4)
+  guard let turned = Storage.room(9 * outputs * row * 4) else { return }
   let (from, to) = (
     w.assumingMemoryBound(to: Float.self), turned.pointer.assumingMemoryBound(to: Float.self)
   )
@@ -65,7 +67,8 @@ func winogradInputGradient(
     kernels.products.packRows(
       outputs, g.channels, from + (8 - tap) * g.channels * outputs, outputs, to + tap * outputs * row, row)
   }
-  let weights = WinogradWeights(kernels, outputs, g.channels, to, tap: outputs * row, row: row)
+  guard let weights = WinogradWeights(kernels, outputs, g.channels, to, tap: outputs * row, row: row)
+  else { return }
   pass.run(
     kernels, weights, gy.assumingMemoryBound(to: Float.self), gx.assumingMemoryBound(to: Float.self),
     accumulate)
@@ -79,13 +82,14 @@ struct WinogradWeights {
   /// From one matrix to the next: a line more than they take, or all 36 would lie in the same cache set.
   private let plane: Int
 
-  init(
+  init?(
     _ kernels: WinogradKernels, _ channels: Int, _ outputs: Int, _ w: UnsafePointer<Float>, tap: Int, row: Int
   ) {
     (self.channels, self.outputs) = (channels, outputs)
     vector = kernels.products.width
     plane = 2 * vector * channels + 16
-    storage = Storage(byteCount: divideUp(outputs, 2 * vector) * 36 * plane * 4)
+    guard let storage = Storage.room(divideUp(outputs, 2 * vector) * 36 * plane * 4) else { return nil }
+    self.storage = storage
     let plane = plane
     let chunk = 64
     let chunks = divideUp(channels, chunk)
@@ -123,7 +127,7 @@ extension WinogradPass {
     _ kernels: WinogradKernels, _ weights: WinogradWeights, _ x: UnsafePointer<Float>,
     _ y: UnsafeMutablePointer<Float>, _ accumulate: Bool
   ) {
-    let zeros = Storage(zeroed: channels * 4)
+    guard let zeros = Storage.room(zeroed: channels * 4) else { return }
     let blocks = Split(tiles, divideUp(tiles, tilesInTask))
     // Rows a line apart from multiples of a page, and an odd number of lines between planes: those of a tile, or of the
     // rows of a product, would meet in few cache sets.
@@ -133,8 +137,8 @@ extension WinogradPass {
     let sumPlane = (blocks.longest * width / 16 | 1) * 16
     ThreadPool.shared.run(blocks.parts) { task in
       let range = blocks[task]
-      let transformed = cv_scratch(0, max(Self.largePage, 36 * (plane + sumPlane) * 4))!.assumingMemoryBound(
-        to: Float.self)
+      guard let room = cv_scratch(0, max(Self.largePage, 36 * (plane + sumPlane) * 4)) else { return }
+      let transformed = room.assumingMemoryBound(to: Float.self)
       let sums = transformed + 36 * plane
       transformInput(
         kernels, x, zeros.pointer.assumingMemoryBound(to: Float.self), range, transformed, row, plane)

@@ -37,8 +37,8 @@ public enum Measure {
     guard (1...1 << 28).contains(count), repeats >= 1 else {
       throw Failure.value("measure: count must lie between 1 and \(1 << 28), and repeats be at least 1")
     }
-    let (a, b) = (Storage(zeroed: 4 * count), Storage(zeroed: 4 * count))
-    let c = what == "update" ? a : Storage(zeroed: 4 * count)
+    let (a, b) = (try Storage(zeroed: 4 * count), try Storage(zeroed: 4 * count))
+    let c = what == "update" ? a : try Storage(zeroed: 4 * count)
     let now = processor ? cv_processor_seconds : cv_seconds
     let start = now()
     for _ in 0..<repeats { addScaled(Float.self, a.pointer, b.pointer, 0.5, c.pointer, count) }
@@ -58,7 +58,8 @@ public enum Measure {
     guard min(m, n, k, repeats) >= 1, max(m, n, k) <= 1 << 16 else {
       throw Failure.value("measure: sizes and repeats must lie between 1 and 65536")
     }
-    let (a, b, c) = (Storage(byteCount: m * k * 4), Storage(byteCount: k * n * 4), Storage(zeroed: m * n * 4))
+    let (a, b) = (try Storage(byteCount: m * k * 4), try Storage(byteCount: k * n * 4))
+    let c = try Storage(zeroed: m * n * 4)
     fill(Float.self, a.pointer, m * k, 0.5)
     let now = processor ? cv_processor_seconds : cv_seconds
     fill(Float.self, b.pointer, k * n, 0.25)
@@ -73,6 +74,7 @@ public enum Measure {
           shared: true)
       }
     }
+    try Refusal.check()
     let operations = 2 * Double(m) * Double(n) * Double(k) * Double(repeats)
     return Result(seconds: now() - start, operations: operations)
   }

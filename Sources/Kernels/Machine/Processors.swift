@@ -1,15 +1,54 @@
 import CVector
 import Glibc
 
-/// How many threads serve a caller who has not said: LRSWIFT_NUM_THREADS where it is a number of at least 1, else the
-/// processors that this process may run on, and no more than its control group may use at once.
-func defaultThreads(
-  variable: String? = getenv("LRSWIFT_NUM_THREADS").map { String(cString: $0) },
-  allowed: Int = Int(cv_allowed_processors()), quota: Double? = controlGroupQuota(root: "/sys/fs/cgroup")
-) -> Int {
-  if let variable, let chosen = Int(variable), chosen >= 1 { return min(chosen, 1024) }
-  guard let quota else { return max(1, allowed) }
-  return max(1, min(allowed, Int(quota.rounded(.up))))
+/// How many threads serve a caller who has not said, and who decided it.
+public struct DefaultThreads: Sendable {
+  public static let process = DefaultThreads()
+  static let most = 1024
+
+  public let count: Int
+  /// "LRSWIFT_NUM_THREADS", "OMP_NUM_THREADS" (joblib and others set it in their workers), or "processors": those that
+  /// this process may run on, and no more than its control group may use at once.
+  public let source: String
+  /// Of variables that cannot be followed; nil where all is well.
+  public let complaint: String?
+
+  init(
+    _ variable: (String) -> String? = { name in getenv(name).map { String(cString: $0) } },
+    allowed: Int = Int(cv_allowed_processors()), quota: Double? = controlGroupQuota(root: "/sys/fs/cgroup")
+  ) {
+    var complaints: [String] = []
+    var found: (count: Int, source: String)?
+    for (name, isList) in [("LRSWIFT_NUM_THREADS", false), ("OMP_NUM_THREADS", true)] {
+      let text = variable(name).map(trimmed) ?? ""
+      if text.isEmpty { continue }
+      let parts =
+        isList
+        ? text.split(separator: ",", omittingEmptySubsequences: false).map { trimmed(String($0)) } : [text]
+      let numbers = parts.compactMap { Int($0) }.filter { (1...DefaultThreads.most).contains($0) }
+      if numbers.count == parts.count {
+        found = (numbers[0], name)
+        break
+      }
+      complaints.append(
+        "\(name): got '\(text)'; allowed: a whole number from 1 to \(DefaultThreads.most)"
+          + (isList ? ", or several with commas between, of which the first counts" : ""))
+    }
+    let processors = quota.map { max(1, min(allowed, Int($0.rounded(.up)))) } ?? max(1, allowed)
+    (count, source) = found ?? (processors, "processors")
+    let used = "; \(count) thread\(count == 1 ? "" : "s") instead"
+    complaint = complaints.isEmpty ? nil : complaints.joined(separator: ". ") + used
+  }
+}
+
+/// Without blanks and line ends at either end.
+private func trimmed(_ text: String) -> String {
+  func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+  let bytes = Array(text.utf8)
+  guard let first = bytes.firstIndex(where: { !isBlank($0) }),
+    let last = bytes.lastIndex(where: { !isBlank($0) })
+  else { return "" }
+  return String(decoding: bytes[first...last], as: UTF8.self)
 }
 
 /// Processors' worth of time that the control group grants, version 2 or 1; nil where there is no limit.

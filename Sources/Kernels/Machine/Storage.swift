@@ -1,5 +1,6 @@
 import CVector
 import Glibc
+import Vocabulary
 
 /// Bytes of memory that the machine has.
 public let physicalMemory = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
@@ -32,11 +33,26 @@ public final class Storage: @unchecked Sendable {
     case storage(Storage)
   }
 
-  public init(byteCount: Int) {
-    self.byteCount = byteCount
+  public init(byteCount: Int) throws {
     let capacity = Recycler.capacity(for: byteCount)
+    guard let pointer = Recycler.shared.take(capacity) else { throw Refusal.failure(byteCount) }
+    self.byteCount = byteCount
+    self.pointer = pointer
     owner = .recycler(capacity: capacity)
-    pointer = Recycler.shared.take(capacity)
+  }
+
+  /// For a kernel, which cannot fail: nil where there is no room, and then what it computes is not there, as
+  /// `Refusal.check` tells.
+  static func room(_ byteCount: Int) -> Storage? {
+    if let made = try? Storage(byteCount: byteCount) { return made }
+    Refusal.note()
+    return nil
+  }
+
+  static func room(zeroed byteCount: Int) -> Storage? {
+    let made = room(byteCount)
+    made?.zero()
+    return made
   }
 
   /// Memory of someone else, aligned to its elements; `release` is called when the last tensor lets go of it.
@@ -49,8 +65,8 @@ public final class Storage: @unchecked Sendable {
     writers = 1
   }
 
-  public convenience init(zeroed byteCount: Int) {
-    self.init(byteCount: byteCount)
+  public convenience init(zeroed byteCount: Int) throws {
+    try self.init(byteCount: byteCount)
     memset(pointer, 0, byteCount)
   }
 
@@ -90,8 +106,8 @@ public final class Storage: @unchecked Sendable {
     }
   }
 
-  public func copy() -> Storage {
-    let result = Storage(byteCount: byteCount)
+  public func copy() throws -> Storage {
+    let result = try Storage(byteCount: byteCount)
     result.pointer.copyMemory(from: pointer, byteCount: byteCount)
     return result
   }
@@ -143,6 +159,9 @@ final class Recycler: @unchecked Sendable {
       { pthread_mutex_unlock(Recycler.shared.mutex) })
   }
 
+  /// Its handlers of forks are in place.
+  func prepare() {}
+
   static func capacity(for byteCount: Int) -> Int {
     #if EXACT_STORAGE
       return max(1, byteCount)
@@ -154,18 +173,43 @@ final class Recycler: @unchecked Sendable {
     #endif
   }
 
-  func take(_ capacity: Int) -> UnsafeMutableRawPointer {
+  /// nil where the system refuses it, even after it got back all that is kept here.
+  func take(_ capacity: Int) -> UnsafeMutableRawPointer? {
+    if cv_refuses() { return nil }
     pthread_mutex_lock(mutex)
     use.now += capacity
+    let before = use.peak
     use.peak = max(use.peak, use.now)
-    let recycled = blocks[capacity]?.popLast()
-    if recycled != nil { bytes -= capacity }
+    var block = blocks[capacity]?.popLast()
+    if block != nil { bytes -= capacity }
     pthread_mutex_unlock(mutex)
-    if let recycled { return recycled }
-    guard capacity >= Recycler.largePage else { return .allocate(byteCount: capacity, alignment: 64) }
-    let block = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: Recycler.largePage)
-    cv_advise_large_pages(block, capacity)
+    if block == nil { block = allocate(capacity) }
+    if block == nil, giveBack() { block = allocate(capacity) }
+    if block == nil {
+      pthread_mutex_lock(mutex)
+      use.now -= capacity
+      use.peak = max(before, use.now)
+      pthread_mutex_unlock(mutex)
+    }
     return block
+  }
+
+  private func allocate(_ capacity: Int) -> UnsafeMutableRawPointer? {
+    let isLarge = capacity >= Recycler.largePage
+    let block = cv_allocate(isLarge ? Recycler.largePage : 64, capacity)
+    if isLarge, let block { cv_advise_large_pages(block, capacity) }
+    return block
+  }
+
+  /// Whether anything was kept.
+  private func giveBack() -> Bool {
+    pthread_mutex_lock(mutex)
+    let kept = blocks
+    blocks = [:]
+    bytes = 0
+    pthread_mutex_unlock(mutex)
+    for block in kept.values.joined() { cv_release(block) }
+    return kept.values.contains { !$0.isEmpty }
   }
 
   /// `reset`: the peak starts anew from what is in use.
@@ -186,6 +230,6 @@ final class Recycler: @unchecked Sendable {
       bytes += capacity
     }
     pthread_mutex_unlock(mutex)
-    if !keep { block.deallocate() }
+    if !keep { cv_release(block) }
   }
 }

@@ -20,6 +20,8 @@ public final class ThreadPool: @unchecked Sendable {
   private let generation = Atomic<Int>(0)
   private let busy = Atomic<Bool>(false)
   private let active = Atomic<Int>(0)
+  /// A worker's kernel got no memory for the job at hand.
+  private let lacked = Atomic<Bool>(false)
   private var job = Job()
   private var workers = 0
   private let cores: Int
@@ -28,7 +30,7 @@ public final class ThreadPool: @unchecked Sendable {
   private var sleeping = 0
 
   private init() {
-    cores = defaultThreads()
+    cores = DefaultThreads.process.count
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(wake, nil)
     pthread_atfork(nil, nil) { ThreadPool.shared.forgetWorkers() }
@@ -73,6 +75,10 @@ public final class ThreadPool: @unchecked Sendable {
       // A worker may still hold the job: wait until all have let go of it.
       waitUntil { remaining.load(ordering: .acquiring) == 0 && active.load(ordering: .acquiring) == 0 }
       job.body = nil
+      if lacked.load(ordering: .relaxed) {
+        lacked.store(false, ordering: .relaxed)
+        Refusal.note()
+      }
     }
     busy.store(false, ordering: .releasing)
   }
@@ -119,6 +125,7 @@ public final class ThreadPool: @unchecked Sendable {
         index < job.threads - 1
       {
         work()
+        if Refusal.takeNote() { lacked.store(true, ordering: .relaxed) }
       }
       active.subtract(1, ordering: .sequentiallyConsistent)
     }

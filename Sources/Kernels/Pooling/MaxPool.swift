@@ -49,14 +49,14 @@ public struct MaxPool: Sendable {
   private var choiceBytes: Int { resultSize + 16 }
   private var resultSize: Int { geometry.positions * geometry.channels }
 
-  public init(_ geometry: WindowGeometry, images: Int) {
-    self.init(geometry, images: images, .fastest)
+  public init(_ geometry: WindowGeometry, images: Int) throws {
+    try self.init(geometry, images: images, .fastest)
   }
 
-  init(_ geometry: WindowGeometry, images: Int, _ kernels: PoolKernels) {
+  init(_ geometry: WindowGeometry, images: Int, _ kernels: PoolKernels) throws {
     precondition(geometry.kernelHeight * geometry.kernelWidth <= MaxPool.mostTaps)
     (self.geometry, self.images, self.kernels) = (geometry, images, kernels)
-    choices = Storage(byteCount: max(1, images * (geometry.positions * geometry.channels + 16)))
+    choices = try Storage(byteCount: max(1, images * (geometry.positions * geometry.channels + 16)))
   }
 
   /// y = the largest of each window of x; padding never wins, NaN does.

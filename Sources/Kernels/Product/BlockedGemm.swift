@@ -85,7 +85,8 @@ struct BlockedGemm {
     let panelSize = depths.longest &* kernels.rows &+ kernels.width
     let packed =
       packsA
-      ? cv_scratch(0, depths.parts * rows.parts * panelSize * 4)!.assumingMemoryBound(to: Float.self) : nil
+      ? cv_scratch(0, depths.parts * rows.parts * panelSize * 4)?.assumingMemoryBound(to: Float.self) : nil
+    if packsA && packed == nil { return }
     let layout = Layout(
       firstRow: low, rows: rows, depths: depths, panelSize: panelSize, packed: packed,
       packsB: b.column != 1 || rows.parts >= Self.worthPacking)
@@ -143,8 +144,9 @@ struct BlockedGemm {
   /// Panels of rows low..<high times panels of columns first..<end.
   private func multiply(_ layout: Layout, _ low: Int, _ high: Int, _ first: Int, _ end: Int) {
     let width = panelWidth
-    let buffer = cv_scratch(1, (layout.depths.longest + 2) * width * 4 + 4 * kernels.rows * width)!
-      .assumingMemoryBound(to: Float.self)
+    guard let room = cv_scratch(1, (layout.depths.longest + 2) * width * 4 + 4 * kernels.rows * width)
+    else { return }
+    let buffer = room.assumingMemoryBound(to: Float.self)
     let packsA = layout.packed != nil
     let bias = finish.bias?.assumingMemoryBound(to: Float.self)
     var edgeResidue: Float = 0

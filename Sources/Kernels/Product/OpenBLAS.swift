@@ -1,4 +1,7 @@
 import COpenBLAS
+import CVector
+import Glibc
+import Synchronization
 import Vocabulary
 
 /// OpenBLAS runs on our own threads, one call per block of the result; it must not start threads itself.
@@ -16,6 +19,9 @@ func gemmByBLAS<T: Scalar>(
   let byRows = m >= n
   let extent = byRows ? m : n
   let blocks = shared && m * n * k > 1 << 18 ? min(8, max(1, extent / 32)) : 1
+  guard BLASBuffers.shared.provide(blocks == 1 ? 1 : min(blocks, ThreadPool.shared.threads)) else {
+    return Refusal.note()
+  }
   if blocks == 1 {
     blasCall(T.dtype, transposeA, transposeB, m, n, k, a, lda, b, ldb, c, n, accumulate)
     return
@@ -37,6 +43,70 @@ func gemmByBLAS<T: Scalar>(
   }
 }
 
+/// The buffers of OpenBLAS. It takes one for every call that runs at a time, keeps it for later calls, and where the
+/// system refuses one, asks for ever. So they are taken when it is known that there is room, and calls beyond those that
+/// there are wait for others to end, which none of them can hinder.
+private final class BLASBuffers: @unchecked Sendable {
+  static let shared = BLASBuffers()
+  /// Of version 0.3, and room for what is asked for beside it.
+  private static let size = (128 << 20) + (1 << 20)
+
+  private let known = Atomic<Int>(0)
+  private let running = Atomic<Int>(0)
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let take: (@convention(c) (Int32) -> UnsafeMutableRawPointer?)?
+  private let give: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
+
+  private init() {
+    func symbol<Function>(_ name: String, _: Function.Type) -> Function? {
+      dlsym(nil, name).map { unsafeBitCast($0, to: Function.self) }
+    }
+    take = symbol("blas_memory_alloc", (@convention(c) (Int32) -> UnsafeMutableRawPointer?).self)
+    give = symbol("blas_memory_free", (@convention(c) (UnsafeMutableRawPointer?) -> Void).self)
+    pthread_mutex_init(mutex, nil)
+    pthread_atfork(
+      { pthread_mutex_lock(BLASBuffers.shared.mutex) }, { pthread_mutex_unlock(BLASBuffers.shared.mutex) },
+      {
+        BLASBuffers.shared.running.store(0, ordering: .relaxed)
+        pthread_mutex_unlock(BLASBuffers.shared.mutex)
+      })
+  }
+
+  /// Up to `wanted` buffers; whether there is one at least.
+  func provide(_ wanted: Int) -> Bool {
+    if cv_refuses() { return false }
+    if known.load(ordering: .acquiring) >= wanted { return true }
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    var taken: [UnsafeMutableRawPointer?] = []
+    while taken.count < wanted, isRoom() { taken.append(take?(0)) }
+    for buffer in taken { give?(buffer) }
+    if taken.count > known.load(ordering: .relaxed) { known.store(taken.count, ordering: .releasing) }
+    return known.load(ordering: .relaxed) > 0
+  }
+
+  private func isRoom() -> Bool {
+    let memory = mmap(nil, BLASBuffers.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard memory != MAP_FAILED else { return false }
+    munmap(memory, BLASBuffers.size)
+    return true
+  }
+
+  func enter() {
+    while true {
+      let now = running.load(ordering: .relaxed)
+      if now < known.load(ordering: .acquiring),
+        running.compareExchange(expected: now, desired: now + 1, ordering: .acquiring).exchanged
+      {
+        return
+      }
+      if now >= known.load(ordering: .relaxed) { sched_yield() }
+    }
+  }
+
+  func leave() { running.subtract(1, ordering: .releasing) }
+}
+
 private func blasCall(
   _ dtype: DType, _ ta: Bool, _ tb: Bool, _ m: Int, _ n: Int, _ k: Int, _ a: UnsafeRawPointer, _ lda: Int,
   _ b: UnsafeRawPointer, _ ldb: Int, _ c: UnsafeMutableRawPointer, _ ldc: Int, _ accumulate: Bool
@@ -45,6 +115,8 @@ private func blasCall(
   let (lda, ldb, ldc) = (blasint(lda), blasint(ldb), blasint(ldc))
   let opA = ta ? CblasTrans : CblasNoTrans
   let opB = tb ? CblasTrans : CblasNoTrans
+  BLASBuffers.shared.enter()
+  defer { BLASBuffers.shared.leave() }
   if dtype == .float64 {
     cblas_dgemm(
       CblasRowMajor, opA, opB, m, n, k, 1, a.assumingMemoryBound(to: Double.self), lda,

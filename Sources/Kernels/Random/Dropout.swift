@@ -11,9 +11,9 @@ public struct Dropout: Sendable {
   private let p: Double
   private let bits: Storage
 
-  public init(_ count: Int, _ p: Double) {
+  public init(_ count: Int, _ p: Double) throws {
     (self.count, self.p) = (count, p)
-    bits = Storage(byteCount: (count + 31) / 32 * 4)
+    bits = try Storage(byteCount: (count + 31) / 32 * 4)
   }
 
   /// Elements of a block, which lie in whole words of the choices.

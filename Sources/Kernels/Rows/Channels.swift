@@ -47,7 +47,7 @@ public func channelSums<T: Scalar>(
   let mask = gate?.pointer.assumingMemoryBound(to: T.self)
   let line = gate?.numbers(T.self, channels) ?? []
   let shift = shift.map { T($0) }
-  let partials = BlockSums<T>(rows, channels)
+  guard let partials = BlockSums<T>(rows, channels) else { return (noSums(channels), noSums(channels)) }
   shift.withUnsafeBufferPointer { shift in
     line.withUnsafeBufferPointer { line in
       let (shift, line) = (shift.baseAddress, line.baseAddress)
@@ -87,16 +87,22 @@ func addChannelSums<T: Scalar>(
   }
 }
 
+/// Where there was no memory for them.
+private func noSums(_ channels: Int) -> [Double] { [Double](repeating: 0, count: channels) }
+
 /// Two sums for each block of rows and each channel.
 private struct BlockSums<T: Scalar> {
   let rows: Int, channels: Int
   let blocks: Int
   private let storage: Storage
 
-  init(_ rows: Int, _ channels: Int) {
+  init?(_ rows: Int, _ channels: Int) {
     (self.rows, self.channels) = (rows, channels)
     blocks = (rows + rowsInBlock - 1) / rowsInBlock
-    storage = Storage(byteCount: max(1, blocks * 2 * channels) * MemoryLayout<T>.stride)
+    guard let storage = Storage.room(max(1, blocks * 2 * channels) * MemoryLayout<T>.stride) else {
+      return nil
+    }
+    self.storage = storage
   }
 
   subscript(block: Int) -> UnsafeMutablePointer<T> {
@@ -207,7 +213,7 @@ public func channelMoments<T: Scalar>(
   _: T.Type, _ rows: Int, _ channels: Int, _ x: UnsafeRawPointer
 ) -> (mean: [Double], variance: [Double]) {
   let x = x.assumingMemoryBound(to: T.self)
-  let partials = BlockSums<T>(rows, channels)
+  guard let partials = BlockSums<T>(rows, channels) else { return (noSums(channels), noSums(channels)) }
   // sum x^2 - n m^2 would cancel; the squares about a block's mean, which is still in cache, do not.
   ThreadPool.shared.run(partials.blocks) { block in
     let out = partials[block]

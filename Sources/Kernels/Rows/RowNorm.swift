@@ -7,9 +7,9 @@ public struct RowNorm {
   public let width: Int
   private let moments: Storage
 
-  public init(rows: Int, width: Int) {
+  public init(rows: Int, width: Int) throws {
     (self.rows, self.width) = (rows, width)
-    moments = Storage(byteCount: max(1, rows) * MemoryLayout<RowMoments>.stride)
+    moments = try Storage(byteCount: max(1, rows) * MemoryLayout<RowMoments>.stride)
   }
 
   var rowMoments: UnsafeMutablePointer<RowMoments> {
@@ -236,7 +236,9 @@ extension RowNorm {
     let accumulate = gx?.accumulate ?? false
     let (width, length, moments) = (width, rowsInBlock, rowMoments)
     let blocks = (rows + length - 1) / length
-    let partials = Storage(zeroed: wanted ? max(1, blocks * 2 * width) * MemoryLayout<T>.stride : 1)
+    guard
+      let partials = Storage.room(zeroed: wanted ? max(1, blocks * 2 * width) * MemoryLayout<T>.stride : 1)
+    else { return [Double](repeating: 0, count: wanted ? 2 * width : 0) }
     let partial = partials.pointer.assumingMemoryBound(to: T.self)
     ThreadPool.shared.run(blocks) { block in
       for row in (block &* length)..<min(rows, (block &+ 1) &* length) {

@@ -14,16 +14,23 @@ final class ClippedPart: StepMemory {
   /// The gradient before it was clipped, where clipping has changed one at this step.
   private var whole: Storage?
   private var isActive = false
+  private var rooms: [Storage] = []
 
   func vectors(of slot: ParameterSlot) -> [(name: String, storage: Storage)] { named(part) }
   func restore(_ slot: ParameterSlot, _ saved: (String) -> Storage?) { part = saved(names[0]) }
+
+  func allocate(_ slot: ParameterSlot, _ moment: StepMoment) throws {
+    let ofAverage = moment.averages ? (part == nil ? 1 : 0) + (next == nil ? 1 : 0) : 0
+    let wanted = (whole == nil ? 1 : 0) + ofAverage
+    while rooms.count < wanted { rooms.append(try Storage(byteCount: slot.tensor.byteCount)) }
+  }
 
   /// The gradient of the loss.
   var gradient: Storage? { isActive ? whole : nil }
 
   /// Before gradients are clipped.
   func note(_ slot: ParameterSlot) {
-    if whole == nil { whole = Storage(byteCount: slot.tensor.byteCount) }
+    if whole == nil { whole = rooms.removeLast() }
     whole!.copyContents(from: slot.tensor.grad!.storage)
     isActive = true
   }
@@ -57,8 +64,11 @@ final class ClippedPart: StepMemory {
   /// The recursion of the direction's average, for what was clipped off.
   private func advance(_ slot: ParameterSlot, _ hyper: HyperValues) {
     let (scalar, count) = (slot.scalar, slot.tensor.count)
-    if part == nil { part = Storage(zeroed: slot.tensor.byteCount) }
-    if next == nil { next = Storage(byteCount: slot.tensor.byteCount) }
+    if part == nil {
+      part = rooms.removeLast()
+      part!.zero()
+    }
+    if next == nil { next = rooms.removeLast() }
     let (kept, added) = hyper.averaging
     scale(scalar, part!.pointer, kept, next!.pointer, count, false)
     guard isActive else { return }

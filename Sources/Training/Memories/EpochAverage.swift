@@ -11,6 +11,7 @@ final class EpochAverage: StepMemory {
   private var average: Storage?
   /// Of the epoch before; nil in the first.
   private var before: Storage?
+  private var rooms: [Storage] = []
 
   func vectors(of slot: ParameterSlot) -> [(name: String, storage: Storage)] { named(start, average, before) }
 
@@ -18,6 +19,12 @@ final class EpochAverage: StepMemory {
     (start, average, before) = (saved(names[0]), saved(names[1]), saved(names[2]))
     // one without the other is no epoch
     if start == nil || average == nil { (start, average, before) = (nil, nil, nil) }
+  }
+
+  func allocate(_ slot: ParameterSlot, _ moment: StepMoment) throws {
+    let closes = moment.step > 0 && moment.step % moment.epoch == 0
+    let wanted = (start == nil ? 2 : 0) + (closes && before == nil ? 1 : 0)
+    while rooms.count < wanted { rooms.append(try Storage(byteCount: slot.tensor.byteCount)) }
   }
 
   func look(at slot: ParameterSlot, _ moment: StepMoment, _ view: inout StepView) {
@@ -32,8 +39,9 @@ final class EpochAverage: StepMemory {
   }
 
   private func begin(_ tensor: Tensor) {
-    start = tensor.storage.copy()
-    average = Storage(zeroed: tensor.byteCount)
+    (start, average) = (rooms.removeLast(), rooms.removeLast())
+    start!.copyContents(from: tensor.storage)
+    average!.zero()
   }
 
   /// Ends the epoch: s's and s'y of its displacement and of the change of its average, from the second epoch on.
@@ -49,7 +57,7 @@ final class EpochAverage: StepMemory {
       products = (sums.direction2, sums.changeDirection)
     }
     start.copyContents(from: tensor.storage)
-    let free = before ?? Storage(byteCount: tensor.byteCount)
+    let free = before ?? rooms.removeLast()
     before = average
     free.zero()
     self.average = free

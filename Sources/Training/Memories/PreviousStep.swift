@@ -6,6 +6,7 @@ final class PreviousStep: StepMemory {
   let names = ["previous_direction", "previous_gradient"]
   private let keepsGradient: Bool
   private var gradient: Storage?
+  private var room: Storage?
 
   init(keepsGradient: Bool) { self.keepsGradient = keepsGradient }
 
@@ -16,6 +17,10 @@ final class PreviousStep: StepMemory {
   func restore(_ slot: ParameterSlot, _ saved: (String) -> Storage?) {
     slot.direction = saved(names[0])
     gradient = saved(names[1])
+  }
+
+  func allocate(_ slot: ParameterSlot, _ moment: StepMoment) throws {
+    if keepsGradient, gradient == nil, room == nil { room = try Storage(byteCount: slot.tensor.byteCount) }
   }
 
   func look(at slot: ParameterSlot, _ moment: StepMoment, _ view: inout StepView) {
@@ -38,7 +43,7 @@ final class PreviousStep: StepMemory {
 
   func keep(_ slot: ParameterSlot) {
     guard keepsGradient else { return }
-    if gradient == nil { gradient = Storage(byteCount: slot.tensor.byteCount) }
+    if gradient == nil { gradient = room }
     gradient!.copyContents(from: slot.lossGradient)
   }
 }

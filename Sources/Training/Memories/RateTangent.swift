@@ -5,20 +5,20 @@ final class RateTangents {
   let parameter: Storage
   let state: [Storage]
 
-  init(_ slot: ParameterSlot) {
-    parameter = Storage(zeroed: slot.tensor.byteCount)
-    state = slot.state.map { Storage(zeroed: $0.byteCount) }
+  init(_ slot: ParameterSlot) throws {
+    parameter = try Storage(zeroed: slot.tensor.byteCount)
+    state = try slot.state.map { try Storage(zeroed: $0.byteCount) }
   }
 
   init(_ parameter: Storage, state: [Storage]) { (self.parameter, self.state) = (parameter, state) }
 
-  func scaled(_ slot: ParameterSlot, by factor: Double) -> RateTangents {
-    func times(_ source: Storage) -> Storage {
-      let made = Storage(byteCount: source.byteCount)
+  func scaled(_ slot: ParameterSlot, by factor: Double) throws -> RateTangents {
+    func times(_ source: Storage) throws -> Storage {
+      let made = try Storage(byteCount: source.byteCount)
       scale(slot.scalar, source.pointer, factor, made.pointer, slot.tensor.count, false)
       return made
     }
-    return RateTangents(times(parameter), state: state.map(times))
+    return RateTangents(try times(parameter), state: try state.map(times))
   }
 }
 
@@ -34,11 +34,9 @@ final class RateTangent: StepMemory {
     return zip(names, [tangents.parameter] + tangents.state).map { ($0, $1) }
   }
 
+  /// A vector that was not saved is as good as one at its beginning.
   func restore(_ slot: ParameterSlot, _ saved: (String) -> Storage?) {
-    tangents = saved(names[0]).map { parameter in
-      // a vector that was not saved is as good as one at its beginning
-      RateTangents(parameter, state: zip(names.dropFirst(), RateTangents(slot).state).map { saved($0) ?? $1 })
-    }
+    tangents = saved(names[0]).map { RateTangents($0, state: names.dropFirst().compactMap(saved)) }
   }
 }
 

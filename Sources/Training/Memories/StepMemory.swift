@@ -8,6 +8,8 @@ protocol StepMemory: AnyObject {
   var names: [String] { get }
   /// Those that it has; a vector begins when it is first needed.
   func vectors(of slot: ParameterSlot) -> [(name: String, storage: Storage)]
+  /// Gets what it needs of memory before a step writes anything.
+  func allocate(_ slot: ParameterSlot, _ moment: StepMoment) throws
   /// Goes back to vectors that were saved; what was not has not begun.
   func restore(_ slot: ParameterSlot, _ saved: (_ name: String) -> Storage?)
   /// Adds to what the machine sees of a step whose gradient is there, and whose direction is not found yet.
@@ -17,6 +19,7 @@ protocol StepMemory: AnyObject {
 }
 
 extension StepMemory {
+  func allocate(_ slot: ParameterSlot, _ moment: StepMoment) throws {}
   func look(at slot: ParameterSlot, _ moment: StepMoment, _ view: inout StepView) {}
   func keep(_ slot: ParameterSlot) {}
 
@@ -34,6 +37,8 @@ struct StepMoment {
   let epoch, window: Int
   /// Weight decay that is coupled with the gradient.
   let decay: Double
+  /// Whether the direction keeps an average of the gradient.
+  var averages = true
 }
 
 extension Memory {

@@ -9,12 +9,19 @@ final class WindowGradient: StepMemory {
   private var start: Storage?
   /// Of the window before.
   private var gradient: Storage?
+  private var rooms: [Storage] = []
 
   func vectors(of slot: ParameterSlot) -> [(name: String, storage: Storage)] { named(start, gradient) }
 
   func restore(_ slot: ParameterSlot, _ saved: (String) -> Storage?) {
     start = saved(names[0])
     gradient = saved(names[1])
+  }
+
+  func allocate(_ slot: ParameterSlot, _ moment: StepMoment) throws {
+    guard moment.step % moment.window == 0 else { return }
+    let wanted = (gradient == nil ? 1 : 0) + (moment.window > 1 && start == nil ? 1 : 0)
+    while rooms.count < wanted { rooms.append(try Storage(byteCount: slot.tensor.byteCount)) }
   }
 
   /// Gives the machine the inner products of the window that ends here, if one does.
@@ -24,8 +31,9 @@ final class WindowGradient: StepMemory {
     if moment.window == 1 {
       now = slot.tensor.grad!.storage
     } else {
-      defer { start = slot.tensor.storage.copy() }
-      guard let start, slot.rate != 0 else { return }
+      if start == nil || slot.rate == 0 { return begin(slot) }
+      defer { begin(slot) }
+      let start = start!
       addScaled(slot.scalar, start.pointer, slot.tensor.pointer, -1, start.pointer, slot.tensor.count)
       scale(slot.scalar, start.pointer, 1 / slot.rate, start.pointer, slot.tensor.count, false)
       now = start
@@ -37,10 +45,15 @@ final class WindowGradient: StepMemory {
     view.window = window
   }
 
+  private func begin(_ slot: ParameterSlot) {
+    if start == nil { start = rooms.removeLast() }
+    start!.copyContents(from: slot.tensor.storage)
+  }
+
   /// <g, g before> and |g|^2 for the gradient at hand, which is kept.
   func roll(_ scalar: any Scalar.Type, gradient now: Storage, count: Int) -> (dot: Double, norm2: Double) {
     let dot = gradient.map { innerProduct(scalar, $0.pointer, now.pointer, count) } ?? 0
-    if gradient == nil { gradient = Storage(byteCount: now.byteCount) }
+    if gradient == nil { gradient = rooms.removeLast() }
     gradient!.copyContents(from: now)
     return (dot, innerProduct(scalar, now.pointer, now.pointer, count))
   }

@@ -5,7 +5,7 @@ import XCTest
 
 final class CastTests: XCTestCase {
   private func write(_ values: [Double], _ dtype: DType) -> Storage {
-    let storage = Storage(byteCount: values.count * dtype.byteCount)
+    let storage = try! Storage(byteCount: values.count * dtype.byteCount)
     for (i, v) in values.enumerated() {
       let at = i * dtype.byteCount
       switch dtype {
@@ -31,7 +31,7 @@ final class CastTests: XCTestCase {
   }
 
   private func cast(_ values: [Double], _ from: DType, _ to: DType) -> [Double] {
-    let out = Storage(zeroed: values.count * to.byteCount)
+    let out = try! Storage(zeroed: values.count * to.byteCount)
     let source = write(values, from)
     return withExtendedLifetime((source, out)) {
       castElements(from, source.pointer, to, out.pointer, values.count)
@@ -75,7 +75,7 @@ final class CastTests: XCTestCase {
   }
 
   private func integers(_ values: [Double]) -> [Int64] {
-    let out = Storage(zeroed: values.count * 8)
+    let out = try! Storage(zeroed: values.count * 8)
     let source = write(values, .float64)
     return withExtendedLifetime((source, out)) {
       castElements(.float64, source.pointer, .int64, out.pointer, values.count)

@@ -5,18 +5,51 @@ import XCTest
 @testable import Kernels
 
 final class ProcessorsTests: XCTestCase {
-  func testTheVariableRules() {
-    XCTAssertEqual(defaultThreads(variable: "3", allowed: 8, quota: 2), 3)
-    for nonsense in ["", "0", "-1", "two", "1.5"] {
-      XCTAssertEqual(defaultThreads(variable: nonsense, allowed: 8, quota: nil), 8, nonsense)
+  private func threads(_ own: String?, _ openMP: String? = nil, allowed: Int = 8, quota: Double? = nil)
+    -> DefaultThreads
+  {
+    let variables = ["LRSWIFT_NUM_THREADS": own, "OMP_NUM_THREADS": openMP]
+    return DefaultThreads({ variables[$0] ?? nil }, allowed: allowed, quota: quota)
+  }
+
+  func testTheVariablesRule() {
+    for (own, openMP, count, source) in [
+      ("3", nil, 3, "LRSWIFT_NUM_THREADS"), ("3", "5", 3, "LRSWIFT_NUM_THREADS"),
+      (nil, "5", 5, "OMP_NUM_THREADS"),
+      (nil, "4,2", 4, "OMP_NUM_THREADS"), ("", " 6\n", 6, "OMP_NUM_THREADS"),
+      (" 7 ", nil, 7, "LRSWIFT_NUM_THREADS"),
+      ("1024", nil, 1024, "LRSWIFT_NUM_THREADS"), ("", "", 8, "processors"), (nil, nil, 8, "processors"),
+    ] {
+      let found = threads(own, openMP, quota: nil)
+      XCTAssertEqual(found.count, count, "\(own ?? "-") \(openMP ?? "-")")
+      XCTAssertEqual(found.source, source, "\(own ?? "-") \(openMP ?? "-")")
+      XCTAssertNil(found.complaint)
     }
-    XCTAssertEqual(defaultThreads(variable: "1000000", allowed: 8, quota: nil), 1024)
+  }
+
+  func testNonsenseIsTold() throws {
+    for nonsense in [
+      "0", "-1", "two", "1.5", "1e9", "1000000000", "99999999999999999999", "4,2", "3 threads", "\u{0}",
+    ] {
+      let found = threads(nonsense, "2")
+      XCTAssertEqual(found.count, 2, nonsense)
+      let told = try XCTUnwrap(found.complaint, nonsense)
+      for part in ["LRSWIFT_NUM_THREADS", "'\(nonsense)'", "1 to 1024", "2 threads"] {
+        XCTAssertTrue(told.contains(part), told)
+      }
+    }
+    for nonsense in ["0", "-1", "many", "4,", "4,0", ",", "4;2"] {
+      let found = threads(nil, nonsense)
+      XCTAssertEqual(found.source, "processors", nonsense)
+      XCTAssertEqual(found.count, 8, nonsense)
+      XCTAssertTrue(try XCTUnwrap(found.complaint).contains("OMP_NUM_THREADS: got '\(nonsense)'"))
+    }
   }
 
   func testTheControlGroupLimits() {
-    XCTAssertEqual(defaultThreads(variable: nil, allowed: 8, quota: 2.5), 3)
-    XCTAssertEqual(defaultThreads(variable: nil, allowed: 2, quota: 16), 2)
-    XCTAssertEqual(defaultThreads(variable: nil, allowed: 8, quota: 0.1), 1)
+    XCTAssertEqual(threads(nil, quota: 2.5).count, 3)
+    XCTAssertEqual(threads(nil, allowed: 2, quota: 16).count, 2)
+    XCTAssertEqual(threads(nil, quota: 0.1).count, 1)
   }
 
   func testAllowedProcessorsAreThoseOfTheScheduler() {

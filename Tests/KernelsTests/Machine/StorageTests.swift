@@ -9,7 +9,7 @@ final class StorageTests: XCTestCase {
   private let sizes = [0, 1, 63, 64, 65, 1000, 4096, 4097, 70_000, 1 << 20, (1 << 20) + 1]
 
   func testMemoryIsAlignedAndLargeEnough() {
-    let storages = sizes.map { Storage(byteCount: $0) }
+    let storages = sizes.map { try! Storage(byteCount: $0) }
     for (size, storage) in zip(sizes, storages) {
       XCTAssertEqual(storage.byteCount, size)
       XCTAssertEqual(Int(bitPattern: storage.pointer) % 64, 0)
@@ -35,17 +35,17 @@ final class StorageTests: XCTestCase {
   func testMemoryIsRecycledWithinItsClass() {
     for size in [100, 10_000, 3 << 20] {
       var address = UnsafeMutableRawPointer(bitPattern: 64)!
-      do { address = Storage(byteCount: size).pointer }
-      let again = Storage(byteCount: size - 1)
+      do { address = try! Storage(byteCount: size).pointer }
+      let again = try! Storage(byteCount: size - 1)
       XCTAssertEqual(again.pointer, address)
-      XCTAssertNotEqual(Storage(byteCount: size).pointer, address)
+      XCTAssertNotEqual(try! Storage(byteCount: size).pointer, address)
     }
   }
 
   func testMemoryInUse() {
     let before = MemoryUse.measure(reset: true).now
     do {
-      let block = Storage(byteCount: 1 << 16)
+      let block = try! Storage(byteCount: 1 << 16)
       let view = Storage(viewing: block, offset: 64, byteCount: 64)
       XCTAssertEqual(MemoryUse.measure().now, before + (1 << 16))
       XCTAssertEqual(view.byteCount, 64)
@@ -57,10 +57,10 @@ final class StorageTests: XCTestCase {
 
   func testZeroedMemoryIsZeroEvenWhenRecycled() {
     do {
-      let dirty = Storage(byteCount: 5000)
+      let dirty = try! Storage(byteCount: 5000)
       dirty.pointer.initializeMemory(as: UInt8.self, repeating: 0xFF, count: 5000)
     }
-    let clean = Storage(zeroed: 5000)
+    let clean = try! Storage(zeroed: 5000)
     XCTAssertTrue((0..<5000).allSatisfy { clean.pointer.load(fromByteOffset: $0, as: UInt8.self) == 0 })
     clean.pointer.initializeMemory(as: UInt8.self, repeating: 7, count: 5000)
     clean.zero()
@@ -73,7 +73,7 @@ final class StorageTests: XCTestCase {
     var live: [(storage: Storage, mark: UInt8)] = []
     for i in 0..<3000 {
       let mark = UInt8(truncatingIfNeeded: i)
-      let storage = Storage(byteCount: 1 + numbers.integer(below: 600))
+      let storage = try! Storage(byteCount: 1 + numbers.integer(below: 600))
       storage.pointer.initializeMemory(as: UInt8.self, repeating: mark, count: storage.byteCount)
       live.append((storage, mark))
       if live.count > 40 {
@@ -88,7 +88,7 @@ final class StorageTests: XCTestCase {
   func testRecyclingFromSeveralThreads() {
     DispatchQueue.concurrentPerform(iterations: 4) { thread in
       for i in 0..<2000 {
-        let storage = Storage(byteCount: 8 * (1 + i % 30))
+        let storage = try! Storage(byteCount: 8 * (1 + i % 30))
         let last = storage.byteCount - 8
         storage.pointer.storeBytes(of: thread << 32 | i, toByteOffset: last, as: Int.self)
         XCTAssertEqual(storage.pointer.load(fromByteOffset: last, as: Int.self), thread << 32 | i)
@@ -97,16 +97,16 @@ final class StorageTests: XCTestCase {
   }
 
   func testCopies() {
-    let a = Storage(zeroed: 16)
+    let a = try! Storage(zeroed: 16)
     a.pointer.storeBytes(of: 1.5, as: Double.self)
-    let b = a.copy()
+    let b = try! a.copy()
     XCTAssertEqual(b.byteCount, 16)
     a.pointer.storeBytes(of: 2.5, as: Double.self)
     XCTAssertEqual(b.pointer.load(as: Double.self), 1.5)
-    let short = Storage(zeroed: 8)
+    let short = try! Storage(zeroed: 8)
     short.copyContents(from: a)
     XCTAssertEqual(short.pointer.load(as: Double.self), 2.5)
-    let long = Storage(zeroed: 24)
+    let long = try! Storage(zeroed: 24)
     long.pointer.storeBytes(of: 9, toByteOffset: 16, as: Double.self)
     long.copyContents(from: a)
     XCTAssertEqual(long.pointer.load(as: Double.self), 2.5)
@@ -115,7 +115,7 @@ final class StorageTests: XCTestCase {
 
   /// A view is the owner's memory, and keeps it.
   func testViews() {
-    var owner: Storage? = Storage(zeroed: 24)
+    var owner: Storage? = try! Storage(zeroed: 24)
     let view = Storage(viewing: owner!, offset: 8, byteCount: 16)
     owner!.pointer.storeBytes(of: 4.5, toByteOffset: 8, as: Double.self)
     owner = nil
@@ -129,14 +129,14 @@ final class StorageTests: XCTestCase {
     let ends = Atomic<Int>(0)
     var shared: Storage? = Storage(sharing: memory, byteCount: 16) { ends.add(1, ordering: .relaxed) }
     XCTAssertEqual(shared?.pointer, memory)
-    let copy = shared!.copy()
+    let copy = try! shared!.copy()
     shared!.zero()
     XCTAssertEqual(memory.load(as: Double.self), 0)
     XCTAssertEqual(ends.load(ordering: .relaxed), 0)
     shared = nil
     XCTAssertEqual(ends.load(ordering: .relaxed), 1)
     // it must not come back as one of ours
-    XCTAssertNotEqual(Storage(byteCount: 16).pointer, memory)
+    XCTAssertNotEqual(try! Storage(byteCount: 16).pointer, memory)
     XCTAssertNotEqual(copy.pointer, memory)
   }
 }

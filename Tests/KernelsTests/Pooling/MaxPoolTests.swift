@@ -46,7 +46,7 @@ final class MaxPoolTests: XCTestCase {
     )
     for (i, kernels) in PoolKernels.all.enumerated() {
       let label = "kernels \(i), \(g)"
-      let pool = MaxPool(g, images: images, kernels)
+      let pool = try! MaxPool(g, images: images, kernels)
       sameBitsForAnyThreads(label) {
         let out = Buffer<Float>(count: places.count)
         pool.largest(Buffer<Float>(x).pointer, out.pointer)

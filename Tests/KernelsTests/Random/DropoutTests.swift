@@ -9,14 +9,14 @@ final class DropoutTests: XCTestCase {
   private func mask<T: Scalar>(_: T.Type, _ p: Double, _ n: Int, stream: UInt64 = 3) -> [Double] {
     let out = Buffer<T>(count: n)
     let ones = Buffer<T>(count: n, filledWith: 1)
-    Dropout(n, p).draw(T.self, Philox(seed: 42, stream: stream), ones.pointer, out.pointer)
+    try! Dropout(n, p).draw(T.self, Philox(seed: 42, stream: stream), ones.pointer, out.pointer)
     return out.values
   }
 
   private func checkApplication<T: Scalar>(_: T.Type, _ n: Int) {
     var numbers = Numbers(seed: 4)
     let (x, old, mask) = (numbers.array(n), numbers.array(n), mask(T.self, 0.3, n))
-    let dropout = Dropout(n, 0.3)
+    let dropout = try! Dropout(n, 0.3)
     let drawn = Buffer<T>(count: n)
     // What is left out may be anything.
     let dirty = zip(x, mask).map { $1 == 0 ? ($0 > 0 ? .nan : .infinity) : $0 }

@@ -43,7 +43,7 @@ final class RowNormTests: XCTestCase {
     let h = normalized(x, width).h
     let got = sameBitsForAnyThreads {
       let out = Buffer<T>(count: rows * width)
-      RowNorm(rows: rows, width: width).normalize(
+      try! RowNorm(rows: rows, width: width).normalize(
         T.self, Buffer<T>(x).pointer, weight: Buffer<T>(w).pointer, bias: Buffer<T>(b).pointer, eps: eps,
         out.pointer)
       return out.values
@@ -64,7 +64,7 @@ final class RowNormTests: XCTestCase {
       numbers.array(rows * width), numbers.array(rows * width), numbers.array(rows * width)
     )
     let (w, dw, db) = (numbers.array(width), numbers.array(width), numbers.array(width))
-    let norm = RowNorm(rows: rows, width: width)
+    let norm = try! RowNorm(rows: rows, width: width)
     let (px, pw, pv) = (Buffer<T>(x).pointer, Buffer<T>(w).pointer, Buffer<T>(v).pointer)
     norm.normalize(
       T.self, px, weight: pw, bias: pw, eps: eps, Buffer<T>(count: rows * width).pointer)

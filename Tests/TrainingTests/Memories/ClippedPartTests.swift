@@ -14,7 +14,8 @@ final class ClippedPartTests: XCTestCase {
       let wanted = try length(rate, [:])
       XCTAssertGreaterThan(wanted, 0)
       for norm in [3, 0.5, 0.01] {
-        XCTAssertEqual(try length(rate, ["clip_norm": norm]), wanted, accuracy: 1e-8 * wanted, "\(rate) \(norm)")
+        XCTAssertEqual(
+          try length(rate, ["clip_norm": norm]), wanted, accuracy: 1e-8 * wanted, "\(rate) \(norm)")
       }
     }
   }

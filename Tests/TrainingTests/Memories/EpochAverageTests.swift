@@ -18,7 +18,9 @@ final class EpochAverageTests: XCTestCase {
     try tensor.assign(Tensor([3], x))
     tensor.grad = Tensor([3], g)
     var view = StepView(loss: 1)
-    memory.look(at: slot, StepMoment(step: step, epoch: epoch, window: 1, decay: 0), &view)
+    let moment = StepMoment(step: step, epoch: epoch, window: 1, decay: 0)
+    try memory.allocate(slot, moment)
+    memory.look(at: slot, moment, &view)
     return view
   }
 
@@ -31,7 +33,7 @@ final class EpochAverageTests: XCTestCase {
     XCTAssertEqual(first.displacement2, 5)
     XCTAssertEqual(first.displacementChange, -1 * 1 + 2 * -1)
     let saved = Dictionary(
-      uniqueKeysWithValues: memory.vectors(of: slot).map { ($0.name, $0.storage.copy()) })
+      uniqueKeysWithValues: memory.vectors(of: slot).map { ($0.name, try! $0.storage.copy()) })
     XCTAssertEqual(Set(saved.keys), Set(memory.names))
     let other = EpochAverage()
     other.restore(slot) { saved[$0] }

@@ -24,7 +24,9 @@ final class StepMemoryTests: XCTestCase {
       for _ in 0..<5 { try problem.step(optimizer) }
       if rate == "schedule_free" { try optimizer.setProperty("evaluating", 1) }
       let own = Set(optimizer.slots[0].stateNames + ["step", "lr"])
-      let saved = optimizer.state.map(\.name).filter { $0.hasPrefix("a.") }.map { String($0.dropFirst(2)) }
+      let saved = try! optimizer.state.map(\.name).filter { $0.hasPrefix("a.") }.map {
+        String($0.dropFirst(2))
+      }
       XCTAssertEqual(saved.filter { !own.contains($0) }, names, rate)
     }
   }
@@ -40,7 +42,7 @@ final class StepMemoryTests: XCTestCase {
       let slot = optimizer.slots[0]
       for memory in slot.memories {
         let saved = Dictionary(
-          uniqueKeysWithValues: memory.vectors(of: slot).map { ($0.name, $0.storage.copy()) })
+          uniqueKeysWithValues: memory.vectors(of: slot).map { ($0.name, try! $0.storage.copy()) })
         XCTAssertTrue(Set(saved.keys).isSubset(of: memory.names), type.card.name)
         memory.restore(slot) { _ in nil }
         XCTAssertTrue(memory.vectors(of: slot).isEmpty, type.card.name)
@@ -68,7 +70,7 @@ final class StepMemoryTests: XCTestCase {
     let problem = Quadratic()
     let optimizer = try makeOptimizer(for: problem)
     try problem.step(optimizer)
-    var entries = Dictionary(uniqueKeysWithValues: optimizer.state.map { ($0.name, $0.value) })
+    var entries = Dictionary(uniqueKeysWithValues: try! optimizer.state.map { ($0.name, $0.value) })
     entries["a.start"] = Tensor([3], [1, 2, 3])
     expectFailure(.value, ["'a.start' does not belong"]) { try optimizer.load(entries) }
   }

@@ -10,7 +10,7 @@ final class TrainingPointTests: XCTestCase {
     let slot = makeSlot(Tensor([2], [1, 2], requiresGrad: true), remembers: [.trainingPoint])
     let memory = slot.memories[0]
     XCTAssertTrue(memory.vectors(of: slot).isEmpty)
-    let point = slot.tensor.storage.copy()
+    let point = try! slot.tensor.storage.copy()
     slot.trainingPoint = point
     XCTAssertEqual(memory.vectors(of: slot).map(\.name), ["training_point"])
     memory.restore(slot) { _ in nil }

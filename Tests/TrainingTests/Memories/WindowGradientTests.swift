@@ -69,9 +69,10 @@ final class WindowGradientTests: XCTestCase {
     }
   }
 
-  func testWindowsRememberTheGradientBefore() {
+  func testWindowsRememberTheGradientBefore() throws {
     let vectors = WindowGradient()
     let (a, b) = (Tensor([3], [1, 2, 3]), Tensor([3], [-1, 0.5, 2]))
+    try vectors.allocate(makeSlot(a), StepMoment(step: 0, epoch: 1, window: 1, decay: 0))
     let first = vectors.roll(Double.self, gradient: a.storage, count: 3)
     XCTAssertEqual([first.dot, first.norm2], [0, 14])
     a.storage.zero()

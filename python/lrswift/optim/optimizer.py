@@ -136,7 +136,7 @@ class Optimizer:
     def _checked(self, held: Sequence[Any]) -> tuple[list[Tensor], list[str]]:
         tensors: list[Tensor] = []
         names: list[str] = []
-        seen = set(self._held)
+        seen, taken = set(self._held), set(self._names)
         for i, item in enumerate(held):
             at = f"params[{i}]"
             name = None
@@ -146,7 +146,7 @@ class Optimizer:
                 raise DTypeError(
                     f"{at}: got {type(item).__name__}; allowed: tensors, (name, tensor) pairs, or group dicts"
                 )
-            name = name or getattr(item, "name", None)
+            name = str(name or getattr(item, "name", None) or "")
             if not item.requires_grad:
                 called = f" ({name})" if name else ""
                 raise ArgumentError(
@@ -154,9 +154,12 @@ class Optimizer:
                 )
             if id(item) in seen:
                 raise ArgumentError(f"{at}: given twice; allowed: every parameter once")
-            if not name or name in names or name in self._names:
-                name = f"param.{len(self._names) + len(names)}"
+            if not name or name in taken:
+                count = len(taken)
+                while (name := f"param.{count}") in taken:
+                    count += 1
             seen.add(id(item))
+            taken.add(name)
             tensors.append(item)
             names.append(name)
         if not tensors:
@@ -273,6 +276,16 @@ class Optimizer:
     def train(self) -> None:
         """Moves the parameters back to where training goes on: to the bit, if nothing has changed them."""
         self._core.set("evaluating", 0.0)
+
+    @contextlib.contextmanager
+    def _training(self) -> Iterator[None]:
+        """Training inside: at its own point, and with other threads kept off the parameters."""
+        self._core.hold(True)
+        try:
+            with self._point(evaluating=False):
+                yield
+        finally:
+            self._core.hold(False)
 
     @contextlib.contextmanager
     def _point(self, evaluating: bool) -> Iterator[None]:

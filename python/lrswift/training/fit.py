@@ -95,6 +95,7 @@ def fit(
         FormatError: the file of `checkpoint` is damaged or altered.
         OSError: nothing can be written where `checkpoint` or `log` should be.
         Diverged: loss or gradient were not finite in 20 steps in a row.
+        Error: another thread trains or differentiates the same parameters; while `fit` runs, others are told.
 
     Warns:
         RecordingWarning: the loss is run anew for every batch.
@@ -114,7 +115,7 @@ def fit(
             run.rewind()
             raise
     try:
-        with optimizer._point(evaluating=False), Progress(run.total_steps(), "fit", options.progress) as bar:
+        with optimizer._training(), Progress(run.total_steps(), "fit", options.progress) as bar:
             run.watchful = bool(callbacks) or callable(log)
             for epoch in range(run.first, epochs):
                 row = run.epoch(epoch, bar)

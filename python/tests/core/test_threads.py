@@ -15,19 +15,60 @@ import lrswift as lr
 
 def threads_of_a_new_process(setup="", **variables):
     code = f"{setup}\nimport lrswift; print(lrswift.get_threads())"
-    environment = {k: v for k, v in os.environ.items() if k != "LRSWIFT_NUM_THREADS"}
-    output = subprocess.check_output(
-        [sys.executable, "-c", code], text=True, env={**environment, **variables}
+    return int(in_a_new_process(code, **variables).stdout)
+
+
+def in_a_new_process(code, **variables):
+    named = ("LRSWIFT_NUM_THREADS", "OMP_NUM_THREADS")
+    environment = {k: v for k, v in os.environ.items() if k not in named}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        text=True,
+        env={**environment, **variables},
+        check=True,
+        capture_output=True,
     )
-    return int(output)
 
 
 def test_default_threads():
     assert threads_of_a_new_process(LRSWIFT_NUM_THREADS="3") == 3
-    assert 1 <= threads_of_a_new_process(LRSWIFT_NUM_THREADS="many") <= os.cpu_count()
+    assert threads_of_a_new_process(LRSWIFT_NUM_THREADS=" 3\n", OMP_NUM_THREADS="2") == 3
+    assert threads_of_a_new_process(OMP_NUM_THREADS="5") == 5
+    assert threads_of_a_new_process(OMP_NUM_THREADS="4,2") == 4
+    assert 1 <= threads_of_a_new_process() <= os.cpu_count()
     assert (
         threads_of_a_new_process("import os; os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1])") == 1
     )
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", "1000000000", "4,2"])
+def test_a_number_of_threads_that_cannot_be_is_an_error(value):
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        in_a_new_process("import lrswift", LRSWIFT_NUM_THREADS=value, OMP_NUM_THREADS="2")
+    said = caught.value.stderr.splitlines()[-1]
+    assert said.endswith(f"LRSWIFT_NUM_THREADS: got '{value}'; allowed: a whole number from 1 to 1024")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "two", "4,", "1000000000"])
+def test_a_variable_of_others_that_cannot_be_followed_is_told(value):
+    code = "import lrswift as lr; print(lr.show_config()['threads_from'])"
+    done = in_a_new_process(code, OMP_NUM_THREADS=value)
+    assert done.stdout.splitlines()[-1] == "processors"
+    for part in ("RuntimeWarning", f"OMP_NUM_THREADS: got '{value}'", "a whole number from 1 to 1024"):
+        assert part in done.stderr
+    assert "threads_from" in done.stdout
+
+
+def test_who_decides_is_told_and_all_is_well():
+    facts = "c['threads_from'], c['threads_at_first'], c['threads_complaint']"
+    code = f"import lrswift as lr; c = lr.config(); print({facts})"
+    for variables, wanted in (
+        ({"LRSWIFT_NUM_THREADS": "3"}, "LRSWIFT_NUM_THREADS 3 None"),
+        ({"OMP_NUM_THREADS": "1"}, "OMP_NUM_THREADS 1 None"),
+        ({}, f"processors {threads_of_a_new_process()} None"),
+    ):
+        done = in_a_new_process(code, **variables)
+        assert done.stdout.strip() == wanted and not done.stderr
 
 
 def test_threadpoolctl_sees_and_limits():
