@@ -11,9 +11,8 @@ from torch import Tensor
 
 from ..errors import ArgumentError, DTypeError
 from ..rates.codes import Scope
-from . import _native
 from ._fit import Kind, fits, kind_of, misfit
-from ._native import Local
+from ._native import Local, in_order
 from ._sums import Plan, Sums
 
 
@@ -66,11 +65,9 @@ class Active:
         """The step with these gradients; native: the library may take them where it can."""
         self.gradients = gradients
         self.local = self._local if native else None
-        if self.local is not None:
-            dtype, plain = self.tensors[0].dtype, _native.plain
-            every = zip(self.tensors, gradients, strict=True)
-            if not all(plain(p, dtype) and plain(g, dtype) for p, g in every):
-                self.local = None
+        # dtypes and devices are those of `kinds`
+        if self.local is not None and not all(map(in_order, (*self.tensors, *gradients))):
+            self.local = None
         return self
 
     @property

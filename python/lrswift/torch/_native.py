@@ -25,14 +25,12 @@ _PAIR, _VECTORS = 4, 10
 
 def plain(tensor: Tensor, dtype: torch.dtype) -> bool:
     """Whether the library may have the tensor's address."""
-    return (
-        type(tensor) in PLAIN_CLASSES
-        and tensor.is_cpu
-        and tensor.dtype is dtype
-        and tensor.layout is torch.strided
-        and tensor.is_contiguous()
-        and not tensor.is_neg()
-    )
+    return tensor.dtype is dtype and tensor.is_cpu and tensor.layout is torch.strided and in_order(tensor)
+
+
+def in_order(tensor: Tensor) -> bool:
+    """The same of a dense tensor on the CPU: its elements are what its memory holds, one by one."""
+    return type(tensor) in PLAIN_CLASSES and tensor.is_contiguous() and not tensor.is_neg()
 
 
 def put_vectors(table: array[int], width: int, slot: int, tensors: Sequence[Tensor]) -> None:
@@ -49,8 +47,9 @@ class Local:
 
     @staticmethod
     def takes(tensors: Sequence[Tensor]) -> bool:
-        """Whether their dtype is one that the library has, and the same for all."""
-        return tensors[0].dtype in _DTYPES and len({p.dtype for p in tensors}) == 1
+        """Whether they are on the CPU, of one dtype for all, which the library has."""
+        dtypes = {p.dtype for p in tensors}
+        return tensors[0].dtype in _DTYPES and len(dtypes) == 1 and all(p.is_cpu for p in tensors)
 
     def products(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> tuple[float, ...]:
         """<a, b> of each tensor, summed in double precision."""

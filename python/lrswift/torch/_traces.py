@@ -46,9 +46,9 @@ class Buffers:
     def compare(self, module: Module) -> None:
         """Finds the names of `module` under which there is another object than when it was kept."""
         if id(module) in self._modules:
-            held = self._modules[id(module)][1]
-            for name in {*held, *module._buffers.keys()}:
-                if module._buffers.get(name) is not held.get(name):
+            held, now = self._modules[id(module)][1], dict(module._buffers.items())
+            for name in {*held, *now}:
+                if now.get(name) is not held.get(name):
                     self._names.setdefault((id(module), name), (module, held.get(name)))
 
     def restore(self) -> None:

@@ -78,6 +78,28 @@ def test_leaves_everything_as_it_was(data):
     assert expected[1:] == (np.random.rand(), random.random())
 
 
+@pytest.mark.filterwarnings("ignore::lrswift.loop.recorder.RecordingWarning")
+@pytest.mark.parametrize("search", [lr.find_lr, lr.lr_range_test])
+def test_buffers_that_are_assigned_are_back(search):
+    """A module that keeps an average by assigning a buffer anew: the object and its values are as before."""
+
+    class Average(lr.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("average", lr.zeros(4))
+            self.linear = lr.nn.Linear(4, 1)
+
+        def forward(self, x):
+            self.average = self.average * 0.9 + x.mean(0).detach() * 0.1
+            return self.linear(x - self.average)
+
+    model, x = Average(), np.random.default_rng(0).standard_normal((64, 4)).astype("float32") + 1
+    buffer = model.average
+    found = search(model, F.mse_loss, (x, x.sum(1, keepdims=True)), batch_size=16, progress=False)
+    assert found.receipt["untouched"] and model.average is buffer
+    np.testing.assert_array_equal(buffer.numpy(), np.zeros(4, np.float32))
+
+
 def test_training_afterwards_is_as_without():
     losses = []
     for search in (False, True):
