@@ -6,9 +6,11 @@
 What comes in is the direction d that the transformations before it made of the gradient; what leaves is
 -rate d, the step (flip_sign=False: +rate d, for chains that have negated it already). Extra arguments:
 value, the loss; value_fn(params) -> loss, for `scale_by_qlabgrad`; grad, the gradient itself, where d is
-something else, taken to be d otherwise. A step whose loss or gradient is not finite gives zero updates and
-changes no state of these transformations. States are NamedTuples; `rate` in them is that of the last step.
-Each equals the native adapter of its name, step by step.
+something else, taken to be d otherwise. Complex leaves count as their real and imaginary parts: <a, b> is
+the real part of conj(a) b, and gradients are what optax's own take, conjugates of jax.grad's. A step whose
+loss or gradient is not finite gives zero updates and changes no state of these transformations. States are
+NamedTuples; `rate` in them is that of the last step. Each equals the native adapter of its name, step by
+step.
 """
 
 from __future__ import annotations
@@ -19,9 +21,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
-from .errors import ArgumentError, ArgumentTypeError
+from .errors import ArgumentError, ArgumentTypeError, warn
 from .rates.adapters import HD, L4, SPS, TLR, QLABGrad
 from .rates.base import Adapter, arguments_of
 from .rates.cards import read_cards
@@ -36,13 +39,20 @@ _map = jax.tree_util.tree_map
 
 
 def _dot(a: Tree, b: Tree) -> jax.Array:
-    """<a, b> over all leaves, in float64 where JAX has it."""
+    """<a, b> over all leaves, in float64 where JAX has it; Re <conj a, b> of complex ones."""
     wide = jax.dtypes.canonicalize_dtype(jnp.float64)
-    products = _map(lambda x, y: jnp.vdot(x.astype(wide), y.astype(wide)), a, b)
+
+    def product(x: jax.Array, y: jax.Array) -> jax.Array:
+        real = jnp.vdot(jnp.real(x).astype(wide), jnp.real(y).astype(wide))
+        if not (jnp.iscomplexobj(x) and jnp.iscomplexobj(y)):
+            return real
+        return real + jnp.vdot(jnp.imag(x).astype(wide), jnp.imag(y).astype(wide))
+
+    products = _map(product, a, b)
     return sum(jax.tree_util.tree_leaves(products), jnp.zeros((), wide))
 
 
-def _scalar(value: float) -> jax.Array:
+def _scalar(value: Any) -> jax.Array:
     return jnp.asarray(value, jax.dtypes.canonicalize_dtype(jnp.float64))
 
 
@@ -60,10 +70,45 @@ def _scaled(rate: jax.Array, taken: jax.Array, direction: Tree) -> Tree:
 
 
 def _check(name: str, adapter: type[Adapter], **given: Any) -> None:
-    """Against the bounds of the adapter; JAX's scalars are numbers, too."""
+    """Against the bounds of the adapter; JAX's scalars are numbers, too, and traced ones have no value."""
     for key, value in given.items():
-        plain = value if isinstance(value, (bool, int, float, str)) else float(value)
-        arguments_of(adapter)[key].check(plain, name)
+        if not isinstance(value, jax.core.Tracer):
+            plain = value if isinstance(value, (bool, int, float, str)) else _item(value)
+            arguments_of(adapter)[key].check(plain, name)
+
+
+def _item(value: Any) -> Any:
+    """The number in an array; optax.inject_hyperparams makes those of the dtype of the parameters."""
+    number = np.asarray(value).astype(object).item() if np.size(value) == 1 else value
+    return number.real if isinstance(number, complex) and number.imag == 0 else number
+
+
+def _injected(*values: Any) -> tuple[Any, ...]:
+    """Arguments to compute with: arrays, as optax.inject_hyperparams makes them, are real."""
+    return tuple(jnp.real(value) if isinstance(value, jax.Array) else value for value in values)
+
+
+class _Bound:
+    """Warns once that a loss has fallen below its bound, where no step is taken, also from compiled code."""
+
+    def __init__(self, name: str, remedy: str) -> None:
+        self.text = f"{name}: the loss is below its bound, so no step is taken; {remedy}"
+        self.told = False
+
+    def watch(self, loss: jax.Array, bound: Any) -> None:
+        def look(loss: Any) -> None:
+            jax.debug.callback(self._tell, loss, bound)
+
+        if not isinstance(loss, jax.core.Tracer) and not isinstance(bound, jax.core.Tracer):
+            self._tell(loss, bound)
+        else:
+            jax.lax.cond(loss < bound, look, lambda _: None, loss)
+
+    def _tell(self, loss: Any, bound: Any) -> None:
+        # vmap runs both branches
+        if not self.told and np.any(np.asarray(loss) < np.asarray(bound)):
+            self.told = True
+            warn(self.text)
 
 
 def _given(name: str, argument: str, value: Any) -> Any:
@@ -83,7 +128,7 @@ def _transformation(
     def update(updates: Tree, state: Any, params: Tree = None, **extras: Any) -> tuple[Tree, Any]:
         direction = updates if flip_sign else _map(jnp.negative, updates)
         gradient = extras.get("grad")
-        gradient = direction if gradient is None else gradient
+        gradient = direction if gradient is None else _masked(gradient, direction)
         loss = loss_of(extras)
         loss = _scalar(0.0) if loss is None else jnp.asarray(loss).astype(_scalar(0.0).dtype)
         finite = jnp.isfinite(loss) & jnp.isfinite(_dot(gradient, gradient))
@@ -93,6 +138,12 @@ def _transformation(
         return _scaled(rate, taken, direction), _where(finite, after, state)
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _masked(tree: Tree, like: Tree) -> Tree:
+    """Without the leaves that optax.masked hides in `like`; extra arguments are not masked."""
+    hidden = lambda x: isinstance(x, optax.MaskedNode)  # noqa: E731
+    return _map(lambda d, x: d if hidden(d) else x, like, tree, is_leaf=hidden)
 
 
 class L4State(NamedTuple):
@@ -122,7 +173,7 @@ def scale_by_l4(
 
     Needs value=, and grad= where d is not g. L4Mom: chain(optax.ema(0.9), scale_by_l4()); L4Adam:
     chain(optax.scale_by_adam(eps=1e-4), scale_by_l4()). A loss below lower_bound, which cannot raise under
-    jit, is a step that stays.
+    jit, is a step that stays, with one warning.
 
     Args:
         alpha: fraction of the step to the target.
@@ -150,20 +201,27 @@ def scale_by_l4(
         "scale_by_l4", L4, alpha=alpha, gamma=gamma, tau=tau, gamma0=gamma0, eps=eps, lower_bound=lower_bound,
         min_lr=min_lr, max_lr=max_lr,
     )  # fmt: skip
-    if not 0 <= average < 1:
+    if not isinstance(average, jax.core.Tracer) and not 0 <= _item(average) < 1:
         raise ArgumentError(f"scale_by_l4: average: got {average!r}; allowed: {_AVERAGED['beta'].allowed}")
+    # whether there is an average is known before its memory is
+    averages = isinstance(average, jax.Array) or average > 0
+    alpha, gamma, tau, gamma0, eps, lower_bound, average, min_lr, max_lr = _injected(
+        alpha, gamma, tau, gamma0, eps, lower_bound, average, min_lr, max_lr
+    )
+    below = _Bound("scale_by_l4", "pass lower_bound=b for a loss that is never below b")
 
     def init(params: Tree) -> L4State:
-        kept = _zeros(params) if average > 0 else ()
+        kept = _zeros(params) if averages else ()
         return L4State(_scalar(0.0), _scalar(math.nan), kept, jnp.zeros((), jnp.int32))
 
     def decide(d: Tree, state: L4State, params: Tree, g: Tree, value: jax.Array, _: Any) -> Any:
+        below.watch(value, lower_bound)
         loss = value - lower_bound
         lowest = jnp.where(jnp.isnan(state.lowest), gamma0 * loss, jnp.minimum(state.lowest, loss))
         count = state.steps + 1
         kept = state.average
-        if average > 0:
-            kept = _map(lambda m, x: average * m + (1 - average) * x, kept, g)
+        if averages:
+            kept = _map(lambda m, x: (average * m + (1 - average) * x).astype(m.dtype), kept, g)
             slope = _dot(kept, d) / (1 - jnp.power(_scalar(average), count))
         else:
             slope = _dot(g, d)
@@ -218,27 +276,35 @@ def scale_by_tlr(
         The TLR paper, eq. 9 and Algorithm 2.
     """
     _check("scale_by_tlr", TLR, initial=initial, bound=bound, min_lr=min_lr, max_lr=max_lr)
-    if window != int(window) or window < 1:
+    if not isinstance(window, jax.core.Tracer) and (_item(window) != int(window) or window < 1):
         raise ArgumentError(f"scale_by_tlr: window: got {window!r}; allowed: a whole number of at least 1")
+    # one that is injected may change, so that all is kept which a long one needs
+    injected = isinstance(window, jax.Array)
+    initial, bound, window, min_lr, max_lr = _injected(initial, bound, window, min_lr, max_lr)
 
     def init(params: Tree) -> TLRState:
-        start = _zeros(params) if window > 1 else ()
+        start = _zeros(params) if injected or window > 1 else ()
         own = jnp.clip(_scalar(initial), min_lr, max_lr)
         return TLRState(own, own, start, _zeros(params), jnp.zeros((), jnp.int32))
 
     def decide(d: Tree, state: TLRState, params: Tree, g: Tree, value: jax.Array, _: Any) -> Any:
-        if window == 1:
+        if not injected and window == 1:
             now, start = g, state.start
             ends, opens = jnp.asarray(True), jnp.asarray(True)
         else:
             if params is None:
                 raise ArgumentTypeError(
-                    "scale_by_tlr: params: not given; a window above 1 needs update(grads, state, params)"
+                    "scale_by_tlr: params: not given; a window that is above 1, or injected, needs "
+                    "update(grads, state, params)"
                 )
             opens = state.steps % window == 0
             # displacements by a rate of zero say nothing
             ends = opens & (state.steps > 0) & (state.rate != 0)
             now = _map(lambda a, b: (a - b) / state.rate.astype(a.dtype), state.start, params)
+            if injected:
+                single = window == 1
+                ends = ends | single
+                now = _map(lambda a, b: jnp.where(single, b.astype(a.dtype), a), now, g)
             start = _where(opens, params, state.start)
         inner, norm2 = _dot(state.gradient, now), _dot(now, now)
         largest = jnp.maximum(4 * (norm2 - inner), inner / bound)
@@ -298,6 +364,8 @@ def scale_by_hd(
         max_lr=max_lr,
     )  # fmt: skip
 
+    initial, meta_lr, min_lr, max_lr = _injected(initial, meta_lr, min_lr, max_lr)
+
     def init(params: Tree) -> HDState:
         own = jnp.clip(_scalar(initial), min_lr, max_lr)
         return HDState(own, own, _zeros(params), jnp.zeros((), jnp.int32))
@@ -338,7 +406,8 @@ def scale_by_sps(
         max     min(max_lr, (L - f_star) / (c <g, d>))
         smooth  min(gamma^(1/N) times the rate before, L / (c <g, d>))
 
-    Needs value=. The smooth mode knows neither f_star nor max_lr, as `adapt.SPS`.
+    Needs value=. The smooth mode knows neither f_star nor max_lr, as `adapt.SPS`. A loss below f_star, or
+    below 0 in the smooth mode, is a step that stays, with one warning.
 
     Args:
         c: the fraction of the gap that a step aims at is 1/c.
@@ -364,13 +433,20 @@ def scale_by_sps(
         "scale_by_sps", SPS, c=c, f_star=f_star, mode=mode, gamma=gamma, max_lr=max_lr, min_lr=min_lr,
         steps_per_epoch=steps_per_epoch,
     )  # fmt: skip
+    c, f_star, gamma, max_lr, min_lr, steps_per_epoch = _injected(
+        c, f_star, gamma, max_lr, min_lr, steps_per_epoch
+    )
     smooth = mode == "smooth"
+    below = _Bound(
+        "scale_by_sps", "pass mode='max', a max_lr and f_star=b, with b a lower bound of every batch's loss"
+    )
     bound, high = (0.0, math.inf) if smooth else (f_star, max_lr)
 
     def init(params: Tree) -> SPSState:
         return SPSState(_scalar(1.0), _scalar(1.0))
 
     def decide(d: Tree, state: SPSState, params: Tree, g: Tree, loss: jax.Array, _: Any) -> Any:
+        below.watch(loss, bound)
         slope = _dot(g, d)
         own = (loss - bound) / (c * slope + 1e-8)
         if smooth:
@@ -432,6 +508,8 @@ def scale_by_qlabgrad(
         max_ratio=max_ratio, min_lr=min_lr, max_lr=max_lr,
     )  # fmt: skip
 
+    trial, refind_every, max_ratio, min_lr, max_lr = _injected(trial, refind_every, max_ratio, min_lr, max_lr)
+
     def init(params: Tree) -> QLABGradState:
         return QLABGradState(_scalar(0.0), _scalar(trial), jnp.zeros((), jnp.int32))
 
@@ -442,7 +520,7 @@ def scale_by_qlabgrad(
                 "scale_by_qlabgrad: params: not given; allowed: update(grads, state, params, ...)"
             )
         slope = _dot(g, d)
-        narrow = any(x.dtype == jnp.float32 for x in jax.tree_util.tree_leaves(params))
+        narrow = any(jnp.finfo(x.dtype).bits < 64 for x in jax.tree_util.tree_leaves(params))
         precision = float(jnp.finfo(jnp.float32 if narrow else jnp.float64).eps)
 
         def at(length: jax.Array) -> jax.Array:

@@ -276,7 +276,8 @@ class Adapted(torch.optim.Optimizer):
             self._whole.set_evaluating(False, self._machines[0])
 
     def _take_whole(self, whole: Whole, active: Active, value: Tensor | float | None) -> None:
-        factors = {self._groups.multipliers[i] for i in active.group_set}
+        multipliers = self._groups.multipliers
+        factors = {multipliers[i] for i in active.group_set}
         if len(factors) > 1:
             raise ArgumentError(
                 f"step: groups are scheduled at different factors, {sorted(factors)}, but {self._title} is "
