@@ -58,6 +58,11 @@ class Adapted:
         # what is wrong with them shows now, not at the first step
         self._make([from_array(np.zeros(1, np.float32), requires_grad=True)])
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        # no copy of a tensor lies in the memory of an array
+        self._held = [None] * len(self._tensors)
+
     def update(
         self,
         params: Arrays,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from reference import directions, l4, problems, tlr
@@ -144,3 +147,28 @@ def test_bad_input_is_refused_before_anything_changes() -> None:
         optimizer.update([x, x], [g, g], 1.0)
     optimizer.update([x], [g * np.nan], 1.0)
     assert optimizer.skipped_steps == 1
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rate", ["l4", 0.1, "dog", lr.adapt.SPS()])
+def test_a_copy_goes_on_to_the_bit_and_apart(rate, dtype, way):
+    def steps(optimizer, w, count):
+        taken = []
+        for _ in range(count):
+            gradients = [2 * w[0], 2 * (w[1] - 1)]
+            loss = float((w[0] ** 2).sum() + ((w[1] - 1) ** 2).sum())
+            taken.append(optimizer.update(w, gradients, loss=loss))
+        return taken
+
+    w = [np.ones(3, dtype), np.arange(4.0, dtype=dtype)]
+    optimizer = lr.numpy.Adapted(rate, "adam")
+    steps(optimizer, w, 4)
+    other, copied = way((w, optimizer))
+    kept = [value.copy() for value in other]
+    whole = steps(optimizer, w, 5)
+    for value, before in zip(other, kept, strict=True):
+        np.testing.assert_array_equal(value, before)
+    assert steps(copied, other, 5) == whole
+    for a, b in zip(w, other, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .._core import Search as CoreSearch
 from ..checks import check_number
+from ..errors import ArgumentTypeError
 
 
 class SBFSearch:
@@ -41,6 +44,12 @@ class SBFSearch:
         }
         self._core = CoreSearch(
             **{key: check_number(value, f"SBFSearch: {key}") for key, value in given.items()}
+        )
+
+    def __reduce__(self) -> Any:
+        raise ArgumentTypeError(
+            "SBFSearch: a search cannot be copied or pickled; make another one with the same arguments and "
+            "give it the same signals"
         )
 
     def increase(self) -> None:

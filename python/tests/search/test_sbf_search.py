@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from reference import sbf
@@ -46,3 +49,11 @@ def test_sbf_search_finds_a_threshold(threshold):
     oracle(search, threshold)
     assert search.value == pytest.approx(threshold, rel=0.02)
     assert 21 <= search.signals <= 120
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_search_says_that_it_cannot_be_copied(way):
+    with pytest.raises(
+        lr.ArgumentTypeError, match="SBFSearch: a search cannot be copied .* make another one"
+    ):
+        way(lr.adapt.SBFSearch())

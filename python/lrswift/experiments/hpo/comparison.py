@@ -21,6 +21,7 @@ from ...hypergradients.options import HypergradientOptions
 from ...learning.inner_run import seeded
 from ...learning.options import LearningOptions
 from ...learning.settings import arrays_of, check, need_optuna
+from ...loop.digests import digest
 from ...nn import Module
 from ...progress import Progress
 from ...records import takes
@@ -190,6 +191,7 @@ def _check_budget(names: Sequence[str], problem: Problem, budget: float) -> None
 def _described(setup: Setup, problem: Problem) -> dict[str, Any]:
     """What the files and the report say of how it was made."""
     s = problem.settings
+    tested = [np.asarray(setup.splits.test.x), np.asarray(setup.splits.test.y)]
     train, valid, test = len(problem.train[0]), len(problem.valid[0]), len(setup.splits.test)
     return setup.settings(
         seeded(problem.make_model, s.learning.seed).num_parameters(),
@@ -197,6 +199,7 @@ def _described(setup: Setup, problem: Problem) -> dict[str, Any]:
         steps=s.steps, batch_size=s.batch_size, counts=list(s.counts), first_seed=s.learning.seed,
         ranges=[list(pair) for pair in problem.ranges], networks=problem.networks,
         clip_gradient=s.options.clip_gradient,
+        digests={"train": digest(problem.train), "valid": digest(problem.valid), "test": digest(tested)},
     )  # fmt: skip
 
 
@@ -210,7 +213,9 @@ def _kept(path: Path, facts: dict[str, Any]) -> tuple[list[Searched], Costs | No
     except FACTS_ERRORS as error:
         raise altered(f"resume: {path}", error) from None
     for name, value in json.loads(json.dumps(facts)).items():
-        if name not in _FREE and before.get(name) != value:
+        # older files say nothing of the data
+        told = name in before or name != "digests"
+        if name not in _FREE and told and before.get(name) != value:
             raise ArgumentError(
                 f"resume: {path} was made with {name}={before.get(name)!r}, got {value!r}; "
                 "allowed: the same settings, or another folder"

@@ -296,7 +296,13 @@ def test_interrupted_it_keeps_what_is_done_and_goes_on(tmp_path, monkeypatch):
         (tmp_path / "results.json").write_text(json.dumps(facts | change))
         with pytest.raises(lr.FormatError, match="^resume: "):
             search("random", out=tmp_path, resume=True)
-    # as they were written before there was a checksum
+    (tmp_path / "results.json").write_bytes(good)
+    other = diabetes()
+    object.__setattr__(other.test, "y", other.test.y + 1e-6)
+    with pytest.raises(lr.ArgumentError, match="was made with digests="):
+        search("random", data=other, out=tmp_path, resume=True)
+    # as they were written before there were a checksum and digests
+    del facts["settings"]["digests"]
     (tmp_path / "results.json").write_text(json.dumps(facts))
     assert numbers(search("random", "hyperband", out=tmp_path, resume=True)) == numbers(resumed)
     (tmp_path / "results.json").write_text("[]")
