@@ -145,8 +145,8 @@ class Watch:
     def _is_scaling(self, originals: list[Tensor], used: list[Tensor]) -> bool:
         """Whether gradients were only multiplied by a constant: divided by a number of parts, say.
 
-        Also where what backward() has left was not finite, so that there is no slope in it, or what is used is
-        not, so that there is no step.
+        Also where what backward() has left was not finite, so that there is no slope in it, or where what is
+        used is not, so that there is no step.
         """
         sums = Sums(Plan(originals, [0] * len(originals)))
         sums.add("whole2", originals, originals)
