@@ -252,9 +252,7 @@ class Adapted(torch.optim.Optimizer):
         # a closure may have called zero_grad(), in the middle of it
         starts = [before] if before else self._starts.states() if self._starts is not None else []
         reached = parameters(self.base) + (leaves(loss) if before else [])
-        evaluation = Evaluation(
-            loss_closure, closure, starts, [*parameters(self.base), *reached], self._title
-        )
+        evaluation = Evaluation(loss_closure, closure, starts, reached, self._title)
         self._directions.check(active)
         self._take(active, value, evaluation)
         if self._starts is not None:

@@ -59,6 +59,13 @@ class Watch:
             if id(p) not in self._hooks and p.requires_grad and p.is_leaf:
                 self._hooks[id(p)] = p.register_post_accumulate_grad_hook(look)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without gradients and hooks, which belong to the parameters here: a copy looks at its own."""
+        return {"changes": self.changes, "steps": self.steps, "_last": self._last}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _seen={}, _copies={}, _hooks={})
+
     def __del__(self) -> None:
         for hook in self._hooks.values():
             hook.remove()
@@ -138,7 +145,8 @@ class Watch:
     def _is_scaling(self, originals: list[Tensor], used: list[Tensor]) -> bool:
         """Whether gradients were only multiplied by a constant: divided by a number of parts, say.
 
-        Also where what backward() has left was not finite, so that there is no slope in it.
+        Also where what backward() has left was not finite, so that there is no slope in it, or where what is
+        used is not, so that there is no step.
         """
         sums = Sums(Plan(originals, [0] * len(originals)))
         sums.add("whole2", originals, originals)
@@ -146,7 +154,7 @@ class Watch:
         sums.add("common", originals, used)
         numbers = sums.read(None, None)[1][0]
         whole2, used2, common = numbers["whole2"], numbers["used2"], numbers["common"]
-        if not math.isfinite(whole2):
+        if not math.isfinite(whole2) or not math.isfinite(used2):
             return True
         if not (whole2 > 0 and used2 > 0 and common > 0):
             self._last = 1.0, math.nan

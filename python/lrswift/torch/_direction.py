@@ -165,7 +165,8 @@ class Directions:
                 held = names(self.base)
                 return [held[place] for place in active.places]
 
-            check_state(self.base.state, active.tensors, active.kinds, named)
+            of_torch = not isinstance(self.base, Direction)
+            check_state(self.base.state, active.tensors, active.kinds, named, of_torch)
         if active is not self._fitted:
             refit(self.last, active.places, active.tensors)
             self._fitted = active

@@ -16,7 +16,12 @@ from torch import Tensor
 from ..errors import ArgumentError, DTypeError, Error, ShapeError
 
 PLAIN_CLASSES = (Tensor, torch.nn.Parameter)
-# of torch's optimizers, what their state holds that is no vector
+# what torch's optimizers keep of a parameter in its shape; what else is in their state is the user's own
+VECTORS = frozenset({
+    "acc_delta", "exp_avg", "exp_avg_sq", "exp_inf", "grad_avg", "max_exp_avg_sq", "momentum_buffer",
+    "square_avg", "sum",
+})  # fmt: skip
+# what their state holds that is a number
 COUNTERS = frozenset({"step", "mu_product", "eta", "mu"})
 
 #: shape, strides, dtype and device of a parameter
@@ -72,8 +77,17 @@ def misfit(tensor: Tensor, kind: Kind, what: str, remedy: str) -> Error:
     )
 
 
+def is_vector(key: str, of_torch: bool) -> bool:
+    """Whether an entry of the state is laid out as its parameter; of_torch: by one of torch's optimizers."""
+    return key in VECTORS if of_torch else key not in COUNTERS
+
+
 def check_state(
-    held: Mapping[Tensor, Mapping[str, Any]], tensors: Sequence[Tensor], kinds: Sequence[Kind], names: Any
+    held: Mapping[Tensor, Mapping[str, Any]],
+    tensors: Sequence[Tensor],
+    kinds: Sequence[Kind],
+    names: Any,
+    of_torch: bool,
 ) -> None:
     """The vectors that an optimizer keeps, under one of torch's rules or ours, fit their parameters.
 
@@ -81,7 +95,7 @@ def check_state(
     """
     for i, (p, kind) in enumerate(zip(tensors, kinds, strict=True)):
         for key, value in held.get(p, {}).items():
-            if isinstance(value, Tensor) and key not in COUNTERS and not fits(value, kind):
+            if isinstance(value, Tensor) and is_vector(key, of_torch) and not fits(value, kind):
                 remedy = "the same, as optimizer.load_state_dict(optimizer.state_dict()) casts it"
                 if value.shape != kind[0]:
                     remedy = "state of the same shape, or none: optimizer.state.clear()"

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ..errors import ArgumentError, DTypeError, ShapeError
-from ._fit import COUNTERS, counter, whole
+from ._fit import COUNTERS, counter, is_vector, whole
+from ._rule import Direction
 
 _WHERE = "load_state_dict"
 
@@ -71,6 +72,17 @@ def check_vectors(vectors: Mapping[str, Any], allowed: Sequence[str], held: Sequ
                     f"{_WHERE}: vectors {name!r} of parameter {place!r}; allowed: 0 to {len(held) - 1}"
                 )
             _check_vector(value, held[place], f"vectors {name!r} of parameter {place}")
+
+
+def check_all_there(vectors: Mapping[str, Any], names: Sequence[str], steps: Sequence[int]) -> None:
+    """Each parameter that has taken a step has all vectors of the method."""
+    for name in names:
+        for place, taken in enumerate(steps):
+            if taken and place not in vectors.get(name, {}):
+                raise ArgumentError(
+                    f"{_WHERE}: vectors {name!r} of parameter {place} are missing; allowed: as state_dict() "
+                    "returned"
+                )
 
 
 def _check_vector(value: Any, p: Tensor, what: str) -> None:
@@ -149,7 +161,8 @@ def _check_parameter_state(
             number = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
             if not _is_number(number):
                 raise ArgumentError(f"{_WHERE}: {what}: {key!r}: got {value!r}; allowed: a finite number")
-        elif value is not None:  # torch says None where it keeps no momentum
+        elif value is not None and is_vector(key, not isinstance(base, Direction)):
+            # torch says None where it keeps no momentum
             _check_vector(value, p, f"{what}: {key!r}")
 
 

@@ -124,7 +124,7 @@ class Direction(torch.optim.Optimizer):
             if p.grad is not None:
                 name = (group.get("param_names") or [f"param.{k}" for k in range(i + 1)])[i]
                 _check(p, name)
-                check_state(self.state, [p], [kind_of(p)], lambda name=name: [name])
+                check_state(self.state, [p], [kind_of(p)], lambda name=name: [name], False)
                 if not all(plain(v, p.dtype) for v in self._held(group, p)):
                     raise DTypeError(f"step: state of {name} is not contiguous; allowed: contiguous vectors")
                 steps = counter(self.state.get(p, {}).get("step", 0), f"step: state 'step' of {name}")

@@ -144,4 +144,6 @@ def _checked(adapted: Any, given: dict[str, Any], held: list[Tensor]) -> dict[st
     counts["evaluating"] = _loading.take_count({"evaluating": 0, **own}, "evaluating")
     vectors = _loading.take(own, "vectors", dict)
     _loading.check_vectors(vectors, (*adapted._memory.names, "previous_direction"), held)
+    if adapted._whole is not None:
+        _loading.check_all_there(vectors, adapted._whole.rule.names, checked["steps"])
     return {"machines": machines, "vectors": vectors, **checked, **counts}

@@ -27,6 +27,8 @@ RATES: dict[str, Any] = {
     "sls": A.SLS(),
     "warm": lr.schedule.WarmUp(6) * A.L4(),
     "constant": lr.schedule.Constant(0.01),
+    "prodigy": A.Prodigy(),
+    "schedule-free": A.ScheduleFree(0.05),
 }
 BASES: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "adam": lambda p: torch.optim.Adam(p, weight_decay=0.01),
@@ -269,3 +271,35 @@ def test_a_state_from_before_the_first_step_loads_later() -> None:
     model.load_state_dict(values)
     adapted.load_state_dict(first)
     assert str(train(model, adapted)) == str(expected)
+
+
+def test_a_whole_method_is_loaded_with_all_its_vectors() -> None:
+    model = network()
+    adapted = lr.torch.Adapted(torch.optim.Adam(model.parameters()), lr=A.Prodigy())
+    train(model, adapted)
+    state = copy.deepcopy(adapted.state_dict())
+    name = next(iter(state["lrswift"]["vectors"]))
+    del state["lrswift"]["vectors"][name]
+    with pytest.raises(lr.ArgumentError, match=f"vectors '{name}' of parameter 0 are missing"):
+        adapted.load_state_dict(state)
+
+
+def test_copies_look_at_their_own_gradients() -> None:
+    """L4 sees that gradients are clipped, in the copy and the original, each by its own."""
+    model = network()
+    adapted = lr.torch.Adapted(torch.optim.Adam(model.parameters()), lr="l4")
+
+    def clipped(m: torch.nn.Module, optimizer: lr.torch.Adapted) -> list[Any]:
+        found = []
+        for _ in range(3):
+            optimizer.zero_grad()
+            loss = (m(X) ** 2).mean()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(m.parameters(), 0.01)
+            optimizer.step(loss=loss)
+            found.append(optimizer.lr)
+        return found
+
+    clipped(model, adapted)
+    twin, other = copy.deepcopy((model, adapted))
+    assert clipped(twin, other) == clipped(model, adapted)

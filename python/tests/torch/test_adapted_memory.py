@@ -341,3 +341,14 @@ def test_a_step_without_any_gradient_does_nothing() -> None:
     with pytest.raises(lr.DTypeError, match="L4 needs it"):
         adapted.step()  # what was observed without a gradient is not the loss of this step
     adapted.step(loss=loss)
+
+
+def test_what_users_keep_in_the_state_is_theirs() -> None:
+    """Entries that the base does not know, of any shape and dtype: left alone, saved and loaded."""
+    model, adapted = trained("adam")
+    for p in model.parameters():
+        adapted.state[p]["master"] = torch.zeros(2, dtype=torch.float64)
+    step(adapted, model)
+    adapted.load_state_dict(copy.deepcopy(adapted.state_dict()))
+    step(adapted, model)
+    assert adapted.state[model[0].weight]["master"].shape == (2,)
