@@ -77,6 +77,11 @@ class Adapted(torch.optim.Optimizer):
         self._skipped_in_row = 0
         self.step_count = 0
         self._card = rate_card(self.rate)
+        if self._card[0] == "periodic_alrs":
+            raise DTypeError(
+                "lr: PeriodicALRS searches with the native optimizer; allowed: rates that need no search, or "
+                "lr.torch.find_lr beside the loop"
+            )
         first = CoreMachine(*self._card)
         self._scope = Scope(int(first.get("scope")))
         self._probes, self._needs_loss = bool(first.get("probes")), bool(first.get("needs_loss"))
@@ -283,12 +288,15 @@ class Adapted(torch.optim.Optimizer):
             )
         (factor,) = factors
         group, machine, sums = self._group(), self._machines[0], active.sums()
-        try:
-            stretch = 1.0 if self._watch is None else self._watch.stretch(active, group)
-        except LookupError:
-            # the rate would be that of another gradient
-            self.step_count += 1
-            return
+        if self._watch is not None:
+            try:
+                clipping = self._watch.clipping(active, self._directions, self._memory, group)
+            except LookupError:
+                # the rate would be that of another gradient
+                self.step_count += 1
+                return
+            if clipping is not None:
+                sums.add("whole2", clipping.originals, clipping.originals)
         sums.add("gradient_norm2", active.gradients, active.gradients)
         number, found = sums.read(value, group)
         if not finite(number, found):
@@ -296,8 +304,7 @@ class Adapted(torch.optim.Optimizer):
             return
         scheduled = machine.factor(self.step_count) * factor
         try:
-            seen = {"gradient_norm2": found[0]["gradient_norm2"], "stretch": stretch}
-            taken = whole.take(active, machine, number, seen, scheduled, group)
+            taken = whole.take(active, machine, number, found[0], scheduled, group)
         except BaseException:
             machine.abort()
             raise

@@ -109,12 +109,6 @@ class Watch:
             return None
         return Clipping(originals or active.gradients, active, directions, memory)
 
-    def stretch(self, active: Active, group: Any) -> float:
-        """How much longer the gradients were as backward() has left them; raises as `clipping`."""
-        if self._changed(active, group) is None:
-            return 1.0
-        return max(1.0, self._last[0])
-
     def _changed(self, active: Active, group: Any) -> list[Tensor] | None:
         try:
             originals = None if group is not None else self._originals(active)

@@ -166,4 +166,4 @@ def _reference(rate: Any, card: tuple[str, Mapping[str, Any]], machine: CoreMach
     if name == "constant":
         return machine.get("initial_rate") or 1.0
     argument = read_cards("rates")[name].first_rate
-    return 1.0 if argument is None else float(arguments[argument])
+    return 1.0 if argument is None else float(arguments.get(argument, 1.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -114,11 +115,16 @@ class Whole:
         active: Active,
         machine: CoreMachine,
         loss: float,
-        seen: dict[str, float],
+        norms: Mapping[str, float],
         factor: float,
         group: Any,
     ) -> float | None:
-        """The rate of the step, factor in it; None where nothing moves. group: of processes."""
+        """The rate of the step, factor in it; None where nothing moves.
+
+        norms: gradient_norm2, and whole2, the same before gradients were clipped. group: of processes.
+        """
+        norm2 = norms["gradient_norm2"]
+        whole2 = norms.get("whole2", norm2)
         vectors = self._vectors(active)
         steps = [self._directions.steps[place] + 1 for place in active.places]
         rules = {id(own): self._native.rule(own) for own in active.groups}
@@ -129,12 +135,13 @@ class Whole:
         numbers = {
             "loss": loss,
             "precision": active.precision,
-            **seen,
+            "gradient_norm2": norm2,
             "adaptive": float(self.direction != "sgd"),
             "beta1": every[0].beta1,
             "beta2": every[0].beta2,
             "has_coupled_decay": float(any(h.decay != 0 for h in every)),
             "factor": factor,
+            "stretch": max(1.0, math.sqrt(whole2 / norm2)) if norm2 > 0 else 1.0,
         }
         first = machine.prepare(numbers)
         taken: float | None = None

@@ -280,8 +280,8 @@ def test_what_is_refused_is_what_the_native_optimizer_refuses() -> None:
     with pytest.raises(lr.ArgumentError, match="the same scheduler for all groups"):
         adapted.step()
     assert p.tolist() == [1.0] * 3 and adapted.step_count == 0 and scheduler.get_last_lr()
-    for rate in (A.MARTHE(), A.StochasticBarzilaiBorwein(), A.TLR(per="pooled")):
-        with pytest.raises(lr.DTypeError, match="native optimizer only"):
+    for rate in (A.MARTHE(), A.StochasticBarzilaiBorwein(), A.TLR(per="pooled"), A.PeriodicALRS()):
+        with pytest.raises(lr.DTypeError, match="native optimizer"):
             lr.torch.Adapted(torch.optim.SGD([p]), lr=rate)
 
 
@@ -389,3 +389,27 @@ def test_vectors_that_no_longer_fit_are_an_error() -> None:
     with pytest.raises(lr.ShapeError, match="base_point of param.0"):
         run.optimizer.step(loss=1.0)
     torch.testing.assert_close([p.detach() for p in run.parameters], before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("direction", ["SGD", "Adam"])
+def test_momo_sees_the_loss_of_a_clipped_gradient_as_natively(direction: str) -> None:
+    """clip_grad_norm_ between backward() and step(), beside the native optimizer's clip_norm."""
+    options = {} if direction == "SGD" else {"eps": 1e-6}
+    rate = A.MoMo(lr=1.0 if direction == "SGD" else 0.01)
+    problem = problems.TanhNetwork()
+    parameters = [torch.nn.Parameter(torch.tensor(p)) for p in problem.start]
+    adapted = lr.torch.Adapted(getattr(torch.optim, direction)(parameters, **options), lr=rate)
+    other = lr.numpy.Adapted(lr=rate, direction=direction.lower(), clip_norm=0.1, **options)
+    arrays = problem.initial()
+    for t in range(30):
+        loss, gradients = problem.at(t)(arrays)
+        other.update(arrays, gradients, loss)
+        adapted.zero_grad()
+        w1, b1, w2, b2 = parameters
+        x, y = torch.tensor(problem.x[t]), torch.tensor(problem.y[t])
+        loss = torch.mean((torch.tanh(x @ w1 + b1) @ w2 + b2 - y) ** 2) / 2
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 0.1)
+        adapted.step(loss=loss)
+        for p, a in zip(parameters, arrays, strict=True):
+            np.testing.assert_allclose(p.detach().numpy(), a, rtol=1e-8, atol=1e-11)
