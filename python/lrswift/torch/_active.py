@@ -79,7 +79,7 @@ class Active:
         return Sums(self.plan, self.local)
 
 
-class Finder:
+class ActiveFinder:
     """Finds out who is active."""
 
     def __init__(self, base: torch.optim.Optimizer, scope: Scope) -> None:

@@ -16,10 +16,10 @@ from ..optim.attributes import rate_card
 from ..rates.codes import Scope
 from ..rates.named import named
 from . import _state
-from ._active import Active, Finder, check_parameters, names, parameters
+from ._active import Active, ActiveFinder, check_parameters, names, parameters
 from ._clipping import Watch
 from ._decide import Conversation
-from ._direction import Directions, Formed, check_base
+from ._direction import Directions, StepDirections, check_base
 from ._groups import Groups
 from ._probing import Evaluation, Starts, checked, random_state
 from ._sums import Numbers, finite
@@ -95,7 +95,7 @@ class Adapted(torch.optim.Optimizer):
         self._machines: list[CoreMachine] = []
         # by the place of the parameter
         self._rates: dict[int, float] = {}
-        self._finder = Finder(base, self._scope)
+        self._finder = ActiveFinder(base, self._scope)
         self._observed: list[Tensor | float] = []
         self._starts = Starts() if self._probes else None
         self._watch = Watch(parameters(base)) if first.get("sees_loss") else None
@@ -397,7 +397,7 @@ class Adapted(torch.optim.Optimizer):
     def _move(
         self,
         active: Active,
-        formed: Formed,
+        formed: StepDirections,
         taken: dict[int, float | None],
         multipliers: list[float],
         common: float,

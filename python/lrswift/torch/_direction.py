@@ -51,7 +51,7 @@ def check_base(base: Any) -> None:
 
 
 @dataclass(frozen=True)
-class Formed:
+class StepDirections:
     """d of each active tensor. is_gradient: d are the gradients themselves.
 
     table: addresses, where the native library may take the step.
@@ -61,7 +61,7 @@ class Formed:
     table: array[int] | None = None
     is_gradient: bool = False
 
-    def again(self, active: Active) -> Formed:
+    def again(self, active: Active) -> StepDirections:
         """The same, once the tensors may have come to lie elsewhere."""
         if [kind_of(p) for p in active.tensors] != active.kinds:
             raise ArgumentError(
@@ -171,7 +171,7 @@ class Directions:
             refit(self.last, active.places, active.tensors)
             self._fitted = active
 
-    def form(self, active: Active, sums: Sums, keeps: bool) -> Formed:
+    def form(self, active: Active, sums: Sums, keeps: bool) -> StepDirections:
         """d of each active tensor; the state of the base advances. Adds <g, d> and <g^, d> to sums.
 
         keeps: whether `last` is asked for at later steps; else d may be the gradients themselves.
@@ -181,7 +181,7 @@ class Directions:
         if native is not None and active.local is not None and native.applies():
             found = self._natively(native, active, active.local, sums, steps, keeps)
         else:
-            found = Formed(self._by_torch(active))
+            found = StepDirections(self._by_torch(active))
         self.steps.update((place, step + 1) for place, step in zip(active.places, steps, strict=True))
         known = found.table is not None and not found.is_gradient
         if active.ratios is not None:
@@ -190,33 +190,35 @@ class Directions:
             self._slopes(active, sums, found.directions)
         return found
 
-    def _related(self, active: Active, directions: list[Tensor], ratios: list[float]) -> Formed:
+    def _related(self, active: Active, directions: list[Tensor], ratios: list[float]) -> StepDirections:
         """The same directions times `ratios`, in memory of their own."""
         kept = self._kept(active)
         if any(a is not b for a, b in zip(directions, kept, strict=True)):
             torch._foreach_copy_(kept, directions)
         torch._foreach_mul_(kept, ratios)
         local = active.local
-        return Formed(kept, None if local is None else local.table(active.tensors, active.gradients, kept))
+        return StepDirections(
+            kept, None if local is None else local.table(active.tensors, active.gradients, kept)
+        )
 
     def _natively(
         self, rule: NativeRule, active: Active, local: Local, sums: Sums, steps: list[int], keeps: bool
-    ) -> Formed:
+    ) -> StepDirections:
         tensors, groups, gradients = active.tensors, active.groups, active.gradients
         if rule.is_gradient(groups):
             if keeps:
                 torch._foreach_copy_(self._kept(active), gradients)
-            return Formed(gradients, local.table(tensors, gradients, gradients), is_gradient=True)
+            return StepDirections(gradients, local.table(tensors, gradients, gradients), is_gradient=True)
         states = rule.states(tensors, groups, steps)
         if states is None:
-            return Formed(self._by_torch(active))
+            return StepDirections(self._by_torch(active))
         directions = self._kept(active) if keeps or not rule.is_state(groups) else [v for (v,) in states]
         table = local.table(tensors, gradients, directions)
         slopes, smoothed = rule.form(local, table, states, groups, steps)
         rule.count_on(tensors)
         sums.put("slope", _times(slopes, active.ratios))
         sums.put("smoothed_slope", _times(smoothed, active.ratios))
-        return Formed(directions, table)
+        return StepDirections(directions, table)
 
     def _kept(self, active: Active) -> list[Tensor]:
         """A vector of each tensor to write d into, as `last`."""

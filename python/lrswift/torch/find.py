@@ -22,7 +22,7 @@ from ..rates.codes import Scope
 from ..search.find import FoundRate, signals_of
 from ..search.sbf_search import SBFSearch
 from ..search.untouched import warn_touched
-from ._active import Finder, parameters
+from ._active import ActiveFinder, parameters
 from ._direction import Directions, check_base
 from ._probing import random_state, set_random_state
 from ._sources import Sources
@@ -209,7 +209,7 @@ class _Hunt:
     ) -> None:
         self.model, self.loss, self.search = model, loss, search
         self.alrs = ALRS(search._core, {"window": window})
-        self.base, self.directions, self.finder = base, Directions(base), Finder(base, Scope.ALL)
+        self.base, self.directions, self.finder = base, Directions(base), ActiveFinder(base, Scope.ALL)
         # in the order of the base's groups
         self.parameters = parameters(base)
         self.origins = [p.detach().clone() for p in self.parameters]
