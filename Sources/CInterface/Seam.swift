@@ -1,4 +1,5 @@
 import CLRSwift
+import CVector
 import Glibc
 import Kernels
 import Vocabulary
@@ -27,8 +28,11 @@ let texts = ThreadTexts()
 
 func succeeds(_ body: () throws -> Void) -> lrs_status {
   do {
+    // What a call that failed has left behind: it was told.
+    cv_thread().pointee.refused = 0
     try Refusal.checkReserve()
     try body()
+    try Refusal.check()
     return lrs_status(LRS_OK)
   } catch let failure as Failure {
     failures.set(failure.message, step: failure.step)

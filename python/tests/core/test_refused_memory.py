@@ -257,7 +257,7 @@ def fit():
     optimizer = lr.optim.Adam(models[1].parameters(), lr=1e-3)
     lr.fit(models[1], optimizer, (X, Y), epochs=1, progress=False)
 def differentiate():
-    lr.hypergradient(models[2], loss_of, [(X, Y)] * 2, [(X, Y)], learning_rates=[0.1] * 3, momentums=[0.9])
+    lr.hypergradient(models[2], loss_of, [(X, Y)] * 2, [(X, Y)], learning_rates=[0.1] * 2, momentums=[0.9])
 works = [keep, lambda: lr.from_dlpack(big[::2]), hvp, lambda: double @ double, fit, differentiate]
 for work in works:
     try: work()
