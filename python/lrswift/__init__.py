@@ -33,6 +33,7 @@ from .errors import (
     RecordingError,
     ShapeError,
 )
+from .files import safetensors as _safetensors  # noqa: F401 - its name of before
 from .files.torch_rates import register as register_rates
 from .random import seed
 from .store import load, save
