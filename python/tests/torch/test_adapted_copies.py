@@ -67,7 +67,8 @@ def copied(way: str, pair: Any) -> Any:
 @pytest.mark.parametrize("rate", RATES)
 def test_a_copy_with_its_model_trains_on_alike(rate: str, way: str) -> None:
     model = network()
-    adapted = lr.torch.Adapted(torch.optim.Adam(model.parameters(), weight_decay=0.01), lr=RATES[rate])
+    kind = torch.optim.AdamW if rate == "schedule-free" else torch.optim.Adam
+    adapted = lr.torch.Adapted(kind(model.parameters(), weight_decay=0.01), lr=RATES[rate])
     train(model, adapted)
     twin, other = copied(way, (model, adapted))
     assert other.param_groups[0]["params"][0] is twin[0].weight
