@@ -228,7 +228,9 @@ def test_a_scheduled_hyperparameter() -> None:
     for t in range(8):
         w, state = move(w, state)
         other, plain = step(lr.optax.scale_by_l4(alpha=float(schedule(t))), other, plain)
-        np.testing.assert_allclose(w, other, rtol=1e-12)
+        # optax computes schedules in float32, which compiled code rounds in its own way
+        np.testing.assert_allclose(w, other, rtol=1e-6)
+    assert float(state.hyperparams["alpha"]) == pytest.approx(0.05, rel=1e-6)
 
 
 def test_injected_numbers_that_are_concrete_are_checked() -> None:
