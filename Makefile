@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install check format bench notebooks sanitize swift-test python-test generated system clean
+.PHONY: help demo test build install check format bench notebooks sanitize sanitize-abi attack attack-long audit swift-test python-test generated system clean
 
 # pins OpenBLAS to an old processor's kernels where it is set
 unexport OPENBLAS_CORETYPE
@@ -55,6 +55,16 @@ sanitize: system ## XCTests of kernels, operations and update rules under Addres
 
 test-long: install ## the tests that take minutes: finite differences over long runs
 	$(BIN)/python -m pytest python/tests -m long
+
+# New seeds each time: what it finds it repeats by the line that it prints.
+ATTACK ?= attack/run.py
+
+attack: ## kills, damaged files, fuzzed calls, refused memory, threads, torch programs, Ctrl-C, forks; 20 minutes
+	$(BIN)/python $(ATTACK) --minutes 20
+
+attack-long: ## the same for four hours, and two hours of training that watch memory
+	$(BIN)/python $(ATTACK) --minutes 240
+	$(BIN)/python attack/soak.py --minutes 120
 
 notebooks: ## every notebook, executed; a failing cell fails
 	$(BIN)/python scripts/notebooks.py
