@@ -111,6 +111,20 @@ class Program:
                 clipped()
             return loss
 
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            gradients = self.stepped(way, closure, params)
+        if any("not taken" in str(warning.message) for warning in told):
+            self.refused += 1
+            self.unchanged(before, "a step that is said not to be taken")
+            return
+        taken = [float(g["lr"]) for g in self.optimizer.param_groups]
+        if self.scheduler is not None:
+            self.scheduler.step()
+        self.compare(params, before, gradients, bare, taken)
+
+    def stepped(self, way: str, closure: Callable[[], torch.Tensor], params: list[Any]) -> list[Any]:
+        """Takes the step; the gradients that it was to be taken on."""
         if way == "closure":
             closure()
             gradients = [None if p.grad is None else p.grad.detach().clone() for p in params]
@@ -123,12 +137,7 @@ class Program:
                 self.optimizer.step()
             else:
                 self.optimizer.step(loss=loss, loss_closure=self.loss)
-        if self.scheduler is not None:
-            taken = [g["lr"] for g in self.optimizer.param_groups]
-            self.scheduler.step()
-        else:
-            taken = [g["lr"] for g in self.optimizer.param_groups]
-        self.compare(params, before, gradients, bare, [float(r) for r in taken])
+        return gradients
 
     def compare(
         self, params: list[Any], before: list[Any], gradients: list[Any], bare: Any, taken: list[float]
@@ -207,6 +216,10 @@ class Program:
         before = [p.detach().clone() for p in self.model.parameters()]
         self.optimizer.step(loss=loss, loss_closure=self.loss)
         self.unchanged(before, "a step with a gradient that is not finite")
+        for state in self.optimizer.base.state.values():
+            for name, value in state.items():
+                if torch.is_tensor(value) and not torch.isfinite(value).all():
+                    self.fail(Lost, f"{name} is not finite after a gradient that was not")
 
     def unchanged(self, before: list[torch.Tensor], what: str) -> None:
         for a, b in zip(before, self.model.parameters(), strict=True):
@@ -232,7 +245,17 @@ class Program:
             return
         if how == "group":
             state["param_groups"] = state["param_groups"][:-1]
-        self.refuse(f"state {name} {how}", lambda: self.optimizer.load_state_dict(state))
+        self.refuse(f"state {name} {how}", lambda: self.taken(state))
+
+    def taken(self, state: Any) -> None:
+        """Loads a state and steps on it: what a load lets pass, the step may still refuse."""
+        self.optimizer.load_state_dict(state)
+        self.optimizer.zero_grad()
+        loss = self.loss()
+        if not loss.requires_grad:
+            raise ValueError("nothing to step on")
+        loss.backward()
+        self.optimizer.step(loss=loss, loss_closure=self.loss)
 
     def refuse(self, what: str, work: Callable[[], object]) -> None:
         before = [p.detach().clone() for p in self.model.parameters()]

@@ -3,8 +3,8 @@
     python attack/forks.py [--seed S] [--cases N | --seconds T]
 
 Survived: the child trains the same model with the same optimizer and ends by itself, the parent ends with the
-weights that it has without a child. Refused: the child gets an error of ours first, and is served when it asks
-again.
+weights that it has without a child. Refused: the child gets an error of ours first, and is served when it
+asks again.
 """
 
 from __future__ import annotations

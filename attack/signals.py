@@ -2,8 +2,8 @@
 
     python attack/signals.py [--seed S] [--cases N | --seconds T]
 
-Survived: KeyboardInterrupt reaches the caller within PATIENCE seconds of the process's own time, the optimizer
-is free, what may not change is as before, and the same call goes through afterwards.
+Survived: KeyboardInterrupt reaches the caller within PATIENCE seconds of the process's own time, the
+optimizer is free, what may not change is as before, and the same call goes through afterwards.
 """
 
 from __future__ import annotations
