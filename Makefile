@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install check format bench notebooks sanitize swift-test python-test generated system clean
+.PHONY: help demo test build install check format bench notebooks sanitize sanitize-abi attack attack-long audit swift-test python-test generated system clean
 
 # pins OpenBLAS to an old processor's kernels where it is set
 unexport OPENBLAS_CORETYPE
@@ -11,7 +11,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SWIFT_TEST_FLAGS ?=
-C_SOURCES = $(wildcard python/src/*.[ch] Sources/C*/*.[ch] Sources/C*/include/*.h)
+C_SOURCES = $(wildcard python/src/*.[ch] attack/*.c Sources/C*/*.[ch] Sources/C*/include/*.h)
 
 export LRSWIFT_SWIFT_BUILD_DIR ?= $(CURDIR)/.build
 ifneq ($(wildcard ../shared/data),)
@@ -53,13 +53,37 @@ SANITIZED += --disable-swift-testing --scratch-path "$(LRSWIFT_SWIFT_BUILD_DIR)/
 sanitize: system ## XCTests of kernels, operations and update rules under AddressSanitizer
 	ASAN_OPTIONS=detect_leaks=0 swift test $(SANITIZED) --filter '^(Kernels|Autodiff|Optimization)Tests' --skip StorageTests
 
+# The library is the sanitized one of the tests; built alone it takes minutes, the program seconds.
+sanitize-abi: system ## a C program that calls the whole C ABI, under AddressSanitizer and UndefinedBehaviorSanitizer
+	swift build $(filter-out --disable-swift-testing,$(SANITIZED)) --product lrswift
+	"$$(dirname "$$(readlink -f "$$(command -v swift)")")/clang" -std=c17 -g -O1 -Wall -Wextra \
+	  -fsanitize=address,undefined -fno-sanitize-recover=undefined -ISources/CLRSwift/include attack/abi.c \
+	  -o "$(LRSWIFT_SWIFT_BUILD_DIR)/sanitized/abi" -L"$(LRSWIFT_SWIFT_BUILD_DIR)/sanitized/release" -llrswift -lm \
+	  -Wl,-rpath,"$(LRSWIFT_SWIFT_BUILD_DIR)/sanitized/release"
+	ASAN_OPTIONS=detect_leaks=0 "$(LRSWIFT_SWIFT_BUILD_DIR)/sanitized/abi"
+
+# Not part of `test`: it asks a database on the network, whose answer changes without a change here.
+audit: ## known faults of the dependencies, and of what they depend on
+	$(BIN)/pip install --quiet 'pip-audit>=2.7'
+	$(BIN)/pip-audit --local --skip-editable
+
 test-long: install ## the tests that take minutes: finite differences over long runs
 	$(BIN)/python -m pytest python/tests -m long
+
+# New seeds each time: what it finds it repeats by the line that it prints.
+ATTACK ?= attack/run.py
+
+attack: ## kills, damaged files, fuzzed calls, refused memory, threads, torch programs, Ctrl-C, forks; 20 minutes
+	$(BIN)/python $(ATTACK) --minutes 20
+
+attack-long: ## the same for four hours, and two hours of training that watch memory
+	$(BIN)/python $(ATTACK) --minutes 240
+	$(BIN)/python attack/soak.py --minutes 120
 
 notebooks: ## every notebook, executed; a failing cell fails
 	$(BIN)/python scripts/notebooks.py
 
-check: ## formatters, linters, types, stubs, rooms, mirror, sizes, AVX-512 kept apart
+check: ## formatters, linters, types, stubs, rooms, mirror, sizes, licences, AVX-512 kept apart
 	swift format lint --strict --recursive Sources Tests Package.swift
 	$(BIN)/clang-format --dry-run --Werror $(C_SOURCES)
 	$(BIN)/ruff check .
@@ -70,6 +94,7 @@ check: ## formatters, linters, types, stubs, rooms, mirror, sizes, AVX-512 kept 
 	PYTHONPATH=python $(BIN)/lint-imports
 	$(BIN)/python scripts/mirror.py
 	$(BIN)/python scripts/sizes.py
+	$(BIN)/python scripts/licences.py
 	$(BIN)/python scripts/leaves.py "$(LRSWIFT_SWIFT_BUILD_DIR)/release"
 
 generated: ## what is made of the cards: the stubs, the list of public names

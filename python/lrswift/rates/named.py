@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ArgumentTypeError
 from .adapters import TLR
 from .base import Adapter
 from .made import RATES
@@ -21,8 +21,10 @@ def named(text: str) -> Adapter:
 
     Raises:
         ArgumentError: there is no such rate; the message lists those that there are.
-        ArgumentTypeError: the adapter has an argument that must be given.
+        ArgumentTypeError: text is none, or the adapter has an argument that must be given.
     """
+    if not isinstance(text, str):
+        raise ArgumentTypeError(f"named: text: got {type(text).__name__}; allowed: the name of a rate")
     makers: dict[str, Callable[[], Adapter]] = {**RATES, "ntlr": lambda: TLR(variant="ntlr")}
     if text.lower() not in makers:
         raise ArgumentError(f"lr: got {text!r}; allowed: a number, or one of {', '.join(sorted(makers))}")
