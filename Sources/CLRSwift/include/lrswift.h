@@ -343,15 +343,19 @@ lrs_status lrs_vectors_pass(double *sums, const char *rate, const char *directio
 lrs_status lrs_search_create(lrs_search **out, const lrs_attribute *attributes, size_t count);
 void lrs_search_destroy(lrs_search *search);
 lrs_status lrs_search_signal(lrs_search *search, int32_t direction); /* +1 increase, -1 decrease */
-/* key: "value", "done", "signals", "phase", "lower", "upper" */
+/* key: "value", "done", "signals", "phase", "lower", "upper"; with the rule "trials": "value", "done", "found" (the
+ * rate, at the end), "reliable" (whether the losses could tell), "position" (which of the "length" batches of
+ * a trial comes next) */
 lrs_status lrs_search_get(double *out, lrs_search *search, const char *key);
 /* ALRS for loops whose vectors live elsewhere: what it makes of <gradient at theta + A, A>, batch by batch,
  * with A = -value d of the batch before and 0 at first. Not finite: the loss, the gradient or A was not.
  * attributes: "window" (derivatives per signal), "rule" ("signs", the paper's), "accumulate" (the A-reset
- * reading), "count_first_zero", "restart" (factor of the value after which all starts anew). */
+ * reading), "count_first_zero", "restart" (factor of the value after which all starts anew). With the rule
+ * "trials" alone: A is the sum of the steps since it was 0, and losses are compared; whenever all starts anew,
+ * the batches do, too. loss: at theta + A; signs want none. */
 lrs_status lrs_alrs_create(lrs_alrs **out, lrs_search *search, const lrs_attribute *attributes, size_t count);
 void lrs_alrs_destroy(lrs_alrs *alrs);
-lrs_status lrs_alrs_observe(lrs_verdict *out, lrs_alrs *alrs, double derivative);
+lrs_status lrs_alrs_observe(lrs_verdict *out, lrs_alrs *alrs, double derivative, double loss);
 /* The optimizer supplies the direction; its rate is ignored. attributes: as lrs_alrs_create. */
 lrs_status lrs_finder_create(lrs_finder **out, lrs_optimizer *optimizer, lrs_search *search,
                              const lrs_attribute *attributes, size_t count);
