@@ -61,8 +61,9 @@ class Run:
             optimizer, found = self.make(model.named_parameters()), None
         else:
             found = lr.find_lr(
-                model, cross_entropy, train, OPTIMIZERS[self.search], batch_size=64, seed=seed, progress=False
-            )
+                model, cross_entropy, train, OPTIMIZERS[self.search], batch_size=64, seed=seed,
+                progress=False, rule="signs",
+            )  # fmt: skip
             optimizer = OPTIMIZERS[self.search](model.named_parameters(), lr=found.lr)
         lr.seed(seed)
         epochs = 1 if quick else self.epochs
@@ -107,8 +108,9 @@ def search(name: str, start: float, seed: int, train: Arrays) -> Result:
     model = lr.models.alrs_cnn()
     since = time.perf_counter()
     found = lr.find_lr(
-        model, cross_entropy, train, OPTIMIZERS[name], batch_size=128, start=start, seed=seed, progress=False
-    )
+        model, cross_entropy, train, OPTIMIZERS[name], batch_size=128, start=start, seed=seed, progress=False,
+        rule="signs",
+    )  # fmt: skip
     return {
         "lr": found.lr,
         "steps": found.steps,

@@ -14,19 +14,16 @@ import Vocabulary
 /// What the optimizer remembers belongs to the rates it was gathered at: overlong steps early in a search from above
 /// fill Adam's second moment and would let it end higher than one from below. So A and the optimizer's state start anew
 /// whenever the value has moved by `restart` since they last did.
+///
+/// With the rule "trials" derivatives decide nothing: losses of short runs do (`RateTrials`), whose steps the finder
+/// sums in A. The machine then only says when a run begins anew.
 public struct ALRSMachine {
   /// How a window of derivatives becomes a signal.
   public enum Rule: String, CaseIterable, Sendable {
     /// The paper's: increase where 9 of 10 are negative and their sum is, else decrease.
     case signs
-
-    func rises(_ derivatives: [Double]) -> Bool {
-      switch self {
-      case .signs:
-        let negative = derivatives.filter { $0 < 0 }.count
-        return Double(negative) >= 0.9 * Double(derivatives.count) && derivatives.reduce(0, +) < 0
-      }
-    }
+    /// Short training runs are compared by their losses instead.
+    case trials
   }
 
   /// What became of a derivative.
@@ -40,9 +37,12 @@ public struct ALRSMachine {
   }
 
   public var search: SBFSearch
-  private let rule: Rule
+  /// What finds the rate with the rule "trials", begun at the search's value; the search then stays as it is.
+  public private(set) var trials: RateTrials?
+  /// Whether A is the sum of all steps since it last was 0.
+  public let accumulates: Bool
   private let window: Int
-  private let accumulate, countFirstZero: Bool
+  private let countFirstZero: Bool
   private let restart: Double
   /// Those of the window so far.
   private var derivatives: [Double] = []
@@ -51,33 +51,43 @@ public struct ALRSMachine {
   /// The value when A and the state last started anew for its sake.
   private var restartedAt: Double
 
-  /// Attributes: window, derivatives per signal; rule, "signs"; accumulate, count_first_zero; restart, 2.
+  /// Attributes: window, derivatives per signal; rule, "signs"; accumulate, count_first_zero; restart, 2. With the rule
+  /// "trials": rule alone.
   public init(_ search: SBFSearch, _ attributes: Attributes) throws {
-    try attributes.allow(["window", "rule", "accumulate", "count_first_zero", "restart"])
     let owner = attributes.owner
     self.search = search
-    window = try attributes.integer("window")
-    guard window >= 1 else { throw Failure.value("\(owner): window must be at least 1, got \(window)") }
     let name = try attributes.text("rule", default: Rule.signs.rawValue)
     guard let rule = Rule(rawValue: name) else {
       let known = Rule.allCases.map(\.rawValue).joined(separator: ", ")
       throw Failure.value("\(owner): rule: got '\(name)'; allowed: \(known)")
     }
-    self.rule = rule
-    accumulate = try attributes.flag("accumulate", default: false)
+    restartedAt = search.value
+    if rule == .trials {
+      try attributes.allow(["rule"])
+      (trials, accumulates) = (RateTrials(start: search.value), true)
+      (window, countFirstZero, restart) = (.max, false, .infinity)
+      return
+    }
+    try attributes.allow(["window", "rule", "accumulate", "count_first_zero", "restart"])
+    window = try attributes.integer("window")
+    guard window >= 1 else { throw Failure.value("\(owner): window must be at least 1, got \(window)") }
+    accumulates = try attributes.flag("accumulate", default: false)
     countFirstZero = try attributes.flag("count_first_zero", default: false)
     restart = try attributes.number("restart", default: 2)
     guard restart > 1 else { throw Failure.value("\(owner): restart must be above 1, got \(restart)") }
-    restartedAt = search.value
   }
+
+  /// The rate of the next step.
+  public var value: Double { trials?.value ?? search.value }
+  public var isDone: Bool { trials?.isDone ?? search.isDone }
 
   public func checkOpen() throws {
-    guard !search.isDone else { throw Failure.value("find_lr: the search is done") }
+    guard !isDone else { throw Failure.value("find_lr: the search is done") }
   }
 
-  /// Takes <g, A> of one batch; anything not finite where the loss, the gradient or the next A is not, which counts
-  /// against the rate.
-  public mutating func observe(_ derivative: Double) throws -> Verdict {
+  /// Takes <g, A> and the loss of one batch at theta + A; a derivative that is not finite where the loss, the gradient
+  /// or the next A is not, which counts against the rate. Signs want no loss.
+  public mutating func observe(_ derivative: Double, loss: Double = .nan) throws -> Verdict {
     try checkOpen()
     var verdict = Verdict(derivative: derivative.isFinite ? derivative : .infinity)
     if !derivative.isFinite {
@@ -85,7 +95,12 @@ public struct ALRSMachine {
     } else if !isDisplaced && !countFirstZero {
       verdict.derivative = .nan
     }
-    isDisplaced = true
+    isDisplaced = value > 0
+    if trials != nil {
+      verdict.startsAnew = trials!.observe(loss: derivative.isFinite ? loss : .infinity)
+      if verdict.startsAnew { isDisplaced = false }
+      return verdict
+    }
     if !verdict.derivative.isNaN { derivatives.append(verdict.derivative) }
     if derivatives.count == window { try conclude(&verdict) }
     if verdict.startsAnew { isDisplaced = false }
@@ -93,7 +108,9 @@ public struct ALRSMachine {
   }
 
   private mutating func conclude(_ verdict: inout Verdict) throws {
-    verdict.signal = rule.rises(derivatives) ? 1 : -1
+    let negative = derivatives.filter { $0 < 0 }.count
+    let rises = Double(negative) >= 0.9 * Double(window) && derivatives.reduce(0, +) < 0
+    verdict.signal = rises ? 1 : -1
     derivatives.removeAll(keepingCapacity: true)
     try search.signal(Double(verdict.signal))
     let moved = search.value / restartedAt
@@ -101,6 +118,6 @@ public struct ALRSMachine {
       verdict.startsAnew = true
       restartedAt = search.value
     }
-    if accumulate { verdict.startsAnew = true }
+    if accumulates { verdict.startsAnew = true }
   }
 }

@@ -15,8 +15,9 @@ public struct PeriodicALRS: RateMachine {
       """,
     paper: "the ALRS paper, which searches once and names the repetition as future work",
     cost:
-      "nothing; a search: a forward and a backward pass per batch, about 40 signals of a window (a 50th of an "
-      + "epoch) each, and two copies of the parameters beside the direction's own vectors",
+      "nothing; a search: a forward and a backward pass per batch, at most 200 of them by trials, about 40 "
+      + "signals of a window (a 50th of an epoch) each by signs, and two copies of the parameters beside the "
+      + "direction's own vectors",
     arguments: [
       .init("every", 1, .count, "epochs from one search to the next"),
       .init("fraction", 0.1, .positive, "of the value found: the rate"),
@@ -25,8 +26,11 @@ public struct PeriodicALRS: RateMachine {
       .init(
         "initial", optional: .positive,
         "rate before the first search; none: a loop of one's own must call `search` before the first step"),
-      .init("max_epochs", 5, .count, "passes over the data that a search may take"),
+      .init("max_epochs", 5, .count, "passes over the data that a search by signs may take"),
+      .init(
+        "rule", Rule.self, "how a search finds: by trials, short training runs, or by signs, as the paper's"),
     ])
+  enum Rule: Choice { case trials, signs }
   public static let firstRate: String? = "start"
 
   private let fraction: Double

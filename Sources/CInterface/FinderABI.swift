@@ -8,7 +8,11 @@ import Vocabulary
 /// A search that Python drives by hand, or that a finder has taken over.
 final class SearchHandle {
   var search: SBFSearch
+  /// Of whoever has taken the search over with the rule "trials".
+  var trials: RateTrials?
   init(_ search: SBFSearch) { self.search = search }
+
+  func follow(_ machine: ALRSMachine) { (search, trials) = (machine.search, machine.trials) }
 }
 
 @c @implementation
@@ -40,16 +44,21 @@ public func lrs_search_get(
   _ out: UnsafeMutablePointer<Double>!, _ search: OpaquePointer!, _ key: UnsafePointer<CChar>!
 ) -> lrs_status {
   succeeds {
-    let search = try object(search, SearchHandle.self, "search").search
+    let box = try object(search, SearchHandle.self, "search")
+    let search = box.search
     let key = try text(key, "key")
     let out = try place(out, "out")
     switch key {
-    case "value": out.pointee = search.value
-    case "done": out.pointee = search.isDone ? 1 : 0
+    case "value": out.pointee = box.trials?.value ?? search.value
+    case "done": out.pointee = box.trials?.isDone ?? search.isDone ? 1 : 0
     case "signals": out.pointee = Double(search.signals)
     case "phase": out.pointee = Double(search.phase.rawValue)
     case "lower": out.pointee = search.lower
     case "upper": out.pointee = search.upper
+    case "found": out.pointee = box.trials?.found ?? search.value
+    case "reliable": out.pointee = box.trials?.isReliable ?? search.isDone ? 1 : 0
+    case "length": out.pointee = Double(box.trials == nil ? 0 : RateTrials.length)
+    case "position": out.pointee = Double(box.trials?.position ?? 0)
     default: throw Failure.value("a search has no '\(key)'")
     }
   }
@@ -75,8 +84,9 @@ public func lrs_alrs_create(
   succeeds {
     let out = try place(out, "out")
     let box = try object(search, SearchHandle.self, "search")
-    out.pointee = retain(
-      ALRSHandle(try ALRSMachine(box.search, try attributes("find_lr", list, count)), box))
+    let machine = try ALRSMachine(box.search, try attributes("find_lr", list, count))
+    box.follow(machine)
+    out.pointee = retain(ALRSHandle(machine, box))
   }
 }
 
@@ -85,14 +95,15 @@ public func lrs_alrs_destroy(_ alrs: OpaquePointer!) { release(alrs, ALRSHandle.
 
 @c @implementation
 public func lrs_alrs_observe(
-  _ out: UnsafeMutablePointer<lrs_verdict>!, _ alrs: OpaquePointer!, _ derivative: Double
+  _ out: UnsafeMutablePointer<lrs_verdict>!, _ alrs: OpaquePointer!, _ derivative: Double,
+  _ loss: Double
 ) -> lrs_status {
   succeeds {
     let out = try place(out, "out")
     let box = try object(alrs, ALRSHandle.self, "alrs")
     box.machine.search = box.search.search
-    let verdict = try box.machine.observe(derivative)
-    box.search.search = box.machine.search
+    let verdict = try box.machine.observe(derivative, loss: loss)
+    box.search.follow(box.machine)
     out.pointee = lrs_verdict(
       derivative: verdict.derivative, signal: Int32(verdict.signal), starts_anew: verdict.startsAnew)
   }
@@ -120,6 +131,7 @@ public func lrs_finder_create(
     let box = try object(search, SearchHandle.self, "search")
     let finder = try Finder(
       try object(optimizer, Optimizer.self, "optimizer"), box.search, try attributes("find_lr", list, count))
+    box.follow(finder.machine)
     out.pointee = retain(FinderHandle(finder, box))
   }
 }
@@ -142,7 +154,7 @@ public func lrs_finder_observe(
   succeeds {
     let box = try object(finder, FinderHandle.self, "finder")
     let gradient = try place(gradient, "gradient")
-    defer { box.search.search = box.finder.search }
+    defer { box.search.follow(box.finder.machine) }
     gradient.pointee = try box.finder.observe(loss: loss)
   }
 }
@@ -160,7 +172,7 @@ public func lrs_finder_run(
     done.pointee = 0
     let (gradients, values) = (try place(gradients, "gradients"), try place(values, "values"))
     let box = try object(finder, FinderHandle.self, "finder")
-    defer { box.search.search = box.finder.search }
+    defer { box.search.follow(box.finder.machine) }
     try box.finder.run(
       try object(program, Program.self, "program"),
       try batches(data, data_count, indices, step_count, batch, seconds), done: &done.pointee,

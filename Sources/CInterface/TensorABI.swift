@@ -122,11 +122,13 @@ public func lrs_tensor_data(
 }
 
 @c @implementation
-public func lrs_tensor_lend(_ tensor: OpaquePointer!, _ lent: Bool) -> lrs_status {
-  succeeds {
-    let storage = try CInterface.tensor(tensor).storage
-    if lent { storage.share() } else { storage.leave() }
-  }
+public func lrs_tensor_lend(_ tensor: OpaquePointer!) -> lrs_status {
+  succeeds { try CInterface.tensor(tensor).storage.share() }
+}
+
+@c @implementation
+public func lrs_tensor_take_back(_ tensor: OpaquePointer!) {
+  try? CInterface.tensor(tensor).storage.leave()
 }
 
 @c @implementation

@@ -7,18 +7,16 @@ import Vocabulary
 /// Feeds ALRS with the derivatives of batches, and the displacements that they are taken at.
 ///
 /// Each batch: gradients at theta + A, where A is the update that the optimizer would have made on the batch before (or
-/// the sum of those of a window); what <gradient, A> says is for `ALRSMachine` to decide. The parameters never move.
+/// the sum of those of a window, or of a trial); what <gradient, A> or the loss says is for `ALRSMachine` to decide. The parameters never move.
 public final class Finder: @unchecked Sendable {
   private let optimizer: Optimizer
   public private(set) var machine: ALRSMachine
-  private let accumulate: Bool
   private let origins: [Storage]
   private let updates: [Storage]
 
   public init(_ optimizer: Optimizer, _ search: SBFSearch, _ arguments: Attributes) throws {
     self.optimizer = optimizer
     machine = try ALRSMachine(search, arguments)
-    accumulate = try arguments.flag("accumulate", default: false)
     if optimizer.machineType is any WholeMachine.Type {
       throw Failure.type(
         "find_lr: optimizer: \(optimizer.machineType.card.title) is a whole method, with no direction to find a rate for"
@@ -31,8 +29,8 @@ public final class Finder: @unchecked Sendable {
 
   public var search: SBFSearch { machine.search }
   /// The rate that the next update is made with.
-  public var value: Double { search.value }
-  public var isDone: Bool { search.isDone }
+  public var value: Double { machine.value }
+  public var isDone: Bool { machine.isDone }
 
   /// theta + A.
   public func displace() {
@@ -57,21 +55,21 @@ public final class Finder: @unchecked Sendable {
       derivative += innerProduct(slot.scalar, grad.pointer, update.pointer, slot.tensor.count)
     }
     let finite = try loss.isFinite && derivative.isFinite && updateDirections()
-    let verdict = try machine.observe(finite ? derivative : .infinity)
+    let verdict = try machine.observe(finite ? derivative : .infinity, loss: loss)
     if verdict.startsAnew { startAnew() }
     return verdict.derivative
   }
 
   /// A = -value d for the gradients at hand; false where that is not finite.
   private func updateDirections() throws -> Bool {
-    let rate = search.value
+    let rate = value
     let active = optimizer.slots.filter { $0.tensor.grad != nil }
     _ = findDirections(
       try active.map { try $0.prepare(optimizer.hyper($0), revocable: false) },
       into: active.map(\.directionPointer))
     for (slot, update) in zip(optimizer.slots, updates) where slot.tensor.grad != nil {
       slot.steps += 1
-      scale(slot.scalar, slot.directionPointer, -rate, update.pointer, slot.tensor.count, accumulate)
+      scale(slot.scalar, slot.directionPointer, -rate, update.pointer, slot.tensor.count, machine.accumulates)
       let norm2 = innerProduct(slot.scalar, update.pointer, update.pointer, slot.tensor.count)
       if !norm2.isFinite { return false }
     }
@@ -83,7 +81,7 @@ public final class Finder: @unchecked Sendable {
     for slot in optimizer.slots { slot.resetState() }
   }
 
-  /// Batches of a recorded program, until the search is done.
+  /// Batches of a recorded program, until the search is done or a trial ends: the next begins with the first batch.
   public func run(
     _ program: Program, _ batches: Batches, done: inout Int, gradients: UnsafeMutablePointer<Double>,
     values: UnsafeMutablePointer<Double>
@@ -96,7 +94,7 @@ public final class Finder: @unchecked Sendable {
       let loss = try program.forward()
       try program.backward()
       gradients[i] = try observe(loss: loss)
-      return !isDone
+      return !isDone && machine.trials?.position != 0
     }
   }
 }

@@ -99,6 +99,30 @@ final class ALRSMachineTests: XCTestCase {
     }
   }
 
+  /// Losses decide, from the search's value on; the steps add up; derivatives only say whether something was finite.
+  func testTrialsTakeTheSearchOver() throws {
+    let search = SBFSearch(try SBFSearch.card.read(Attributes("SBFSearch", numbers: ["start": 0.25])))
+    var machine = try ALRSMachine(search, Attributes("find_lr", ["rule": .text("trials")]))
+    XCTAssertTrue(machine.accumulates)
+    XCTAssertEqual(machine.value, 0, "the loss as it is comes first")
+    for i in 0..<8 {
+      let verdict = try machine.observe(0, loss: 1)
+      XCTAssertTrue(verdict.derivative.isNaN)
+      XCTAssertEqual(verdict.startsAnew, i == 7)
+      XCTAssertEqual(verdict.signal, 0)
+    }
+    XCTAssertEqual(machine.value, 0.25)
+    XCTAssertTrue(try machine.observe(0, loss: 1).derivative.isNaN, "A is 0 where a run begins")
+    XCTAssertEqual(try machine.observe(-3, loss: 1).derivative, -3)
+    XCTAssertEqual(
+      try machine.observe(.infinity, loss: 1), .init(derivative: .infinity, signal: 0, startsAnew: true),
+      "a loss counts as infinite where its gradient is")
+    XCTAssertEqual(machine.value, 0.25e-4, accuracy: 1e-12)
+    while !machine.isDone { _ = try machine.observe(-1, loss: 1) }
+    XCTAssertThrowsError(try machine.observe(-1, loss: 1)) { XCTAssertTrue("\($0)".contains("done")) }
+    XCTAssertEqual(machine.search.signals, 0)
+  }
+
   func testArgumentsAreNamed() throws {
     let cases: [([String: Double], String)] = [
       ([:], "'window'"), (["window": 0], "window must be at least 1, got 0"),
@@ -109,7 +133,10 @@ final class ALRSMachineTests: XCTestCase {
       XCTAssertThrowsError(try machine(arguments)) { XCTAssertTrue("\($0)".contains(part), "\($0)") }
     }
     XCTAssertThrowsError(try machine(["window": 1], rule: "sings")) {
-      XCTAssertTrue("\($0)".contains("rule: got 'sings'; allowed: signs"), "\($0)")
+      XCTAssertTrue("\($0)".contains("rule: got 'sings'; allowed: signs, trials"), "\($0)")
+    }
+    XCTAssertThrowsError(try machine(["window": 1], rule: "trials")) {
+      XCTAssertTrue("\($0)".contains("'window'"), "\($0)")
     }
   }
 }

@@ -82,7 +82,7 @@ final class FinderABITests: XCTestCase {
       let derivative = gradient * displacement
       displacement = -get(byHand, "value") * gradient
       var verdict = lrs_verdict()
-      expectOK(lrs_alrs_observe(&verdict, alrs, derivative))
+      expectOK(lrs_alrs_observe(&verdict, alrs, derivative, .nan))
       if verdict.starts_anew { displacement = 0 }
       given += abs(Double(verdict.signal))
       restarts += verdict.starts_anew ? 1 : 0
@@ -98,11 +98,41 @@ final class FinderABITests: XCTestCase {
     XCTAssertEqual(given, get(native, "signals"))
     XCTAssertEqual(get(byHand, "done"), 1)
     var verdict = lrs_verdict()
-    expect(LRS_VALUE_ERROR, "done") { lrs_alrs_observe(&verdict, alrs, -1) }
+    expect(LRS_VALUE_ERROR, "done") { lrs_alrs_observe(&verdict, alrs, -1, 1) }
     lrs_alrs_destroy(alrs)
     lrs_finder_destroy(finder)
     lrs_optimizer_destroy(optimizer)
     for search in [byHand, native] { lrs_search_destroy(search) }
+  }
+
+  /// Plain descent on 2 w^2 by hand: the search says what is tried, which batch comes, and what was found.
+  func testTrialsByHand() {
+    let search = makeSearch(["start": [1e-3]])
+    var alrs: Handle?
+    expectOK(withAttributes([:], texts: ["rule": "trials"]) { lrs_alrs_create(&alrs, search, $0, $1) })
+    func get(_ key: String) -> Double {
+      var value = Double.nan
+      expectOK(lrs_search_get(&value, search, key))
+      return value
+    }
+    XCTAssertEqual([get("value"), get("position"), get("length"), get("done")], [0, 24, 32, 0])
+    var (w, batches) = (1.0, 0)
+    while get("done") == 0 {
+      let loss = 2 * w * w
+      let gradient = 4 * w
+      let displacement = w - 1
+      w -= get("value") * gradient
+      var verdict = lrs_verdict()
+      expectOK(lrs_alrs_observe(&verdict, alrs, gradient * displacement, loss))
+      if verdict.starts_anew { w = 1 }
+      batches += 1
+    }
+    XCTAssertLessThanOrEqual(batches, 200)
+    XCTAssertEqual(get("reliable"), 1)
+    XCTAssertGreaterThan(get("found"), 0.01 / 4)
+    XCTAssertLessThan(get("found"), 1 / 4.0)
+    lrs_alrs_destroy(alrs)
+    lrs_search_destroy(search)
   }
 
   func testALRSTakesWhatItNames() {
@@ -116,7 +146,7 @@ final class FinderABITests: XCTestCase {
     }
     expect(LRS_VALUE_ERROR, "'window'") { create([:]) }
     expectOK(create(["window": [1]], ["rule": "signs"]))
-    expect(LRS_VALUE_ERROR, "out") { lrs_alrs_observe(nil, alrs, 1) }
+    expect(LRS_VALUE_ERROR, "out") { lrs_alrs_observe(nil, alrs, 1, 1) }
     lrs_alrs_destroy(alrs)
     lrs_search_destroy(search)
   }

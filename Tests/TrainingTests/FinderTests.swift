@@ -169,6 +169,32 @@ final class FinderTests: XCTestCase {
     XCTAssertEqual(w.bytes, bytes)
   }
 
+  /// Trials in plain arithmetic on the quadratic with momentum: losses at theta + A, A the sum of the steps.
+  func testTrialsAgainstThePlainLoop() throws {
+    let problem = Quadratic()
+    let optimizer = try makeOptimizer(for: problem, "sgd", ["momentum": 0.5])
+    let finder = try Finder(optimizer, search(), Attributes("find_lr", ["rule": .text("trials")]))
+    let (h, x) = (Array(problem.curvatures.joined()), Array(problem.values.joined()))
+    var plain = RateTrials(start: 1)
+    var (at, v) = (x, x.map { _ in 0.0 })
+    let bytes = problem.bytes
+    while !finder.isDone {
+      XCTAssertEqual(finder.value, plain.value, accuracy: 1e-12 * plain.value)
+      finder.displace()
+      problem.fillGradients()
+      let expected = zip(h, at).reduce(0) { $0 + 0.5 * $1.0 * $1.1 * $1.1 }
+      XCTAssertEqual(problem.loss, expected, accuracy: 1e-9 * max(1, abs(expected)))
+      let loss = problem.loss
+      _ = try finder.observe(loss: loss)
+      XCTAssertEqual(problem.bytes, bytes, "the parameters never move")
+      v = zip(v, zip(h, at).map(*)).map { 0.5 * $0 + $1 }
+      at = zip(at, v).map { $0 - plain.value * $1 }
+      if plain.observe(loss: loss) { (at, v) = (x, x.map { _ in 0 }) }
+    }
+    XCTAssertTrue(plain.isDone)
+    XCTAssertEqual(finder.machine.trials!.found, plain.found, accuracy: 1e-9 * plain.found)
+  }
+
   func testArgumentsAreChecked() throws {
     let optimizer = try makeOptimizer(for: Quadratic())
     expectFailure(.value, ["'window'"]) { try finder(optimizer, search(), [:]) }

@@ -30,7 +30,7 @@ from .pictures.figure import saved
 from .pictures.table import Cell, Column, Row, Table
 from .rates.docstrings import describe_methods
 from .rates.made import RATES
-from .search.find import find_lr
+from .search.find import RULES, find_lr
 from .store import save, write_json
 from .training.composed import DIRECTIONS, direction
 from .training.fit import fit, held_out
@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train, files=("history.csv", "model.safetensors"))
 
     find = commands.add_parser(
-        "find-lr", help="find a learning rate by the derivative with respect to it (ALRS), without training"
+        "find-lr", help="find a learning rate by short runs that are undone, or by the derivative (ALRS)"
     )
     _problem(find)
     find.add_argument(
@@ -82,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"what the rate is for (default: adam): {', '.join(DIRECTIONS)}, with arguments: adam:eps=1e-4",
     )  # fmt: skip
     find.add_argument("--start", type=float, default=1.0, help="first rate tried (default: 1)")
+    find.add_argument("--rule", choices=RULES, default="trials", help="signs: ALRS (default: trials)")
     _common(find, "folder for found.json and, with matplotlib, found.png")
     find.set_defaults(run=_find, files=("found.json", "found.png"))
 
@@ -283,17 +284,18 @@ def _find(args: argparse.Namespace) -> None:
     splits, model = _prepared(args)
     found = find_lr(
         model, cross_entropy, splits.train, args.optimizer, args.batch_size,
-        start=args.start, seed=args.seed, progress=not args.quiet,
+        start=args.start, seed=args.seed, progress=not args.quiet, rule=args.rule,
     )  # fmt: skip
     untouched = "untouched" if found.receipt["untouched"] else "CHANGED"
     print(
         f"learning rate {found.lr:.4g} (a tenth of {found.value:.4g}), "
-        f"{found.steps} batches, model {untouched}"
+        f"{found.steps} batches, model {untouched}{'' if found.reliable else ', not reliable'}"
     )
     if args.out is not None:
         facts: dict[str, Any] = {
             "lr": found.lr, "value": found.value, "done": found.done, "steps": found.steps,
             "signals": found.signals, "values": found.values.tolist(), "receipt": found.receipt,
+            "reliable": found.reliable, "rule": found.rule,
         }  # fmt: skip
         write_json(args.out / "found.json", facts)
         _draw(args.out / "found.png", found.plot)

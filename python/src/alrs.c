@@ -56,21 +56,23 @@ static void alrs_dealloc(PyObject *object) {
   object_free(object);
 }
 
-static PyObject *alrs_observe(PyObject *object, PyObject *value) {
+static PyObject *alrs_observe(PyObject *object, PyObject *const *arguments, Py_ssize_t count) {
   ALRS *self = (ALRS *)object;
-  double derivative;
+  double derivative, loss = NAN;
   lrs_verdict verdict;
-  if (number_of(self->core, &derivative, value, "observe", "derivative") < 0) return NULL;
+  if (check_count(self->core, "ALRS.observe", count, 1, 2) < 0) return NULL;
+  if (number_of(self->core, &derivative, arguments[0], "observe", "derivative") < 0) return NULL;
+  if (count == 2 && number_of(self->core, &loss, arguments[1], "observe", "loss") < 0) return NULL;
   /* NULL once the garbage collector has been here */
   if (self->search == NULL || IS_BUSY(self->search)) return busy_error(self->core, "Search");
-  if (check(self->core, lrs_alrs_observe(&verdict, self->handle, derivative)) < 0) return NULL;
+  if (check(self->core, lrs_alrs_observe(&verdict, self->handle, derivative, loss)) < 0) return NULL;
   return Py_BuildValue("(diO)", verdict.derivative, (int)verdict.signal,
                        verdict.starts_anew ? Py_True : Py_False);
 }
 
 static PyMethodDef alrs_methods[] = {
-    {"observe", alrs_observe, METH_O,
-     "observe($self, derivative, /)\n--\n\n(as it counts, signal given to the search, whether to start anew)."},
+    {"observe", FAST(alrs_observe), METH_FASTCALL,
+     "observe($self, derivative, loss=nan, /)\n--\n\n(as it counts, signal given to the search, whether to start anew)."},
     {NULL, NULL, 0, NULL},
 };
 

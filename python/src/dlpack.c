@@ -204,7 +204,7 @@ static void export_end(Export *export) {
   /* whoever used the memory may be a thread without the GIL, or outlive Python */
   if (!Py_IsInitialized()) return;
   PyGILState_STATE gil = PyGILState_Ensure();
-  lrs_tensor_lend(export->handle, false);
+  lrs_tensor_take_back(export->handle);
   Py_DECREF(export->tensor);
   PyMem_Free(export);
   PyGILState_Release(gil);
@@ -233,7 +233,7 @@ static Export *export_make(Core *core, PyObject *tensor, Array *array) {
     PyErr_NoMemory();
     return NULL;
   }
-  if (check(core, lrs_tensor_lend(handle, true)) < 0) {
+  if (check(core, lrs_tensor_lend(handle)) < 0) {
     PyMem_Free(export);
     return NULL;
   }

@@ -82,8 +82,8 @@ static PyObject *machine_prepare(PyObject *object, PyObject *numbers) {
   lrs_pass pass;
   bool goes;
   if (attributes_take(self->core, &attributes, numbers, "prepare", "numbers") < 0) return NULL;
-  int status = check(self->core, lrs_machine_prepare(&pass, &goes, self->handle, attributes.items,
-                                                     attributes.count));
+  int status =
+      check(self->core, lrs_machine_prepare(&pass, &goes, self->handle, attributes.items, attributes.count));
   attributes_release(&attributes);
   if (status < 0) return NULL;
   if (!goes) Py_RETURN_NONE;
@@ -96,8 +96,8 @@ static PyObject *machine_conclude(PyObject *object, PyObject *sums) {
   lrs_decision decision;
   lrs_pass pass;
   if (attributes_take(self->core, &attributes, sums, "conclude", "sums") < 0) return NULL;
-  int status = check(self->core, lrs_machine_conclude(&decision, &pass, self->handle, attributes.items,
-                                                      attributes.count));
+  int status = check(
+      self->core, lrs_machine_conclude(&decision, &pass, self->handle, attributes.items, attributes.count));
   attributes_release(&attributes);
   if (status < 0) return NULL;
   return Py_BuildValue("((id)(dddd))", (int)decision.kind, decision.value, pass.rate, pass.scale, pass.weight,

@@ -206,7 +206,7 @@ static int tensor_get_buffer(PyObject *object, Py_buffer *view, int flags) {
     PyErr_NoMemory();
     return -1;
   }
-  if (check(self->core, lrs_tensor_lend(self->handle, true)) < 0) {
+  if (check(self->core, lrs_tensor_lend(self->handle)) < 0) {
     PyMem_Free(extents);
     return -1;
   }
@@ -232,7 +232,7 @@ static int tensor_get_buffer(PyObject *object, Py_buffer *view, int flags) {
 
 static void tensor_release_buffer(PyObject *object, Py_buffer *view) {
   Tensor *self = (Tensor *)object;
-  lrs_tensor_lend(self->handle, false);
+  lrs_tensor_take_back(self->handle);
   PyMem_Free(view->internal);
 }
 

@@ -131,9 +131,10 @@ lrs_status lrs_set_threads(int32_t count);
 int32_t lrs_get_threads(void);
 /* Bytes that tensors and operations hold now, and at most since the last reset. */
 void lrs_memory(int64_t *now, int64_t *peak, bool reset);
-/* For tests of what happens without memory. Of the allocations from now on, those of tensors and of operations
- * (small: false) or those of objects and lists (small: true), `count` are refused from number `first` on,
- * counted from 1; first 0: none. Returns how many were asked for since the last call that refused any. */
+/* For tests of what happens without memory. Of the allocations from now on, those of tensors and of
+ * operations (small: false) or those of objects and lists (small: true), `count` are refused from number
+ * `first` on, counted from 1; first 0: none. Returns how many were asked for since the last call that refused
+ * any. */
 int64_t lrs_refuse_memory(bool small, int64_t first, int64_t count);
 /* 1 in the process that loaded the library, one more in every child that is forked off. */
 int32_t lrs_process_number(void);
@@ -159,7 +160,8 @@ lrs_status lrs_tensor_describe(lrs_description *out, const lrs_tensor *tensor);
 lrs_status lrs_tensor_data(void **out, lrs_tensor *tensor);
 /* Says that someone who has the data may write to it, until it is said that nobody does; as often as it was
  * said. In between, what a graph was computed from is compared by its contents. */
-lrs_status lrs_tensor_lend(lrs_tensor *tensor, bool lent);
+lrs_status lrs_tensor_lend(lrs_tensor *tensor);
+void lrs_tensor_take_back(lrs_tensor *tensor);
 lrs_status lrs_tensor_detach(lrs_tensor **out, lrs_tensor *tensor);         /* shares the data */
 lrs_status lrs_tensor_assign(lrs_tensor *tensor, const lrs_tensor *source); /* same shape and dtype */
 lrs_status lrs_tensor_set_requires_grad(lrs_tensor *tensor, bool requires_grad);
@@ -185,14 +187,15 @@ lrs_status lrs_hvp(lrs_tensor **outs, lrs_tensor *output, lrs_tensor *const *inp
 /* ---- threads ----
  * Tensors may be shared by threads. Sweeps (the functions above) of graphs with common tensors wait for each
  * other; nothing else waits. What would touch gradients, values or flags of a tensor that a sweep or a run of
- * another thread works on is LRS_BUSY and has done nothing. lrs_wait_for_sweeps: after LRS_BUSY, until a sweep
- * of another thread has ended, for some seconds at most; true where it is worth asking again. Who holds a lock
- * that other threads need to end a sweep (Python's) lets go of it before. Programs, optimizers and all other
- * handles are used by one thread at a time. */
+ * another thread works on is LRS_BUSY and has done nothing. lrs_wait_for_sweeps: after LRS_BUSY, until a
+ * sweep of another thread has ended, for some seconds at most; true where it is worth asking again. Who holds
+ * a lock that other threads need to end a sweep (Python's) lets go of it before. Programs, optimizers and all
+ * other handles are used by one thread at a time. */
 bool lrs_wait_for_sweeps(double seconds);
 
-/* A sweep in portions, for callers that look at signals in between. kind: "backward" (seed), "gradients" (seed,
- * inputs), "jvp", "hvp" (inputs, directions): as the function of this name. Not for two threads at once. */
+/* A sweep in portions, for callers that look at signals in between. kind: "backward" (seed), "gradients"
+ * (seed, inputs), "jvp", "hvp" (inputs, directions): as the function of this name. Not for two threads at
+ * once. */
 lrs_status lrs_sweep_create(lrs_sweep **out, const char *kind, lrs_tensor *output, lrs_tensor *seed,
                             lrs_tensor *const *inputs, lrs_tensor *const *directions, size_t count);
 /* Goes on for about so many seconds, one operation at least, or waits as long for other threads. */
@@ -284,8 +287,8 @@ typedef struct {
  * multiplies the rate by). goes false: the step leaves everything as it is, and is over. */
 lrs_status lrs_machine_prepare(lrs_pass *out, bool *goes, lrs_machine *machine, const lrs_attribute *numbers,
                                size_t count);
-/* sums of the first pass, by name: first, second, third; 0 where left out. LRS_DECISION_TAKE with the rate, and
- * the numbers of the second pass; or LRS_DECISION_STAY. */
+/* sums of the first pass, by name: first, second, third; 0 where left out. LRS_DECISION_TAKE with the rate,
+ * and the numbers of the second pass; or LRS_DECISION_STAY. */
 lrs_status lrs_machine_conclude(lrs_decision *out, lrs_pass *second, lrs_machine *machine,
                                 const lrs_attribute *sums, size_t count);
 /* key: "probes", "needs_loss", "uses_window", "uses_previous", "uses_previous_gradient", "uses_start",
@@ -343,15 +346,19 @@ lrs_status lrs_vectors_pass(double *sums, const char *rate, const char *directio
 lrs_status lrs_search_create(lrs_search **out, const lrs_attribute *attributes, size_t count);
 void lrs_search_destroy(lrs_search *search);
 lrs_status lrs_search_signal(lrs_search *search, int32_t direction); /* +1 increase, -1 decrease */
-/* key: "value", "done", "signals", "phase", "lower", "upper" */
+/* key: "value", "done", "signals", "phase", "lower", "upper"; with the rule "trials": "value", "done",
+ * "found" (the rate, at the end), "reliable" (whether the losses could tell), "position" (which of the
+ * "length" batches of a trial comes next) */
 lrs_status lrs_search_get(double *out, lrs_search *search, const char *key);
 /* ALRS for loops whose vectors live elsewhere: what it makes of <gradient at theta + A, A>, batch by batch,
  * with A = -value d of the batch before and 0 at first. Not finite: the loss, the gradient or A was not.
  * attributes: "window" (derivatives per signal), "rule" ("signs", the paper's), "accumulate" (the A-reset
- * reading), "count_first_zero", "restart" (factor of the value after which all starts anew). */
+ * reading), "count_first_zero", "restart" (factor of the value after which all starts anew). With the rule
+ * "trials" alone: A is the sum of the steps since it was 0, and losses are compared; whenever all starts
+ * anew, the batches do, too. loss: at theta + A; signs want none. */
 lrs_status lrs_alrs_create(lrs_alrs **out, lrs_search *search, const lrs_attribute *attributes, size_t count);
 void lrs_alrs_destroy(lrs_alrs *alrs);
-lrs_status lrs_alrs_observe(lrs_verdict *out, lrs_alrs *alrs, double derivative);
+lrs_status lrs_alrs_observe(lrs_verdict *out, lrs_alrs *alrs, double derivative, double loss);
 /* The optimizer supplies the direction; its rate is ignored. attributes: as lrs_alrs_create. */
 lrs_status lrs_finder_create(lrs_finder **out, lrs_optimizer *optimizer, lrs_search *search,
                              const lrs_attribute *attributes, size_t count);

@@ -429,9 +429,9 @@ class PeriodicALRS(Adapter):
     batch statistics, optimizer state and random state are left as they were, and the batches are those
     of `fit` in an order of their own, from (seed + epoch).
 
-    Extra per step: nothing; a search: a forward and a backward pass per batch, about 40 signals of a
-    window (a 50th of an epoch) each, and two copies of the parameters beside the direction's own
-    vectors.
+    Extra per step: nothing; a search: a forward and a backward pass per batch, at most 200 of them by
+    trials, about 40 signals of a window (a 50th of an epoch) each by signs, and two copies of the
+    parameters beside the direction's own vectors.
 
     Args:
         every: epochs from one search to the next (a whole number at least 1; default 1).
@@ -440,7 +440,10 @@ class PeriodicALRS(Adapter):
             default None).
         initial: rate before the first search; none: a loop of one's own must call `search` before the
             first step (above 0, or None; default None).
-        max_epochs: passes over the data that a search may take (a whole number at least 1; default 5).
+        max_epochs: passes over the data that a search by signs may take (a whole number at least 1;
+            default 5).
+        rule: how a search finds: by trials, short training runs, or by signs, as the paper's (one of
+            "trials", "signs"; default "trials").
         min_lr: no rate is below it (a number; default 0).
         max_lr: no rate is above it (a number; default inf).
 
@@ -458,6 +461,7 @@ class PeriodicALRS(Adapter):
     start: float | None = None
     initial: float | None = None
     max_epochs: int = 5
+    rule: Literal["trials", "signs"] = "trials"
 
 @dataclass(frozen=True)
 class Prodigy(Adapter):
@@ -584,7 +588,8 @@ class SPS(Adapter):
         smooth  min(gamma^(1/N) times the rate before, L / (c <g, d>)),  N steps per epoch
 
     The smooth mode starts from a rate of 1 and knows neither f_star nor max_lr, as in the authors'
-    code. A step without slope, or with a loss below its bound, is skipped.
+    code. A step without slope is skipped. A loss below its bound, f_star in the mode max and 0 in the
+    smooth one, raises ArgumentError.
 
     The mode max is the paper's SPS_max.
 

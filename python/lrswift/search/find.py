@@ -1,9 +1,10 @@
-"""`find_lr`: a learning rate for a model and its data before training (ALRS)."""
+"""`find_lr`: a learning rate for a model and its data, by short training runs or by ALRS's signs."""
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from .. import random
 from .._core import Finder as CoreFinder
 from ..checks import check_number
-from ..errors import warn
+from ..errors import ArgumentError, warn
 from ..loop.feed import Batch, Feed, feed, full_batches
 from ..loop.recorder import Modes, Recorder, rows
 from ..loop.steps import CHUNK_SECONDS
@@ -25,6 +26,12 @@ from ..tensors.tensor import Tensor
 from .sbf_search import SBFSearch
 from .untouched import refuse_iterator, trainable, untouched, warn_touched
 
+RULES = ("trials", "signs")
+# what a search by trials ends at is so much above the rate, as is what the paper's ends at
+PAPER_FRACTION = 0.1
+# about what a search takes: batches with "trials", windows with "signs"
+TRIAL_BATCHES, SIGNALS = 170, 40
+
 
 @dataclass(frozen=True)
 class FoundRate:
@@ -32,14 +39,19 @@ class FoundRate:
 
     Attributes:
         lr: the rate to train with, `fraction` times `value`.
-        value: the rate at which the search ended.
+        value: with "signs", the rate at which the search ended; with "trials", ten times the rate found.
         done: whether the search came to its end.
         steps: how many batches were evaluated.
-        signals: +1 (increase) and -1 (decrease), in order.
-        gradients: float64 [steps], the derivative of the loss with respect to the rate at every batch.
-        values: float64 [steps], the rate tried at every batch.
+        signals: +1 (increase) and -1 (decrease), in order; none with "trials".
+        gradients: float64 [steps], <gradient at w + A, A> at every batch, A being the last step ("signs") or
+            all steps of a trial ("trials"); NaN where A is 0.
+        values: float64 [steps], the rate tried at every batch; 0 where the loss is measured as it is.
         receipt: sha256 digests of parameters, gradients, buffers, modes, random states and the loader's
             position, "before" and "after", and "untouched", whether they are equal.
+        reliable: whether what was measured could tell the rate. With "trials": the least loss lies between
+            those of two other rates, and below the loss of the model as it is by twice its standard error.
+            With "signs": the search came to its end, with signals of both kinds among the last 20.
+        rule: "trials" or "signs".
     """
 
     lr: float
@@ -50,6 +62,8 @@ class FoundRate:
     gradients: np.ndarray = field(repr=False)
     values: np.ndarray = field(repr=False)
     receipt: dict[str, Any] = field(repr=False)
+    reliable: bool = True
+    rule: str = "signs"
 
     def plot(self) -> Any:
         """A matplotlib Figure: the rate tried and the derivative with respect to it, batch by batch.
@@ -75,11 +89,18 @@ def find_lr(
     max_epochs: int = 5,
     seed: int = 0,
     progress: bool = True,
+    rule: str | None = None,
 ) -> FoundRate:
     """Finds a learning rate for an optimizer on a model, and leaves both as they were.
 
-    With the optimizer's step d from the parameters w, each batch asks for the derivative of its loss L with
-    respect to the rate r,
+    With the rule "trials", the model is trained for 32 batches at rates half a decade apart, always from
+    where it is and on the same batches, until the least loss lies between two others; a ramp says where to
+    begin. In a trial the rate falls to 0, so that the noise of the last steps does not count. Where the loss
+    falls by much more than batches differ, the rate is the lowest that does nearly as well as the best;
+    where by less, the highest. That takes at most 200 batches.
+
+    With the rule "signs", the paper's, and the optimizer's step d from the parameters w, each batch asks for
+    the derivative of its loss L with respect to the rate r,
 
         d/dr L(w + r d) = <grad L(w + r d), d>,
 
@@ -96,10 +117,12 @@ def find_lr(
         batch_size: rows of a batch, where data are arrays; a smaller last one is left out. Default 64.
         start: the first rate tried, above 0. Default 1.0.
         fraction: what of the value found is the rate to train with. Default 0.1.
-        search: an `SBFSearch` to drive. None: one that begins at `start`. Default None.
-        max_epochs: at most so many passes over the data. Default 5.
+        search: an `SBFSearch` to drive by signs. None: one that begins at `start`. Default None.
+        max_epochs: with "signs", at most so many passes over the data. Default 5.
         seed: of the order of batches and of random numbers. Default 0.
         progress: whether to show a bar. Default True.
+        rule: "trials", or "signs", which needs large batches and a model that was not trained yet. None:
+            "signs" where `search` is given, else "trials". Default None.
 
     Returns:
         A `FoundRate`; its `lr` is the rate to train with.
@@ -113,43 +136,93 @@ def find_lr(
         ShapeError: arrays are of different lengths, or the loss is no scalar.
 
     Warns:
-        UserWarning: every signal said decrease, the search did not settle in `max_epochs`, or something is
-            not as it was.
+        UserWarning: the result is not reliable, every signal said decrease, the search did not settle in
+            `max_epochs`, or something is not as it was.
 
     Source:
-        The ALRS paper, with displacements of single steps ("reading B").
+        "signs": the ALRS paper, with displacements of single steps ("reading B"). "trials": docs/find-lr.md.
     """
     check_number(fraction, "fraction")
     refuse_iterator(data)
+    kind = checked_rule(rule, search)
     chosen = search if search is not None else SBFSearch(check_number(start, "start"))
     tensors = trainable(model, optimizer)
     with untouched(model, tensors, data) as receipt:
         random.seed(seed)
-        alrs = _RateSearch(model, loss, data, optimizer, tensors, chosen, batch_size, seed)
+        alrs = _RateSearch(model, loss, data, optimizer, tensors, chosen, batch_size, seed, kind)
         try:
             with Progress(alrs.expected(), "find_lr", progress, "batch") as bar:
                 alrs.run(max_epochs, bar)
         finally:
             alrs.finder.close()
     warn_touched(receipt)
-    signals = signals_of(np.concatenate(alrs.values), chosen.value)
-    if signals and max(signals) < 0:
-        warn(
-            "find_lr: every signal said decrease, so the rate has only shrunk; "
-            "use larger batches, whose gradients agree more, or a smaller start"
-        )
-    if not chosen.done:
-        warn(f"find_lr: not settled after {max_epochs} epochs; raise max_epochs")
-    values, gradients = np.concatenate(alrs.values), np.concatenate(alrs.gradients)
+    return concluded(chosen, kind, fraction, max_epochs, alrs.gradients, alrs.values, receipt)
+
+
+def checked_rule(rule: str | None, search: SBFSearch | None) -> str:
+    """The rule meant. ArgumentError where there is none of that name, or where it takes no `search`."""
+    kind = rule if rule is not None else "trials" if search is None else "signs"
+    if kind not in RULES:
+        raise ArgumentError(f"rule: got {rule!r}; allowed: {', '.join(map(repr, RULES))}")
+    if kind == "trials" and search is not None:
+        raise ArgumentError("search: got an SBFSearch with rule='trials'; allowed: with rule='signs'")
+    return kind
+
+
+def attributes_of(rule: str, steps: int | None) -> dict[str, Any]:
+    """What the core is told; `steps` of an epoch, None or 0 where that is not known."""
+    if rule == "trials":
+        return {"rule": rule}
+    # an epoch of unknown length gets the window of a short one
+    return {"rule": rule, "window": max(1, (steps or 0) // 50)}
+
+
+def concluded(
+    search: SBFSearch,
+    rule: str,
+    fraction: float,
+    max_epochs: int,
+    gradients: list[np.ndarray],
+    values: list[np.ndarray],
+    receipt: dict[str, Any],
+) -> FoundRate:
+    """The result of a search, with its warnings."""
+    tried, done = np.concatenate(values), search.done
+    if rule == "trials":
+        value, signals = search._core.get("found") / PAPER_FRACTION, []
+        reliable = bool(search._core.get("reliable"))
+        if not reliable:
+            warn(
+                "find_lr: short training runs could not tell the rate (found.reliable is False): the loss "
+                "did not fall by more than chance, or explodes at no rate, or 200 batches did not suffice; "
+                "use larger batches, or compare rates by longer runs"
+            )
+    else:
+        value, signals = search.value, signals_of(tried, search.value)
+        reliable = done and set(signals[-20:]) == {1, -1}
+        if signals and max(signals) < 0:
+            warn(
+                "find_lr: every signal said decrease, so the rate has only shrunk; "
+                "use larger batches, whose gradients agree more, or a smaller start"
+            )
+        elif done and not reliable:
+            warn(
+                "find_lr: the last 20 signals are all alike, so the search did not end at a rate between too "
+                "low and too high (found.reliable is False); use rule='trials'"
+            )
+        if not done:
+            warn(f"find_lr: not settled after {max_epochs} epochs; raise max_epochs")
     return FoundRate(
-        lr=fraction * chosen.value,
-        value=chosen.value,
-        done=chosen.done,
-        steps=len(values),
+        lr=fraction * value,
+        value=value,
+        done=done,
+        steps=len(tried),
         signals=signals,
-        gradients=gradients,
-        values=values,
+        gradients=np.concatenate(gradients),
+        values=tried,
         receipt=receipt,
+        reliable=reliable,
+        rule=rule,
     )
 
 
@@ -172,26 +245,27 @@ class _RateSearch:
         search: SBFSearch,
         batch_size: int,
         seed: int,
+        rule: str,
     ) -> None:
         self.model = model
         self.search = search
+        self.rule, self.seed = rule, seed
         self.recorder = Recorder(model, loss)
         self.feed: Feed = feed(data, "data", tensors[0].dtype, batch_size, True, seed)
         self.gradients: list[np.ndarray] = []
         self.values: list[np.ndarray] = []
         self.optimizer = optimizer(tensors, lr=search.value)
-        steps = self.feed.steps()
-        # an epoch of unknown length gets the window of a short one
-        window = max(1, (steps or 0) // 50)
-        self.finder = CoreFinder(self.optimizer._core, search._core, {"window": window})
-        self.window = window
+        self.attributes = attributes_of(rule, self.feed.steps())
+        self.finder = CoreFinder(self.optimizer._core, search._core, self.attributes)
 
     def expected(self) -> int:
-        """About 40 signals is what a search takes."""
-        return 40 * self.window
+        """About how many batches a search takes."""
+        return TRIAL_BATCHES if self.rule == "trials" else SIGNALS * int(self.attributes["window"])
 
     def run(self, max_epochs: int, bar: Progress) -> None:
         Modes(self.model).train()
+        if self.rule == "trials":
+            return self._trials(bar)
         for epoch in range(max_epochs):
             # a smaller last batch would only add noise to its window
             for tensors, indices in full_batches(self.feed, epoch):
@@ -203,12 +277,38 @@ class _RateSearch:
                 if self.search.done:
                     return
 
+    def _trials(self, bar: Progress) -> None:
+        """Runs of all kinds over the same batches, kept for it, with the same random numbers."""
+        batches = list(itertools.islice(self._single_batches(), int(self.search._core.get("length"))))
+        while not self.search.done:
+            position = int(self.search._core.get("position"))
+            if position == 0:
+                random.seed(self.seed)
+            tensors, indices = batches[position]
+            # whole arrays are the same in every batch, so that one run of the core takes them all
+            if all(other is tensors for other, _ in batches):
+                indices = np.concatenate([rows for _, rows in batches[position:]])
+            program = self.recorder.program(tensors, indices.shape[1])
+            if program is None:
+                self._eagerly(tensors, indices[:1], bar)
+            else:
+                self._replay(program, tensors, indices, bar)
+
+    def _single_batches(self) -> Iterator[tuple[Batch, np.ndarray]]:
+        """Batch after batch, epoch after epoch, without end."""
+        for epoch in itertools.count():
+            for tensors, indices in full_batches(self.feed, epoch):
+                for k in range(len(indices)):
+                    yield tensors, indices[k : k + 1]
+
     def _replay(self, program: Any, tensors: Batch, indices: np.ndarray, bar: Progress) -> None:
         done = 0
         while done < len(indices) and not self.search.done:
             steps, gradients, values = self.finder.run(program, tensors, indices[done:], CHUNK_SECONDS)
             self._add(np.frombuffer(gradients)[:steps], np.frombuffer(values)[:steps], bar)
             done += steps
+            if self.rule == "trials" and self.search._core.get("position") == 0:
+                return
 
     def _eagerly(self, tensors: Batch, indices: np.ndarray, bar: Progress) -> None:
         for numbers in indices:

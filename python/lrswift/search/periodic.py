@@ -1,4 +1,4 @@
-"""ALRS repeated during training."""
+"""The search for a rate repeated during training."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class PeriodicALRS(Described):  # noqa: D101 its card says what it is
     ) -> FoundRate:
         """Searches now, and sets the rate of the steps that the optimizer takes from here on.
 
-        Where the loss or its gradient is finite at no batch, the rate before is kept.
+        Where the loss or its gradient is finite at no batch, or a result by trials is not reliable, the rate
+        before is kept; where there is none, an unreliable one is taken.
 
         Args:
             optimizer: one made with this rate, alone or times a schedule.
@@ -54,7 +55,8 @@ class PeriodicALRS(Described):  # noqa: D101 its card says what it is
             ShapeError: arrays are of different lengths, or the loss is no scalar.
 
         Warns:
-            UserWarning: the loss is finite at no batch, and the rate before is kept.
+            UserWarning: the loss is finite at no batch or the result is not reliable, and the rate before is
+                kept.
         """
         if periodic(getattr(optimizer, "rate", None)) != self:
             raise ArgumentTypeError(
@@ -65,10 +67,13 @@ class PeriodicALRS(Described):  # noqa: D101 its card says what it is
         start = self.start if self.start is not None else before if np.isfinite(before) else 1.0
         found = find_lr(
             model, loss, data, lambda _, lr: optimizer._anew(lr), batch_size, start, self.fraction,
-            max_epochs=int(self.max_epochs), seed=seed, progress=progress,
+            max_epochs=int(self.max_epochs), seed=seed, progress=progress, rule=str(self.rule),
         )  # fmt: skip
         if np.isfinite(found.gradients).any() and 0 < found.value < np.inf:
-            optimizer._core.set("found", found.value)
+            if found.reliable or found.rule == "signs" or np.isnan(before):
+                optimizer._core.set("found", found.value)
+            else:
+                warn("PeriodicALRS: the search could not tell the rate; the rate before is kept")
             return found
         message = "PeriodicALRS: the loss or its gradient was not finite at any rate of the search"
         if np.isnan(before) and self.initial is None:

@@ -1,9 +1,10 @@
-"""`find_lr` for torch models: ALRS, with the model, its gradients and all random states left as they were."""
+"""`find_lr` for torch models, with the model, its gradients and all random states left as they were."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,10 +17,10 @@ from torch import Tensor
 
 from .._core import ALRS
 from ..checks import check_number
-from ..errors import ArgumentError, DTypeError, ShapeError, warn
+from ..errors import ArgumentError, DTypeError, ShapeError
 from ..loop.recorder import takes_model
 from ..rates.codes import Scope
-from ..search.find import FoundRate, signals_of
+from ..search.find import FoundRate, attributes_of, checked_rule, concluded
 from ..search.sbf_search import SBFSearch
 from ..search.untouched import warn_touched
 from ._active import ActiveFinder, parameters
@@ -40,6 +41,7 @@ def find_lr(
     search: SBFSearch | None = None,
     max_epochs: int = 5,
     seed: int = 0,
+    rule: str | None = None,
 ) -> FoundRate:
     """Finds a learning rate for a torch optimizer on a model, and leaves both as they were.
 
@@ -55,9 +57,11 @@ def find_lr(
         batch_size: rows of a batch, where data are tensors; a smaller last one is left out. Default 64.
         start: the first rate tried, above 0. Default 1.0.
         fraction: what of the value found is the rate to train with. Default 0.1.
-        search: an `SBFSearch` to drive. None: one that begins at `start`. Default None.
-        max_epochs: at most so many passes over the data. Default 5.
+        search: an `SBFSearch` to drive by signs. None: one that begins at `start`. Default None.
+        max_epochs: with "signs", at most so many passes over the data. Default 5.
         seed: of the order of batches and of random numbers. Default 0.
+        rule: "trials", short training runs, which keep 32 batches in memory; or "signs". None: "signs" where
+            `search` is given, else "trials". Default None.
 
     Returns:
         A `FoundRate`; its `lr` is the rate to train with. Its receipt holds sha256 digests before and after,
@@ -73,11 +77,11 @@ def find_lr(
         ShapeError: tensors are of different lengths, or the loss is no scalar.
 
     Warns:
-        UserWarning: every signal said decrease, the search did not settle in `max_epochs`, or something is
-            not as it was.
+        UserWarning: the result is not reliable, every signal said decrease, the search did not settle in
+            `max_epochs`, or something is not as it was.
 
     Source:
-        The ALRS paper, with displacements of single steps ("reading B").
+        "signs": the ALRS paper, with displacements of single steps ("reading B"). "trials": docs/find-lr.md.
     """
     check_number(fraction, "fraction")
     if isinstance(data, Iterator):
@@ -91,39 +95,26 @@ def find_lr(
     trained = [p for p in model.parameters() if p.requires_grad]
     if not trained:
         raise ArgumentError("model: has no parameters that require a gradient")
+    kind = checked_rule(rule, search)
     chosen = search if search is not None else SBFSearch(check_number(start, "start"))
     base = optimizer(trained, lr=1.0)
     check_base(base)
     with _untouched(model, data) as receipt:
         torch.manual_seed(seed)
-        # an epoch of unknown length gets the window of a short one
-        hunt = _Hunt(model, loss, base, chosen, window=max(1, _steps(data, batch_size) // 50))
+        hunt = _Hunt(model, loss, base, chosen, attributes_of(kind, _steps(data, batch_size)))
         _train(model)
-        for _ in range(max_epochs):
-            hunt.epoch(_batches(data, batch_size))
-            if chosen.done:
-                break
+        if kind == "trials":
+            hunt.trials(lambda: _batches(data, batch_size))
+        else:
+            for _ in range(max_epochs):
+                hunt.epoch(_batches(data, batch_size))
+                if chosen.done:
+                    break
         if not hunt.values:
             raise ArgumentError("data: gave no batch; allowed: at least one")
-    signals = signals_of(np.array(hunt.values), chosen.value)
-    if signals and max(signals) < 0:
-        warn(
-            "find_lr: every signal said decrease, so the rate has only shrunk; "
-            "use larger batches, whose gradients agree more, or a smaller start"
-        )
-    if not chosen.done:
-        warn(f"find_lr: not settled after {max_epochs} epochs; raise max_epochs")
     warn_touched(receipt)
-    return FoundRate(
-        lr=fraction * chosen.value,
-        value=chosen.value,
-        done=chosen.done,
-        steps=len(hunt.values),
-        signals=signals,
-        gradients=np.array(hunt.gradients),
-        values=np.array(hunt.values),
-        receipt=receipt,
-    )
+    gradients, values = [np.array(hunt.gradients)], [np.array(hunt.values)]
+    return concluded(chosen, kind, fraction, max_epochs, gradients, values, receipt)
 
 
 def _train(model: torch.nn.Module) -> None:
@@ -205,10 +196,11 @@ class _Hunt:
         loss: Callable[..., Tensor],
         base: torch.optim.Optimizer,
         search: SBFSearch,
-        window: int,
+        attributes: dict[str, Any],
     ) -> None:
         self.model, self.loss, self.search = model, loss, search
-        self.alrs = ALRS(search._core, {"window": window})
+        self.alrs = ALRS(search._core, attributes)
+        self.accumulates = attributes["rule"] == "trials"
         self.base, self.directions, self.finder = base, Directions(base), ActiveFinder(base, Scope.ALL)
         # in the order of the base's groups
         self.parameters = parameters(base)
@@ -222,6 +214,21 @@ class _Hunt:
             self._observe(batch)
             if self.search.done:
                 return
+
+    def trials(self, epoch: Callable[[], Iterable[Any]]) -> None:
+        """Runs over the same batches, kept for it, with the same random numbers; none of an empty epoch."""
+        search, state = self.search._core, random_state()
+        length, kept = int(search.get("length")), list[Any]()
+        while len(kept) < length:
+            before = len(kept)
+            kept += itertools.islice(epoch(), length - before)
+            if len(kept) == before:
+                return
+        while not self.search.done:
+            position = int(search.get("position"))
+            if position == 0:
+                set_random_state(state)
+            self._observe(kept[position])
 
     def _observe(self, batch: Any) -> None:
         displacement = self.displacement
@@ -243,13 +250,16 @@ class _Hunt:
             active = self.finder.find()
             assert active is not None
             formed = self.directions.form(active, active.sums(), keeps=False)
-            self.displacement = list(torch._foreach_mul(formed.directions, -self.search.value))
+            steps = list(torch._foreach_mul(formed.directions, -self.search.value))
+            if self.accumulates and displacement is not None:
+                torch._foreach_add_(steps, displacement)
+            self.displacement = steps
             terms += [torch.linalg.vector_norm(a).double() for a in self.displacement]
             numbers = torch.stack([term.to(terms[0].device) for term in terms]).tolist()
         self.values.append(self.search.value)
         derivative = 0.0 if displacement is None else numbers[1]
         finite = bool(np.isfinite(numbers).all())
-        counted, _, starts_anew = self.alrs.observe(derivative if finite else math.inf)
+        counted, _, starts_anew = self.alrs.observe(derivative if finite else math.inf, numbers[0])
         self.gradients.append(counted)
         if starts_anew:
             self._forget()

@@ -40,7 +40,15 @@ def test_settles_near_the_inverse_curvature(h, start):
     # 1000 batches make windows of 20: after a rate that was too large the displacement needs some to shrink
     data = (np.ones((1000, 1)),)
     found = lr.find_lr(
-        Bowl(h), loss, data, lr.optim.SGD, batch_size=1, start=start, max_epochs=9, progress=False
+        Bowl(h),
+        loss,
+        data,
+        lr.optim.SGD,
+        batch_size=1,
+        start=start,
+        max_epochs=9,
+        progress=False,
+        rule="signs",
     )
     assert found.done
     assert found.value == pytest.approx(1 / h, rel=0.25)
@@ -114,7 +122,7 @@ def test_training_afterwards_is_as_without():
 def test_finds_a_rate_that_trains(optimizer):
     model = network()
     found = lr.find_lr(
-        model, F.cross_entropy, (X, Y), optimizer, batch_size=32, max_epochs=20, progress=False
+        model, F.cross_entropy, (X, Y), optimizer, batch_size=32, max_epochs=20, progress=False, rule="signs"
     )
     assert found.done
     assert len(found.values) == len(found.gradients) == found.steps
@@ -152,7 +160,7 @@ def test_eager_loss_finds_the_same():
 
 def test_unfinished_search_warns():
     with pytest.warns(UserWarning, match="max_epochs"):
-        found = lr.find_lr(network(), F.cross_entropy, (X, Y), max_epochs=1, progress=False)
+        found = lr.find_lr(network(), F.cross_entropy, (X, Y), max_epochs=1, progress=False, rule="signs")
     assert not found.done
 
 

@@ -53,7 +53,9 @@ def test_find_lr(pair: str, batches: int) -> None:
         tuple(lr.tensor(a, dtype=lr.float64) for a in (problem.x[t], problem.y[t])) for t in range(batches)
     ]
     before = {name: np.array(value) for name, value in model.state_dict().items()}
-    found = lr.find_lr(model, half_mean_square, data, optimizer=make, start=1.0, fraction=0.1, max_epochs=5)
+    found = lr.find_lr(
+        model, half_mean_square, data, optimizer=make, start=1.0, fraction=0.1, max_epochs=5, rule="signs"
+    )
     assert [int(s) for s in found.signals] == signals, f"{pair}: signals"
     assert found.value == pytest.approx(search.value, rel=1e-9)
     assert found.lr == pytest.approx(rate, rel=1e-9)
@@ -67,5 +69,5 @@ def test_find_lr_settles_near_the_inverse_curvature() -> None:
         model = Network([np.zeros((5, 8)), np.zeros(8), np.zeros((8, 2)), np.array([1.3, -0.4])])
         data = [(np.zeros((4, 5)), np.zeros((4, 2)))] * 100
         loss = lambda model, x, y, h=curvature: 0.5 * h * lr.sum(model.b2 * model.b2)  # noqa: E731
-        found = lr.find_lr(model, loss, data, optimizer=PAIRS["sgd"][0], fraction=1.0)
+        found = lr.find_lr(model, loss, data, optimizer=PAIRS["sgd"][0], fraction=1.0, rule="signs")
         assert 0.4 < found.lr * curvature < 1.6, f"curvature {curvature}: {found.lr}"

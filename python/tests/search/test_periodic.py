@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -56,7 +57,7 @@ def searches(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_equals_searches_by_hand_between_epochs(make):
     """Epoch by epoch at constant rates, each from `find_lr`, with the direction's state carried over."""
     model = network()
-    optimizer = make(model.named_parameters(), lr=adapt.PeriodicALRS(every=2, fraction=0.2))
+    optimizer = make(model.named_parameters(), lr=adapt.PeriodicALRS(every=2, fraction=0.2, rule="signs"))
     history = fit(model, optimizer, epochs=5, seed=7)
 
     twin, value, rate, vectors, losses, founds = network(), 1.0, 0.0, None, [], []
@@ -65,7 +66,16 @@ def test_equals_searches_by_hand_between_epochs(make):
         founds.append(None)
         if epoch % 2 == 0:
             found = lr.find_lr(
-                twin, F.cross_entropy, (X, Y), make, 32, value, 0.2, seed=7 + epoch, progress=False
+                twin,
+                F.cross_entropy,
+                (X, Y),
+                make,
+                32,
+                value,
+                0.2,
+                seed=7 + epoch,
+                progress=False,
+                rule="signs",
             )
             value, rate = found.value, found.lr
             founds[-1] = found.lr
@@ -83,7 +93,7 @@ def test_equals_searches_by_hand_between_epochs(make):
 
 def test_every_search_leaves_all_as_it_was(searches):
     model = network()
-    optimizer = lr.optim.Adam(model.parameters(), lr=adapt.PeriodicALRS())
+    optimizer = lr.optim.Adam(model.parameters(), lr=adapt.PeriodicALRS(rule="signs"))
     history = fit(model, optimizer, epochs=3)
     assert len(searches) == 3
     for found in searches:
@@ -98,7 +108,7 @@ def test_every_search_leaves_all_as_it_was(searches):
 
 def test_a_search_by_hand_leaves_the_optimizer_as_it_was():
     model = network()
-    rate = adapt.PeriodicALRS(start=0.5)
+    rate = adapt.PeriodicALRS(start=0.5, rule="signs")
     optimizer = lr.optim.Adam(model.named_parameters(), lr=rate)
     fit(model, optimizer, epochs=1)
     before, weights, random = optimizer.state_dict(), model.state_dict(), lr.random.get_state()
@@ -114,7 +124,7 @@ def test_a_search_by_hand_leaves_the_optimizer_as_it_was():
 
 def test_a_start_of_its_own_serves_every_search(searches):
     model = network()
-    fit(model, SGD(model.parameters(), lr=adapt.PeriodicALRS(start=0.3, every=2)), epochs=4)
+    fit(model, SGD(model.parameters(), lr=adapt.PeriodicALRS(start=0.3, every=2, rule="signs")), epochs=4)
     assert [found.values[0] for found in searches] == [0.3, 0.3]
 
 
@@ -134,14 +144,17 @@ def test_groups_and_frozen_parameters_take_part_as_they_are(searches):
     assert all(found.receipt["untouched"] for found in searches)
 
 
-def test_trains_digits():
+@pytest.mark.parametrize("rule", ["signs", "trials"])
+def test_trains_digits(rule):
     splits = lr.data.load("digits").scaled()
     lr.seed(0)
     model = lr.models.mlp(64, [32], 10)
-    optimizer = lr.optim.Adam(model.parameters(), lr="periodic_alrs")
+    optimizer = lr.optim.Adam(model.parameters(), lr=adapt.PeriodicALRS(rule=rule))
     history = lr.fit(model, optimizer, splits.train, splits.test, epochs=8, progress=False)
     assert history.rows[-1]["accuracy"] > 0.9
-    assert all(row["found_lr"] > 0 for row in history.rows)
+    founds = [row["found_lr"] for row in history.rows]
+    # a search by trials that cannot tell is no found rate
+    assert founds[0] > 0 and all(found > 0 for found in founds if rule == "signs" or found is not None)
 
 
 @pytest.mark.parametrize("at", [1, 2, 3])
@@ -236,6 +249,25 @@ def test_a_failed_search_keeps_the_rate_before():
     same(optimizer.state_dict(), before)
 
 
+def test_a_search_that_cannot_tell_keeps_the_rate_before(monkeypatch):
+    model = network()
+    rate = adapt.PeriodicALRS()
+    optimizer = SGD(model.named_parameters(), lr=rate)
+    original = periodic.find_lr
+    monkeypatch.setattr(
+        periodic, "find_lr", lambda *a, **k: replace(original(*a, **k), reliable=False, value=5.0)
+    )
+    rate.search(optimizer, model, F.cross_entropy, (X, Y), batch_size=32)
+    assert optimizer._core.get("found") == 5.0, "better than none"
+    before = optimizer.state_dict()
+    monkeypatch.setattr(
+        periodic, "find_lr", lambda *a, **k: replace(original(*a, **k), reliable=False, value=7.0)
+    )
+    with pytest.warns(UserWarning, match="could not tell the rate; the rate before is kept"):
+        rate.search(optimizer, model, F.cross_entropy, (X, Y), batch_size=32)
+    same(optimizer.state_dict(), before)
+
+
 def test_a_failed_search_in_fit_is_no_found_rate():
     model = network()
     optimizer = SGD(model.parameters(), lr=adapt.PeriodicALRS(initial=0.01))
@@ -309,7 +341,7 @@ def test_the_core_refuses_values_that_are_none(value):
 
 def test_a_search_that_settles_does_not_warn():
     model = network()
-    rate = adapt.PeriodicALRS(max_epochs=20)
+    rate = adapt.PeriodicALRS(max_epochs=20, rule="signs")
     optimizer = SGD(model.parameters(), lr=rate)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

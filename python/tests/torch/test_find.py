@@ -42,7 +42,7 @@ def test_searches_as_the_native_finder_does(start: float) -> None:
         model.weight.fill_(1.0)
     twin.load_state_dict({name: np.ones(p.shape) for name, p in twin.named_parameters()})
     x, y = np.ones((200, 1)), np.zeros((200, 1))
-    settings = {"batch_size": 1, "start": start, "fraction": 1.0}
+    settings = {"batch_size": 1, "start": start, "fraction": 1.0, "rule": "signs"}
     found = lr.torch.find_lr(
         model,
         lambda p, y: 0.5 * curvature * torch.mean((p - y) ** 2),
@@ -220,7 +220,8 @@ def test_it_says_what_the_native_finder_says(start: float) -> None:
     model, loss = torch.nn.Linear(5, 2), torch.nn.functional.cross_entropy
     with pytest.warns(UserWarning, match="find_lr: not settled after 1 epochs; raise max_epochs") as told:
         found = lr.torch.find_lr(
-            model, loss, (x, (x.sum(1) > 0).long()), batch_size=32, max_epochs=1, start=start
+            *(model, loss, (x, (x.sum(1) > 0).long())),
+            **{"batch_size": 32, "max_epochs": 1, "start": start, "rule": "signs"},
         )
     shrunk = any("every signal said decrease" in str(warning.message) for warning in told)
     assert shrunk == (max(found.signals) < 0) == (start == 1.0)

@@ -1,0 +1,128 @@
+import Foundation
+import XCTest
+
+@testable import Adaptation
+
+final class RateTrialsTests: XCTestCase {
+  /// A search over plain descent on h x^2 / 2 from x = 1 with what `noise` adds to the loss of a batch.
+  private func search(_ h: Double, start: Double = 1, noise: (Int) -> Double = { _ in 0 }) -> (
+    RateTrials, Int
+  ) {
+    var trials = RateTrials(start: start)
+    var (x, batches) = (1.0, 0)
+    while !trials.isDone {
+      let loss = 0.5 * h * x * x + noise(trials.position)
+      x -= trials.value * h * x
+      if trials.observe(loss: loss) { x = 1 }
+      batches += 1
+    }
+    return (trials, batches)
+  }
+
+  /// All batches alike: the rate is the lowest at which a trial of n steps, the rate falling to 0, leaves 3 tenths of
+  /// the loss, as progress is all: product (1 - r h (1 - t / n))^2 = 0.3, within the interpolation between rungs.
+  func testWithoutNoiseProgressIsAll() {
+    for h in [0.3, 1.7, 30] {
+      func left(_ rate: Double) -> Double {
+        (0..<24).reduce(1.0) { $0 * pow(1 - rate * h * (1 - Double($1) / 32), 2) }
+      }
+      var (low, high) = (1e-6 / h, 0.5 / h)
+      for _ in 0..<60 {
+        let middle = (low * high).squareRoot()
+        if left(middle) > 0.3 { low = middle } else { high = middle }
+      }
+      for start in [1e-6, 1e-2, 1, 100] {
+        let (trials, batches) = search(h, start: start)
+        XCTAssertLessThanOrEqual(batches, RateTrials.budget)
+        XCTAssertEqual(log10(trials.found / low), 0, accuracy: 0.4, "\(h) \(start)")
+      }
+    }
+  }
+
+  /// First the last 8 of 32 batches at rate 0; then a ramp from the first batch, by 10^(1/4) a step.
+  func testReferenceAndRamp() {
+    var trials = RateTrials(start: 0.01)
+    for i in 0..<8 {
+      XCTAssertEqual(trials.position, 24 + i)
+      XCTAssertEqual(trials.value, 0)
+      XCTAssertEqual(trials.observe(loss: 1), i == 7)
+    }
+    for i in 0..<40 {
+      XCTAssertEqual(trials.position, i % 32)
+      XCTAssertEqual(trials.value, 0.01 * pow(10, Double(i) / 4), accuracy: 1e-9 * trials.value)
+      XCTAssertFalse(trials.observe(loss: 1))
+    }
+    let exploded = trials.value
+    XCTAssertTrue(trials.observe(loss: .nan))
+    XCTAssertEqual(trials.value, exploded / 10, accuracy: 1e-9 * exploded, "the first trial: two rungs lower")
+    for i in 0..<32 {
+      XCTAssertEqual(trials.position, i)
+      XCTAssertEqual(trials.value, exploded / 10 * (1 - Double(i) / 32), accuracy: 1e-9 * exploded)
+      XCTAssertEqual(trials.observe(loss: 0.5), i == 31)
+    }
+  }
+
+  /// A ramp that explodes at once says nothing of what lies below.
+  func testARampBeginsAnewLower() {
+    var trials = RateTrials(start: 10)
+    for _ in 0..<8 { _ = trials.observe(loss: 1) }
+    for expected in [10, 1e-3, 1e-7] {
+      XCTAssertEqual(trials.value, expected, accuracy: 1e-9 * expected)
+      XCTAssertFalse(trials.observe(loss: 1))
+      XCTAssertFalse(trials.observe(loss: 1))
+      XCTAssertTrue(trials.observe(loss: .infinity))
+    }
+  }
+
+  /// A loss that no rate changes: the ramp ends nowhere, and nothing is known.
+  func testALossThatStaysIsNotReliable() {
+    var trials = RateTrials(start: 0.5)
+    var batches = 0
+    while !trials.isDone {
+      _ = trials.observe(loss: 3)
+      batches += 1
+    }
+    XCTAssertEqual(batches, 8 + 64)
+    XCTAssertFalse(trials.isReliable)
+    XCTAssertEqual(trials.found, 0.5)
+  }
+
+  func testALossThatIsNowhereFiniteIsNotReliable() {
+    var trials = RateTrials(start: 0.5)
+    for _ in 0..<8 { _ = trials.observe(loss: .nan) }
+    XCTAssertTrue(trials.isDone)
+    XCTAssertFalse(trials.isReliable)
+    XCTAssertEqual(trials.found, 0.5)
+  }
+
+  /// At a minimum every step leads up, at every rate.
+  func testWhereNothingIsToBeGained() {
+    var trials = RateTrials(start: 1e-3)
+    var x = 0.0
+    var seed: UInt64 = 1
+    while !trials.isDone {
+      seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      let noise = Double(seed >> 40) / Double(1 << 24) - 0.5
+      let position = trials.position
+      let loss = 0.5 * x * x + 1 + 0.1 * Double(position % 5)
+      x -= trials.value * (x + noise)
+      if trials.observe(loss: loss) { x = 0 }
+    }
+    XCTAssertFalse(trials.isReliable)
+    XCTAssertGreaterThan(trials.found, 0)
+    XCTAssertLessThan(trials.found, 1, "a rate at which a step is as long as the noise")
+  }
+
+  /// The level and the scale of losses do not matter to a search without noise, but for where it explodes.
+  func testTheScaleOfTheLossDoesNotMatter() {
+    let (one, _) = search(1)
+    var trials = RateTrials(start: 1)
+    var x = 1.0
+    while !trials.isDone {
+      let loss = 500 * x * x
+      x -= trials.value * x
+      if trials.observe(loss: loss) { x = 1 }
+    }
+    XCTAssertEqual(trials.found, one.found, accuracy: 1e-9 * one.found)
+  }
+}

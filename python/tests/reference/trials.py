@@ -1,0 +1,145 @@
+"""The rate by short runs ("trials"), in plain loops: each from the start, over the same batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .directions import Arrays, dot, look
+
+LENGTH, TAIL, BUDGET = 32, 8, 200
+SHARE, KNEE = 0.3, 3.0
+
+
+class Spent(Exception):
+    """The budget is used up within a run, or the ramp explodes nowhere."""
+
+
+@dataclass
+class Run:
+    """Losses at the rates that were in force after them; whether it exploded."""
+
+    losses: list[float]
+    exploded: bool
+
+
+@dataclass
+class Finding:
+    rate: float
+    reliable: bool
+    rates: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+
+
+class Trials:
+    def __init__(self, parameters: Arrays, batches: Sequence[Callable], make_direction: Callable) -> None:
+        self.parameters, self.make = parameters, make_direction
+        self.batches = [batches[t % len(batches)] for t in range(LENGTH)]
+        self.rates: list[float] = []
+        self.losses: list[float] = []
+
+    def run(self, rate: Callable[[int], float], first: int, most: int, count: int, share: float) -> Run:
+        """Steps until `most`, or until the mean of the last `count` losses is too far above the reference."""
+        at, direction, losses = [p.copy() for p in self.parameters], self.make(), []
+        while len(losses) < most:
+            if len(self.rates) == BUDGET:
+                raise Spent
+            t = len(losses)
+            loss, gradients = self.batches[(first + t) % LENGTH](at)
+            finite = math.isfinite(loss) and math.isfinite(dot(gradients, gradients))
+            losses.append(loss if finite else math.inf)
+            self.rates.append(rate(t))
+            self.losses.append(losses[-1])
+            if not finite:
+                return Run(losses, True)
+            if len(losses) >= count and share < math.inf:
+                if np.mean(losses[-count:]) > self.mean + share * max(abs(self.mean), 10 * self.deviation):
+                    return Run(losses, True)
+            _, _, d = look(direction, at, lambda _, known=(loss, gradients): known)
+            at = [a - rate(t) * x for a, x in zip(at, d, strict=True)]
+        return Run(losses, False)
+
+    def find(self, start: float) -> Finding:
+        reference = self.run(lambda t: 0.0, LENGTH - TAIL, TAIL, 1, math.inf).losses
+        self.mean, self.deviation = float(np.mean(reference)), float(np.std(reference, ddof=1))
+        scores: dict[int, float] = {}
+        tails: dict[int, np.ndarray] = {}
+        top, bracketed, given = math.nan, False, start
+        try:
+            while True:
+                ramp = self.run(lambda t, r=start: r * 10 ** (t / 4), 0, 64, 3, 0.3)
+                if not ramp.exploded:
+                    raise Spent
+                if len(ramp.losses) > 12:
+                    break
+                start *= 1e-4
+            top = start * 10 ** ((len(ramp.losses) - 1) / 4)
+            rung: int | None = 2
+            while rung is not None:
+                rate = top * 10 ** (-rung / 2)
+                if scores and len(self.rates) + LENGTH > BUDGET:
+                    break
+                trial = self.run(lambda t, r=rate: r * (1 - t / LENGTH), 0, LENGTH, 4, 1.0)
+                scores[rung] = self.mean + 3 * max(abs(self.mean), 10 * self.deviation)
+                if not trial.exploded:
+                    tails[rung] = np.array(trial.losses[-TAIL:])
+                    scores[rung] = float(np.mean(tails[rung]))
+                rung = self.next(scores)
+            bracketed = rung is None
+        except Spent:
+            pass
+        return self.conclude(scores, tails, top, reference, bracketed, given)
+
+    def weigh(self, scores: dict[int, float]) -> tuple[int, float, float]:
+        """The best rung, the loss that is good enough, and how much the runs are about progress."""
+        best = min(sorted(scores, reverse=True), key=lambda k: scores[k])
+        gain = self.mean - scores[best]
+        ratio = max(gain, 0.0) / self.deviation if self.deviation > 0 else math.inf
+        return best, scores[best] + SHARE * gain, 1 / (1 + (KNEE / ratio) ** 2) if ratio > 0 else 0.0
+
+    def next(self, scores: dict[int, float]) -> int | None:
+        best, limit, progress = self.weigh(scores)
+        lowest, highest = max(scores), min(scores)
+        if scores[best] >= self.mean or best == lowest:
+            return lowest + 1 if lowest < 12 else None
+        if best == highest:
+            return highest - 1 if highest > -2 else None
+        if progress > 0.1 and scores[lowest] <= limit:
+            return lowest + 1
+        if progress < 0.9 and scores[highest] <= limit:
+            return highest - 1
+        return None
+
+    def conclude(
+        self,
+        scores: dict[int, float],
+        tails: dict[int, np.ndarray],
+        top: float,
+        reference: list[float],
+        bracketed: bool,
+        start: float,
+    ) -> Finding:
+        if not scores:
+            return Finding(start, False, self.rates, self.losses)
+        best, limit, progress = self.weigh(scores)
+        gain = self.mean - scores[best]
+        if gain <= 0:
+            return Finding(top * 10 ** (-max(scores) / 2), False, self.rates, self.losses)
+        ends = []
+        for step in (1, -1):
+            near = best
+            while near + step in scores and scores[near + step] <= limit:
+                near += step
+            end = float(near)
+            if near + step in scores:
+                heights = [scores[near], min(scores[near + step], self.mean + 2 * gain)]
+                end += step * np.interp(limit, heights, [0, 1])
+            ends.append(end)
+        rung = progress * ends[0] + (1 - progress) * ends[1]
+        differences = np.array(reference) - tails[best]
+        error = np.std(differences, ddof=1) / math.sqrt(TAIL)
+        reliable = bool(bracketed and gain > 2 * error)
+        return Finding(float(top * 10 ** (-rung / 2)), reliable, self.rates, self.losses)
