@@ -66,7 +66,9 @@ public final class Claim: @unchecked Sendable {
     registry.lock()
     defer { registry.unlock() }
     while let other = holder(tensors, besides: own) {
-      if other.isRun || other.isHeld || other.thread == claim.thread || own != nil { throw other.refusal(what) }
+      if other.isRun || other.isHeld || other.thread == claim.thread || own != nil {
+        throw other.refusal(what)
+      }
       if cv_seconds() >= deadline { return nil }
       registry.wait(upTo: min(0.05, deadline - cv_seconds()))
     }
@@ -98,7 +100,8 @@ public final class Claim: @unchecked Sendable {
     defer { registry.unlock() }
     guard let other = holder(tensors(), besides: nil) else { return }
     let thread = cv_thread()!
-    thread.pointee.awaited = other.isRun || other.isHeld || other.thread == thread ? 0 : registry.releases &+ 1
+    let isSweep = !other.isRun && !other.isHeld && other.thread != thread
+    thread.pointee.awaited = isSweep ? registry.releases &+ 1 : 0
     throw other.refusal(what)
   }
 

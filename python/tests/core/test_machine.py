@@ -29,12 +29,13 @@ def make(name: str) -> _core.Machine:
     return _core.Machine(name, {a["name"]: 0.1 for a in card["arguments"] if a["default"] is None})
 
 
-# these keep vectors of their own: all that name their directions, and the epoch's average
-# sgd_bb and MARTHE keep vectors of their own with any direction
-NATIVE = {card["name"] for card in CARDS if card["directions"]} | {"sgd_bb", "marthe"}
+# whole methods name their directions, and their step is prepared and concluded
+WHOLE = {card["name"] for card in CARDS if card["directions"]}
+# these keep vectors of their own with any direction
+NATIVE = {"sgd_bb", "marthe"}
 
 
-@pytest.mark.parametrize("name", [card["name"] for card in CARDS if card["name"] not in NATIVE])
+@pytest.mark.parametrize("name", [card["name"] for card in CARDS if card["name"] not in NATIVE | WHOLE])
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_no_number_traps(name: str, data: st.DataObject) -> None:
@@ -88,6 +89,13 @@ def test_decides_as_the_optimizer_did(rate: lr.adapt.Adapter) -> None:
 def test_methods_with_vectors_are_refused(name: str) -> None:
     with pytest.raises(lr.DTypeError, match="vectors of its own"):
         make(name)
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE))
+def test_a_whole_method_begins_no_step_of_another_kind(name: str) -> None:
+    machine = make(name)
+    with pytest.raises(lr.Error, match="whole method: its step is prepared and concluded"):
+        machine.begin({"loss": 1.0})
 
 
 def test_wrong_arguments_are_errors() -> None:
