@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install check format bench notebooks sanitize sanitize-abi attack attack-long audit swift-test python-test generated system clean
+.PHONY: help demo test build install check format bench notebooks sanitize sanitize-abi attack attack-long audit reproducible swift-test python-test generated system clean
 
 # pins OpenBLAS to an old processor's kernels where it is set
 unexport OPENBLAS_CORETYPE
@@ -30,7 +30,8 @@ test: install swift-test python-test notebooks check sanitize ## everything, fro
 
 build: system $(BIN)/python ## the wheel, into dist/
 	rm -rf dist/*.whl
-	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH-$$(git log -1 --format=%ct 2>/dev/null || date +%s)}" \
+	  $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
 # Tests see the installed wheel, as users do, never the source tree.
 install: build
@@ -62,10 +63,15 @@ sanitize-abi: system ## a C program that calls the whole C ABI, under AddressSan
 	  -Wl,-rpath,"$(LRSWIFT_SWIFT_BUILD_DIR)/sanitized/release"
 	ASAN_OPTIONS=detect_leaks=0 "$(LRSWIFT_SWIFT_BUILD_DIR)/sanitized/abi"
 
+reproducible: system $(BIN)/python ## builds the wheel twice, anew, and compares the two byte by byte
+	$(BIN)/python scripts/reproducible.py
+
 # Not part of `test`: it asks a database on the network, whose answer changes without a change here.
-audit: ## known faults of the dependencies, and of what they depend on
+audit: ## known faults of all that is installed; a package that the database does not know fails
 	$(BIN)/pip install --quiet 'pip-audit>=2.7'
-	$(BIN)/pip-audit --local --skip-editable
+	mkdir -p build
+	$(BIN)/pip freeze --exclude lrswift | sed 's/+cpu$$//' > build/audit.txt
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement build/audit.txt
 
 test-long: install ## the tests that take minutes: finite differences over long runs
 	$(BIN)/python -m pytest python/tests -m long

@@ -212,7 +212,8 @@ class Program:
             return
         loss.backward()
         given = [p for p in self.model.parameters() if p.grad is not None]
-        self.rng.choice(given).grad.view(-1)[0] = float(self.rng.choice(["nan", "inf"]))
+        gradient = self.rng.choice(given).grad
+        gradient[(0,) * gradient.ndim] = float(self.rng.choice(["nan", "inf"]))
         before = [p.detach().clone() for p in self.model.parameters()]
         self.optimizer.step(loss=loss, loss_closure=self.loss)
         self.unchanged(before, "a step with a gradient that is not finite")

@@ -24,7 +24,7 @@ from support.campaign import SURVIVED, Attack, main
 
 import lrswift as lr
 
-EXAMPLES, STEPS = 15, 40
+EXAMPLES, STEPS = 5, 30
 CLEAN = (lr.Error, TypeError, ValueError, IndexError, OverflowError, MemoryError)
 F = lr.nn.functional
 DTYPES = ["float32", "float64", "int64", "uint8", "bool"]
@@ -296,4 +296,4 @@ def case(rng: random.Random) -> str:
 
 
 if __name__ == "__main__":
-    main(Attack("calls", case, timeout=300, batch=10, count=40))
+    main(Attack("calls", case, timeout=600, batch=10, count=40))

@@ -2,9 +2,9 @@
 
     python attack/soak.py [--minutes 120] [--seed S] [--out docs/soak.csv]
 
-A round is one of: `fit` with a checkpoint and a resume, a torch loop over `lr.torch.Adapted`,
-hypergradients in both modes, `find_lr`, a run that diverges. Written are time, round and
-resident memory. Ends with 1 if the median of the last fifth lies more than 5 % above that of the second fifth, the first being warm-up.
+A round is one of: `fit` with a checkpoint and a resume, a torch loop over `lr.torch.Adapted`, hypergradients
+in both modes, `find_lr`, a run that diverges. Written are time, round and resident memory. Ends with 1 if the
+median of the last fifth lies more than 5 % above that of the second fifth, the first being warm-up.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "licences.md"
 # as packages spell them -> SPDX
 SPELLED = {
-    "Apache Software License": "Apache-2.0", "Apache License 2.0": "Apache-2.0", "Apache 2.0 License": "Apache-2.0",
+    "Apache Software License": "Apache-2.0", "Apache License 2.0": "Apache-2.0",
+    "Apache 2.0 License": "Apache-2.0",
     "Apache": "Apache-2.0", "BSD License": "BSD-3-Clause", "BSD": "BSD-3-Clause", "MIT License": "MIT",
     "Python Software Foundation License": "PSF-2.0",
 }  # fmt: skip
