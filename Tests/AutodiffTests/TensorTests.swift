@@ -112,12 +112,12 @@ final class TensorTests: XCTestCase {
   }
 
   /// The first contribution overwrites, later ones add.
-  func testSweepBuffers() {
+  func testSweepBuffers() throws {
     var buffer = SweepBuffer()
-    let first = buffer.receive(64)
+    let first = try buffer.receive(64)
     XCTAssertFalse(first.accumulate)
     XCTAssertTrue(buffer.ready)
-    let second = buffer.receive(64)
+    let second = try buffer.receive(64)
     XCTAssertTrue(second.accumulate)
     XCTAssertEqual(first.pointer, second.pointer)
     buffer.clear()

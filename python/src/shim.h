@@ -81,7 +81,8 @@ int check(Core *core, lrs_status status);
 PyObject *wrong_type(Core *core, const char *function, const char *argument, const char *expected,
                      PyObject *value);
 PyObject *busy_error(Core *core, const char *what);
-/* Whether to ask again: the library was asked for what a sweep of another thread works on, and it has ended. */
+/* Whether to ask again: the library was asked for what a sweep of another thread works on, and it has ended.
+ */
 bool again(lrs_status status);
 int check_count(Core *core, const char *function, Py_ssize_t given, Py_ssize_t least, Py_ssize_t most);
 /* attributes.c */

@@ -32,7 +32,6 @@ final class WindowGradient: StepMemory {
       now = slot.tensor.grad!.storage
     } else {
       if start == nil || slot.rate == 0 { return begin(slot) }
-      defer { begin(slot) }
       let start = start!
       addScaled(slot.scalar, start.pointer, slot.tensor.pointer, -1, start.pointer, slot.tensor.count)
       scale(slot.scalar, start.pointer, 1 / slot.rate, start.pointer, slot.tensor.count, false)
@@ -43,6 +42,8 @@ final class WindowGradient: StepMemory {
     window.previousDot += dot
     window.norm2 += norm2
     view.window = window
+    // what was rolled lay there
+    if moment.window > 1 { begin(slot) }
   }
 
   private func begin(_ slot: ParameterSlot) {

@@ -157,7 +157,7 @@ class Watch:
         self._last = scale, length
         parallel = common >= (1 - _PARALLEL) * math.sqrt(whole2 * used2)
         # clipping keeps the length and lets the scale follow the gradient
-        constant = abs(scale / before - 1) < 0.01 * abs(length / last - 1) < math.inf
+        constant = abs(scale - before) * last < 0.01 * abs(length - last) * before
         return parallel and (scale < 1 or constant)
 
 

@@ -151,7 +151,8 @@ def _is_option(value: Any) -> bool:
 def _check_parameter_state(
     base: torch.optim.Optimizer, p: Tensor, group: Mapping[str, Any], state: Mapping[str, Any], what: str
 ) -> None:
-    for key in _keys(base, p, group):
+    kept = _keys(base, p, group)
+    for key in kept:
         if key not in state:
             raise ArgumentError(f"{_WHERE}: {what}: {key!r} is missing; allowed: what state_dict() returned")
     for key, value in state.items():
@@ -161,7 +162,7 @@ def _check_parameter_state(
             number = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
             if not _is_number(number):
                 raise ArgumentError(f"{_WHERE}: {what}: {key!r}: got {value!r}; allowed: a finite number")
-        elif value is not None and is_vector(key, not isinstance(base, Direction)):
+        elif (value is not None or key in kept) and is_vector(key, not isinstance(base, Direction)):
             # torch says None where it keeps no momentum
             _check_vector(value, p, f"{what}: {key!r}")
 

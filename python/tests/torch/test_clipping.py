@@ -195,3 +195,14 @@ def test_gradients_left_alone_change_nothing() -> None:
         run.step()
         blind.step()
     assert torch.equal(run.values(), blind.values())
+
+
+def test_gradients_shortened_to_almost_nothing_are_a_step() -> None:
+    def vanish(held: list[torch.Tensor]) -> None:
+        for p in held:
+            assert p.grad is not None
+            p.grad *= 1e-160
+
+    run = Run("sgd", "l4", vanish)
+    for _ in range(4):
+        assert np.isfinite(run.step())
