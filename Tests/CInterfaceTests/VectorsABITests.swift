@@ -160,7 +160,7 @@ final class VectorsABITests: XCTestCase {
       expect(LRS_TYPE_ERROR, "float32 or float64") { direct("sgd", 1, LRS_INT64, list, count) }
       expect(LRS_VALUE_ERROR, "vectors") { direct("sgd", 1, LRS_FLOAT64, nil, 1) }
       expect(LRS_VALUE_ERROR, "vectors") { direct("sgd", 1, LRS_FLOAT64, list, -1) }
-      expect(LRS_VALUE_ERROR, "state1 of vector 0") { direct("adam", 1, LRS_FLOAT64, list, count) }
+      expect(LRS_SHAPE_ERROR, "state1 of vector 0") { direct("adam", 1, LRS_FLOAT64, list, count) }
       var bad = [list[0], list[0]]
       bad[1].direction.values = nil
       expect(LRS_VALUE_ERROR, "direction of vector 1") { direct("sgd", 1, LRS_FLOAT64, bad, 2) }
