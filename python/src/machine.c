@@ -96,8 +96,8 @@ static PyObject *machine_conclude(PyObject *object, PyObject *sums) {
   lrs_decision decision;
   lrs_pass pass;
   if (attributes_take(self->core, &attributes, sums, "conclude", "sums") < 0) return NULL;
-  lrs_status status =
-      lrs_machine_conclude(&decision, &pass, self->handle, attributes.items, attributes.count);
+  lrs_status status;
+  status = lrs_machine_conclude(&decision, &pass, self->handle, attributes.items, attributes.count);
   attributes_release(&attributes);
   if (check(self->core, status) < 0) return NULL;
   return Py_BuildValue("((id)(dddd))", (int)decision.kind, decision.value, pass.rate, pass.scale, pass.weight,

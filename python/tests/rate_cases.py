@@ -12,7 +12,7 @@ import lrswift as lr
 A = lr.adapt
 EACH = [[0], [1], [2], [3]]
 DECAY = {"weight_decay": 1e-2}
-POLYAK = {"mode": "max", "c": 2.0, "f_star": 0.05, "max_lr": 1.0}
+POLYAK = {"mode": "max", "c": 2.0, "f_star": -0.05, "max_lr": 1.0}
 SEARCH = {"initial": 4.0, "c": 0.3, "beta": 0.7, "reset": "keep"}
 RESTART = {"initial": 2.0, "c": 0.4, "beta": 0.8, "reset": "initial"}
 EPOCH = 25  # steps an epoch where a window is a fraction of one: a third is 8 steps

@@ -35,8 +35,10 @@ class L4:
     def step(self, parameters: Arrays, evaluate) -> tuple[float, float]:
         loss, gradients = evaluate(parameters)
         clipped = self.clip(gradients)
-        _, _, directions = look(self.direction, parameters, lambda _: (loss, clipped))
-        whole, followed = self.average(gradients), self.followed(clipped)
+        _, decayed, directions = look(self.direction, parameters, lambda _: (loss, clipped))
+        cut = [g - c for g, c in zip(gradients, clipped, strict=True)]
+        whole = self.average([d + c for d, c in zip(decayed, cut, strict=True)])
+        followed = self.followed(decayed)
         cosine = dot(whole, followed) / math.sqrt(dot(whole, whole) * dot(followed, followed))
         slope, gap = dot(whole, directions) / cosine, loss - self.lower_bound
         self.minimum = self.gamma0 * gap if self.minimum is None else min(self.minimum, gap)
