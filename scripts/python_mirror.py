@@ -42,7 +42,6 @@ COVERED = {
     "pictures/figure.py": "experiments/test_comparison.py",
     "rates/cards.py": "test_cli.py",
     "rates/docstrings.py": "rates/test_made.py",
-    "rates/named.py": "whole/test_method_pairs.py",
     "rates/sps.py": "rates/test_adapters_polyak.py",
     "search/receipt.py": "search/test_find.py",
     "search/untouched.py": "search/test_find.py",

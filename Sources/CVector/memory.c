@@ -39,7 +39,8 @@ bool cv_refuses(void) { return refused(&large); }
 
 /* ---- the reserve ---- */
 
-/* Blocks that malloc takes from its heap, and not from the system one by one: what is given back serves others. */
+/* Blocks that malloc takes from its heap, and not from the system one by one: what is given back serves
+ * others. */
 enum { BLOCKS = 32, BLOCK_BYTES = 64 << 10 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -87,7 +88,8 @@ __attribute__((constructor)) static void watch_forks(void) {
 
 /* ---- the library's own calls of malloc and its like ---- */
 
-/* A refusal of a test spends the reserve as one of the system does, and the memory comes from there or elsewhere. */
+/* A refusal of a test spends the reserve as one of the system does, and the memory comes from there or
+ * elsewhere. */
 static inline void spend_if_refused(void) {
   if (refused(&small)) (void)spend();
 }

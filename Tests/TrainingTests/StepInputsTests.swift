@@ -23,7 +23,9 @@ final class StepInputsTests: XCTestCase {
   }
 
   func testWhatWasNotAskedForIsNotANumber() {
-    let asked = Set(["loss", "slope", "smoothed_slope", "gradient_norm2", "steps_per_epoch", "stretch", "turn"])
+    let asked = Set([
+      "loss", "slope", "smoothed_slope", "gradient_norm2", "steps_per_epoch", "stretch", "turn",
+    ])
     let start = Set(["travelled2", "start_dot", "start2"])
     for input in StepInput.all where !asked.union(start).contains(input.name) {
       XCTAssertTrue(input.value(StepView(loss: 1)).isNaN, input.name)

@@ -208,9 +208,10 @@ class Clipping:
         numbers["slope"] = numbers.pop("whole_slope")
         numbers["smoothed_slope"] = numbers.pop("whole_smoothed")
         whole2, used2, common = (numbers.pop(name) for name in ("whole2", "used2", "common"))
-        if common > 0:
-            numbers["turn"] = max(1.0, math.sqrt(whole2 * used2) / common)
-        if self.linear and used2 > 0:
+        lengths = math.sqrt(whole2 * used2)
+        if common > 0 and math.isfinite(lengths / common):
+            numbers["turn"] = max(1.0, lengths / common)
+        if self.linear and used2 > 0 and math.isfinite(whole2 / used2):
             numbers["stretch"] = max(1.0, math.sqrt(whole2 / used2))
 
     def keep(self) -> None:

@@ -124,7 +124,8 @@ class Whole:
         norms: gradient_norm2, and whole2, the same before gradients were clipped. group: of processes.
         """
         norm2 = norms["gradient_norm2"]
-        whole2 = norms.get("whole2", norm2)
+        ratio = norms.get("whole2", norm2) / norm2 if norm2 > 0 else 1.0
+        stretch = max(1.0, math.sqrt(ratio)) if math.isfinite(ratio) else 1.0
         vectors = self._vectors(active)
         steps = [self._directions.steps[place] + 1 for place in active.places]
         rules = {id(own): self._native.rule(own) for own in active.groups}
@@ -141,7 +142,7 @@ class Whole:
             "beta2": every[0].beta2,
             "has_coupled_decay": float(any(h.decay != 0 for h in every)),
             "factor": factor,
-            "stretch": max(1.0, math.sqrt(whole2 / norm2)) if norm2 > 0 else 1.0,
+            "stretch": stretch,
         }
         first = machine.prepare(numbers)
         taken: float | None = None
