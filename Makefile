@@ -52,7 +52,7 @@ SANITIZED += --disable-swift-testing --scratch-path "$(LRSWIFT_SWIFT_BUILD_DIR)/
 
 # Optimized, as only then are Swift's pointers instrumented, and with storage that ends where its tensor does.
 sanitize: system ## XCTests of kernels, operations and update rules under AddressSanitizer
-	ASAN_OPTIONS=detect_leaks=0 swift test $(SANITIZED) --filter '^(Kernels|Autodiff|Optimization)Tests' --skip StorageTests
+	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 swift test $(SANITIZED) --filter '^(Kernels|Autodiff|Optimization)Tests' --skip StorageTests
 
 # The library is the sanitized one of the tests; built alone it takes minutes, the program seconds.
 sanitize-abi: system ## a C program that calls the whole C ABI, under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -61,7 +61,7 @@ sanitize-abi: system ## a C program that calls the whole C ABI, under AddressSan
 	  -fsanitize=address,undefined -fno-sanitize-recover=undefined -ISources/CLRSwift/include attack/abi.c \
 	  -o "$(LRSWIFT_SWIFT_BUILD_DIR)/sanitized/abi" -L"$(LRSWIFT_SWIFT_BUILD_DIR)/sanitized/release" -llrswift -lm \
 	  -Wl,-rpath,"$(LRSWIFT_SWIFT_BUILD_DIR)/sanitized/release"
-	ASAN_OPTIONS=detect_leaks=0 "$(LRSWIFT_SWIFT_BUILD_DIR)/sanitized/abi"
+	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 "$(LRSWIFT_SWIFT_BUILD_DIR)/sanitized/abi"
 
 reproducible: system $(BIN)/python ## builds the wheel twice, anew, and compares the two byte by byte
 	$(BIN)/python scripts/reproducible.py
