@@ -227,9 +227,11 @@ def test_a_scheduled_hyperparameter() -> None:
     move = jax.jit(lambda w, s: step(injected, w, s))
     for t in range(8):
         w, state = move(w, state)
-        other, plain = step(lr.optax.scale_by_l4(alpha=float(schedule(t))), other, plain)
-        # optax computes schedules in float32, which compiled code rounds in its own way
-        np.testing.assert_allclose(w, other, rtol=1e-6)
+        # what optax has made of the schedule, in float32, which compiled code rounds in its own way
+        alpha = float(state.hyperparams["alpha"])
+        assert alpha == pytest.approx(float(schedule(t)), rel=1e-6)
+        other, plain = step(lr.optax.scale_by_l4(alpha=alpha), other, plain)
+        np.testing.assert_allclose(w, other, rtol=1e-12)
     assert float(state.hyperparams["alpha"]) == pytest.approx(0.05, rel=1e-6)
 
 
