@@ -42,6 +42,16 @@ def register(cls: type[A]) -> type[A]:
     return cls
 
 
+class _Composed:
+    """A docstring that is composed when it is read, as imports are many and readers few."""
+
+    def __init__(self, compose: Callable[[], str]) -> None:
+        self.compose = compose
+
+    def __get__(self, instance: object, owner: type) -> str:
+        return self.compose()
+
+
 def described(
     name: str, *, own: Iterable[Argument] = (), order: str | None = None
 ) -> Callable[[type[A]], type[A]]:
@@ -70,8 +80,11 @@ def described(
         for key, argument in arguments.items():
             keyword = key in common
             setattr(cls, key, dataclasses.field(default=argument.default, kw_only=keyword))
-        cls.__doc__ = docstring(card, arguments.values(), cls.__doc__ or "")
-        return register(dataclasses.dataclass(frozen=True)(cls))
+        written, cls.__doc__ = cls.__doc__ or "", card.title
+        described = register(dataclasses.dataclass(frozen=True)(cls))
+        composed = _Composed(lambda: docstring(card, arguments.values(), written))
+        type.__setattr__(described, "__doc__", composed)
+        return described
 
     return make
 
