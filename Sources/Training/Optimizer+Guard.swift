@@ -48,7 +48,7 @@ extension Optimizer {
 
   /// What a guard makes of the parameters after a step; nil where it may stand.
   func judgeParameters(_ active: [ParameterSlot], loss: Double) throws -> Request? {
-    guard safeguard != nil else { return nil }
+    guard safeguard != nil, !isSearching else { return nil }
     safeguard!.moved = true
     let finite = active.allSatisfy { slot in
       innerProduct(slot.scalar, slot.tensor.pointer, slot.tensor.pointer, slot.tensor.count).isFinite

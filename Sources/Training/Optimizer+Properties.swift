@@ -19,7 +19,13 @@ extension Optimizer {
     case "validates": return validates ? 1 : 0
     case "probes": return machineType.probes ? 1 : 0
     case "evaluating": return isEvaluating ? 1 : 0
-    case "found": return (machines.first as? PeriodicALRS)?.found ?? .nan
+    case "found": return search?.found ?? (machines.first as? PeriodicALRS)?.found ?? .nan
+    case "searching": return isSearching ? 1 : 0
+    case "searched": return Double(search?.searched ?? 0)
+    case "run_steps": return Double(search?.run ?? 0)
+    case "run_taken": return Double(search?.taken ?? 0)
+    case "run_warmup": return Double((machines.first as? Auto)?.plan.warmup ?? 0)
+    case "run_decay": return Double((machines.first as? Auto)?.plan.decay ?? 0)
     default: throw Failure.value("an optimizer has no '\(key)'")
     }
   }
@@ -40,6 +46,7 @@ extension Optimizer {
       if averagesPoints { try checkFree(value == 0 ? "train" : "eval") }
       try setEvaluating(value != 0)
     case "found": try setFound(value)
+    case "run_steps": try beginRun(steps: value)
     default: throw Failure.value("'\(key)' of an optimizer cannot be set")
     }
   }

@@ -21,7 +21,7 @@ from ..tensors.autograd import enable_grad, no_grad
 from ..tensors.modes import frozen_statistics
 from ..tensors.operations import from_array
 from ..tensors.tensor import Tensor
-from . import decisions
+from . import decisions, searched
 from .attributes import rate_card, spelled
 from .copies import put_together, taken_apart
 from .drive import drive
@@ -77,6 +77,7 @@ class Optimizer:
         # what the core does not tell: buffers of the guard, and how many decisions are kept
         self._guarded: list[Tensor] = []
         self._recorded = 0
+        self._has_told = False
         self._direction, self._clips = direction, clips
         self._core = CoreOptimizer(direction, spelled(self._defaults) | clips, name, attributes)
         if isinstance(params, Tensor):
@@ -91,6 +92,8 @@ class Optimizer:
                 self.add_param_group(group)  # type: ignore[arg-type]
         else:
             self.add_param_group({"params": groups})
+        if searched.is_searched(rate):
+            self.guard()
 
     # ---- parameters ------------------------------------------------------------------------------------
     def add_param_group(self, group: dict[str, Any]) -> None:
@@ -201,7 +204,9 @@ class Optimizer:
                 "returns the loss of validation data"
             )
         before = random.get_state()
-        loss, value = self._evaluate(closure, differentiate=True)
+        # steps of a search are undone, and should leave no trace in running statistics
+        with frozen_statistics() if self._core.get("searching") else contextlib.nullcontext():
+            loss, value = self._evaluate(closure, differentiate=True)
         after = random.get_state()
 
         def again(function: Callable[[], Tensor], differentiate: bool) -> float:
@@ -416,11 +421,12 @@ class Optimizer:
         """
         return decisions.read(self._core)
 
-    def explain(self, step: int) -> str:
+    def explain(self, step: int | None = None) -> str:
         """Says in words why the rate of a step is what it is, a line per rate.
 
         Args:
-            step: counted from 0. `record(True)` must have been called before it.
+            step: counted from 0. `record(True)` must have been called before it. None: with lr="auto" what
+                was found and planned for the whole run, else the last step on record. Default None.
 
         Returns:
             The text.
@@ -428,8 +434,40 @@ class Optimizer:
         Raises:
             ArgumentError: the record does not hold that step.
         """
+        if step is None:
+            if searched.is_searched(self.rate):
+                return searched.account(self._core)
+            steps = self.history["step"]
+            step = int(steps[-1]) if len(steps) else 0
         method = self.rate.core_name if isinstance(self.rate, Adapter) else "constant"
         return decisions.explain(self.history, step, method)
+
+    def frozen(self, params: Params | None = None) -> Optimizer:
+        """The explicit optimizer that lr="auto" came to: the same direction at a schedule, with nothing to find.
+
+        A model that begins where this one began, and sees the batches after those of the search, is trained
+        to the same bits by it.
+
+        Args:
+            params: as for a new optimizer. None: the parameters of this one. Default None.
+
+        Returns:
+            The optimizer, guarded as this one is when new.
+
+        Raises:
+            ArgumentError: the search is not over.
+            ArgumentTypeError: the rate was not searched for.
+        """
+        searched.check_searched(self.rate, "frozen")
+        groups = [{k: v for k, v in group.items() if k != "lr"} for group in self.param_groups]
+        made: Optimizer = self._explicit()(
+            groups if params is None else params,
+            lr=searched.plan(self._core),
+            **self._defaults,
+            **self._clips,
+        )
+        made.guard()
+        return made
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """The whole state, flat: name -> array (a copy)."""
@@ -470,6 +508,25 @@ class Optimizer:
         """The epoch's length, for adapters that count in epochs, unless they were given one."""
         if getattr(self.rate, "steps_per_epoch", 0) is None:
             self._core.set("steps_per_epoch", float(steps))
+
+    def _explicit(self) -> Any:
+        """The class that takes a rate by hand."""
+        return type(self)
+
+    def _know_run(self, steps: int) -> None:
+        """A run of so many steps begins, for rates that plan one, unless they were given its length."""
+        if searched.is_searched(self.rate):
+            inner = getattr(self.rate, "adapter", self.rate)
+            if inner.steps is None:
+                self._core.set("run_steps", float(steps))
+
+    def _told_once(self) -> str | None:
+        """What a search has found, in a line, after it is over and once; None else."""
+        over = searched.is_searched(self.rate) and np.isfinite(self._core.get("found"))
+        if not over or self._has_told:
+            return None
+        self._has_told = True
+        return searched.headline(self._core)
 
     def __repr__(self) -> str:
         options = ", ".join(f"{key}={value!r}" for key, value in self._defaults.items())
