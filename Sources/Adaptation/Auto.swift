@@ -65,7 +65,9 @@ public struct Auto: SearchingMachine {
   }
 
   private var rampLength: Int { min(Self.longest, Int((searchShare * Double(run)).rounded())) }
-  private var isLongEnough: Bool { searchShare > 0 && Double(run) * max(searchShare, 0.1) >= Double(Self.shortest) }
+  private var isLongEnough: Bool {
+    searchShare > 0 && Double(run) * max(searchShare, 0.1) >= Double(Self.shortest)
+  }
   public var isSearching: Bool { run > 0 && found.isNaN && isLongEnough }
 
   public mutating func begin(run steps: Int) {
@@ -116,7 +118,9 @@ public struct Auto: SearchingMachine {
     }
     (taken, searched) = (taken + 1, searched + 1)
     let dot = step.previous?.decayedDirectionDot ?? .nan
-    if ramp!.observe(loss: step.loss, cosine: dot / abs(step.slope)) { return .take(limits.clamp(ramp!.rate)) }
+    if ramp!.observe(loss: step.loss, cosine: dot / abs(step.slope)) {
+      return .take(limits.clamp(ramp!.rate))
+    }
     conclude()
     return .putBack
   }

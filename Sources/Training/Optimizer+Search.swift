@@ -30,7 +30,8 @@ extension Optimizer {
   func giveUpSearch(_ loss: Double) throws -> Request {
     guard var machine = search else { throw Failure.value("there is no search") }
     recorder?.add(
-      FlightRecorder.row(step: stepCount, machine: 0, StepView(loss: loss), probes: 0, rate: nil, outcome: .skipped))
+      FlightRecorder.row(
+        step: stepCount, machine: 0, StepView(loss: loss), probes: 0, rate: nil, outcome: .skipped))
     machine.giveUp()
     machines[0] = machine
     returnToStart()

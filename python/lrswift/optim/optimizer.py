@@ -443,7 +443,7 @@ class Optimizer:
         return decisions.explain(self.history, step, method)
 
     def frozen(self, params: Params | None = None) -> Optimizer:
-        """The explicit optimizer that lr="auto" came to: the same direction at a schedule, with nothing to find.
+        """The explicit optimizer that lr="auto" came to: the same direction at a schedule, nothing to find.
 
         A model that begins where this one began, and sees the batches after those of the search, is trained
         to the same bits by it.
@@ -515,10 +515,8 @@ class Optimizer:
 
     def _know_run(self, steps: int) -> None:
         """A run of so many steps begins, for rates that plan one, unless they were given its length."""
-        if searched.is_searched(self.rate):
-            inner = getattr(self.rate, "adapter", self.rate)
-            if inner.steps is None:
-                self._core.set("run_steps", float(steps))
+        if searched.is_searched(self.rate) and searched.steps_of(self.rate) is None:
+            self._core.set("run_steps", float(steps))
 
     def _told_once(self) -> str | None:
         """What a search has found, in a line, after it is over and once; None else."""

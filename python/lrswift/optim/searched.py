@@ -18,6 +18,12 @@ def is_searched(rate: object) -> bool:
     return isinstance(inner, Adapter) and inner.core_name == SEARCHED
 
 
+def steps_of(rate: object) -> int | None:
+    """The steps that such a rate was given; None where a run is to tell."""
+    steps: int | None = getattr(getattr(rate, "adapter", rate), "steps", None)
+    return steps
+
+
 def plan(core: CoreOptimizer) -> Trapezoid:
     """The rate of the steps after the search.
 
@@ -53,9 +59,13 @@ def account(core: CoreOptimizer) -> str:
             "less for longer runs."
         )
     else:
-        found = f"No search: a run of {run} steps is too short for one, or it was switched off. The rate is prior's."
+        found = (
+            f"No search: a run of {run} steps is too short for one, or it was switched off. The rate "
+            "follows from `prior`."
+        )
+    origin = f"found in {searched} steps" if searched else "not searched for"
     parts = [
-        f"auto: rate {shape.rate:.4g}, {'found in ' + str(searched) + ' steps' if searched else 'not searched for'}",
+        f"auto: rate {shape.rate:.4g}, {origin}",
         found,
         f"It rises over {shape.warmup} steps, and falls to 0 over the last {shape.decay} of {shape.steps}.",
         f"{taken} steps are taken; the guard has undone {int(core.get('rollbacks'))}.",

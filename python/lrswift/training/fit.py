@@ -255,8 +255,8 @@ def made(optimizer: Any, model: Any) -> Optimizer:
         return optimizer  # type: ignore[no-any-return]  # what is none is told so later
     if not hasattr(model, "named_parameters"):
         raise ArgumentTypeError(
-            f"fit: optimizer: got {optimizer!r} for a {type(model).__name__}, whose parameters are not known; allowed: "
-            "an nn.Module, or an optimizer made of the parameters"
+            f"fit: optimizer: got {optimizer!r} for a {type(model).__name__}, whose parameters are not "
+            "known; allowed: an nn.Module, or an optimizer made of the parameters"
         )
     if optimizer.lower() == "auto":
         return Auto(model.named_parameters())
