@@ -40,7 +40,7 @@ _COMPOSED = f"""or a rate, a direction, or rate+direction, with arguments: l4, d
   rates: {textwrap.fill(", ".join(RATES), 90, subsequent_indent="    ")}
   directions: {", ".join(DIRECTIONS)}
 `lrswift info --methods` says what each of them is and takes"""
-_PICTURES = [name for name in DATASETS if name != "text"]
+_PICTURES = [name for name in DATASETS if name not in ("text", "multi30k")]
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,0 +1,1 @@
+"""Methods on many small workloads, none of which is tuned: who comes nearest to a tuned reference?"""
