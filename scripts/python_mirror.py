@@ -18,6 +18,7 @@ COVERED = {
     "data": "data/test_loading.py",
     "experiments/comparison_report.py": "experiments/test_comparison.py",
     "experiments/hpo": "experiments/hpo/test_comparison.py",
+    "experiments/leaderboard/report.py": "experiments/leaderboard/test_board.py",
     "experiments/leaderboard/method.py": "experiments/leaderboard/test_methods.py",
     "experiments/leaderboard/workloads": "experiments/leaderboard/workloads/test_workloads.py",
     "experiments/papers": "experiments/papers/test_papers.py",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ...errors import ArgumentError
 from ...optim import Optimizer
 from ...tensors.tensor import Tensor
 from .run import Run
+from .workload import Workload
 
 Make = Callable[[Iterable[Tensor], int], Optimizer]
 
@@ -22,12 +25,31 @@ class Method:
         train: a function of a `Run` that trains its model within the gradients that are `left`.
         about: what it does, in a line.
         needs: the package that it is from, where that is none of ours. Default "".
+        takes: whether it can train a workload. Default: any.
     """
 
     name: str
     train: Callable[[Run], object]
     about: str = ""
     needs: str = ""
+    takes: Callable[[Workload], bool] = lambda workload: True
+
+    def check(self, workload: Workload) -> None:
+        """Raises before any run what would make all of them fail.
+
+        Raises:
+            ArgumentError: it does not take the workload.
+            ImportError: its package is not installed.
+        """
+        if self.needs and importlib.util.find_spec(self.needs) is None:
+            raise ImportError(
+                f"{self.name}: {self.needs} is not installed: pip install 'lrswift[bench]'", name=self.needs
+            )
+        if not self.takes(workload):
+            raise ArgumentError(
+                f"methods: {self.name} does not take {workload.name}, whose network or loss it cannot "
+                "compute; allowed: other --workloads for it"
+            )
 
 
 def optimizer(name: str, make: Make, about: str = "") -> Method:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from ... import adapt, optim
 from ...schedule import Cosine, Linear, Schedule, WarmUp
 from .method import Method, found, optimizer
+from .torch_method import torch_optimizer
 
 _momentum = functools.partial(optim.SGD, momentum=0.9)
 
@@ -24,6 +26,30 @@ def warm_cosine(rate: float, steps: int, share: float = 0.05) -> Schedule:
 def warm_linear(rate: float, steps: int, share: float = 0.05) -> Schedule:
     """From `rate` to 0 in a line, after a rise over the first `share` of the steps."""
     return WarmUp(max(1, round(share * steps)), 0.05) * Linear(rate, 0.0, steps=max(1, steps))
+
+
+def _torch_adamw(params: Any, steps: int) -> Any:
+    from torch.optim import AdamW
+
+    return AdamW(params, lr=1e-3)
+
+
+def _prodigyopt(params: Any, steps: int) -> Any:
+    from prodigyopt import Prodigy
+
+    return Prodigy(params)
+
+
+def _schedulefree(params: Any, steps: int) -> Any:
+    from schedulefree import AdamWScheduleFree
+
+    return AdamWScheduleFree(params)
+
+
+def _dadaptation(params: Any, steps: int) -> Any:
+    from dadaptation import DAdaptAdam
+
+    return DAdaptAdam(params)
 
 
 # fmt: off
@@ -80,6 +106,11 @@ _ALL = (
         "stochastic_bb", lambda p, n: optim.SGD(p, lr=adapt.StochasticBarzilaiBorwein()),
         "Barzilai-Borwein over epochs",
     ),
+    # from their own packages, on a twin of the network in PyTorch
+    torch_optimizer("torch_adamw_1e-3", _torch_adamw, "PyTorch's AdamW at 0.001"),
+    torch_optimizer("prodigyopt", _prodigyopt, "Prodigy, its own package", "prodigyopt"),
+    torch_optimizer("schedulefree", _schedulefree, "Schedule-Free AdamW, its own package", "schedulefree"),
+    torch_optimizer("dadaptation", _dadaptation, "D-Adaptation over Adam, its own package", "dadaptation"),
 )
 # fmt: on
 

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...errors import ArgumentError, ArgumentTypeError
@@ -49,11 +49,11 @@ def workloads(given: Sequence[str | Workload] | None, half: Half | None) -> list
     return _distinct(found, "workloads")
 
 
-def method(given: str | Method) -> Method:
+def method(given: str | Method | Callable[..., Any]) -> Method:
     """A method of the list, or one's own: itself, or as "module:name".
 
-    What `module:name` names is a Method, a function (params, steps) that makes an optimizer, or a function of
-    a `Run` that trains.
+    One's own is a Method, a function (params, steps) that makes an optimizer, or a function of a `Run` that
+    trains.
 
     Raises:
         ArgumentError: the name is unknown.
@@ -65,10 +65,12 @@ def method(given: str | Method) -> Method:
         return METHODS[given]
     if isinstance(given, str) and ":" in given:
         return _own(_imported(given, "mine"), given)
+    if not isinstance(given, str):
+        return _own(given, f"{getattr(given, '__module__', '')}:{getattr(given, '__name__', 'method')}")
     raise ArgumentError(f"methods: got {given!r}; allowed: {', '.join(METHODS)}, or module:name")
 
 
-def methods(given: Sequence[str | Method]) -> list[Method]:
+def methods(given: Sequence[str | Method | Callable[..., Any]]) -> list[Method]:
     """Those given.
 
     Raises:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ... import random
 from ...errors import ArgumentError
 from ...learning.workers import Workers
 from ...progress import Progress
@@ -41,6 +43,7 @@ def run_all(
     root: Root = None,
     executor: Any = None,
     progress: bool = False,
+    fresh: bool = False,
 ) -> list[RunResult]:
     """Every method on every workload from every seed.
 
@@ -53,20 +56,42 @@ def run_all(
         executor: None (here), or as for `learn_schedule`; methods and workloads that are not known by name
             are then pickled.
         progress: shows a bar.
+        fresh: runs also what the file holds; the newest result of a run counts.
 
     Returns:
         The results of these runs, those of the file included.
 
     Raises:
-        ArgumentError: the file has runs of another budget.
+        ArgumentError: the file has runs of another budget, or a method does not take a workload.
         FormatError: the file is damaged, or that of a data set.
+        ImportError: a method's package is not installed.
         MissingFiles: a data set is not there. All are looked for before the first run.
     """
+    state = random.get_state()
+    try:
+        return _run_all(workloads, methods, seeds, path, root, Workers(executor), progress, fresh)
+    finally:
+        random.set_state(state)
+
+
+def _run_all(
+    workloads: Sequence[Workload],
+    methods: Sequence[str | Method],
+    seeds: Sequence[int],
+    path: Path | None,
+    root: Root,
+    workers: Workers,
+    progress: bool,
+    fresh: bool,
+) -> list[RunResult]:
     kept = {} if path is None else {result.key: result for result in read(path)}
+    for work in workloads:
+        for each in methods:
+            named.method(each).check(work)
     wanted = [(w, m, named.method(m).name, s) for w in workloads for m in methods for s in seeds]
     for work, _, _, _ in wanted:
         _check_budget(kept, work, path)
-    left = [(w, m, s) for w, m, name, s in wanted if (w.name, name, s) not in kept]
+    left = [(w, m, s) for w, m, name, s in wanted if fresh or (w.name, name, s) not in kept]
     for work in dict.fromkeys(w for w, _, _ in left):
         prepared(work, root)
     jobs = [Job(w.name if WORKLOADS.get(w.name) is w else w, m, s, root) for w, m, s in left]
@@ -79,9 +104,9 @@ def run_all(
             found.append(result)
             if path is not None:
                 append(path, result)
-            bar.advance(1)
+            bar.advance(1, loss=math.nan if result.final is None else result.final)
 
-        Workers(executor).map(Job.run, jobs, done)
+        workers.map(Job.run, jobs, done)
     keys = [(w.name, name, s) for w, _, name, s in wanted]
     results = {result.key: result for result in newest([*kept.values(), *found])}
     return [results[key] for key in keys]
