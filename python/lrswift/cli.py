@@ -157,7 +157,9 @@ def parser() -> argparse.ArgumentParser:
         help="a method of your own: a function (params, steps) that makes an optimizer, a function (run) "
         "that trains, or a Method; may be given several times",
     )  # fmt: skip
-    board.add_argument("--workloads", metavar="A,B,...", help="see below, or module:name (default: all)")
+    board.add_argument(
+        "--workloads", metavar="A,B,...", help="see below, name@10 for ten times the budget, or module:name"
+    )
     board.add_argument("--half", choices=get_args(Half), help="only these workloads (default: both halves)")
     board.add_argument(
         "--seeds", type=_whole_numbers, default=[1, 2, 3], metavar="1,2,3", help="(default: 1,2,3)"

@@ -65,9 +65,11 @@ class Leaderboard(Results[RunResult]):
         without = [w.name for w in self.workloads if w.name not in self.references]
         if without:
             text += f"\n\nwithout a tuned reference, and not judged: {', '.join(without)}"
-        for run in self.runs:
-            if run.status == "error":
-                text += f"\n\nfailed: {run.method} on {run.workload}, seed {run.seed}: {run.note}"
+        for name in self.names():
+            failed = [run for run in self.of(name) if run.status == "error"]
+            if failed:
+                where = ", ".join(dict.fromkeys(run.workload for run in failed))
+                text += f"\n\n{name} failed on {where}; the first time: {failed[0].note}"
         return text
 
     def columns(self) -> Sequence[str]:

@@ -17,22 +17,25 @@ from .workloads import WORKLOADS
 
 
 def workload(given: str | Workload) -> Workload:
-    """A workload of the list, or one's own: itself, or as "module:name".
+    """A workload of the list, or one's own: itself, or as "module:name"; "name@10" has 10 times the budget.
 
     Raises:
-        ArgumentError: the name is unknown.
+        ArgumentError: the name is unknown, or the number no whole one of at least 2.
         ArgumentTypeError: it is no workload.
     """
     if isinstance(given, Workload):
         return given
     if isinstance(given, str) and given in WORKLOADS:
         return WORKLOADS[given]
+    if isinstance(given, str) and "@" in given:
+        name, _, times = given.rpartition("@")
+        return workload(name).longer(int(times) if times.isdecimal() else 0)
     if isinstance(given, str) and ":" in given:
         made = _imported(given, "workloads")
         if isinstance(made, Workload):
             return made
         raise ArgumentTypeError(f"workloads: {given} is {type(made).__name__}; allowed: a Workload")
-    raise ArgumentError(f"workloads: got {given!r}; allowed: {', '.join(WORKLOADS)}, or module:name")
+    raise ArgumentError(f"workloads: got {given!r}; allowed: {', '.join(WORKLOADS)}, name@10, or module:name")
 
 
 def workloads(given: Sequence[str | Workload] | None, half: Half | None) -> list[Workload]:

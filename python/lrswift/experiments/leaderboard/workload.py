@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -64,6 +64,11 @@ class Workload:
             raise ArgumentError(f"half: got {self.half!r}; allowed: {', '.join(get_args(Half))}")
         for name in ("batch", "steps", "valid_batch"):
             check_whole(getattr(self, name), name, 1)
+
+    def longer(self, times: int) -> Workload:
+        """The same with so many times the budget, at least 2, as "name@times"."""
+        check_whole(times, f"workloads: {self.name}@times", 2)
+        return replace(self, name=f"{self.name}@{times}", steps=times * self.steps, dear=True)
 
     def network(self, seed: int) -> nn.Module:
         """A new network, whose values are drawn from this seed alone."""

@@ -111,7 +111,7 @@ def test_what_fails_is_told_in_the_table(tuned):
         raise ZeroDivisionError("of all things")
 
     made = leaderboard([GOOD, Method("bad", fails)], [TINY], seeds=(1,), tuned=tuned, progress=False)
-    assert "failed: bad on tiny, seed 1: ZeroDivisionError: of all things" in made.table()
+    assert "bad failed on tiny; the first time: ZeroDivisionError: of all things" in made.table()
     bad = next(s for s in made.scores if s.method == "bad")
     assert (bad.lost, bad.diverged) == (1.0, 1)
 

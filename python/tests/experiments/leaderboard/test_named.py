@@ -21,6 +21,19 @@ def test_what_is_in_the_lists():
     assert [w.name for w in named.workloads(["cancer", "wine_raw"], "reporting")] == ["wine_raw"]
 
 
+def test_ten_times_the_budget():
+    long = named.workload("cancer@10")
+    assert (long.name, long.steps, long.batch, long.half) == ("cancer@10", 3000, 32, "choosing")
+    assert prepared(long).order(1).shape == (3000, 32)
+    for name in ("cancer@", "cancer@1", "cancer@-3", "cancer@2.5", "cancer@ten"):
+        with pytest.raises(
+            lr.ArgumentError, match="workloads: cancer@times: got [01]; allowed: an integer of at"
+        ):
+            named.workload(name)
+    with pytest.raises(lr.ArgumentError, match="workloads: got 'minst'"):
+        named.workload("minst@10")
+
+
 def test_a_users_own(tmp_path, monkeypatch):
     (tmp_path / "my_way.py").write_text(
         "import lrswift as lr\n"
