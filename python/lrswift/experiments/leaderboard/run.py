@@ -56,7 +56,7 @@ class Run:
         self.model = self.workload.network(seed)
         self.loss = self.workload.loss
         self.prepared = prepared
-        self.data = tuple(t.numpy() for t in prepared.train.tensors)
+        self.data = prepared.arrays
         self.batch, self.per_epoch = prepared.train.batch_size, prepared.per_epoch
         self.used = self.searched = 0
         self.facts: dict[str, Any] = {}

@@ -84,6 +84,11 @@ class Prepared:
     train: ArrayFeed
     valid: ArrayFeed
 
+    @functools.cached_property
+    def arrays(self) -> Arrays:
+        """The arrays to train on, (x, y, ...), as batches have them."""
+        return tuple(t.numpy() for t in self.train.tensors)
+
     @property
     def per_epoch(self) -> int:
         """Batches in a pass over the training data; what does not fill a batch waits for the next pass."""
@@ -97,7 +102,8 @@ class Prepared:
         return np.concatenate(rows)[: self.workload.steps].astype(np.int64)
 
 
-@functools.lru_cache(maxsize=4)
+# all of the list: they share what they are made of
+@functools.lru_cache(maxsize=64)
 def prepared(workload: Workload, root: Root = None) -> Prepared:
     """Loads the data of a workload.
 

@@ -14,7 +14,7 @@ from ....errors import MissingFiles
 from ..workload import Arrays, Root
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=16)
 def images(name: str, train: int, valid: int, root: Root) -> tuple[Arrays, Arrays]:
     """((x, y), (x, y)): images of a data set drawn at random, float32 of 0 to 1, and int64 labels."""
     return drawn(data.load(name, root), train, valid)
