@@ -60,7 +60,7 @@ def table(scores: Sequence[Score], about: dict[str, str], methods: Sequence[str]
 def details(scores: Sequence[Score], methods: Sequence[str]) -> Table:
     """What each method loses on each workload: a row per workload."""
     shown = [score for score in scores if score.method != TUNED]
-    columns = [Column("workload", number=False), *(Column(score.method) for score in shown)]
+    columns = [Column("workload", number=False), *(Column(score.method, named=True) for score in shown)]
     rows = [
         Row(name, [_loss(score.losses[name]) for score in shown])
         for name in (shown[0].losses if shown else ())
