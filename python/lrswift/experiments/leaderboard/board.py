@@ -25,7 +25,7 @@ from .workload import Half, Workload
 
 RUNS = "runs.jsonl"
 DEFAULT_METHODS = (
-    "adam_1e-3", "adam_1e-2_warm_cosine", "schedule_free_adamw", "prodigy", "alrs_adam", "l4adam", "tlr",
+    "adam_1e-3", "adam_1e-2_warm_cosine", "schedule_free_adamw", "prodigy", "find_lr_adam", "l4adam", "tlr",
     "dog", "qlabgrad", "momo",
 )  # fmt: skip
 

@@ -68,6 +68,7 @@ def found(
     direction: Callable[..., Optimizer],
     about: str = "",
     rate: Callable[[float, int], Any] = lambda lr, steps: lr,
+    **options: Any,
 ) -> Method:
     """A method that finds a rate with `find_lr`, from the same budget, and trains with what is left.
 
@@ -76,10 +77,11 @@ def found(
         direction: a callable (params, lr=).
         about: what it does, in a line.
         rate: of the rate found and the steps that are left, the rate to train with. Default: that rate.
+        **options: further arguments of `find_lr`.
     """
 
     def train(run: Run) -> None:
-        lr = run.find(direction)
+        lr = run.find(direction, **options)
         if run.left:
             run.go(direction(run.model.parameters(), lr=rate(lr, run.left)))
 
