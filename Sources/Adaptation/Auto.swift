@@ -5,8 +5,9 @@ import Vocabulary
 /// and brought down to 0 at the end.
 ///
 /// How the rate follows from the ramp's was chosen on the choosing half of the leaderboard's workloads (docs/auto.md says
-/// what was tried): a share of the rate at which the derivative turns, as noise adds up over a run and not over a ramp; less
-/// for long runs, by a cube root; and a cap, as a ramp of a small network may end at rates that no long run survives.
+/// what was tried): a share of the rate at which the derivative turns, as noise adds up over a run and not over a ramp; more
+/// for runs below 600 steps, by a cube root; and a cap, as a ramp of a small network may end at rates that no long run
+/// survives.
 public struct Auto: SearchingMachine {
   public static let card = Card(
     "auto", title: "Auto",
@@ -20,13 +21,14 @@ public struct Auto: SearchingMachine {
           rate min(1, (t + 1) / (warmup n), (n - t) / (decay n))
 
       `fit` tells it the number of steps; other loops give `steps`. A run too short for a search of 16 steps takes the
-      rate `prior`. Constants were chosen with AdamW.
+      rate `prior`, as does one whose gradients are too noisy to agree with any step. Constants were chosen with
+      AdamW.
       """,
     paper: "docs/auto.md; the derivative's sign: the ALRS paper", cost: "an inner product and a vector",
     arguments: [
       .init("steps", optional: .count, "steps of the run, search included; none: what `fit` knows"),
       .init("search", 0.06, .from(0, below: 1), "share of the run that a search takes at most; 0: no search"),
-      .init("prior", 0.01, .positive, "the rate of 600 steps where there is no search"),
+      .init("prior", 0.01, .positive, "the rate of a run of 600 steps or more where there is no search"),
       .init("warmup", 0.05, .within(0, 1), "share of the steps over which the rate rises"),
       .init("decay", 0.6, .within(0, 1), "share of the steps over which it falls to 0"),
     ])
@@ -35,10 +37,11 @@ public struct Auto: SearchingMachine {
 
   /// No ramp is shorter, as its rates would lie too far apart; none is longer, as it would find the same.
   static let shortest = 16, longest = 60
-  /// Of the ramp's rate, for a run of `usual` steps.
-  private static let share = 0.8, usual = 600.0
+  /// Of the ramp's rate, for a run of `usual` steps or more; less along gradients, which no second moment tames.
+  private static let share = 0.8, shareOfGradient = 0.2, usual = 600.0
   private static let exponent = 1.0 / 3
   /// Of a direction whose entries are near 1, whatever the gradient: the ramp's first rate, and the highest that is taken.
+  /// Where entries are of another size at the first step, the highest is to move them as far.
   private static let first = 1e-4, cap = 0.03
   /// Of other directions: the first rate is to lower the loss by this share, to first order.
   private static let lowering = 3e-3
@@ -54,8 +57,12 @@ public struct Auto: SearchingMachine {
   /// Where a search is under way; begun with the first step that is seen.
   private var ramp: RateRamp?
   private var retreated = false
+  /// Whether the search could tell; where it could not, or there was none, the rate is the prior's.
+  public private(set) var isReliable = false
   /// Whether the direction is the gradient, so that its length says something.
   private var isLinear = false
+  /// Size of the first direction's entries.
+  private var unit = 1.0
 
   public init(_ settings: Settings, limits: RateLimits) throws {
     (searchShare, prior) = (settings["search"], settings["prior"])
@@ -117,6 +124,10 @@ public struct Auto: SearchingMachine {
       ramp = RateRamp(start: start, length: max(Self.shortest, rampLength))
     }
     (taken, searched) = (taken + 1, searched + 1)
+    if let before = step.previous, searched == 2, step.entries > 0 {
+      let size = (before.directionNorm2 / step.entries).squareRoot()
+      if size.isFinite, size > 0 { unit = size }
+    }
     let dot = step.previous?.decayedDirectionDot ?? .nan
     if ramp!.observe(loss: step.loss, cosine: dot / abs(step.slope)) {
       return .take(limits.clamp(ramp!.rate))
@@ -140,14 +151,15 @@ public struct Auto: SearchingMachine {
       retreated = true
       ramp = RateRamp(start: done.start * Self.retreat, length: done.length)
     } else {
-      found = scaled(Self.share * done.result)
+      isReliable = done.isTelling
+      found = scaled(isReliable ? (isLinear ? Self.shareOfGradient : Self.share) * done.result : prior)
       ramp = nil
     }
   }
 
   private func scaled(_ rate: Double) -> Double {
-    let rate = rate * pow(Self.usual / Double(run), Self.exponent)
-    return isLinear ? rate : min(Self.cap, rate)
+    let rate = rate * max(1, pow(Self.usual / Double(run), Self.exponent))
+    return isLinear ? rate : min(Self.cap / unit, rate)
   }
 
   // MARK: - State
@@ -155,7 +167,8 @@ public struct Auto: SearchingMachine {
   public var state: [(name: String, value: Double)] {
     let own: [(name: String, value: Double)] = [
       ("run", Double(run)), ("taken", Double(taken)), ("searched", Double(searched)), ("found", found),
-      ("retreated", retreated ? 1 : 0), ("linear", isLinear ? 1 : 0),
+      ("retreated", retreated ? 1 : 0), ("reliable", isReliable ? 1 : 0), ("linear", isLinear ? 1 : 0),
+      ("unit", unit),
     ]
     let none = (RateRamp.names + RateRamp.lossNames).map { (name: $0, value: Double.nan) }
     return own + (ramp?.state ?? none).map { ("ramp_" + $0.name, $0.value) }
@@ -168,8 +181,9 @@ public struct Auto: SearchingMachine {
     }
     (run, taken, searched) = (whole("run", run), whole("taken", taken), whole("searched", searched))
     found = state["found"] ?? found
-    retreated = (state["retreated"] ?? 0) != 0
+    (retreated, isReliable) = ((state["retreated"] ?? 0) != 0, (state["reliable"] ?? 0) != 0)
     isLinear = (state["linear"] ?? 0) != 0
+    unit = state["unit"] ?? unit
     let ofRamp = state.filter { $0.key.hasPrefix("ramp_") }.map { (String($0.key.dropFirst(5)), $0.value) }
     ramp = RateRamp(Dictionary(uniqueKeysWithValues: ofRamp))
   }

@@ -13,6 +13,8 @@ public struct StepView {
   /// direction keeps no average.
   public var smoothedSlope = 0.0
   public var gradientNorm2 = 0.0
+  /// Numbers in all parameters that have a gradient; 0 where nobody has said.
+  public var entries = 0.0
   /// How much longer the direction, of whole methods the gradient, would be without clipping. The slopes are of the loss,
   /// clipping or not.
   public var stretch = 1.0

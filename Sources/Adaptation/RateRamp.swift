@@ -15,6 +15,8 @@ public struct RateRamp {
   static let fall = 2.5
   /// No run is judged sooner after a new minimum of the loss.
   static let patience = 6
+  /// Of the sum of cosines, at least: noise alone reaches about half, and the weakest sum on workloads was 2.6.
+  private static let agreement = 1.0
   /// Losses whose mean is compared.
   private static let smoothing = 3
   /// Of the rate at which the loss was least.
@@ -38,6 +40,8 @@ public struct RateRamp {
 
   /// The rate of the step that follows the last loss taken.
   public var rate: Double { start * pow(growth, Double(count - 1)) }
+  /// Whether steps agreed with the gradients after them by more than chance, at any rate; else the result is noise.
+  public var isTelling: Bool { highest >= Self.agreement }
   /// Whether the rate turned out too high before the ramp had begun to rise.
   public var beganTooHigh: Bool { result < start * growth * growth }
   public var result: Double {

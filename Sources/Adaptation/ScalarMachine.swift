@@ -17,7 +17,7 @@ public final class ScalarMachine {
   private static let viewNames = [
     "loss", "precision", "slope", "smoothed_slope", "gradient_norm2", "steps_per_epoch", "travelled2",
     "start_dot",
-    "start2", "stretch", "turn",
+    "start2", "stretch", "turn", "entries",
   ]
   private static let windowNames = ["window_dot", "window_norm2"]
   private static let previousNames = [
@@ -135,6 +135,7 @@ public final class ScalarMachine {
     view.travelled2 = try number("travelled2")
     view.startDot = try number("start_dot")
     view.start2 = try number("start2")
+    view.entries = try number("entries")
     if Self.windowNames.contains(where: given.has) {
       view.window = StepView.Window(
         previousDot: try given.number("window_dot"), norm2: try given.number("window_norm2"))

@@ -162,7 +162,10 @@ extension Optimizer {
     if stepsPerEpoch >= 1 { view.stepsPerEpoch = stepsPerEpoch }
     if active.contains(where: { $0.tensor.dtype == .float32 }) { view.precision = Double(Float.ulpOfOne) }
     var views = [StepView](repeating: view, count: machines.count)
-    for (slot, norm2) in zip(active, norms) { views[machineIndex(slot)].gradientNorm2 += norm2 }
+    for (slot, norm2) in zip(active, norms) {
+      views[machineIndex(slot)].gradientNorm2 += norm2
+      views[machineIndex(slot)].entries += Double(slot.tensor.count)
+    }
     let hypers = active.map(hyper)
     for (slot, moment) in zip(active, moments) {
       for memory in slot.memories { memory.look(at: slot, moment, &views[machineIndex(slot)]) }

@@ -411,6 +411,7 @@ class Optimizer:
             hypergradient               Delta of MARTHE
             travelled2, start_dot       |theta - theta_0|^2 and <g, theta_0 - theta>
             start2                      |theta_0|^2
+            entries                     numbers in all parameters that have a gradient
             probes, probe_length, probe_loss, curvature
             rate, bound                 -1 at min_lr, 1 at max_lr
             fallback                    1: the formula gave no rate

@@ -32,7 +32,7 @@ def plan(core: CoreOptimizer) -> Trapezoid:
     """
     found, run, searched = core.get("found"), int(core.get("run_steps")), int(core.get("searched"))
     if math.isnan(found):
-        left = f"{searched} steps of it are taken" if core.get("searching") else "no step was taken yet"
+        left = f"{searched} steps of it are taken" if searched else "no step was taken yet"
         raise ArgumentError(f"frozen: the search is not over ({left}); allowed: after it")
     return Trapezoid(found, run - searched, int(core.get("run_warmup")), int(core.get("run_decay")))
 
@@ -49,14 +49,19 @@ def account(core: CoreOptimizer) -> str:
     if run == 0:
         return "auto: no run has begun; fit tells how many steps it has, other loops pass steps="
     if math.isnan(core.get("found")):
-        how = f"step {searched} of the search" if core.get("searching") else "no step taken yet"
+        how = f"step {searched} of the search" if searched else "no step taken yet"
         return f"auto: {how}, in a run of {run} steps"
     shape = plan(core)
-    if searched:
+    if searched and not core.get("reliable"):
+        found = (
+            f"In {searched} of {run} steps the rate grew, but gradients were too noisy to agree with the steps "
+            "before them at any rate, so the search tells nothing; it was undone. The rate follows from `prior`."
+        )
+    elif searched:
         found = (
             f"In {searched} of {run} steps the rate grew by the same factor at every step until steps were "
             "too long (<g, d'> below 0, the loss at its least); they were undone. The rate is a share of that, "
-            "less for longer runs."
+            "more for runs below 600 steps."
         )
     else:
         found = (
@@ -64,6 +69,8 @@ def account(core: CoreOptimizer) -> str:
             "follows from `prior`."
         )
     origin = f"found in {searched} steps" if searched else "not searched for"
+    if searched and not core.get("reliable"):
+        origin = f"a usual one, as {searched} steps of search could not tell"
     parts = [
         f"auto: rate {shape.rate:.4g}, {origin}",
         found,

@@ -43,7 +43,8 @@ class Auto(Adapter):
         rate min(1, (t + 1) / (warmup n), (n - t) / (decay n))
 
     `fit` tells it the number of steps; other loops give `steps`. A run too short for a search of 16
-    steps takes the rate `prior`. Constants were chosen with AdamW.
+    steps takes the rate `prior`, as does one whose gradients are too noisy to agree with any step.
+    Constants were chosen with AdamW.
 
     Extra per step: an inner product and a vector.
 
@@ -52,7 +53,7 @@ class Auto(Adapter):
             None; default None).
         search: share of the run that a search takes at most; 0: no search (at least 0 and below 1;
             default 0.06).
-        prior: the rate of 600 steps where there is no search (above 0; default 0.01).
+        prior: the rate of a run of 600 steps or more where there is no search (above 0; default 0.01).
         warmup: share of the steps over which the rate rises (at least 0 and at most 1; default 0.05).
         decay: share of the steps over which it falls to 0 (at least 0 and at most 1; default 0.6).
         min_lr: no rate is below it (a number; default 0).

@@ -379,6 +379,8 @@ class Adapted(torch.optim.Optimizer):
                         before, rate = found[index].get("previous_rate", 0.0), self._rates.get(place, 0.0)
                         found[index]["previous_rate"] = rate if abs(rate) >= abs(before) else before
                         found[index].setdefault("previous_gradient_norm2", found[index]["gradient_norm2"])
+            if self._machines[0].get("searching"):
+                found[0]["entries"] = float(sum(p.numel() for p in active.tensors))
             talk = Conversation(active, formed.directions, backup, evaluation, group)
             taken = {i: talk.decide(self._machines[i], number, of) for i, of in found.items()}
             talk.end()

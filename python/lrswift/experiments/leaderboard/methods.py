@@ -54,6 +54,7 @@ def _dadaptation(params: Any, steps: int) -> Any:
 
 # fmt: off
 _ALL = (
+    optimizer("auto", lambda p, n: optim.Auto(p, n), 'lr="auto": a searched rate, a planned run, a guard'),
     # set by hand, once for all
     optimizer("adam_1e-3", lambda p, n: optim.Adam(p), "Adam at its default 0.001"),
     optimizer("adam_1e-3_cosine", lambda p, n: optim.Adam(p, lr=cosine(1e-3, n)), "Adam 0.001, cosine"),
