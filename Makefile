@@ -21,10 +21,10 @@ endif
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: system $(BIN)/python ## eight methods on scikit-learn's digits; the report lands in report/
+demo: system $(BIN)/python ## nine methods on scikit-learn's digits; the report lands in report/
 	$(BIN)/pip install --quiet '.[demo]'
 	$(BIN)/lrswift compare --data digits --model mlp \
-	  --methods sgd,momentum,adam,l4mom,l4adam,tlr,qlabgrad,alrs --seeds 3 --out report
+	  --methods auto,sgd,momentum,adam,l4mom,l4adam,tlr,qlabgrad,alrs --seeds 3 --out report
 
 test: install swift-test python-test notebooks check sanitize ## everything, from nothing: what CI runs
 

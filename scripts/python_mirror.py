@@ -40,6 +40,7 @@ COVERED = {
     "nn/parameter.py": "nn/test_module.py",
     "optim/adam.py": "optim/test_optimizer_directions.py",
     "optim/attributes.py": "optim/test_optimizer.py",
+    "optim/searched.py": "optim/test_auto.py",
     "optim/scaled.py": "optim/test_optimizer_directions.py",
     "optim/sgd.py": "optim/test_optimizer_directions.py",
     "pictures/figure.py": "experiments/test_comparison.py",

@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     _problem(train)
     train.add_argument(
-        "--method", type=_method, default="l4adam", metavar="METHOD", help="see below (default: l4adam)"
+        "--method", type=_method, default="auto", metavar="METHOD", help="see below (default: auto)"
     )
     train.add_argument("--epochs", type=_positive, default=5, help="passes over the data (default: 5)")
     _common(train, "folder for history.csv and model.safetensors")

@@ -54,14 +54,15 @@ def account(core: CoreOptimizer) -> str:
     shape = plan(core)
     if searched and not core.get("reliable"):
         found = (
-            f"In {searched} of {run} steps the rate grew, but gradients were too noisy to agree with the steps "
-            "before them at any rate, so the search tells nothing; it was undone. The rate follows from `prior`."
+            f"In {searched} of {run} steps the rate grew, but gradients were too noisy to agree with the "
+            "steps before them at any rate, so the search tells nothing; it was undone. The rate follows "
+            "from `prior`."
         )
     elif searched:
         found = (
             f"In {searched} of {run} steps the rate grew by the same factor at every step until steps were "
-            "too long (<g, d'> below 0, the loss at its least); they were undone. The rate is a share of that, "
-            "more for runs below 600 steps."
+            "too long (<g, d'> below 0, the loss at its least); they were undone. The rate is a share of "
+            "that, more for runs below 600 steps."
         )
     else:
         found = (

@@ -25,8 +25,8 @@ from .workload import Half, Workload
 
 RUNS = "runs.jsonl"
 DEFAULT_METHODS = (
-    "adam_1e-3", "adam_1e-2_warm_cosine", "schedule_free_adamw", "prodigy", "find_lr_adam", "l4adam", "tlr",
-    "dog", "qlabgrad", "momo",
+    "auto", "adam_1e-3", "adam_1e-2_warm_cosine", "schedule_free_adamw", "prodigy", "find_lr_adam",
+    "l4adam", "tlr", "dog", "qlabgrad", "momo",
 )  # fmt: skip
 
 
