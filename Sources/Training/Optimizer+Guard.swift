@@ -15,7 +15,7 @@ extension Optimizer {
     var made = try Guard(mode, explode: explode, buffers: buffers)
     if let before = safeguard {
       (made.reference, made.scale) = (before.reference, before.scale)
-      (made.rollbacks, made.inARow) = (before.rollbacks, before.inARow)
+      (made.rollbacks, made.inARow, made.every) = (before.rollbacks, before.inARow, before.every)
     }
     safeguard = made
   }
@@ -29,7 +29,9 @@ extension Optimizer {
     guard let watch = safeguard else { return nil }
     let explodes = loss > watch.reference.limit(watch.explode)
     if finite && !(watch.canUndo && explodes) {
-      try keepSnapshot()
+      let every = watch.mode == .detect ? 1 : watch.every
+      let isDue = watch.snapshot.map { explodes || stepCount - $0.step >= every } ?? true
+      if isDue { try keepSnapshot() }
       if watch.moved { safeguard!.succeed() }
       if explodes { safeguard!.reference.restart(at: loss) } else { safeguard!.reference.add(loss) }
       return nil
@@ -69,6 +71,7 @@ extension Optimizer {
     // the old one first, so that its memory serves the new one
     safeguard!.snapshot = nil
     safeguard!.snapshot = Guard.Snapshot(
+      step: stepCount,
       parameters: try slots.map { try $0.tensor.storage.copy() },
       buffers: try safeguard!.buffers.map { try $0.storage.copy() },
       state: Dictionary(uniqueKeysWithValues: try trainingState.map { ($0.name, $0.value) }))

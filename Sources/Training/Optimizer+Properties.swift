@@ -15,6 +15,7 @@ extension Optimizer {
     case "rate_scale": return rateScale
     case "guard": return Double((safeguard?.mode ?? .off).rawValue)
     case "explode": return safeguard?.explode ?? .infinity
+    case "guard_every": return Double(safeguard?.every ?? 0)
     case "guard_buffers": return Double(safeguard?.buffers.count ?? 0)
     case "validates": return validates ? 1 : 0
     case "probes": return machineType.probes ? 1 : 0
@@ -38,6 +39,11 @@ extension Optimizer {
         throw Failure.value("max_skipped must be \(Bounds.count), got \(value)")
       }
       maxSkipped = Int(value)
+    case "guard_every":
+      guard Bounds.count.contains(value) else {
+        throw Failure.value("guard: every must be \(Bounds.count), got \(value)")
+      }
+      safeguard?.every = Int(value)
     case "steps_per_epoch":
       guard Bounds.count.contains(value) else {
         throw Failure.value("steps_per_epoch must be \(Bounds.count), got \(value)")

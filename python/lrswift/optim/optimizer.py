@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import random
 from .._core import Optimizer as CoreOptimizer
-from ..checks import check_number
+from ..checks import check_number, check_whole
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..rates.base import Adapter
 from ..rates.codes import Guard, Request, Scope
@@ -93,7 +93,7 @@ class Optimizer:
         else:
             self.add_param_group({"params": groups})
         if searched.is_searched(rate):
-            self.guard()
+            self.guard(every=searched.GUARD_EVERY)
 
     # ---- parameters ------------------------------------------------------------------------------------
     def add_param_group(self, group: dict[str, Any]) -> None:
@@ -335,6 +335,7 @@ class Optimizer:
         *,
         buffers: Iterable[Tensor] = (),
         on: bool = True,
+        every: int = 1,
     ) -> None:
         """Undoes steps that make the loss explode, or values that are not finite.
 
@@ -352,10 +353,12 @@ class Optimizer:
             explode: above 1. Default 10.0.
             buffers: what the model updates beside its parameters (`model.buffers()`: batch-norm statistics),
                 put back with them; `fit` knows. Default: none.
-            on: False ends the guard. A new optimizer has none. Default True.
+            on: False ends the guard. A new optimizer has none, but with lr="auto". Default True.
+            every: so many steps share a copy to go back to, at least 1. More cost less and undo more: up to
+                `every` steps go with the bad one. One that only detects keeps a copy of each step. Default 1.
 
         Raises:
-            ArgumentError: `explode` is out of bounds.
+            ArgumentError: `explode` is out of bounds, or `every` no whole number of at least 1.
             ArgumentTypeError: `explode` is no number.
             DTypeError: a switch is no bool, or a buffer no Tensor.
         """
@@ -363,12 +366,15 @@ class Optimizer:
             if not isinstance(flag, bool):
                 raise DTypeError(f"guard: {name}: got {flag!r}; allowed: True, False")
         limit = check_number(explode, "guard: explode", infinite=True)
+        check_whole(every, "guard: every", 1)
         held = list(buffers)
         for i, buffer in enumerate(held):
             if not isinstance(buffer, Tensor):
                 raise DTypeError(f"guard: buffers[{i}]: got {type(buffer).__name__}; allowed: tensors")
         mode = Guard.OFF if not on else Guard.ROLL_BACK if rollback else Guard.DETECT
         self._core.guard(mode, limit, held)
+        if mode != Guard.OFF:
+            self._core.set("guard_every", float(every))
         self._guarded = held
 
     @property
@@ -467,7 +473,7 @@ class Optimizer:
             **self._defaults,
             **self._clips,
         )
-        made.guard()
+        made.guard(every=searched.GUARD_EVERY)
         return made
 
     def state_dict(self) -> dict[str, np.ndarray]:

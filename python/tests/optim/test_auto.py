@@ -213,3 +213,21 @@ def test_guarded_from_the_start_and_the_guard_can_be_switched_off():
     assert optimizer._core.get("guard") != 0
     optimizer.guard(on=False)
     assert optimizer._core.get("guard") == 0
+
+
+def test_a_copy_shared_by_steps_undoes_all_of_them():
+    weight = lr.tensor([1.0, -2.0], requires_grad=True)
+    optimizer = lr.optim.SGD([weight], lr=0.1)
+    optimizer.guard(every=4)
+    kept = []
+    for _ in range(6):
+        kept.append(weight.numpy().copy())
+        optimizer.minimize(lambda: (weight * weight).sum())
+    # copies were made before steps 0 and 4
+    optimizer.minimize(lambda: (weight * weight).sum() * 1e6)
+    np.testing.assert_array_equal(weight.numpy(), kept[4])
+    assert optimizer.rollbacks == 1 and int(optimizer._core.get("step")) == 4
+    twin = copy.deepcopy(optimizer)
+    assert twin._core.get("guard_every") == 4
+    with pytest.raises(lr.ArgumentError, match="every: got 0"):
+        optimizer.guard(every=0)
