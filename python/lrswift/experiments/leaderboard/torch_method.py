@@ -57,7 +57,8 @@ def torch_optimizer(
 
     Args:
         name: of the method.
-        make: a function (params, steps) of the twin's parameters and the number of steps.
+        make: a function (params, steps) of the twin's parameters and the number of steps. Its `step` is
+            given a closure, each call of which is a gradient of the budget; `lr.torch.Adapted` is one, too.
         about: what it does, in a line.
         needs: the package that it is from, for the message where it is not installed. Default "torch".
     """
@@ -81,13 +82,24 @@ def _trained(run: Run, make: Callable[[Iterable[Any], int], Any]) -> None:
     optimizer = make(model.parameters(), run.left)
 
     def steps(count: int) -> None:
-        start = time.process_time()
         _into(optimizer, "train")
-        for rows in torch.from_numpy(run.batches(count)):
-            optimizer.zero_grad()
-            loss(model(x[rows]), y[rows]).backward()
-            optimizer.step()
-        run.spend(count, time.process_time() - start)
+        end = run.used + count
+        while run.used < end:
+            (rows,) = torch.from_numpy(run.batches(1))
+            start, asked = time.process_time(), 0
+
+            def closure(rows: Any = rows) -> Any:
+                nonlocal asked
+                asked += 1
+                with torch.enable_grad():
+                    optimizer.zero_grad()
+                    value = loss(model(x[rows]), y[rows])
+                    value.backward()
+                return value
+
+            optimizer.step(closure)
+            # L-BFGS and adapters that probe ask several times
+            run.spend(asked, time.process_time() - start)
 
     def validate() -> float:
         _into(optimizer, "eval")

@@ -40,6 +40,28 @@ def test_one_optimizer_does_the_same_in_both(work):
     np.testing.assert_allclose([p[1] for p in other.curve], [p[1] for p in one.curve], rtol=2e-3, atol=1e-5)
 
 
+def test_an_adapter_of_ours_around_theirs_does_the_same():
+    native = optimizer("native", lambda p, n: lr.optim.SGD(p, lr=lr.adapt.MoMo()))
+    theirs = torch_optimizer(
+        "theirs", lambda p, n: lr.torch.Adapted(torch.optim.SGD(list(p), lr=1.0), lr=lr.adapt.MoMo())
+    )
+    one, other = (trained(prepared(TINY), m.name, m.train, 2) for m in (native, theirs))
+    assert other.status == "ok" and other.final < 0.1 * other.start
+    np.testing.assert_allclose([p[1] for p in other.curve], [p[1] for p in one.curve], rtol=2e-3, atol=1e-5)
+
+
+def test_every_gradient_that_is_asked_for_is_paid():
+    asked = []
+
+    class Twice(torch.optim.SGD):
+        def step(self, closure):
+            asked.append(closure())
+            return super().step(closure)
+
+    result = trained(prepared(TINY), "m", torch_optimizer("m", lambda p, n: Twice(p, lr=0.05)).train, 1)
+    assert len(asked) == 20 and result.curve[-1][0] == 40
+
+
 def test_it_is_judged_where_its_optimizer_evaluates():
     class TwoPoints(torch.optim.SGD):
         """As Schedule-Free: trains at one point and evaluates at another, here at zeros."""
