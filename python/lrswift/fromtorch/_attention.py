@@ -1,0 +1,53 @@
+"""Attention to all places, to earlier ones, or to those that a mask lets see."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .._core import apply as core_apply
+from ..nn import functional as F
+from ..tensors.functions import maximum, where
+from ..tensors.operations import from_array
+from ..tensors.tensor import Tensor
+from ._rules import Call, Rule
+from ._shapes import repeat_interleave
+from ._values import Value
+
+
+def attention(
+    call: Call, q: Value, k: Value, v: Value, mask: Value | None = None, dropout: float = 0.0,
+    is_causal: bool = False, *, scale: float | None = None, enable_gqa: bool = False,
+) -> Value:  # fmt: skip
+    query, key, value = call.given(q), call.given(k), call.given(v)
+    if enable_gqa:
+        times = query.shape[-3] // key.shape[-3]
+        key, value = (repeat_interleave(t, times, -3) for t in (key, value))
+    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scores: Tensor = core_apply("matmul", (query * factor, key), {"transpose_b": True})  # type: ignore[assignment]
+    length, width = scores.shape[-2:]
+    if is_causal:
+        later = np.triu(np.full((length, width), -math.inf), 1).astype(scores.dtype)
+        scores = scores + from_array(later)
+    if mask is not None:
+        held = mask.plain()
+        if mask.dtype == "bool":
+            held = where(held != 0, 0.0, -math.inf)
+        scores = scores + held.astype(scores.dtype)
+    chances = F.softmax(scores) if mask is None else masked_softmax(scores)
+    weights = F.dropout(chances, dropout, call.training and dropout > 0)
+    return call.made(weights @ value)
+
+
+def masked_softmax(scores: Tensor) -> Tensor:
+    """Softmax over the last axis; zeros where a row sees nothing, as torch has it."""
+    top = scores.detach().max(-1, keepdims=True)
+    e = (scores - maximum(top, float(np.finfo(scores.dtype).min))).exp()
+    total = e.sum(-1, keepdims=True)
+    return e / (total + (total == 0).astype(total.dtype))
+
+
+RULES: dict[str, Rule] = {
+    "aten.scaled_dot_product_attention.default": attention,
+}

@@ -1,0 +1,98 @@
+"""LSTM, GRU and plain recurrent networks over all time steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..nn import functional as F
+from ..tensors.functions import cat, stack
+from ..tensors.tensor import Tensor
+from ._rules import Call, Rule
+from ._values import Value
+
+States = tuple[Tensor, ...]
+# (what the input gives the gates, what the hidden state gives them, states) -> states
+Cell = Callable[[Tensor, Tensor, States], States]
+
+
+def lstm_cell(x: Tensor, hidden: Tensor, state: States) -> States:
+    n = state[0].shape[-1]
+    z = x + hidden
+    # i and f lie side by side
+    both = F.sigmoid(z[:, : 2 * n])
+    c = both[:, n:] * state[1] + both[:, :n] * F.tanh(z[:, 2 * n : 3 * n])
+    return F.sigmoid(z[:, 3 * n :]) * F.tanh(c), c
+
+
+def gru_cell(x: Tensor, hidden: Tensor, state: States) -> States:
+    n = state[0].shape[-1]
+    both = F.sigmoid(x[:, : 2 * n] + hidden[:, : 2 * n])
+    new = F.tanh(x[:, 2 * n :] + both[:, :n] * hidden[:, 2 * n :])
+    return (new + both[:, n:] * (state[0] - new),)
+
+
+def plain_cell(function: Callable[[Tensor], Tensor]) -> Cell:
+    return lambda x, hidden, state: (function(x + hidden),)
+
+
+def recurrent(cell: Cell) -> Rule:
+    def rule(
+        call: Call, x: Value, start: Any, weights: Sequence[Value], biases: bool, layers: int,
+        dropout: float, train: bool, bidirectional: bool, batch_first: bool,
+    ) -> list[Value]:  # fmt: skip
+        t = call.given(x)
+        alone = t.ndim == 2
+        begins = [call.given(s) for s in (start if isinstance(start, (list, tuple)) else [start])]
+        if alone:
+            t = t.reshape(t.shape[0], 1, t.shape[1])
+            begins = [s.reshape(s.shape[0], 1, s.shape[1]) for s in begins]
+        elif batch_first:
+            t = t.transpose(1, 0, 2)
+        given = [call.given(w) for w in weights]
+        each = 4 if biases else 2
+        directions = 2 if bidirectional else 1
+        ends: list[States] = []
+        for layer in range(layers):
+            if layer:
+                t = F.dropout(t, dropout, train and call.training)
+            sides = []
+            for side in range(directions):
+                at = len(ends)
+                parts = given[each * at : each * (at + 1)]
+                outputs, end = passed(cell, t, tuple(s[at] for s in begins), parts, bool(side))
+                sides.append(outputs)
+                ends.append(end)
+            t = sides[0] if directions == 1 else cat(sides, -1)
+        last = [stack(list(part), 0) for part in zip(*ends, strict=True)]
+        if alone:
+            t = t.reshape(t.shape[0], t.shape[2])
+            last = [s.reshape(s.shape[0], s.shape[2]) for s in last]
+        order = (1, 0, 2) if batch_first and not alone else None
+        return [call.made(t, order), *(call.made(s) for s in last)]
+
+    return rule
+
+
+def passed(
+    cell: Cell, t: Tensor, state: States, weights: Sequence[Tensor], backward: bool
+) -> tuple[Tensor, States]:
+    """One layer in one direction: [time, batch, width] to outputs at all times and the last states."""
+    weight_ih, weight_hh = weights[:2]
+    bias_ih, bias_hh = weights[2:] if len(weights) > 2 else (None, None)
+    # of all times at once
+    inputs = F.linear(t, weight_ih, bias_ih)
+    times = range(t.shape[0])
+    outputs = []
+    for time in reversed(times) if backward else times:
+        state = cell(inputs[time], F.linear(state[0], weight_hh, bias_hh), state)
+        outputs.append(state[0])
+    return stack(outputs[::-1] if backward else outputs, 0), state
+
+
+RULES: dict[str, Rule] = {
+    "aten.lstm.input": recurrent(lstm_cell),
+    "aten.gru.input": recurrent(gru_cell),
+    "aten.rnn_tanh.input": recurrent(plain_cell(F.tanh)),
+    "aten.rnn_relu.input": recurrent(plain_cell(F.relu)),
+}
