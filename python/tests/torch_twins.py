@@ -18,16 +18,18 @@ import lrswift as lr
 def differentiable_twice() -> Iterator[None]:
     """Within: torch makes of simple parts what it cannot differentiate twice, or only in single precision.
 
-    Its fused attention has no second derivatives, and hardsigmoid's gradient is a sixth in float32.
+    Its fused attention and hardsigmoid have no second derivatives; hardsigmoid's and celu's gradients take
+    their constants in float32.
     """
-    kept = F.hardsigmoid, F.hardswish
+    kept = F.hardsigmoid, F.hardswish, F.celu
+    F.celu = lambda x, alpha=1.0: torch.where(x > 0, x, alpha * torch.expm1(x.clamp(max=0) / alpha))
     F.hardsigmoid = lambda x, inplace=False: F.relu6(x + 3) / 6
     F.hardswish = lambda x, inplace=False: x * F.relu6(x + 3) / 6
     try:
         with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
             yield
     finally:
-        F.hardsigmoid, F.hardswish = kept
+        F.hardsigmoid, F.hardswish, F.celu = kept
 
 
 def leaves(made: Any) -> list[Any]:

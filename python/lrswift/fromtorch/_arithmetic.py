@@ -24,7 +24,7 @@ def sub(a: Any, b: Any, *, alpha: float = 1) -> Tensor:
     return a - (b if alpha == 1 else b * alpha)
 
 
-def rsub(a: Any, b: Any, *, alpha: float = 1) -> Tensor:
+def rsub(a: Any, b: Any, alpha: float = 1) -> Tensor:
     return sub(b, a, alpha=alpha)
 
 
@@ -106,11 +106,6 @@ def logical(function: Any) -> Rule:
     return rule
 
 
-def bitwise(function: Any) -> Rule:
-    """Of truth values alone; `reading` refuses whole numbers."""
-    return logical(function)
-
-
 def drawn(function: Any) -> Rule:
     def rule(call: Call, x: Value, **_: Any) -> Value:
         return call.made(function(x.shape, dtype=call.held()))
@@ -150,17 +145,12 @@ def detached(call: Call, x: Value, *_: Any) -> Value:
 
 RULES: dict[str, Rule] = {
     "aten.add.Tensor": elementwise(add),
-    "aten.add.Scalar": elementwise(add),
     "aten.sub.Tensor": elementwise(sub),
-    "aten.sub.Scalar": elementwise(sub),
     "aten.rsub.Scalar": elementwise(rsub),
     "aten.rsub.Tensor": elementwise(rsub),
     "aten.mul.Tensor": elementwise(operator.mul),
-    "aten.mul.Scalar": elementwise(operator.mul),
     "aten.div.Tensor": elementwise(div),
-    "aten.div.Scalar": elementwise(div),
     "aten.div.Tensor_mode": elementwise(div),
-    "aten.div.Scalar_mode": elementwise(div),
     "aten.true_divide.Tensor": elementwise(div),
     "aten.floor_divide.default": elementwise(lambda a, b: div(a, b, rounding_mode="floor")),
     "aten.remainder.Scalar": elementwise(remainder),
@@ -213,12 +203,13 @@ RULES: dict[str, Rule] = {
     "aten.logical_or.default": logical(maximum),
     "aten.logical_xor.default": logical(lambda a, b: a != b),
     "aten.logical_not.default": logical(lambda a: 1.0 - a),
-    "aten.__and__.Tensor": bitwise(operator.mul),
-    "aten.__or__.Tensor": bitwise(maximum),
-    "aten.bitwise_and.Tensor": bitwise(operator.mul),
-    "aten.bitwise_or.Tensor": bitwise(maximum),
-    "aten.bitwise_xor.Tensor": bitwise(lambda a, b: a != b),
-    "aten.bitwise_not.default": bitwise(lambda a: 1.0 - a),
+    "aten.__and__.Tensor": logical(operator.mul),
+    "aten.__or__.Tensor": logical(maximum),
+    "aten.bitwise_and.Tensor": logical(operator.mul),
+    "aten.bitwise_or.Tensor": logical(maximum),
+    "aten.bitwise_xor.Tensor": logical(lambda a, b: a != b),
+    "aten.__xor__.Tensor": logical(lambda a, b: a != b),
+    "aten.bitwise_not.default": logical(lambda a: 1.0 - a),
     "aten.where.self": chosen,
     "aten.where.ScalarSelf": chosen,
     "aten.where.ScalarOther": chosen,
@@ -232,13 +223,10 @@ RULES: dict[str, Rule] = {
     "aten.to.dtype": cast,
     "aten.to.dtype_layout": cast,
     "aten.to.device": cast,
-    "aten._to_copy.default": cast,
     "aten.type_as.default": cast,
     "aten.contiguous.default": same,
     "aten.clone.default": same,
     "aten.alias.default": same,
-    "aten.lift_fresh_copy.default": same,
     "aten.copy.default": copied,
     "aten.detach.default": detached,
-    "aten.detach_.default": detached,
 }

@@ -66,6 +66,7 @@ def diagonals(node: Any) -> str | None:
 _LIMITS: dict[str, Callable[[Any], str | None]] = {
     "aten.__and__.Tensor": booleans,
     "aten.__or__.Tensor": booleans,
+    "aten.__xor__.Tensor": booleans,
     "aten.bitwise_and.Tensor": booleans,
     "aten.bitwise_or.Tensor": booleans,
     "aten.bitwise_xor.Tensor": booleans,

@@ -178,6 +178,4 @@ RULES: dict[str, Rule] = {
     "aten.binary_cross_entropy_with_logits.default": bernoulli_logits,
     "aten.cross_entropy_loss.default": cross_entropy,
     "aten.nll_loss_nd.default": negative_likelihood,
-    "aten.nll_loss.default": negative_likelihood,
-    "aten.nll_loss2d.default": negative_likelihood,
 }

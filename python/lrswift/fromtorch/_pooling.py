@@ -109,14 +109,15 @@ def mixed(t: Tensor, axis: int, matrix: np.ndarray) -> Tensor:
 
 
 def adaptive_maximum(dimensions: int) -> Rule:
-    def rule(call: Call, x: Value, size: Any) -> list[Value]:
+    def rule(call: Call, x: Value, size: Any) -> list[Value | None]:
         t, alone = batched(call, x, dimensions)
         wanted = [n or s for n, s in zip(twice(size, dimensions, 1), t.shape[1:3], strict=True)]
         for axis, count in zip((1, 2), wanted, strict=True):
             keys = [slice(None)] * axis
             parts = [t[(*keys, slice(*cell))].max(axis) for cell in cells(t.shape[axis], count)]
             t = stack(parts, axis)
-        return [finished(call, t, dimensions, alone)]
+        # the places of the maxima, which torch returns as well, can be asked for nowhere
+        return [finished(call, t, dimensions, alone), None]
 
     return rule
 

@@ -25,6 +25,8 @@ _PLACING = frozenset({
     "implicit", "sparse_grad",
 })  # fmt: skip
 _DTYPES = frozenset({"float32", "float64", "int64", "int32", "int16", "int8", "uint8", "bool"})
+# what gives a number, or as many elements as there are of a kind
+_READING = frozenset({"item", "_local_scalar_dense", "nonzero", "nonzero_numpy", "masked_select", "unique2"})
 _RANDOM = ("rand", "dropout", "bernoulli", "normal", "multinomial")
 # results that are their first argument under another shape
 _VIEWS = frozenset({
@@ -268,7 +270,7 @@ class Reader:
             self._in_place(node, target, position)
             return
         if target not in RULES and target not in SIZES:
-            self._problem(node, target)
+            self._problem(node, target, "depends on values" if name in _READING else "")
             return
         self._step(node, target, node.args, node.kwargs)
 

@@ -93,6 +93,11 @@ def expand_as(call: Call, x: Value, other: Value) -> Value:
     return Value(broadcast_to(x.plain(), other.shape), x.dtype)
 
 
+def spread_out(call: Call, given: Sequence[Value]) -> list[Value]:
+    shape = np.broadcast_shapes(*(v.shape for v in given))
+    return [v if v.shape == shape else Value(broadcast_to(v.plain(), shape), v.dtype) for v in given]
+
+
 def view_as(call: Call, x: Value, other: Value) -> Value:
     return Value(x.plain().reshape(other.shape), x.dtype)
 
@@ -187,8 +192,9 @@ def turned(x: Tensor, axis: int) -> Tensor:
 
 def roll(x: Tensor, shifts: Any, axes: Any = ()) -> Tensor:
     if not axes and axes != 0:
-        return roll(x.reshape(-1), shifts, 0).reshape(x.shape)
-    pairs = [(shifts, axes)] if isinstance(shifts, int) else list(zip(shifts, axes, strict=True))
+        return roll(x.reshape(x.size), shifts, 0).reshape(x.shape)
+    each = [[n] if isinstance(n, int) else n for n in (shifts, axes)]
+    pairs = list(zip(*each, strict=True))
     for shift, axis in pairs:
         at, size = axis % x.ndim, x.shape[axis]
         k = shift % size if size else 0
@@ -355,7 +361,6 @@ def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
 RULES: dict[str, Rule] = {
     "aten.view.default": moving(reshape),
     "aten.reshape.default": moving(reshape),
-    "aten._unsafe_view.default": moving(reshape),
     "aten.view_as.default": view_as,
     "aten.reshape_as.default": view_as,
     "aten.flatten.using_ints": flatten,
@@ -375,6 +380,7 @@ RULES: dict[str, Rule] = {
     "aten.expand.default": moving(expand),
     "aten.expand_as.default": expand_as,
     "aten.broadcast_to.default": moving(expand),
+    "aten.broadcast_tensors.default": spread_out,
     "aten.repeat.default": moving(repeat),
     "aten.tile.default": moving(tile),
     "aten.repeat_interleave.self_int": moving(repeat_interleave),
@@ -382,7 +388,6 @@ RULES: dict[str, Rule] = {
     "aten.narrow.default": narrow,
     "aten.select.int": select,
     "aten.split.Tensor": split,
-    "aten.split.sizes": split,
     "aten.split_with_sizes.default": split,
     "aten.chunk.default": chunk,
     "aten.unbind.int": unbind,
