@@ -8,8 +8,8 @@ import numpy as np
 
 from .._core import apply as core_apply
 from ..nn import functional as F
-from ..tensors.functions import maximum, where
-from ..tensors.operations import from_array
+from ..tensors.functions import where
+from ..tensors.operations import apply, from_array
 from ..tensors.tensor import Tensor
 from ._rules import Call, Rule
 from ._shapes import repeat_interleave
@@ -35,17 +35,10 @@ def attention(
         if mask.dtype == "bool":
             held = where(held != 0, 0.0, -math.inf)
         scores = scores + held.astype(scores.dtype)
-    chances = F.softmax(scores) if mask is None else masked_softmax(scores)
+    # as torch: rows that see nothing are zeros
+    chances = apply("softmax", scores, empty_is_zero=mask is not None)
     weights = F.dropout(chances, dropout, call.training and dropout > 0)
     return call.made(weights @ value)
-
-
-def masked_softmax(scores: Tensor) -> Tensor:
-    """Softmax over the last axis; zeros where a row sees nothing, as torch has it."""
-    top = scores.detach().max(-1, keepdims=True)
-    e = (scores - maximum(top, float(np.finfo(scores.dtype).min))).exp()
-    total = e.sum(-1, keepdims=True)
-    return e / (total + (total == 0).astype(total.dtype))
 
 
 RULES: dict[str, Rule] = {

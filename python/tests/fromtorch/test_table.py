@@ -1,5 +1,7 @@
 """Every operation of the table against torch: values, gradients and one Hessian product, in float64."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ import lrswift as lr
 from lrswift.fromtorch._table import FAMILIES, RULES, SIZES
 
 CASES = cases()
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "from-torch.md"
 
 
 class Each(torch.nn.Module):
@@ -88,6 +91,14 @@ def test_every_operation_has_a_case(networks):
     met = {step.target for network in networks.values() for step in network.plans[True].steps}
     assert [name for name in RULES if name not in met and name.startswith("aten.")] == []
     assert met <= {*RULES, *SIZES}
+
+
+@pytest.mark.skipif(not PAGE.is_file(), reason="needs the repository, not only the installed package")
+def test_the_page_lists_the_table():
+    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    for family, rules in FAMILIES.items():
+        names = sorted({name.split(".")[1] for name in rules if name.startswith("aten.")})
+        assert f"| {family} | {', '.join(f'`{name}`' for name in names)} |" in rows
 
 
 def test_families_share_no_operation():
