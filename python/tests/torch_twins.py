@@ -22,7 +22,9 @@ def differentiable_twice() -> Iterator[None]:
     their constants in float32.
     """
     kept = F.hardsigmoid, F.hardswish, F.celu
-    F.celu = lambda x, alpha=1.0: torch.where(x > 0, x, alpha * torch.expm1(x.clamp(max=0) / alpha))
+    F.celu = lambda x, alpha=1.0, inplace=False: torch.where(
+        x > 0, x, alpha * torch.expm1(x.clamp(max=0) / alpha)
+    )
     F.hardsigmoid = lambda x, inplace=False: F.relu6(x + 3) / 6
     F.hardswish = lambda x, inplace=False: x * F.relu6(x + 3) / 6
     try:

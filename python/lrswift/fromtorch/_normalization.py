@@ -93,12 +93,14 @@ def group_norm(
     order = channels_last(x.ndim)
     t = x.laid(order).astype(call.held())
     n, channels = t.shape[0], t.shape[-1]
-    parts = t.reshape(n, math.prod(t.shape[1:-1]), groups, channels // groups)
-    centered = parts - parts.mean((1, 3), keepdims=True)
-    scale = (centered.square().mean((1, 3), keepdims=True) + eps) ** -0.5
-    made = (centered * scale).reshape(t.shape)
+    each = channels // groups
+    parts = t.reshape(n, math.prod(t.shape[1:-1]), groups, each)
+    # along space first, which channels are beside
+    centered = parts - parts.mean(1, keepdims=True).mean(3, keepdims=True)
+    scale = (centered.square().mean(1, keepdims=True).mean(3, keepdims=True) + eps) ** -0.5
     if weight is not None:
-        made = made * call.given(weight)
+        scale = scale * call.given(weight).reshape(1, 1, groups, each)
+    made = (centered * scale).reshape(t.shape)
     return call.made(made if bias is None else made + call.given(bias), order)
 
 
