@@ -225,7 +225,7 @@ class Reader:
                     self._aliases[node] = self._aliases.get(base, base)
                 elif name.endswith("_") and not name.startswith("__"):
                     self._same[node] = base
-        self._uses = last
+        self._uses |= last
         for node in graph.nodes:
             if str(node.target) in _RECTIFIERS:
                 self._fuse(node)
@@ -260,10 +260,13 @@ class Reader:
                 more = {"rectified": True} | ({} if residual is None else {"residual": residual})
                 self._step(node, "aten.batch_norm.default", norm.args, {**norm.kwargs, **more}, norm)
             return
+        if target == "_operator.getitem" and isinstance(self._bound.get(node.args[0]), list):
+            self._bound[node] = self._bound[node.args[0]][node.args[1]]
+            return
         if self._fold(node, target):
             return
-        if target.startswith("higher_order.") or "wrap_with" in target:
-            self._problem(node, target, "a region with a context of its own")
+        if "wrap_with_set_grad_enabled" in target:
+            self._region(node)
             return
         name = _operation_name(node)
         if name.endswith("_") and not name.startswith("__"):
@@ -273,6 +276,27 @@ class Reader:
             self._problem(node, target, "depends on values" if name in _READING else "")
             return
         self._step(node, target, node.args, node.kwargs)
+
+    def _region(self, node: Any) -> None:
+        """What stands under torch.no_grad(): its graph in this one, and its results without history."""
+        enabled, inner, *arguments = node.args
+        graph = getattr(self.program.graph_module, inner.target).graph
+        self._look_ahead(graph)
+        given = iter(arguments)
+        for position, part in enumerate(graph.nodes):
+            if part.op == "placeholder":
+                value = next(given)
+                if value in self._known:
+                    self._known[part] = self._known[value]
+                else:
+                    self._bound[part] = self._given(value)
+            elif part.op == "call_function":
+                self._operation(part, position)
+            elif part.op == "output":
+                for result in part.args[0]:
+                    if not enabled and result in self._bound and result.meta["val"].is_floating_point():
+                        self._step(result, "aten.detach.default", (result,), {})
+                self._bound[node] = [self._given(result) for result in part.args[0]]
 
     def _in_place(self, node: Any, target: str, position: int) -> None:
         """An operation that writes into its first argument: the value that stands there from now on."""

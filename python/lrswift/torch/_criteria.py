@@ -59,13 +59,22 @@ def native_loss(loss: Any, outputs: Any, batch: tuple[Tensor, ...], ignored: boo
             "tensor; allowed: a function of lrswift's, loss(model, *batch), that takes what it needs of it"
         )
     plain = isinstance(loss, nn.CrossEntropyLoss) and loss.weight is None and not loss.label_smoothing
-    if plain and not ignored and loss.reduction == "mean" and outputs.ndim == 2 and batch[-1].ndim == 1:
+    whole = not batch[-1].is_floating_point()
+    if plain and whole and not ignored and loss.reduction == "mean" and outputs.ndim == batch[-1].ndim + 1:
         # one pass, where no label is left out
-        return _called(cross_entropy, len(batch))
+        return _called(_cross_entropy, len(batch))
     example = torch.from_numpy(np.array(outputs.numpy()))
     target = batch[-1].to(example.dtype) if batch[-1].is_floating_point() else batch[-1]
     criterion = Criterion(loss).train(isinstance(loss, nn.Module) and loss.training)
     return _called(from_torch(criterion, (example, target)), len(batch))
+
+
+def _cross_entropy(outputs: Any, labels: Any) -> Any:
+    """Of outputs [N, C, ...] and labels [N, ...]."""
+    if outputs.ndim > 2:
+        outputs = outputs.transpose(0, *range(2, outputs.ndim), 1)
+        outputs, labels = outputs.reshape(-1, outputs.shape[-1]), labels.reshape(labels.size)
+    return cross_entropy(outputs, labels)
 
 
 def _called(criterion: Any, arrays: int) -> Callable[..., Any]:

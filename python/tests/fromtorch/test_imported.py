@@ -231,6 +231,34 @@ def test_another_precision(module, native):
     assert native.state_dict()["norm.num_batches_tracked"].dtype == np.int64
 
 
+class Distilled(nn.Module):
+    """A teacher that learns nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.teacher, self.student = nn.Linear(3, 3), nn.Linear(3, 3)
+        self.norm = nn.BatchNorm1d(3)
+
+    def forward(self, x):
+        with torch.no_grad():
+            y = self.norm(self.teacher(x)).relu()
+            z = y * 2
+        return (self.student(x) - y) * z
+
+
+def test_what_stands_under_no_grad_learns_nothing():
+    module = Distilled().double()
+    native = lr.from_torch(module, torch.randn(3, 3, dtype=torch.float64))
+    x = torch.randn(5, 3, dtype=torch.float64)
+    expected, found = module(x), native(x)
+    assert apart(found.numpy(), array(expected)) < 1e-12
+    expected.square().sum().backward()
+    found.square().sum().backward()
+    assert native.teacher.weight.grad is None and native.norm.weight.grad is None
+    assert apart(native.student.weight.grad.numpy(), module.student.weight.grad.numpy()) < 1e-12
+    assert np.array_equal(native.state_dict()["norm.num_batches_tracked"], 1)
+
+
 class Fixed(nn.Module):
     def forward(self, x):
         return x.reshape(2, -1).sum(0) + x.reshape(4, -1).sum(0)[0]

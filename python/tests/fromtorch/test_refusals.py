@@ -149,6 +149,16 @@ def test_operations_without_a_rule_are_told_at_once():
     assert "docs/from-torch.md" in message and "lrswift.torch.Adapted" in message
 
 
+class Mixed(nn.Module):
+    def forward(self, x):
+        with torch.autocast("cpu", torch.bfloat16):
+            return x @ x.T
+
+
+def test_mixed_precision():
+    assert "autocast" in refused(Mixed()) or "bfloat16" in refused(Mixed())
+
+
 class WritesAParameter(nn.Module):
     def __init__(self):
         super().__init__()

@@ -104,6 +104,19 @@ def test_labels_that_are_left_out():
         check(module, twin)
 
 
+def test_labels_of_every_pixel():
+    torch.manual_seed(1)
+    module = nn.Conv2d(1, 3, 3, padding=1).double()
+    twin = copy.deepcopy(module)
+    x, y = data()[0], torch.randint(3, (ROWS, 4, 4))
+    by_torch(twin, in_batches(x, y), nn.CrossEntropyLoss())
+    lr.torch.fit(
+        module, (x, y), nn.CrossEntropyLoss(), momentum, epochs=EPOCHS, batch_size=BATCH, shuffle=False,
+        progress=False,
+    )  # fmt: skip
+    check(module, twin)
+
+
 @pytest.mark.parametrize("kind", ["arrays", "dataset", "loader", "list", "lrswift"])
 def test_data(kind):
     x, y = data()
