@@ -1,4 +1,5 @@
 import TestSupport
+import Vocabulary
 import XCTest
 
 @testable import Kernels

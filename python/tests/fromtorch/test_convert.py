@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -165,3 +167,17 @@ def test_copies_and_pickles_compute_the_same():
         twin.head.weight.assign(lr.zeros(11, 8))
         assert not np.array_equal(twin(*inputs).numpy(), expected)
     assert np.array_equal(native(*inputs).numpy(), expected)
+
+
+def test_a_pickle_needs_no_torch(tmp_path):
+    member = ZOO["dense"]
+    native = lr.from_torch(member.make().double().eval(), member.inputs(EXAMPLE))
+    inputs = [x.numpy() for x in member.inputs(BATCH)]
+    (tmp_path / "given").write_bytes(pickle.dumps((native, inputs)))
+    program = (
+        "import pickle, sys; sys.modules['torch'] = None\n"
+        "net, inputs = pickle.load(open(sys.argv[1], 'rb'))\n"
+        "pickle.dump(net(*inputs).numpy(), open(sys.argv[2], 'wb'))"
+    )
+    subprocess.run([sys.executable, "-c", program, tmp_path / "given", tmp_path / "made"], check=True)
+    assert np.array_equal(pickle.loads((tmp_path / "made").read_bytes()), native(*inputs).numpy())
