@@ -94,7 +94,7 @@ def contestants(name: str, steps: int, compile: bool) -> dict[str, turns.Turn]:
 def profile(name: str) -> None:
     """How often each operation of torch stands in the graph."""
     module, x, _ = NETWORKS[name]()
-    plan = lr.from_torch(module, x).plans[True]
+    plan = lr.from_torch(module, x)._plans[True]
     print(
         name, *(f"{count} {target}" for target, count in Counter(s.target for s in plan.steps).most_common())
     )

@@ -71,7 +71,7 @@ class Twins:
 
     def laid(self, name: str, values: np.ndarray) -> np.ndarray:
         """As the engine keeps it."""
-        order = self.native.orders.get(name)
+        order = self.native._orders.get(name)
         return values if order is None else np.ascontiguousarray(values.transpose(order))
 
     def targets(self, inputs: Any) -> list[torch.Tensor]:

@@ -24,14 +24,14 @@ class Part(Module):
 
     def __init__(self, kind: str, settings: str) -> None:
         super().__init__()
-        self.kind = kind
-        self.settings = settings
+        self._kind = kind
+        self._settings = settings
 
     def extra_repr(self) -> str:
-        return self.settings
+        return self._settings
 
     def __repr__(self) -> str:
-        return super().__repr__().replace(type(self).__name__, self.kind, 1)
+        return super().__repr__().replace(type(self).__name__, self._kind, 1)
 
 
 class Imported(Part):
@@ -43,17 +43,17 @@ class Imported(Part):
 
     def __init__(self, kind: str, settings: str) -> None:
         super().__init__(kind, settings)
-        self.plans: dict[bool, Plan] = {}
-        self.inputs: list[Any] = []
-        self.keywords: tuple[str, ...] = ()
-        self.constants: dict[str, Tensor] = {}
+        self._plans: dict[bool, Plan] = {}
+        self._inputs: list[Any] = []
+        self._keywords: tuple[str, ...] = ()
+        self._constants: dict[str, Tensor] = {}
         # name of torch -> (path of the part, its own name); several names may have one tensor
-        self.places: dict[str, tuple[str, str]] = {}
+        self._places: dict[str, tuple[str, str]] = {}
         # name -> order of axes here; name -> dtype in torch
-        self.orders: dict[str, tuple[int, ...]] = {}
-        self.dtypes: dict[str, str] = {}
-        self.floats: dict[str, np.dtype] = {n: np.dtype(n) for n in ("float32", "float64")}
-        self.paths: dict[str, Module] = {}
+        self._orders: dict[str, tuple[int, ...]] = {}
+        self._dtypes: dict[str, str] = {}
+        self._floats: dict[str, np.dtype] = {n: np.dtype(n) for n in ("float32", "float64")}
+        self._paths: dict[str, Module] = {}
 
     # ---- running ---------------------------------------------------------------------------------------
     def forward(self, *inputs: Any, **named: Any) -> Any:
@@ -72,49 +72,49 @@ class Imported(Part):
             DTypeError: an input is floating where the example was not.
             ShapeError: an input has other sizes than the example, but for the first axis.
         """
-        plan = self.plans.get(self.training, self.plans[True])
+        plan = self._plans.get(self.training, self._plans[True])
         given = iter(self._leaves(inputs, named))
         begun = [self._begun(source, given) for source in plan.sources]
-        return _outputs(plan.run(begun, self._trains, self.floats))
+        return _outputs(plan.run(begun, self._trains, self._floats))
 
     def _trains(self, path: str) -> bool:
-        return self.paths[path].training if path in self.paths else self.training
+        return self._paths[path].training if path in self._paths else self.training
 
     def _begun(self, source: Source, given: Any) -> Value:
         if source.kind == "input":
             return next(given)
         if source.kind == "constant":
-            return Value(self.constants[source.name], source.dtype)
+            return Value(self._constants[source.name], source.dtype)
         return Value(self.tensor_of(source.name), source.dtype, source.order)
 
     def tensor_of(self, name: str) -> Tensor:
         """The parameter or buffer of a name of torch, as it lies here."""
-        path, own = self.places[name]
-        part = vars(self.paths[path])
+        path, own = self._places[name]
+        part = vars(self._paths[path])
         found: Tensor = part["_parameters"].get(own, part["_buffers"].get(own))
         return found
 
     def _leaves(self, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> list[Value]:
-        if named and self.keywords:
-            missing = [k for k in self.keywords if k not in named]
-            unknown = [k for k in named if k not in self.keywords]
+        if named and self._keywords:
+            missing = [k for k in self._keywords if k not in named]
+            unknown = [k for k in named if k not in self._keywords]
             if missing or unknown or inputs:
                 raise ArgumentError(
-                    f"{self.kind}: got {len(inputs)} inputs and {', '.join(named)}; "
-                    f"allowed: {', '.join(self.keywords)} by name"
+                    f"{self._kind}: got {len(inputs)} inputs and {', '.join(named)}; "
+                    f"allowed: {', '.join(self._keywords)} by name"
                 )
-            inputs = tuple(named[k] for k in self.keywords)
+            inputs = tuple(named[k] for k in self._keywords)
         leaves = list(_flat(inputs))
-        if len(leaves) != len(self.inputs):
+        if len(leaves) != len(self._inputs):
             raise ArgumentError(
-                f"{self.kind}: got {len(leaves)} inputs; allowed: {len(self.inputs)}, as in the example"
+                f"{self._kind}: got {len(leaves)} inputs; allowed: {len(self._inputs)}, as in the example"
             )
         found = []
-        for i, (value, expected) in enumerate(zip(leaves, self.inputs, strict=True)):
+        for i, (value, expected) in enumerate(zip(leaves, self._inputs, strict=True)):
             if expected[0] == "fixed":
                 if value is not expected[1] and value != expected[1]:
                     raise ArgumentError(
-                        f"{self.kind}: input {i}: got {value!r}; allowed: {expected[1]!r}, as in the example"
+                        f"{self._kind}: input {i}: got {value!r}; allowed: {expected[1]!r}, as in the example"
                     )
                 continue
             found.append(self._input(i, value, expected[1], expected[2]))
@@ -124,32 +124,32 @@ class Imported(Part):
         t = value
         if not isinstance(t, Tensor):
             array = np.asarray(value.detach() if _of_torch(value) else value)
-            t = tensor(array, dtype=self.floats[dtype] if dtype in self.floats else None)
+            t = tensor(array, dtype=self._floats[dtype] if dtype in self._floats else None)
         if t.ndim != len(sizes) or any(n not in (None, m) for n, m in zip(sizes, t.shape, strict=True)):
             allowed = ", ".join("N" if n is None else str(n) for n in sizes)
             raise ShapeError(
-                f"{self.kind}: input {i}: got shape {t.shape}; allowed: [{allowed}], as in the example"
+                f"{self._kind}: input {i}: got shape {t.shape}; allowed: [{allowed}], as in the example"
             )
-        if t.is_floating and dtype not in self.floats:
+        if t.is_floating and dtype not in self._floats:
             raise DTypeError(
-                f"{self.kind}: input {i}: got dtype {t.dtype}; allowed: integers or bool, as in the example"
+                f"{self._kind}: input {i}: got dtype {t.dtype}; allowed: integers or bool, as in the example"
             )
-        return Value(t.astype(self.floats[dtype]) if dtype in self.floats else t, dtype)
+        return Value(t.astype(self._floats[dtype]) if dtype in self._floats else t, dtype)
 
     # ---- state -----------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, np.ndarray]:
         """Name -> copy of the values, for parameters and buffers: torch's names, shapes and dtypes."""
-        return {name: self._as_torch(name) for name in self.places}
+        return {name: self._as_torch(name) for name in self._places}
 
     def _as_torch(self, name: str) -> np.ndarray:
         array = self.tensor_of(name).numpy()
-        if name in self.orders:
-            order = self.orders[name]
+        if name in self._orders:
+            order = self._orders[name]
             array = array.transpose([order.index(a) for a in range(array.ndim)])
-        dtype = self.dtypes[name]
-        if dtype not in self.floats and array.dtype.kind == "f":
+        dtype = self._dtypes[name]
+        if dtype not in self._floats and array.dtype.kind == "f":
             array = array.reshape(()).astype(dtype)
-        elif dtype not in self.floats:
+        elif dtype not in self._floats:
             array = array.astype(dtype)
         return np.array(array, order="C")
 
@@ -168,22 +168,22 @@ class Imported(Part):
             DTypeError: an array does not hold numbers.
             ShapeError: an array has another shape than what it is for.
         """
-        missing = [name for name in self.places if name not in state]
-        unknown = [name for name in state if name not in self.places]
+        missing = [name for name in self._places if name not in state]
+        unknown = [name for name in state if name not in self._places]
         if strict and (missing or unknown):
             raise ArgumentError(
                 f"state: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}; "
-                f"allowed: {[*self.places]}"
+                f"allowed: {[*self._places]}"
             )
         values: dict[int, tuple[Tensor, np.ndarray, str]] = {}
-        for name in self.places:
+        for name in self._places:
             if name not in state:
                 continue
             own = self.tensor_of(name)
             given = state[name]
             array = np.asarray(given.detach() if _of_torch(given) else given)
-            order = self.orders.get(name, tuple(range(array.ndim)))
-            counter = self.dtypes[name] not in self.floats and own.is_floating
+            order = self._orders.get(name, tuple(range(array.ndim)))
+            counter = self._dtypes[name] not in self._floats and own.is_floating
             shape = () if counter else tuple(own.shape[order.index(a)] for a in range(own.ndim)) if (
                 len(order) == own.ndim
             ) else own.shape  # fmt: skip
@@ -216,7 +216,7 @@ class Imported(Part):
             DTypeError: another dtype.
         """
         super().to(dtype)
-        self.floats = dict.fromkeys(self.floats, as_dtype(dtype))
+        self._floats = dict.fromkeys(self._floats, as_dtype(dtype))
         return self
 
     def to_torch(self, module: Any) -> Any:
@@ -242,12 +242,12 @@ class Imported(Part):
                 f"to_torch: module: got {type(module).__name__}; allowed: a torch.nn.Module"
             )
         theirs = module.state_dict(keep_vars=True)
-        missing = [name for name in self.places if name not in theirs]
-        unknown = [name for name in theirs if name not in self.places]
+        missing = [name for name in self._places if name not in theirs]
+        unknown = [name for name in theirs if name not in self._places]
         if missing or unknown:
             raise ArgumentError(
                 f"to_torch: module: has not {missing or 'nothing'}, has also {unknown or 'nothing'}; "
-                f"allowed: the names {[*self.places]}"
+                f"allowed: the names {[*self._places]}"
             )
         arrays = self.state_dict()
         for name, their in theirs.items():

@@ -16,7 +16,7 @@ from ..errors import ArgumentError
 from ._convolution import KERNELS
 from ._graph import Plan, Ref, Source, Step, described, references
 from ._limits import limit
-from ._refusals import INSTEAD
+from ._refusals import INSTEAD, listed
 from ._table import CHECKS, RULES, SIZES
 
 # what says where and how a result lies: its dtype is read off the result itself
@@ -47,10 +47,16 @@ def exported(module: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]
         name: open_axes(value)
         for name, value in inspect.signature(module.forward).bind(*arguments, **options).arguments.items()
     }
-    with quiet(), fast_paths_off():
+    with quiet(), fast_paths_off(), own_gradients() as found:
         try:
             return torch.export.export(module, arguments, dict(options), strict=False, dynamic_shapes=axes)
         except Exception as error:
+            if found:
+                raise ArgumentError(
+                    f"from_torch: module: its forward calls {listed(found)}, whose own backward would be "
+                    "lost; allowed: operations of torch (x + (y - x).detach() has the value of y and the "
+                    f"gradient of x), or {INSTEAD}"
+                ) from error
             raise untraceable(error) from error
 
 
@@ -67,6 +73,25 @@ def untraceable(error: Exception) -> ArgumentError:
         f"from_torch: module: its forward {what}: {first[:300]}{source}; allowed: a forward that does the "
         f"same for all values (torch.where in place of if), or {INSTEAD}"
     )
+
+
+@contextmanager
+def own_gradients() -> Iterator[list[str]]:
+    """Within: a list of the subclasses of torch.autograd.Function that are called, each of which raises."""
+    import torch
+
+    found: list[str] = []
+
+    def refused(cls: Any, *_: Any, **__: Any) -> Any:
+        found.append(cls.__name__)
+        raise RuntimeError(f"{cls.__name__}.backward would be lost")
+
+    kept = vars(torch.autograd.Function)["apply"]
+    torch.autograd.Function.apply = classmethod(refused)  # type: ignore[assignment]
+    try:
+        yield found
+    finally:
+        torch.autograd.Function.apply = kept  # type: ignore[method-assign]
 
 
 @contextmanager

@@ -55,9 +55,9 @@ def from_torch(module: Any, example_inputs: Any) -> Imported:
         native = _built(module.train(), *_program(module, arguments, options), tuple(options))
         module.eval()
         native.eval()
-        if native.plans[True].random or not _agree(native, module, arguments, options):
+        if native._plans[True].random or not _agree(native, module, arguments, options):
             _read_evaluating(native, module, arguments, options)
-    for path, part in native.paths.items():
+    for path, part in native._paths.items():
         vars(part)["training"] = module.get_submodule(path).training
     return native
 
@@ -145,8 +145,8 @@ def _built(module: Any, program: Any, opened: bool, keywords: tuple[str, ...]) -
     _grow(native, module)
     orders = {s.name: s.order for s in plan.sources if s.kind == "parameter" and s.order is not None}
     _fill(native, module, orders)
-    native.plans[True] = plan
-    native.inputs, native.keywords = reader.inputs, keywords
+    native._plans[True] = plan
+    native._inputs, native._keywords = reader.inputs, keywords
     _keep(native, reader.constants)
     return native
 
@@ -154,20 +154,20 @@ def _built(module: Any, program: Any, opened: bool, keywords: tuple[str, ...]) -
 def _grow(native: Imported, module: Any) -> None:
     """A part for each of the modules, the same one for the same module."""
     made: dict[int, Module] = {id(module): native}
-    native.paths[""] = native
+    native._paths[""] = native
     for path, part in module.named_modules(remove_duplicate=False):
         if not path:
             continue
         above, _, name = path.rpartition(".")
         if id(part) not in made:
             made[id(part)] = Part(type(part).__name__, part.extra_repr())
-        native.paths[path] = made[id(part)]
-        _put(native.paths[above], "_modules", name, made[id(part)])
+        native._paths[path] = made[id(part)]
+        _put(native._paths[above], "_modules", name, made[id(part)])
 
 
 def _put(part: Module, kind: str, name: str, value: Any) -> None:
     """Under a name of torch's, even where modules here have a method of this name."""
-    if kind == "_buffers" or hasattr(type(part), name):
+    if kind == "_buffers" or hasattr(part, name):
         vars(part)[kind][name] = value
     else:
         setattr(part, name, value)
@@ -187,11 +187,11 @@ def _fill(native: Imported, module: Any, orders: Mapping[str, tuple[int, ...]]) 
         learned = last in module.get_submodule(path)._parameters
         if id(tensor) not in made:
             made[id(tensor)] = _copied(last, tensor, shared.get(id(tensor)), learned)
-        native.places[name] = (path, last)
-        native.dtypes[name] = str(tensor.dtype).removeprefix("torch.")
+        native._places[name] = (path, last)
+        native._dtypes[name] = str(tensor.dtype).removeprefix("torch.")
         if id(tensor) in shared:
-            native.orders[name] = shared[id(tensor)]
-        _put(native.paths[path], "_parameters" if learned else "_buffers", last, made[id(tensor)])
+            native._orders[name] = shared[id(tensor)]
+        _put(native._paths[path], "_parameters" if learned else "_buffers", last, made[id(tensor)])
 
 
 def _copied(name: str, tensor: Any, order: tuple[int, ...] | None, learned: bool) -> Tensor:
@@ -209,7 +209,7 @@ def _copied(name: str, tensor: Any, order: tuple[int, ...] | None, learned: bool
 
 
 def _keep(native: Imported, constants: Mapping[str, np.ndarray]) -> None:
-    native.constants.update({name: from_array(array) for name, array in constants.items()})
+    native._constants.update({name: from_array(array) for name, array in constants.items()})
 
 
 def _read_evaluating(
@@ -217,9 +217,9 @@ def _read_evaluating(
 ) -> None:
     """The graph of evaluation mode, too, where it is more than that of train mode with its parts switched."""
     program, opened = _program(module, arguments, options)
-    reader = Reader(program, literal=True, orders=native.orders, opened=opened)
+    reader = Reader(program, literal=True, orders=native._orders, opened=opened)
     plan = reader.plan()
-    native.plans[False] = plan
+    native._plans[False] = plan
     _keep(native, reader.constants)
     if not plan.random and not _agree(native, module, arguments, options):
         raise ArgumentError(

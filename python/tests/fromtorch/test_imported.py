@@ -259,6 +259,28 @@ def test_what_stands_under_no_grad_learns_nothing():
     assert np.array_equal(native.state_dict()["norm.num_batches_tracked"], 1)
 
 
+class Unlucky(nn.Module):
+    """Its parts are called as methods and attributes of ours."""
+
+    def __init__(self):
+        super().__init__()
+        self.paths, self.inputs, self.tensor_of = nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 3)
+        self.kind = nn.Parameter(torch.ones(3))
+
+    def forward(self, x):
+        return self.paths(x) + self.inputs(x) * self.kind - self.tensor_of(x)
+
+
+def test_any_names():
+    module = Unlucky()
+    native = lr.from_torch(module, torch.randn(3, 3))
+    x = torch.randn(4, 3)
+    assert apart(native(x).numpy(), array(module(x))) < 1e-6
+    assert list(native.state_dict()) == list(module.state_dict())
+    assert [n for n, _ in native.named_parameters()] == [n for n, _ in module.named_parameters()]
+    copy.deepcopy(native).to_torch(Unlucky())
+
+
 class Fixed(nn.Module):
     def forward(self, x):
         return x.reshape(2, -1).sum(0) + x.reshape(4, -1).sum(0)[0]

@@ -210,6 +210,29 @@ def test_arguments_without_a_rule(module, inputs, why):
     assert why in refused(module, inputs=inputs)
 
 
+class Through(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.round()
+
+    @staticmethod
+    def backward(ctx, g):
+        return g
+
+
+class Rounds(nn.Module):
+    def forward(self, x):
+        return Through.apply(x) * 2
+
+
+def test_functions_with_a_backward_of_their_own():
+    message = refused(Rounds())
+    assert "calls Through" in message and "lrswift.torch.Adapted" in message
+    x = torch.randn(3, requires_grad=True)
+    Through.apply(x).sum().backward()
+    assert (x.grad == 1).all()
+
+
 class Forgets(nn.Module):
     """Gives another output every time."""
 

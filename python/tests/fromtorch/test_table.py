@@ -88,7 +88,7 @@ def test_another_size_of_batch(networks, name):
 
 
 def test_every_operation_has_a_case(networks):
-    met = {step.target for network in networks.values() for step in network.plans[True].steps}
+    met = {step.target for network in networks.values() for step in network._plans[True].steps}
     assert [name for name in RULES if name not in met and name.startswith("aten.")] == []
     assert met <= {*RULES, *SIZES}
 
