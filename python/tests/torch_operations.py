@@ -251,6 +251,9 @@ CONSTANTS: Functions = [
     lambda x: x + torch.tensor([1.0, 2.0, 3.0]).cumsum(0),
     lambda x: x.reshape(3, -1)[:, : x.shape[0] // 2 + 1],
     lambda x: x + torch.randn_like(x) * 0 + torch.rand_like(x) * 0,
+    lambda x: x + torch.empty_like(x).normal_(1, 2) * 0 + x.new_empty(x.shape).uniform_(2, 3) * 0,
+    lambda x: x + torch.empty(x.shape[0], 3).bernoulli_(0.4) * 0 + torch.bernoulli(x.sigmoid()) * 0,
+    lambda x: x + torch.empty_like(x).exponential_(2.0) * 0,
     lambda x: x + torch.randn(x.shape[0], 3) * 0 + torch.rand(x.shape[0], 3) * 0,
 ]  # fmt: skip
 

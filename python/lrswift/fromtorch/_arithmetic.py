@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ..tensors.creation import rand, randn
 from ..tensors.functions import broadcast_to, maximum, minimum, where
 from ..tensors.tensor import Tensor
 from ._activations import clamped
@@ -102,20 +101,6 @@ def logical(function: Any) -> Rule:
             t = spread(v, order)
             zeros_and_ones.append(t if v.dtype == "bool" else (t != 0).astype(np.float32))
         return call.made(function(*zeros_and_ones).astype(np.float32), order)
-
-    return rule
-
-
-def drawn(function: Any) -> Rule:
-    def rule(call: Call, x: Value, **_: Any) -> Value:
-        return call.made(function(x.shape, dtype=call.held()))
-
-    return rule
-
-
-def drawn_of(function: Any) -> Rule:
-    def rule(call: Call, size: Any, **_: Any) -> Value:
-        return call.made(function(tuple(size), dtype=call.held()))
 
     return rule
 
@@ -216,10 +201,6 @@ RULES: dict[str, Rule] = {
     "aten.where.Scalar": chosen,
     "aten.masked_fill.Scalar": masked_fill,
     "aten.masked_fill.Tensor": masked_fill,
-    "aten.randn_like.default": drawn(randn),
-    "aten.rand_like.default": drawn(rand),
-    "aten.randn.default": drawn_of(randn),
-    "aten.rand.default": drawn_of(rand),
     "aten.to.dtype": cast,
     "aten.to.dtype_layout": cast,
     "aten.to.device": cast,

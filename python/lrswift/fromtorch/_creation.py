@@ -45,6 +45,9 @@ def made_by(function: Callable[..., np.ndarray]) -> Rule:
 
 
 RULES: dict[str, Rule] = {
+    "aten.empty.memory_format": filled(0),
+    "aten.empty_like.default": filled_like(0),
+    "aten.new_empty.default": new_filled(0),
     "aten.zeros.default": filled(0),
     "aten.ones.default": filled(1),
     "aten.full.default": full,

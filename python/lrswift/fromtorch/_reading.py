@@ -27,7 +27,8 @@ _PLACING = frozenset({
 _DTYPES = frozenset({"float32", "float64", "int64", "int32", "int16", "int8", "uint8", "bool"})
 # what gives a number, or as many elements as there are of a kind
 _READING = frozenset({"item", "_local_scalar_dense", "nonzero", "nonzero_numpy", "masked_select", "unique2"})
-_RANDOM = ("rand", "dropout", "bernoulli", "normal", "multinomial")
+_NOISE = ("rand", "bernoulli", "normal_", "uniform", "exponential")
+_RANDOM = (*_NOISE, "dropout", "multinomial", "empty")
 # results that are their first argument under another shape
 _VIEWS = frozenset({
     "view", "reshape", "_unsafe_view", "view_as", "reshape_as", "flatten", "unflatten", "permute",
@@ -165,6 +166,8 @@ class Reader:
         self._aliases: dict[Any, Any] = {}
         self._same: dict[Any, Any] = {}
         self._fused: dict[Any, tuple[Any, Any]] = {}
+        # of a node: where it stands, and where it is read for the last time
+        self._index: dict[Any, int] = {}
         self._uses: dict[Any, int] = {}
 
     def plan(self) -> Plan:
@@ -241,6 +244,7 @@ class Reader:
         """Which nodes are one tensor under several names, and which are computed in one pass."""
         last: dict[Any, int] = {}
         for i, node in enumerate(graph.nodes):
+            self._index[node] = i
             for given in node.all_input_nodes:
                 last[given] = i
             if node.op == "call_function" and node.args and _is_node(node.args[0]):
@@ -333,7 +337,8 @@ class Reader:
         space, name, overload = target.split(".")
         whole = {
             "aten.copy_.default": "aten.copy.default", "aten.fill_.Scalar": "aten.full_like.default",
-            "aten.zero_.default": "aten.zeros_like.default",
+            "aten.zero_.default": "aten.zeros_like.default", "aten.bernoulli_.float": "aten.bernoulli.p",
+            "aten.normal_.default": "aten.normal_functional.default",
         }.get(target, f"{space}.{name[:-1]}.{overload}")  # fmt: skip
         if root.op == "placeholder" and root.name not in self.program.graph_signature.user_inputs:
             self._problem(node, target, "writes into a parameter or buffer")
@@ -341,7 +346,10 @@ class Reader:
         group = self._aliases.get(root, root)
         names = [n for n, g in self._aliases.items() if g is group] + [group]
         names += [n for n, r in self._same.items() if r in names and r is not root]
-        others = [n for n in names if n is not root and self._uses.get(n, -1) > position]
+        # views that are taken afterwards see what was written
+        others = [
+            n for n in names if n is not root and self._index.get(n, -1) < position < self._uses.get(n, -1)
+        ]
         if others or root in self._known:
             self._problem(node, target, "writes into a part of a tensor, or into one that has other views")
             return
@@ -366,7 +374,7 @@ class Reader:
         if why is not None:
             self._problem(node, target, why)
             return
-        self.random |= any(word in target for word in ("rand",)) or (
+        self.random |= any(word in target for word in _NOISE) or (
             "dropout" in target and self.literal and len(args) > 2 and bool(args[2])
         )
         place = self._place()

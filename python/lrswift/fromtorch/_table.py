@@ -14,6 +14,7 @@ from . import (
     _convolution,
     _creation,
     _losses,
+    _noise,
     _normalization,
     _pooling,
     _products,
@@ -37,6 +38,7 @@ FAMILIES = {
     "Reductions": _reductions.RULES,
     "Arithmetic": _arithmetic.RULES,
     "Constants": _creation.RULES,
+    "Noise": _noise.RULES,
     "Losses": _losses.RULES,
 }
 

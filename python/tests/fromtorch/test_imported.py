@@ -259,6 +259,53 @@ def test_what_stands_under_no_grad_learns_nothing():
     assert np.array_equal(native.state_dict()["norm.num_batches_tracked"], 1)
 
 
+class Draws(nn.Module):
+    def forward(self, x):
+        return (
+            torch.empty_like(x).normal_(1, 2), x.new_empty(x.shape).uniform_(2, 4), torch.rand_like(x),
+            torch.empty(x.shape).exponential_(0.5), torch.empty(x.shape).bernoulli_(0.3),
+            torch.bernoulli(torch.full_like(x, 0.7) + x * 0),
+        )  # fmt: skip
+
+
+def test_numbers_are_drawn_as_torch_draws_them():
+    native = lr.from_torch(Draws(), torch.randn(3, 4))
+    lr.seed(3)
+    x = torch.randn(5000, 4)
+    for found, again, expected in zip(native(x), native(x), Draws()(x), strict=True):
+        a, b = found.numpy(), expected.numpy()
+        assert abs(a.mean() - b.mean()) < 0.08 and abs(a.std() - b.std()) < 0.08
+        assert not np.array_equal(a, again.numpy())
+
+
+class DropsALayer(nn.Module):
+    """Stochastic depth, as torchvision and others write it."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 3)
+
+    def forward(self, x):
+        y = self.layer(x)
+        if self.training:
+            noise = y.new_empty((x.shape[0], 1)).bernoulli_(0.75)
+            noise.div_(0.75)
+            y = y * noise
+        y += x
+        return y
+
+
+def test_layers_that_are_dropped_at_random():
+    module = DropsALayer()
+    native = lr.from_torch(module, torch.randn(3, 3))
+    x = torch.randn(2000, 3)
+    whole = array(module.layer(x))
+    kept = (native.train()(x).numpy() - x.numpy()) / whole
+    assert 0.2 < (np.abs(kept) < 1e-3).mean() < 0.3
+    assert apart(kept[np.abs(kept) > 0.1], np.full((np.abs(kept) > 0.1).sum(), 4 / 3)) < 1e-2
+    assert apart(native.eval()(x).numpy(), whole + x.numpy()) < 1e-6
+
+
 class Unlucky(nn.Module):
     """Its parts are called as methods and attributes of ours."""
 
