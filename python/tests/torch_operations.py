@@ -41,6 +41,22 @@ def written(x: torch.Tensor) -> torch.Tensor:
     return z.relu_() + y
 
 
+def assigned(x: torch.Tensor) -> torch.Tensor:
+    y = torch.zeros(x.shape[0], 4, 8, dtype=x.dtype)
+    y[:, :, 1:7] = x
+    y[:, 0] = 2.0
+    y[:, 1, ::2] += x[:, 1, :4]
+    y[:, -1].mul_(3.0)
+    z = x[:, 2]
+    return y * 1.0 + z.sum()
+
+
+def assigned_to_a_constant(x: torch.Tensor) -> torch.Tensor:
+    y = torch.zeros(2, 6, dtype=x.dtype)
+    y[1] = x.sum((0, 1))
+    return y
+
+
 ACTIVATIONS: Functions = [
     F.relu, F.relu6, F.gelu, lambda x: F.gelu(x, approximate="tanh"), F.silu, torch.sigmoid, torch.tanh,
     F.hardtanh, lambda x: F.hardtanh(x, -0.5, 0.7), F.leaky_relu, lambda x: F.leaky_relu(x, 0.3), F.elu,
@@ -48,7 +64,8 @@ ACTIVATIONS: Functions = [
     lambda x: F.softplus(x * 9, beta=3, threshold=5), F.mish, F.logsigmoid, F.hardshrink,
     lambda x: F.softshrink(x, 0.2), lambda x: F.threshold(x, 0.1, 0.3), F.softsign, F.tanhshrink,
     lambda x: F.glu(x, -1), lambda x: F.glu(x, 1), lambda x: F.hardsigmoid(x), lambda x: F.hardswish(x),
-    lambda x: F.dropout(x, 0.0), lambda x: F.dropout1d(x, 0.0), lambda x: F.dropout(x, 0.4, training=False),
+    lambda x: F.dropout(x, 0.0), lambda x: F.dropout1d(x, 0.0),
+    lambda x: F.alpha_dropout(x, 0.0, True), lambda x: F.dropout(x, 0.4, training=False),
 ]  # fmt: skip
 
 UNARY: Functions = [
@@ -93,6 +110,10 @@ BINARY: Functions = [
 ]  # fmt: skip
 
 SHAPES: Functions = [
+    assigned, assigned_to_a_constant, lambda x: torch.slice_scatter(x, x[:, :2] * 3, 1, 0, 4, 2),
+    lambda x: torch.select_scatter(x, x[:, 0] * 3, 1, 2),
+    lambda x: torch.meshgrid(x[0, 0], x[0, :, 1], indexing="ij"),
+    lambda x: torch.meshgrid(x[0, 0], x[0, :, 1], indexing="xy"),
     lambda x: x.view(x.shape[0], -1), lambda x: x.reshape(-1, 6), lambda x: x.view_as(x),
     lambda x: x.reshape_as(x),
     lambda x: x.flatten(1), lambda x: x.flatten(0, 1), lambda x: x.unflatten(2, (2, 3)),
@@ -133,6 +154,8 @@ IMAGES: Functions = [
     lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"),
     lambda x: F.interpolate(x, size=(5, 9), mode="bilinear"),
     lambda x: F.interpolate(x, size=(5, 9), mode="bilinear", align_corners=True),
+    lambda x: F.interpolate(x, size=(9, 5), mode="bicubic", align_corners=True),
+    lambda x: F.interpolate(x, scale_factor=1.7, mode="bicubic"),
     lambda x: F.interpolate(x, scale_factor=0.5, mode="bilinear"), lambda x: F.dropout2d(x, 0.0),
     lambda x: F.pad(x, (1, 1, 2, 0), mode="reflect"), lambda x: F.normalize(x, dim=1),
     lambda x: F.max_pool2d(x[0], 2), lambda x: F.adaptive_avg_pool2d(x[0], 2),
@@ -165,6 +188,8 @@ REDUCTIONS: Functions = [
 ]  # fmt: skip
 
 PRODUCTS: Functions = [
+    lambda a, b: torch._weight_norm(a, a[:, :1, :1] + 3, 0), lambda a, b: F.pairwise_distance(a, a[:1] * 2),
+    lambda a, b: F.pairwise_distance(a[:, 0], b[:, :, 0], p=1, keepdim=True),
     lambda a, b: a @ b, lambda a, b: a[0] @ b[0], lambda a, b: torch.bmm(a, b),
     lambda a, b: a @ a.transpose(1, 2),
     lambda a, b: torch.mm(a[0], b[0]), lambda a, b: torch.mv(a[0], b[0, :, 0]),
@@ -216,6 +241,10 @@ ATTENTION: Functions = [
 ]  # fmt: skip
 
 RECURRENCE: Functions = [
+    lambda x, h, w, u, b: torch.lstm_cell(x[0], (h[0], h[0]), w, u, b, b),
+    lambda x, h, w, u, b: torch.gru_cell(x[0], h[0], w[:6], u[:6], b[:6], b[2:]),
+    lambda x, h, w, u, b: torch.rnn_tanh_cell(x[0], h[0], w[:2], u[:2]),
+    lambda x, h, w, u, b: torch.rnn_relu_cell(x[0], h[0], w[:2], u[:2], b[:2], b[2:4]),
     lambda x, h, w, u, b: torch.lstm(x, (h, h * 2), [w, u, b, b], True, 1, 0.0, False, False, True),
     lambda x, h, w, u, b: torch.lstm(x, (h, h), [w, u], False, 1, 0.0, False, False, False),
     lambda x, h, w, u, b: torch.gru(x, h, [w[:6], u[:6], b[:6], b[2:]], True, 1, 0.0, False, False, True),

@@ -14,14 +14,19 @@ import torch.nn.functional as F
 import lrswift as lr
 
 
+def normed(v: torch.Tensor, g: torch.Tensor, dim: int = 0) -> torch.Tensor:
+    return v * g / v.norm(dim=[a for a in range(v.ndim) if a != dim], keepdim=True)
+
+
 @contextmanager
 def differentiable_twice() -> Iterator[None]:
     """Within: torch makes of simple parts what it cannot differentiate twice, or only in single precision.
 
-    Its fused attention and hardsigmoid have no second derivatives; hardsigmoid's and celu's gradients take
-    their constants in float32.
+    Its fused attention and hardsigmoid have no second derivatives, and weight_norm has wrong ones; gradients
+    of hardsigmoid and celu take their constants in float32.
     """
-    kept = F.hardsigmoid, F.hardswish, F.celu
+    kept = F.hardsigmoid, F.hardswish, F.celu, torch._weight_norm
+    torch._weight_norm = normed
     F.celu = lambda x, alpha=1.0, inplace=False: torch.where(
         x > 0, x, alpha * torch.expm1(x.clamp(max=0) / alpha)
     )
@@ -31,7 +36,7 @@ def differentiable_twice() -> Iterator[None]:
         with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
             yield
     finally:
-        F.hardsigmoid, F.hardswish, F.celu = kept
+        F.hardsigmoid, F.hardswish, F.celu, torch._weight_norm = kept
 
 
 def leaves(made: Any) -> list[Any]:

@@ -123,6 +123,17 @@ def channel_dropout(call: Call, x: Value, p: float, train: bool) -> Value:
     return call.made(t * Value(kept, x.dtype).laid(x.order), x.order)
 
 
+def alpha_dropout(call: Call, x: Value, p: float, train: bool) -> Value:
+    """Keeps mean and variance of what SELU gives (Klambauer et al., 2017)."""
+    t = x.number().astype(call.held())
+    if not (train and call.training) or p == 0:
+        return call.made(t, x.order)
+    least = -1.7580993408473766
+    scale = ((1 - p) * (1 + p * least**2)) ** -0.5
+    kept = F.dropout(ones(t.shape, dtype=t.dtype), p, True) * (1 - p)
+    return call.made((t * kept + (1.0 - kept) * least) * scale - scale * p * least, x.order)
+
+
 RULES: dict[str, Rule] = {
     "aten.relu.default": pointwise(F.relu),
     "aten.relu6.default": pointwise(lambda x: clamped(x, 0.0, 6.0)),
@@ -147,4 +158,5 @@ RULES: dict[str, Rule] = {
     "aten.glu.default": glu,
     "aten.dropout.default": dropout,
     "aten.feature_dropout.default": channel_dropout,
+    "aten.alpha_dropout.default": alpha_dropout,
 }

@@ -13,7 +13,7 @@ from ..nn import functional as F
 from ..tensors.creation import ones, zeros
 from ..tensors.modes import modes
 from ..tensors.tensor import Tensor
-from ._rules import Call, Rule
+from ._rules import Call, Rule, plain
 from ._values import Value, channels_last
 
 
@@ -111,11 +111,18 @@ def instance_norm(
     return group_norm(call, x, x.shape[1], weight, bias, eps)
 
 
+def weight_norm(v: Tensor, g: Tensor, axis: int = 0) -> Tensor:
+    """Rows of v in their directions, with lengths g (Salimans and Kingma, 2016)."""
+    axes = [a for a in range(v.ndim) if a != axis % v.ndim]
+    return v * (g / v.square().sum(axes, keepdims=True).sqrt())
+
+
 RULES: dict[str, Rule] = {
     "lrswift.counted": counted,
     "aten.batch_norm.default": batch_norm,
     "aten.layer_norm.default": layer_norm,
     "aten.rms_norm.default": rms_norm,
+    "aten._weight_norm.default": plain(weight_norm),
     "aten.group_norm.default": group_norm,
     "aten.instance_norm.default": instance_norm,
 }

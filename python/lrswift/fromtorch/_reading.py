@@ -337,31 +337,59 @@ class Reader:
         space, name, overload = target.split(".")
         whole = {
             "aten.copy_.default": "aten.copy.default", "aten.fill_.Scalar": "aten.full_like.default",
-            "aten.zero_.default": "aten.zeros_like.default", "aten.bernoulli_.float": "aten.bernoulli.p",
+            "aten.fill_.Tensor": "aten.copy.default", "aten.zero_.default": "aten.zeros_like.default",
+            "aten.bernoulli_.float": "aten.bernoulli.p",
             "aten.normal_.default": "aten.normal_functional.default",
         }.get(target, f"{space}.{name[:-1]}.{overload}")  # fmt: skip
-        if root.op == "placeholder" and root.name not in self.program.graph_signature.user_inputs:
+        origin = self._aliases.get(root, root)
+        if origin.op == "placeholder" and origin.name not in self.program.graph_signature.user_inputs:
             self._problem(node, target, "writes into a parameter or buffer")
             return
-        group = self._aliases.get(root, root)
-        names = [n for n, g in self._aliases.items() if g is group] + [group]
+        chain = self._parts(root, origin)
+        names = [n for n, g in self._aliases.items() if g is origin] + [origin]
         names += [n for n, r in self._same.items() if r in names and r is not root]
         # views that are taken afterwards see what was written
         others = [
-            n for n in names if n is not root and self._index.get(n, -1) < position < self._uses.get(n, -1)
+            n
+            for n in names
+            if n not in (root, *chain) and self._index.get(n, -1) < position < self._uses.get(n, -1)
         ]
-        if others or root in self._known:
-            self._problem(node, target, "writes into a part of a tensor, or into one that has other views")
+        if chain and origin in others:
+            others.remove(origin)
+        if others or (root is not origin and not chain):
+            self._problem(node, target, "writes into a tensor that has other views")
             return
         if whole not in RULES:
             self._problem(node, target)
             return
         self._step(node, whole, node.args, node.kwargs)
-        # whoever reads the tensor under its other names reads what was written
-        for alias, origin in self._same.items():
-            if origin is root and alias in self._bound:
-                self._bound[alias] = self._bound[node]
-        self._bound[root] = self._bound[node]
+        written = self._bound[node]
+        self._rebind(root, written)
+        for part in chain:
+            scatter = "select" if "select" in str(part.target) else "slice"
+            into = self._same.get(part.args[0], part.args[0])
+            arguments = (self._given(into), written, *self._given(tuple(part.args[1:])))
+            written = self._add(
+                f"aten.{scatter}_scatter.default", arguments, {}, _dtype(into.meta["val"]), node
+            )
+            self._rebind(into, written)
+
+    def _parts(self, view: Any, origin: Any) -> list[Any]:
+        """Slices and selections by which a view sees a tensor, the last first; none if it sees otherwise."""
+        found = []
+        while view is not origin:
+            if str(view.target) not in ("aten.slice.Tensor", "aten.select.int"):
+                return []
+            found.append(view)
+            view = self._same.get(view.args[0], view.args[0])
+        return found
+
+    def _rebind(self, root: Any, written: Ref) -> None:
+        """Whoever reads a tensor, under whichever name, reads what was written."""
+        for alias in (root, *(n for n, origin in self._same.items() if origin is root)):
+            if alias is root or alias in self._bound or alias in self._known:
+                self._bound[alias] = written
+                self._known.pop(alias, None)
 
     def _step(self, node: Any, target: str, args: Any, kwargs: Any, norm: Any = None) -> None:
         value = node.meta.get("val")
@@ -377,13 +405,16 @@ class Reader:
         self.random |= any(word in target for word in _NOISE) or (
             "dropout" in target and self.literal and len(args) > 2 and bool(args[2])
         )
-        place = self._place()
         options = {k: v for k, v in kwargs.items() if k not in _PLACING}
-        owner, line = _owner(norm or node), _line(node)
-        self.steps.append(
-            Step(target, self._given(tuple(args)), self._given(options), place, dtype, owner, line)
+        self._bound[node] = self._add(
+            target, self._given(tuple(args)), self._given(options), dtype, norm or node
         )
-        self._bound[node] = Ref(place)
+
+    def _add(self, target: str, arguments: Any, options: Any, dtype: str, node: Any) -> Ref:
+        """A step; where its result will stand."""
+        place = self._place()
+        self.steps.append(Step(target, arguments, options, place, dtype, _owner(node), _line(node)))
+        return Ref(place)
 
     def _fold(self, node: Any, target: str) -> bool:
         """Computes here what depends on constants alone, such as masks, positions and angles."""

@@ -90,9 +90,30 @@ def passed(
     return stack(outputs[::-1] if backward else outputs, 0), state
 
 
+def single(cell: Cell) -> Rule:
+    """One step of one layer."""
+
+    def rule(
+        call: Call, x: Value, start: Any, weight_ih: Value, weight_hh: Value, bias_ih: Value | None = None,
+        bias_hh: Value | None = None,
+    ) -> Any:  # fmt: skip
+        several = isinstance(start, (list, tuple))
+        state = tuple(call.given(s) for s in (start if several else [start]))
+        inputs = F.linear(call.given(x), call.given(weight_ih), call.given(bias_ih))
+        hidden = F.linear(state[0], call.given(weight_hh), call.given(bias_hh))
+        made = [call.made(s) for s in cell(inputs, hidden, state)]
+        return made if several else made[0]
+
+    return rule
+
+
 RULES: dict[str, Rule] = {
     "aten.lstm.input": recurrent(lstm_cell),
     "aten.gru.input": recurrent(gru_cell),
     "aten.rnn_tanh.input": recurrent(plain_cell(F.tanh)),
     "aten.rnn_relu.input": recurrent(plain_cell(F.relu)),
+    "aten.lstm_cell.default": single(lstm_cell),
+    "aten.gru_cell.default": single(gru_cell),
+    "aten.rnn_tanh_cell.default": single(plain_cell(F.tanh)),
+    "aten.rnn_relu_cell.default": single(plain_cell(F.relu)),
 }

@@ -11,7 +11,7 @@ from ..nn import functional as F
 from ..tensors.functions import cat
 from ..tensors.tensor import Tensor
 from ._pooling import mixed
-from ._rules import Call, Rule, along, axes_of, reduction
+from ._rules import Call, Rule, along, axes_of, plain, reduction
 from ._values import Value
 
 
@@ -138,6 +138,11 @@ def differences(
     return call.made(t)
 
 
+def distance(a: Tensor, b: Tensor, order: float = 2.0, eps: float = 1e-6, keepdims: bool = False) -> Tensor:
+    """Along the last axis, eps added to each difference."""
+    return norm(a - b + eps, [max(a.ndim, b.ndim) - 1], keepdims, float(order))
+
+
 def truth(every: bool) -> Rule:
     def rule(call: Call, x: Value, axis: Any = None, keepdims: bool = False) -> Value:
         axes = axes_of(axis, x.ndim)
@@ -178,6 +183,7 @@ RULES: dict[str, Rule] = {
     "aten.prod.default": reduction(product),
     "aten.prod.dim_int": reduction(product),
     "aten.linalg_vector_norm.default": vector_norm,
+    "aten.pairwise_distance.default": plain(distance),
     "aten.cumsum.default": along(cumulative),
     "aten.diff.default": differences,
     "aten.any.default": truth(False),

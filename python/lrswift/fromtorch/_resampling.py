@@ -1,4 +1,4 @@
-"""Images and signals at another size: nearest pixels, and linear in between."""
+"""Images and signals at another size: nearest pixels, and linear or cubic in between."""
 
 from __future__ import annotations
 
@@ -78,9 +78,39 @@ def weights(given: int, wanted: int, corners: bool, factor: float | None) -> np.
     return made
 
 
+def cubic(dimensions: int) -> Rule:
+    def rule(
+        call: Call, x: Value, size: Any = None, align_corners: bool = False, scales: Any = None
+    ) -> Value:
+        t, alone = batched(call, x, dimensions)
+        for axis, wanted, factor in targets(t, dimensions, size, scales):
+            t = mixed(t, axis, cubic_weights(t.shape[axis], wanted, align_corners, factor))
+        return finished(call, t, dimensions, alone)
+
+    return rule
+
+
+def cubic_weights(given: int, wanted: int, corners: bool, factor: float | None) -> np.ndarray:
+    """[wanted, given], by Keys' cubic with a = -0.75; pixels beyond the border are those of the border."""
+    if corners:
+        places = np.arange(wanted) * ((given - 1) / (wanted - 1) if wanted > 1 else 0.0)
+    else:
+        places = (np.arange(wanted) + 0.5) * (given / wanted if factor is None else 1 / factor) - 0.5
+    low = np.floor(places).astype(np.int64)
+    made = np.zeros((wanted, given))
+    for offset in range(-1, 3):
+        d, a = np.abs(places - low - offset), -0.75
+        near = ((a + 2) * d - (a + 3)) * d**2 + 1
+        far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+        share = np.where(d <= 1, near, np.where(d < 2, far, 0.0))
+        np.add.at(made, (np.arange(wanted), np.clip(low + offset, 0, given - 1)), share)
+    return made
+
+
 RULES: dict[str, Rule] = {
     "aten.upsample_nearest1d.vec": nearest(1),
     "aten.upsample_nearest2d.vec": nearest(2),
     "aten.upsample_linear1d.vec": linear(1),
     "aten.upsample_bilinear2d.vec": linear(2),
+    "aten.upsample_bicubic2d.vec": cubic(2),
 }

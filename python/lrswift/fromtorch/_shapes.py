@@ -286,6 +286,43 @@ def unfolded(x: Tensor, axis: int, size: int, step: int) -> Tensor:
     return windows.transpose(*axes, at + 1)
 
 
+def slice_scatter(
+    call: Call, x: Value, part: Value, axis: int = 0, start: int | None = None, end: int | None = None,
+    step: int = 1,
+) -> Value:  # fmt: skip
+    """x with a part in the place of a slice."""
+    t, at = call.given(x), axis % x.ndim
+    size = t.shape[at]
+    first, last, _ = slice(start, end, step).indices(size)
+    count = len(range(first, last, step))
+    inner = call.given(part)
+    shape = [*t.shape[:at], count, *t.shape[at + 1 :]]
+    inner = inner if list(inner.shape) == shape else broadcast_to(inner, shape)
+    keys = [slice(None)] * at
+    if step == 1:
+        parts = [t[(*keys, slice(0, first))], inner, t[(*keys, slice(max(first, last), size))]]
+        return call.made(cat([p for p in parts if p.shape[at]] or [t], at))
+    places = np.arange(size)
+    places[first:last:step] = size + np.arange(count)
+    return call.made(take(cat([t, inner], at), places.astype(np.int64), at))
+
+
+def select_scatter(call: Call, x: Value, part: Value, axis: int, index: int) -> Value:
+    at = axis % x.ndim
+    place = index % x.shape[at]
+    return slice_scatter(call, x, unsqueeze(call, part, at), at, place, place + 1)
+
+
+def meshgrid(call: Call, axes: Sequence[Value], indexing: str = "ij") -> list[Value]:
+    shape = [math.prod(v.shape) for v in axes]
+    made = []
+    for i, v in enumerate(axes):
+        t = v.plain().reshape([-1 if a == i else 1 for a in range(len(axes))])
+        value = Value(broadcast_to(t, shape), v.dtype)
+        made.append(transpose(call, value, 0, 1) if indexing == "xy" and len(axes) > 1 else value)
+    return made
+
+
 def index_select(call: Call, x: Value, axis: int, index: Value) -> Value:
     return indexed(call, x, [*[None] * (axis % x.ndim), index])
 
@@ -407,6 +444,9 @@ RULES: dict[str, Rule] = {
     "aten.unfold.default": moving(unfolded),
     "aten.index_select.default": index_select,
     "aten.index.Tensor": indexed,
+    "aten.slice_scatter.default": slice_scatter,
+    "aten.select_scatter.default": select_scatter,
+    "aten.meshgrid.indexing": meshgrid,
     "aten.gather.default": gather,
     "aten.one_hot.default": one_hot,
 }

@@ -278,6 +278,16 @@ def test_numbers_are_drawn_as_torch_draws_them():
         assert not np.array_equal(a, again.numpy())
 
 
+def test_alpha_dropout_keeps_mean_and_variance():
+    native = lr.from_torch(nn.AlphaDropout(0.3), torch.randn(3, 4))
+    x = torch.randn(20000, 4)
+    made = native.train()(x).numpy()
+    assert abs(made.mean()) < 0.03 and abs(made.std() - 1) < 0.03
+    dropped = np.isclose(made, np.median(np.round(made[made < -1], 5)), atol=1e-4)
+    assert 0.27 < dropped.mean() < 0.33
+    assert np.array_equal(native.eval()(x).numpy(), x.numpy())
+
+
 class DropsALayer(nn.Module):
     """Stochastic depth, as torchvision and others write it."""
 

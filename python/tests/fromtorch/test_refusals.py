@@ -176,12 +176,12 @@ def test_writing_into_a_buffer():
 class WritesAPart(nn.Module):
     def forward(self, x):
         y = x * 2
-        y[:, 0] = 1.0
+        y.view(-1)[::2] = 1.0
         return y
 
 
 def test_writing_into_a_part():
-    assert "writes into a part of a tensor" in refused(WritesAPart())
+    assert "writes into a tensor that has other views" in refused(WritesAPart())
 
 
 class WritesUnderAView(nn.Module):
