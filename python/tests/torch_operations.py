@@ -69,6 +69,8 @@ ACTIVATIONS: Functions = [
 ]  # fmt: skip
 
 UNARY: Functions = [
+    torch.sin, torch.cos, torch.tan, torch.sinh, torch.cosh, torch.erf, torch.erfc,
+    lambda x: torch.sin(-9 * x),
     torch.neg, torch.abs, torch.exp, torch.expm1, torch.log, torch.log2, torch.log10, torch.log1p,
     torch.sqrt,
     torch.rsqrt, torch.square, torch.reciprocal, lambda x: torch.sign(x) * x,

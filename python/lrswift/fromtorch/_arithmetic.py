@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..tensors.functions import broadcast_to, maximum, minimum, where
+from ..tensors.operations import apply
 from ..tensors.tensor import Tensor
 from ._activations import clamped
 from ._rules import Call, Rule, comparison, elementwise, leading, pointwise, spread
@@ -167,6 +168,13 @@ RULES: dict[str, Rule] = {
     "aten.rsqrt.default": pointwise(lambda x: x**-0.5),
     "aten.square.default": pointwise(Tensor.square),
     "aten.reciprocal.default": pointwise(lambda x: 1.0 / x),
+    "aten.sin.default": pointwise(lambda x: apply("sin", x)),
+    "aten.cos.default": pointwise(lambda x: apply("cos", x)),
+    "aten.tan.default": pointwise(lambda x: apply("sin", x) / apply("cos", x)),
+    "aten.sinh.default": pointwise(lambda x: (x.exp() - (-x).exp()) * 0.5),
+    "aten.cosh.default": pointwise(lambda x: (x.exp() + (-x).exp()) * 0.5),
+    "aten.erf.default": pointwise(lambda x: apply("erf", x)),
+    "aten.erfc.default": pointwise(lambda x: 1.0 - apply("erf", x)),
     "aten.sign.default": pointwise(sign),
     "aten.floor.default": pointwise(floor),
     "aten.ceil.default": pointwise(lambda x: -floor(-x)),
