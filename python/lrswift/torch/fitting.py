@@ -144,7 +144,7 @@ def _made(
         )
     if callable(optimizer):
         return optimizer(learned)
-    if not isinstance(optimizer, str) or optimizer == "auto":
+    if not isinstance(optimizer, str) or optimizer.lower() == "auto":
         return optimizer
     method = METHODS[optimizer]
     rate = None
