@@ -6,16 +6,19 @@ private final class SoftmaxOp: Op {
   private let width: Int
   private let rows: Int
   private let emptyIsZero: Bool
+  private let causal: Int
 
-  init(_ x: Tensor, emptyIsZero: Bool) {
+  init(_ x: Tensor, emptyIsZero: Bool, causal: Bool) {
     width = x.shape.last!
     rows = x.shape.dropLast().reduce(1, *)
     self.emptyIsZero = emptyIsZero
+    self.causal = causal ? x.shape[x.rank - 2] : 0
     super.init(shape: x.shape, dtype: x.dtype)
   }
 
   override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
-    softmaxRows(dtype.scalar, inputs[0].pointer, output.pointer, rows, width, emptyIsZero: emptyIsZero)
+    softmaxRows(
+      dtype.scalar, inputs[0].pointer, output.pointer, rows, width, emptyIsZero: emptyIsZero, causal: causal)
   }
 
   override func push(_ inputs: [Tensor], _ output: Tensor, _ count: Int) throws {
@@ -56,14 +59,19 @@ private final class SoftmaxOp: Op {
 }
 
 let softmaxOperation = Operation(
-  "softmax", .fused, inputs: 1...1, arguments: ["empty_is_zero"],
+  "softmax", .fused, inputs: 1...1, arguments: ["empty_is_zero", "causal"],
   examples: [
     .init([[3, 4]]), .init([[2, 3, 35]], ["empty_is_zero": .numbers([1])]), .init([[17]]), .init([[0, 3]]),
+    .init([[2, 3, 5]], ["causal": .numbers([1])]), .init([[2, 35, 33]], ["causal": .numbers([1])]),
     .init([[3, 1]]), .init([[2, 0]]),
   ]
 ) { inputs, attributes in
   try requireFloating("softmax", inputs)
   guard inputs[0].rank >= 1 else { throw Failure.shape("softmax: a scalar has no axis to sum over") }
   let emptyIsZero = try attributes.flag("empty_is_zero", default: false)
-  return try SoftmaxOp(inputs[0], emptyIsZero: emptyIsZero).apply(inputs)
+  let causal = try attributes.flag("causal", default: false)
+  guard !causal || inputs[0].rank >= 2 else {
+    throw Failure.shape("softmax: causal needs rows of sequences, got shape \(describe(inputs[0].shape))")
+  }
+  return try SoftmaxOp(inputs[0], emptyIsZero: emptyIsZero, causal: causal).apply(inputs)
 }

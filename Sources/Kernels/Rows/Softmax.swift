@@ -2,11 +2,14 @@
 ///   J v = y (v - <y, v>),
 /// which is its own transpose. A row stays in the cache from its sums to its results.
 
-/// y = exp(x - max x) / sum. Where all of a row is -infinity: 0 if `emptyIsZero`, else no number.
+/// y = exp(x - max x) / sum. Where all of a row is -infinity: 0 if `emptyIsZero`, else no number. Above 0, `causal` is the
+/// length of sequences: their first row sees its first element, the second two, and so on; the others are 0.
 @specialized(where T == Float)
 @specialized(where T == Double)
 public func softmaxRows<T: Scalar>(
-  _: T.Type, _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ rows: Int, _ width: Int, emptyIsZero: Bool
+  _: T.Type, _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ rows: Int, _ width: Int,
+  emptyIsZero: Bool,
+  causal: Int = 0
 ) {
   let x = x.assumingMemoryBound(to: T.self)
   let y = y.assumingMemoryBound(to: T.self)
@@ -14,7 +17,8 @@ public func softmaxRows<T: Scalar>(
   parallelRanges(rows, length: max(1, blockLength / width)) { low, high in
     for row in low..<high {
       let (x, y) = (x + row &* width, y + row &* width)
-      let top = largest(T.self, x, width, scratch: y)
+      let seen = causal > 0 ? min(width, row % causal &+ 1) : width
+      let top = largest(T.self, x, seen, scratch: y)
       if emptyIsZero && top == -T.infinity {
         for c in 0..<width { y[c] = 0 }
         continue
@@ -22,9 +26,9 @@ public func softmaxRows<T: Scalar>(
       let shift = T.Vector(Double(top))
       var total = 0.0
       var at = 0
-      while at < width {
+      while at < seen {
         // As many as may be added in their own precision.
-        let end = min(width, at &+ 2048)
+        let end = min(seen, at &+ 2048)
         var sum = T.Vector(0)
         while at < end {
           let n = min(T.Vector.width, end &- at)
@@ -35,7 +39,8 @@ public func softmaxRows<T: Scalar>(
         }
         total += sum.sum()
       }
-      scaleRow(T.self, y, 1 / total, width)
+      scaleRow(T.self, y, 1 / total, seen)
+      for c in seen..<width { y[c] = 0 }
     }
   }
 }

@@ -55,6 +55,22 @@ final class SoftmaxTests: XCTestCase {
     }
   }
 
+  func testRowsThatSeeWhatCameBefore() {
+    for (length, width) in [(3, 5), (40, 40), (5, 3)] {
+      var numbers = Numbers(seed: 3)
+      let x = numbers.array(2 * length * width)
+      let y = Buffer<Double>(count: x.count)
+      softmaxRows(
+        Double.self, Buffer<Double>(x).pointer, y.pointer, 2 * length, width, emptyIsZero: false,
+        causal: length)
+      let wanted = rows(x, width).enumerated().flatMap { row, x in
+        let seen = min(width, row % length + 1)
+        return plain(Array(x.prefix(seen))) + [Double](repeating: 0, count: width - seen)
+      }
+      expectClose(Double.self, y.values, wanted, units: 32)
+    }
+  }
+
   func testRowsThatSeeNothing() {
     let x = Buffer<Double>([-Double.infinity, -.infinity, -.infinity, 1])
     let y = Buffer<Double>(count: 4)

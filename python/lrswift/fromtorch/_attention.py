@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from .._core import apply as core_apply
 from ..nn import functional as F
 from ..tensors.functions import where
-from ..tensors.operations import apply, from_array
+from ..tensors.operations import apply
 from ..tensors.tensor import Tensor
 from ._rules import Call, Rule
 from ._shapes import repeat_interleave
@@ -26,17 +24,13 @@ def attention(
         key, value = (repeat_interleave(t, times, -3) for t in (key, value))
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     scores: Tensor = core_apply("matmul", (query * factor, key), {"transpose_b": True})  # type: ignore[assignment]
-    length, width = scores.shape[-2:]
-    if is_causal:
-        later = np.triu(np.full((length, width), -math.inf), 1).astype(scores.dtype)
-        scores = scores + from_array(later)
     if mask is not None:
         held = mask.plain()
         if mask.dtype == "bool":
             held = where(held != 0, 0.0, -math.inf)
         scores = scores + held.astype(scores.dtype)
     # as torch: rows that see nothing are zeros
-    chances = apply("softmax", scores, empty_is_zero=mask is not None)
+    chances = apply("softmax", scores, empty_is_zero=mask is not None, causal=is_causal)
     weights = F.dropout(chances, dropout, call.training and dropout > 0)
     return call.made(weights @ value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..nn import functional as F
@@ -12,28 +13,38 @@ from ._rules import Call, Rule
 from ._values import Value
 
 States = tuple[Tensor, ...]
-# (what the input gives the gates, what the hidden state gives them, states) -> states
-Cell = Callable[[Tensor, Tensor, States], States]
 
 
-def lstm_cell(x: Tensor, hidden: Tensor, state: States) -> States:
+@dataclass(frozen=True)
+class Cell:
+    """One step: what the gates get and the states before it, to the states after it.
+
+    together: the gates get one sum of input and hidden state; else both apart.
+    """
+
+    step: Callable[..., States]
+    together: bool = True
+
+
+def lstm_step(z: Tensor, state: States) -> States:
     n = state[0].shape[-1]
-    z = x + hidden
     # i and f lie side by side
     both = F.sigmoid(z[:, : 2 * n])
     c = both[:, n:] * state[1] + both[:, :n] * F.tanh(z[:, 2 * n : 3 * n])
     return F.sigmoid(z[:, 3 * n :]) * F.tanh(c), c
 
 
-def gru_cell(x: Tensor, hidden: Tensor, state: States) -> States:
+def gru_step(x: Tensor, hidden: Tensor, state: States) -> States:
     n = state[0].shape[-1]
     both = F.sigmoid(x[:, : 2 * n] + hidden[:, : 2 * n])
     new = F.tanh(x[:, 2 * n :] + both[:, :n] * hidden[:, 2 * n :])
     return (new + both[:, n:] * (state[0] - new),)
 
 
-def plain_cell(function: Callable[[Tensor], Tensor]) -> Cell:
-    return lambda x, hidden, state: (function(x + hidden),)
+LSTM = Cell(lstm_step)
+GRU = Cell(gru_step, together=False)
+TANH = Cell(lambda z, state: (F.tanh(z),))
+RELU = Cell(lambda z, state: (F.relu(z),))
 
 
 def recurrent(cell: Cell) -> Rule:
@@ -80,12 +91,20 @@ def passed(
     """One layer in one direction: [time, batch, width] to outputs at all times and the last states."""
     weight_ih, weight_hh = weights[:2]
     bias_ih, bias_hh = weights[2:] if len(weights) > 2 else (None, None)
-    # of all times at once
-    inputs = F.linear(t, weight_ih, bias_ih)
     times = range(t.shape[0])
     outputs = []
+    if cell.together:
+        # one product of input and hidden state side by side, which needs no sum
+        weight = cat([weight_ih, weight_hh], 1)
+        bias = None if bias_ih is None else bias_ih + bias_hh
+    else:
+        # of all times at once
+        inputs = F.linear(t, weight_ih, bias_ih)
     for time in reversed(times) if backward else times:
-        state = cell(inputs[time], F.linear(state[0], weight_hh, bias_hh), state)
+        if cell.together:
+            state = cell.step(F.linear(cat([t[time], state[0]], 1), weight, bias), state)
+        else:
+            state = cell.step(inputs[time], F.linear(state[0], weight_hh, bias_hh), state)
         outputs.append(state[0])
     return stack(outputs[::-1] if backward else outputs, 0), state
 
@@ -101,19 +120,20 @@ def single(cell: Cell) -> Rule:
         state = tuple(call.given(s) for s in (start if several else [start]))
         inputs = F.linear(call.given(x), call.given(weight_ih), call.given(bias_ih))
         hidden = F.linear(state[0], call.given(weight_hh), call.given(bias_hh))
-        made = [call.made(s) for s in cell(inputs, hidden, state)]
+        gates = (inputs + hidden,) if cell.together else (inputs, hidden)
+        made = [call.made(s) for s in cell.step(*gates, state)]
         return made if several else made[0]
 
     return rule
 
 
 RULES: dict[str, Rule] = {
-    "aten.lstm.input": recurrent(lstm_cell),
-    "aten.gru.input": recurrent(gru_cell),
-    "aten.rnn_tanh.input": recurrent(plain_cell(F.tanh)),
-    "aten.rnn_relu.input": recurrent(plain_cell(F.relu)),
-    "aten.lstm_cell.default": single(lstm_cell),
-    "aten.gru_cell.default": single(gru_cell),
-    "aten.rnn_tanh_cell.default": single(plain_cell(F.tanh)),
-    "aten.rnn_relu_cell.default": single(plain_cell(F.relu)),
+    "aten.lstm.input": recurrent(LSTM),
+    "aten.gru.input": recurrent(GRU),
+    "aten.rnn_tanh.input": recurrent(TANH),
+    "aten.rnn_relu.input": recurrent(RELU),
+    "aten.lstm_cell.default": single(LSTM),
+    "aten.gru_cell.default": single(GRU),
+    "aten.rnn_tanh_cell.default": single(TANH),
+    "aten.rnn_relu_cell.default": single(RELU),
 }
