@@ -85,7 +85,7 @@ def own_gradients() -> Iterator[list[str]]:
 
     def refused(cls: Any, *_: Any, **__: Any) -> Any:
         found.append(cls.__name__)
-        raise RuntimeError(f"{cls.__name__}.backward would be lost")
+        raise ArgumentError(f"from_torch: module: {cls.__name__}.backward would be lost")
 
     kept = vars(torch.autograd.Function)["apply"]
     torch.autograd.Function.apply = classmethod(refused)  # type: ignore[assignment]
