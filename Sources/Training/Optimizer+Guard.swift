@@ -30,7 +30,9 @@ extension Optimizer {
     let explodes = loss > watch.reference.limit(watch.explode)
     if finite && !(watch.canUndo && explodes) {
       let every = watch.mode == .detect ? 1 : watch.every
-      let isDue = watch.snapshot.map { explodes || stepCount - $0.step >= every } ?? true
+      // at the same steps in a run that was resumed, but for its first copy
+      let isDue =
+        watch.snapshot.map { explodes || stepCount % every == 0 || stepCount - $0.step >= every } ?? true
       if isDue { try keepSnapshot() }
       if watch.moved { safeguard!.succeed() }
       if explodes { safeguard!.reference.restart(at: loss) } else { safeguard!.reference.add(loss) }
