@@ -2,8 +2,9 @@
 
     python benchmarks/auto.py [--rounds 7] [--threads 1]
 
-Prints the ratio of processor times, median and quartiles over rounds, with the guard and without. The goal is
-1.12 with both. The floor of the guard is a copy of parameters and state, 3 vectors read and written once in ten steps.
+Prints the ratio of processor times, median and quartiles over rounds, with the guard and without. The goal
+is 1.12 with both. The floor of the guard is a copy of parameters and state, 3 vectors read and written once
+in ten steps.
 """
 
 from __future__ import annotations
@@ -73,9 +74,8 @@ def main() -> None:
         for key in ("guarded", "search alone"):
             ratios = np.array(times[key]) / np.array(times["plain"])
             low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75))
-            print(
-                f"{name:6} {key:13} {middle:.3f} ({low:.3f} to {high:.3f}) of {np.median(times['plain']):.2f} s"
-            )
+            whole = np.median(times["plain"])
+            print(f"{name:6} {key:13} {middle:.3f} ({low:.3f} to {high:.3f}) of {whole:.2f} s")
 
 
 if __name__ == "__main__":
