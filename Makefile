@@ -21,10 +21,10 @@ endif
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: system $(BIN)/python ## eight methods on scikit-learn's digits; the report lands in report/
+demo: system $(BIN)/python ## nine methods on scikit-learn's digits; the report lands in report/
 	$(BIN)/pip install --quiet '.[demo]'
 	$(BIN)/lrswift compare --data digits --model mlp \
-	  --methods sgd,momentum,adam,l4mom,l4adam,tlr,qlabgrad,alrs --seeds 3 --out report
+	  --methods auto,sgd,momentum,adam,l4mom,l4adam,tlr,qlabgrad,alrs --seeds 3 --out report
 
 test: install swift-test python-test notebooks check sanitize ## everything, from nothing: what CI runs
 
@@ -43,9 +43,12 @@ swift-test: system ## XCTest, and its 25 slowest
 	swift test --disable-swift-testing --scratch-path "$(LRSWIFT_SWIFT_BUILD_DIR)" $(SWIFT_TEST_FLAGS) 2>&1 \
 	  | $(PYTHON) scripts/slowest.py
 
+# Most tests keep one core busy.
+PYTEST_FLAGS ?= --numprocesses logical --maxprocesses 4 --dist worksteal
+
 python-test: ## pytest, against the installed wheel
 	$(BIN)/python -c "import lrswift, sys; assert lrswift.__file__.startswith(sys.prefix), lrswift.__file__"
-	$(BIN)/python -m pytest python/tests
+	$(BIN)/python -m pytest python/tests $(PYTEST_FLAGS)
 
 SANITIZED := -c release -Xswiftc -enable-testing -Xswiftc -DEXACT_STORAGE --sanitize=address
 SANITIZED += --disable-swift-testing --scratch-path "$(LRSWIFT_SWIFT_BUILD_DIR)/sanitized"

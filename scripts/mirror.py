@@ -43,6 +43,8 @@ COVERED = {
     "Sources/Optimization/MethodRule.swift": "Tests/OptimizationTests/MethodKernelsTests.swift",
     "Sources/Optimization/Methods": "Tests/OptimizationTests/MethodKernelsTests.swift",
     "Sources/Vocabulary/PassScalars.swift": "Tests/OptimizationTests/MethodKernelsTests.swift",
+    "Sources/Adaptation/SearchingMachine.swift": "Tests/TrainingTests/Optimizer+SearchTests.swift",
+    "Sources/Training/Memories/SearchStart.swift": "Tests/TrainingTests/Optimizer+SearchTests.swift",
     "Sources/Adaptation/DAdaptation.swift": "Tests/AdaptationTests/WholeMachineTests.swift",
     "Sources/Adaptation/MoMo.swift": "Tests/AdaptationTests/WholeMachineTests.swift",
     "Sources/Adaptation/Prodigy.swift": "Tests/AdaptationTests/WholeMachineTests.swift",

@@ -4,6 +4,7 @@ import Vocabulary
 public enum RateCatalogue {
   public static let machines: [any RateMachine.Type] = [
     ConstantRate.self,
+    Auto.self,
     L4.self,
     TLR.self,
     NTLR.self,

@@ -57,6 +57,9 @@ public struct RateChoice {
       throw Failure.value(
         "\(card.title) evaluates the loss along one step for all parameters: per must be 'all'")
     }
+    if scope != .all && type is any SearchingMachine.Type {
+      throw Failure.value("\(card.title) searches for one rate for all parameters: per must be 'all'")
+    }
     stepsPerEpoch = try Self.stepsPerEpoch.read(arguments, card.title)
     _ = try makeMachine()
   }

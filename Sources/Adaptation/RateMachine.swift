@@ -13,6 +13,8 @@ public struct StepView {
   /// direction keeps no average.
   public var smoothedSlope = 0.0
   public var gradientNorm2 = 0.0
+  /// Numbers in all parameters that have a gradient; 0 where nobody has said.
+  public var entries = 0.0
   /// How much longer the direction, of whole methods the gradient, would be without clipping. The slopes are of the loss,
   /// clipping or not.
   public var stretch = 1.0
@@ -105,6 +107,9 @@ public enum Decision: Equatable {
   case probeGradient(at: Double)
   /// Evaluate d'Hd at the current point and decide again.
   case measureCurvature
+  /// Put the parameters and the direction's state back to where they were before the first step of the search, and take no
+  /// step.
+  case putBack
 
   /// The decision without its number; for the ABI.
   public enum Kind: Int32, CaseIterable, Sendable {
@@ -113,6 +118,7 @@ public enum Decision: Equatable {
     case probe = 2
     case probeGradient = 3
     case measureCurvature = 4
+    case putBack = 5
   }
 
   public var kind: Kind {
@@ -122,6 +128,7 @@ public enum Decision: Equatable {
     case .probe: .probe
     case .probeGradient: .probeGradient
     case .measureCurvature: .measureCurvature
+    case .putBack: .putBack
     }
   }
 
@@ -130,7 +137,7 @@ public enum Decision: Equatable {
     switch self {
     case .take(let rate): rate
     case .probe(let length), .probeGradient(let length): length
-    case .stay, .measureCurvature: 0
+    case .stay, .measureCurvature, .putBack: 0
     }
   }
 }
@@ -152,6 +159,8 @@ public enum Memory: CaseIterable, Sendable {
   case epochAverage
   /// The gradient accumulated over a window, for `window`.
   case window
+  /// Where a search began, for `putBack`.
+  case searchStart
 }
 
 /// A learning rate as a scalar state machine: it asks and decides, and never touches a vector.

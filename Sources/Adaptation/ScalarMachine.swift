@@ -17,7 +17,7 @@ public final class ScalarMachine {
   private static let viewNames = [
     "loss", "precision", "slope", "smoothed_slope", "gradient_norm2", "steps_per_epoch", "travelled2",
     "start_dot",
-    "start2", "stretch", "turn",
+    "start2", "stretch", "turn", "entries",
   ]
   private static let windowNames = ["window_dot", "window_norm2"]
   private static let previousNames = [
@@ -47,16 +47,25 @@ public final class ScalarMachine {
 
   public func check(loss: Double) throws { try machine.check(loss: loss) }
 
-  /// The numbers of a step about to be taken, by name: those of `StepView`. "loss" must be there, and numbers that are
-  /// left out are 0; a window or a previous step is there if its numbers are.
+  /// The numbers of a step about to be taken, by name: those of `StepView`. "loss" must be there, finite but in a search,
+  /// and numbers that are left out are 0; a window or a previous step is there if its numbers are.
   public func begin(_ numbers: Attributes) throws -> Decision {
     guard pending == nil else { throw Failure.value("a step is already in progress") }
     guard !(machine is any WholeMachine) else {
       throw Failure.value("\(choice.type.card.title) is a whole method: its step is prepared and concluded")
     }
+    if var search = machine as? any SearchingMachine, search.isSearching, try isNotFinite(numbers) {
+      search.giveUp()
+      machine = search
+      return .putBack
+    }
     let view = try readView(numbers)
     try machine.check(loss: view.loss)
     return advance(Pending(view: view, before: machine, asked: .stay))
+  }
+
+  private func isNotFinite(_ numbers: Attributes) throws -> Bool {
+    !(try numbers.number("loss").isFinite && numbers.number("gradient_norm2", default: 0).isFinite)
   }
 
   /// What was asked for: "loss" after a probe, "slope" too if its gradient was wanted, or "curvature".
@@ -73,7 +82,7 @@ public final class ScalarMachine {
     case .measureCurvature:
       try numbers.allow(["curvature"])
       step.view.curvature = try numbers.number("curvature")
-    case .take, .stay: throw Failure.value("no step is in progress")
+    case .take, .stay, .putBack: throw Failure.value("no step is in progress")
     }
     return advance(step)
   }
@@ -90,7 +99,7 @@ public final class ScalarMachine {
     if case .take(let rate) = decision, !rate.isFinite { decision = .stay }
     step.asked = decision
     switch decision {
-    case .take, .stay: pending = nil
+    case .take, .stay, .putBack: pending = nil
     case .probe, .probeGradient, .measureCurvature: pending = step
     }
     return decision
@@ -126,6 +135,7 @@ public final class ScalarMachine {
     view.travelled2 = try number("travelled2")
     view.startDot = try number("start_dot")
     view.start2 = try number("start2")
+    view.entries = try number("entries")
     if Self.windowNames.contains(where: given.has) {
       view.window = StepView.Window(
         previousDot: try given.number("window_dot"), norm2: try given.number("window_norm2"))
@@ -175,6 +185,9 @@ public final class ScalarMachine {
     case "is_method": return flag(machine is any WholeMachine)
     case "averages_points": return flag(type.memories.contains(.trainingPoint))
     case "interpolation": return (machine as? any WholeMachine)?.interpolation ?? 1
+    case "searching": return flag((machine as? any SearchingMachine)?.isSearching ?? false)
+    case "found": return (machine as? any SearchingMachine)?.found ?? .nan
+    case "searched": return Double((machine as? any SearchingMachine)?.searched ?? 0)
     case "scope": return Double(choice.scope.rawValue)
     case "initial_rate": return choice.limits.clamp(choice.initialRate)
     case "window": return Double(try choice.windowLength(stepsPerEpoch: choice.stepsPerEpoch))

@@ -31,6 +31,7 @@ public enum Catalogue {
       dropoutOperation,
       batchNormOperation,
       layerNormOperation,
+      softmaxOperation,
     ]
 
   static let byName = Dictionary(uniqueKeysWithValues: operations.map { ($0.name, $0) })

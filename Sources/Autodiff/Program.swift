@@ -102,8 +102,9 @@ public final class Program: @unchecked Sendable {
     }
   }
 
-  /// Evaluates the loss. A probe repeats the random numbers of the last run and leaves out effects.
-  public func forward(probe: Bool = false) throws -> Double {
+  /// Evaluates the loss. A probe repeats the random numbers of the last run and leaves out effects, running statistics, which
+  /// may also be left out alone.
+  public func forward(probe: Bool = false, keepsStatistics: Bool = false) throws -> Double {
     if !probe {
       let first = Context.stream
       for (source, offset) in random {
@@ -112,7 +113,7 @@ public final class Program: @unchecked Sendable {
       }
       Context.stream = first &+ streamCount
     }
-    for step in steps where !(probe && step.op.isEffect) {
+    for step in steps where !((probe || keepsStatistics) && step.op.isEffect) {
       try step.op.forward(step.inputs, step.output)
       try Refusal.check()
     }

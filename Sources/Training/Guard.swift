@@ -62,11 +62,12 @@ public enum GuardMode: Int, CaseIterable, Sendable {
 
 /// Watches over the steps of an optimizer, and keeps what undoes the last one.
 ///
-/// Memory: a copy of the parameters and of every vector that direction and rate keep, written once a step. Nothing is
+/// Memory: a copy of the parameters and of every vector that direction and rate keep, written once in `every` steps. Nothing is
 /// kept, and nothing computed, where there is no guard.
 struct Guard {
   /// Taken before a step, when its loss was good.
   struct Snapshot {
+    let step: Int
     let parameters: [Storage]
     let buffers: [Storage]
     let state: [String: Tensor]
@@ -89,6 +90,8 @@ struct Guard {
   /// Rollbacks since the last step that turned out well.
   var inARow = 0
   var snapshot: Snapshot?
+  /// Steps after which a snapshot is renewed; more are cheaper, and undo more.
+  var every = 1
   /// Whether a step was taken since the last good loss.
   var moved = false
   /// Whether a bad loss is the fault of a step that can be undone.

@@ -15,7 +15,7 @@ extension Optimizer {
     var made = try Guard(mode, explode: explode, buffers: buffers)
     if let before = safeguard {
       (made.reference, made.scale) = (before.reference, before.scale)
-      (made.rollbacks, made.inARow) = (before.rollbacks, before.inARow)
+      (made.rollbacks, made.inARow, made.every) = (before.rollbacks, before.inARow, before.every)
     }
     safeguard = made
   }
@@ -29,7 +29,11 @@ extension Optimizer {
     guard let watch = safeguard else { return nil }
     let explodes = loss > watch.reference.limit(watch.explode)
     if finite && !(watch.canUndo && explodes) {
-      try keepSnapshot()
+      let every = watch.mode == .detect ? 1 : watch.every
+      // at the same steps in a run that was resumed, but for its first copy
+      let isDue =
+        watch.snapshot.map { explodes || stepCount % every == 0 || stepCount - $0.step >= every } ?? true
+      if isDue { try keepSnapshot() }
       if watch.moved { safeguard!.succeed() }
       if explodes { safeguard!.reference.restart(at: loss) } else { safeguard!.reference.add(loss) }
       return nil
@@ -48,7 +52,7 @@ extension Optimizer {
 
   /// What a guard makes of the parameters after a step; nil where it may stand.
   func judgeParameters(_ active: [ParameterSlot], loss: Double) throws -> Request? {
-    guard safeguard != nil else { return nil }
+    guard safeguard != nil, !isSearching else { return nil }
     safeguard!.moved = true
     let finite = active.allSatisfy { slot in
       innerProduct(slot.scalar, slot.tensor.pointer, slot.tensor.pointer, slot.tensor.count).isFinite
@@ -69,6 +73,7 @@ extension Optimizer {
     // the old one first, so that its memory serves the new one
     safeguard!.snapshot = nil
     safeguard!.snapshot = Guard.Snapshot(
+      step: stepCount,
       parameters: try slots.map { try $0.tensor.storage.copy() },
       buffers: try safeguard!.buffers.map { try $0.storage.copy() },
       state: Dictionary(uniqueKeysWithValues: try trainingState.map { ($0.name, $0.value) }))

@@ -15,11 +15,19 @@ extension Optimizer {
     case "rate_scale": return rateScale
     case "guard": return Double((safeguard?.mode ?? .off).rawValue)
     case "explode": return safeguard?.explode ?? .infinity
+    case "guard_every": return Double(safeguard?.every ?? 0)
     case "guard_buffers": return Double(safeguard?.buffers.count ?? 0)
     case "validates": return validates ? 1 : 0
     case "probes": return machineType.probes ? 1 : 0
     case "evaluating": return isEvaluating ? 1 : 0
-    case "found": return (machines.first as? PeriodicALRS)?.found ?? .nan
+    case "found": return search?.found ?? (machines.first as? PeriodicALRS)?.found ?? .nan
+    case "searching": return isSearching ? 1 : 0
+    case "searched": return Double(search?.searched ?? 0)
+    case "run_steps": return Double(search?.run ?? 0)
+    case "run_taken": return Double(search?.taken ?? 0)
+    case "reliable": return (machines.first as? Auto)?.isReliable ?? false ? 1 : 0
+    case "run_warmup": return Double((machines.first as? Auto)?.plan.warmup ?? 0)
+    case "run_decay": return Double((machines.first as? Auto)?.plan.decay ?? 0)
     default: throw Failure.value("an optimizer has no '\(key)'")
     }
   }
@@ -31,6 +39,11 @@ extension Optimizer {
         throw Failure.value("max_skipped must be \(Bounds.count), got \(value)")
       }
       maxSkipped = Int(value)
+    case "guard_every":
+      guard Bounds.count.contains(value) else {
+        throw Failure.value("guard: every must be \(Bounds.count), got \(value)")
+      }
+      safeguard?.every = Int(value)
     case "steps_per_epoch":
       guard Bounds.count.contains(value) else {
         throw Failure.value("steps_per_epoch must be \(Bounds.count), got \(value)")
@@ -40,6 +53,7 @@ extension Optimizer {
       if averagesPoints { try checkFree(value == 0 ? "train" : "eval") }
       try setEvaluating(value != 0)
     case "found": try setFound(value)
+    case "run_steps": try beginRun(steps: value)
     default: throw Failure.value("'\(key)' of an optimizer cannot be set")
     }
   }

@@ -62,7 +62,12 @@ extension Optimizer {
     try check(entries)
     let restored = try kept.map { try Guard(numbers: numbers($0), buffers: safeguard?.buffers ?? []) }
     put(entries, try copies(of: entries))
-    if let restored { safeguard = restored } else { safeguard?.forget() }
+    if var restored {
+      restored.every = safeguard?.every ?? 1
+      safeguard = restored
+    } else {
+      safeguard?.forget()
+    }
   }
 
   private func numbers(_ tensor: Tensor) throws -> [Double] {

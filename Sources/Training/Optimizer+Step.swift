@@ -47,13 +47,15 @@ extension Optimizer {
     }
     let window = try windowLength()
     try checkTrainingPoint()
-    let ratesAreGiven = machineType == ConstantRate.self || machineType == PeriodicALRS.self
+    // after a search the rate is a matter of the step's number alone
+    let ratesAreGiven =
+      machineType == ConstantRate.self || machineType == PeriodicALRS.self || (search != nil && !isSearching)
     // Only rates and clipping ask how long a gradient is; that it is finite may be known.
     let known = afterBackward && ratesAreGiven && !clipping.isOn
     var norms = known ? [] : gradientNorms(active)
     let finite =
       loss.isFinite && (known ? active.allSatisfy(\.gradientIsFinite) : norms.allSatisfy(\.isFinite))
-    if finite { for machine in machines { try machine.check(loss: loss) } }
+    if finite || isSearching { for machine in machines { try machine.check(loss: loss) } }
     var moments: [StepMoment] = []
     if !ratesAreGiven && !isWhole {
       moments = self.moments(active, window: window)
@@ -63,7 +65,11 @@ extension Optimizer {
         try slot.allocate(moment, revocable: machineType.probes, displaces: displaces)
       }
     }
-    if let request = try judge(loss: loss, finite: finite) { return request }
+    if isSearching {
+      if !finite { return try giveUpSearch(loss) }
+    } else if let request = try judge(loss: loss, finite: finite) {
+      return request
+    }
     guard finite else { return try skip(loss) }
     let factors = try groups.map { try ($0.schedule?.finiteValue(stepCount) ?? 1) * rateScale }
     let whole = norms
@@ -143,7 +149,7 @@ extension Optimizer {
       slot.rate = rate
     }
     // a number that the user gave needs no record
-    if machineType == PeriodicALRS.self { record(0, StepView(loss: loss), probes: 0, rate: common) }
+    if machineType != ConstantRate.self { record(0, StepView(loss: loss), probes: 0, rate: common) }
     return try finished(active, loss)
   }
 
@@ -156,7 +162,10 @@ extension Optimizer {
     if stepsPerEpoch >= 1 { view.stepsPerEpoch = stepsPerEpoch }
     if active.contains(where: { $0.tensor.dtype == .float32 }) { view.precision = Double(Float.ulpOfOne) }
     var views = [StepView](repeating: view, count: machines.count)
-    for (slot, norm2) in zip(active, norms) { views[machineIndex(slot)].gradientNorm2 += norm2 }
+    for (slot, norm2) in zip(active, norms) {
+      views[machineIndex(slot)].gradientNorm2 += norm2
+      views[machineIndex(slot)].entries += Double(slot.tensor.count)
+    }
     let hypers = active.map(hyper)
     for (slot, moment) in zip(active, moments) {
       for memory in slot.memories { memory.look(at: slot, moment, &views[machineIndex(slot)]) }
@@ -178,7 +187,7 @@ extension Optimizer {
       let hyper = hyper(slot)
       return StepMoment(
         step: stepCount, epoch: max(1, Int(epoch)), window: window, decay: hyper.decay,
-        averages: hyper.smoothing != 0)
+        averages: hyper.smoothing != 0, searches: isSearching)
     }
   }
 
@@ -199,6 +208,7 @@ extension Optimizer {
       case .probeGradient(let length): return probe(&step, length, .gradient)
       case .measureCurvature:
         return suspend(step, .curvature)
+      case .putBack: return try putBack(step)
       }
     }
     if validates, let rate = taken[0] {

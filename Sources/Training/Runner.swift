@@ -56,7 +56,7 @@ extension Program {
     }
     let parameters = optimizer?.slots.map(\.tensor) ?? []
     try batches.run(self, touching: parameters, done: &done) { i in
-      losses[i] = try forward()
+      losses[i] = try forward(keepsStatistics: optimizer?.isSearching ?? false)
       guard let optimizer else { return true }
       try backward()
       var request = try optimizer.begin(loss: losses[i], mayProbe: true, afterBackward: true)

@@ -61,5 +61,6 @@ struct StepInput: Sendable {
     always("travelled2", \.travelled2),
     always("start_dot", \.startDot),
     always("start2", \.start2),
+    always("entries", \.entries),
   ]
 }

@@ -27,7 +27,7 @@ final class GoldenTests: XCTestCase {
     while true {
       switch machine.decide(view) {
       case .take(let rate): return rate
-      case .stay: return 0
+      case .stay, .putBack: return 0
       case .measureCurvature: view.curvature = dot(zip(h, d).map(*), d)
       case .probe(let length), .probeGradient(let length):
         let there = moved(x, length, d)

@@ -53,7 +53,7 @@ final class MachineTests: XCTestCase {
         case .take(let taken):
           rate = taken
           break asking
-        case .stay: break asking
+        case .stay, .putBack: break asking
         case .measureCurvature: view.curvature = dot(gradient(g), g)
         case .probe(let length), .probeGradient(let length):
           let there = moved(by: length, along: g)
@@ -76,6 +76,8 @@ final class MachineTests: XCTestCase {
     }
     // has no rate before a search otherwise
     if type == PeriodicALRS.self { given["initial"] = given["initial"] ?? 0.05 }
+    // a run as long as any here, without a search, of which there are tests of its own
+    if type == Auto.self { given.merge(["steps": 40, "search": 0, "prior": 0.05]) { first, _ in first } }
     return try type.init(
       type.card.read(Attributes(type.card.title, numbers: given)), limits: limits ?? RateLimits())
   }

@@ -89,7 +89,8 @@ final class CatalogueJSONTests: XCTestCase {
       XCTAssertNotNil(card["uses_window"] as? Bool)
       let first = card["first_rate"] as? String
       XCTAssertEqual(
-        first == nil, ["constant", "l4", "dog", "dowg", "sps", "d_adaptation", "prodigy"].contains(name))
+        first == nil,
+        ["constant", "auto", "l4", "dog", "dowg", "sps", "d_adaptation", "prodigy"].contains(name))
       XCTAssertTrue(try first == nil || arguments(card).keys.contains(first!), name)
       XCTAssertEqual(
         (card["common"] as? [[String: Any]])?.prefix(2).map { $0["name"] as? String }, ["min_lr", "max_lr"])

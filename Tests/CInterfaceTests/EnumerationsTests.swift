@@ -23,6 +23,7 @@ final class EnumerationsTests: XCTestCase {
     "decision": [
       "take": LRS_DECISION_TAKE, "stay": LRS_DECISION_STAY, "probe": LRS_DECISION_PROBE,
       "probe_gradient": LRS_DECISION_PROBE_GRADIENT, "measure_curvature": LRS_DECISION_MEASURE_CURVATURE,
+      "put_back": LRS_DECISION_PUT_BACK,
     ],
     "scope": [
       "all": LRS_SCOPE_ALL, "group": LRS_SCOPE_GROUP, "tensor": LRS_SCOPE_TENSOR, "pooled": LRS_SCOPE_POOLED,

@@ -24,7 +24,7 @@ final class StepInputsTests: XCTestCase {
 
   func testWhatWasNotAskedForIsNotANumber() {
     let asked = Set([
-      "loss", "slope", "smoothed_slope", "gradient_norm2", "steps_per_epoch", "stretch", "turn",
+      "loss", "slope", "smoothed_slope", "gradient_norm2", "steps_per_epoch", "stretch", "turn", "entries",
     ])
     let start = Set(["travelled2", "start_dot", "start2"])
     for input in StepInput.all where !asked.union(start).contains(input.name) {

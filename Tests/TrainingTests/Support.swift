@@ -73,6 +73,8 @@ func required(_ card: Card) -> [String: Double] {
   }
   // has no rate before a search otherwise
   if card.name == PeriodicALRS.card.name { values["initial"] = 0.05 }
+  // a run as long as any here, and without a search, of which there are tests of its own
+  if card.name == Auto.card.name { values.merge(["steps": 1000, "search": 0]) { $1 } }
   return values
 }
 

@@ -65,6 +65,8 @@ if TYPE_CHECKING:
     from .experiments.comparison import compare
     from .experiments.hpo import compare_hpo
     from .experiments.hpo.options import HpoOptions
+    from .experiments.leaderboard import leaderboard
+    from .fromtorch.convert import from_torch
     from .hypergradients.check import check_hypergradient
     from .hypergradients.hypergradient import Hypergradient, hypergradient
     from .hypergradients.options import HypergradientOptions
@@ -105,7 +107,9 @@ _LAZY = {
     "data": None,
     "find_lr": "search.find",
     "fit": "training.fit",
+    "from_torch": "fromtorch.convert",
     "hypergradient": "hypergradients.hypergradient",
+    "leaderboard": "experiments.leaderboard",
     "learn_schedule": "learning.learn",
     "lr_range_test": "search.range_test",
     "minimize": "scipy",
@@ -124,8 +128,9 @@ __all__ = [
     "HypergradientOptions", "LearnedSchedule", "LearningOptions", "MissingFiles", "RangeTest",
     "RecordingError", "ShapeError", "Tensor", "adapt", "arange", "best_window", "bool_",
     "check_hypergradient", "compare", "compare_hpo", "config", "data", "enable_grad", "eye", "find_lr",
-    "fit", "float32", "float64", "from_dlpack", "full", "get_threads", "grad", "hvp", "hypergradient",
-    "int64", "jvp", "learn_schedule", "load", "lr_range_test", "max_memory_allocated", "memory_allocated",
+    "fit", "float32", "float64", "from_dlpack", "from_torch", "full", "get_threads", "grad", "hvp",
+    "hypergradient", "int64", "jvp", "leaderboard", "learn_schedule", "load", "lr_range_test",
+    "max_memory_allocated", "memory_allocated",
     "minimize", "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random",
     "reset_peak_memory_stats", "save", "schedule", "seed", "set_threads", "sharing_bound",
     "sharing_noise", "show_config", "sklearn", "tensor", "uint8", "zeros",

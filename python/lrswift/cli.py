@@ -1,24 +1,29 @@
-"""The command line: `lrswift info | train | find-lr | learn-schedule | compare | compare-hpo | reproduce`."""
+"""The command line: `lrswift info | train | find-lr | learn-schedule | compare | leaderboard | ...`."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import multiprocessing
 import os
 import shlex
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from . import optim, random
-from .config import max_memory_allocated, set_threads, show_config
+from .config import get_threads, max_memory_allocated, set_threads, show_config
 from .data import DATASETS, Splits, load
 from .errors import Error
 from .experiments import comparison
 from .experiments.hpo import SEARCHES, HpoComparison, compare_hpo
 from .experiments.hpo.comparison import DEFAULT_SEARCHES
+from .experiments.leaderboard import DEFAULT_METHODS, WORKLOADS, leaderboard, named, references
+from .experiments.leaderboard import METHODS as RIVALS
+from .experiments.leaderboard.workload import Half
 from .experiments.papers import FIGURES, SCALES, reproduce
 from .experiments.sensitivity import Sensitivity, sensitivity
 from .files.atomic import check_target, make_folder
@@ -40,7 +45,7 @@ _COMPOSED = f"""or a rate, a direction, or rate+direction, with arguments: l4, d
   rates: {textwrap.fill(", ".join(RATES), 90, subsequent_indent="    ")}
   directions: {", ".join(DIRECTIONS)}
 `lrswift info --methods` says what each of them is and takes"""
-_PICTURES = [name for name in DATASETS if name != "text"]
+_PICTURES = [name for name in DATASETS if name not in ("text", "multi30k")]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     _problem(train)
     train.add_argument(
-        "--method", type=_method, default="l4adam", metavar="METHOD", help="see below (default: l4adam)"
+        "--method", type=_method, default="auto", metavar="METHOD", help="see below (default: auto)"
     )
     train.add_argument("--epochs", type=_positive, default=5, help="passes over the data (default: 5)")
     _common(train, "folder for history.csv and model.safetensors")
@@ -141,6 +146,41 @@ def parser() -> argparse.ArgumentParser:
     _common(search, "folder for results.csv, results.json and report.html (default: searches)", "searches")
     search.set_defaults(run=_compare_hpo, files=("results.csv", "results.json", "report.html"))
 
+    board = commands.add_parser(
+        "leaderboard", help="methods with nothing tuned, on many workloads, beside tuned references",
+        epilog=_listed_board(), formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    names = ",".join(DEFAULT_METHODS)
+    board.add_argument("--methods", metavar="A,B,...", help=f"see below (default, without --mine: {names})")
+    board.add_argument(
+        "--mine", action="append", default=[], metavar="MODULE:NAME",
+        help="a method of your own: a function (params, steps) that makes an optimizer, a function (run) "
+        "that trains, or a Method; may be given several times",
+    )  # fmt: skip
+    board.add_argument(
+        "--workloads", metavar="A,B,...", help="see below, name@10 for ten times the budget, or module:name"
+    )
+    board.add_argument("--half", choices=get_args(Half), help="only these workloads (default: both halves)")
+    board.add_argument(
+        "--seeds", type=_whole_numbers, default=[1, 2, 3], metavar="1,2,3", help="(default: 1,2,3)"
+    )
+    board.add_argument("--fresh", action="store_true", help="run also what --out has, which else is kept")
+    board.add_argument(
+        "--references", action="store_true", help="tune the references anew, into references.json; an hour"
+    )
+    board.add_argument("--tuned", metavar="FILE", help="references of your own (default: the package's)")
+    board.add_argument(
+        "--processes", type=_positive, default=1, help="runs at a time, each on --threads (default: 1)"
+    )
+    board.add_argument(
+        "--root", metavar="DIR", help="where data sets are (default: $LRSWIFT_DATA, then ./data)"
+    )
+    _common(
+        board, "folder for runs.jsonl, results.csv, results.json and report.html (default: leaderboard)",
+        "leaderboard", seeded=False,
+    )  # fmt: skip
+    board.set_defaults(run=_leaderboard, files=("results.csv", "results.json", "report.html"))
+
     again = commands.add_parser("reproduce", help="figures of papers in small: tables and pictures")
     again.add_argument("figure", choices=FIGURES, metavar="FIGURE", help=", ".join(FIGURES))
     again.add_argument("--scale", choices=SCALES, default="small", help="how large (default: small)")
@@ -176,6 +216,21 @@ def _positive(text: str) -> int:
     return value
 
 
+def _whole_numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"got {text}; allowed: whole numbers with commas between them, such as 1,2,3"
+        ) from None
+
+
+def _listed_board() -> str:
+    methods = "\n".join(f"  {name:<22} {method.about}" for name, method in RIVALS.items())
+    workloads = "\n".join(f"  {name:<20} {w.half:<10} {w.about}" for name, w in WORKLOADS.items())
+    return f"methods:\n{methods}\n\nworkloads:\n{workloads}"
+
+
 def _rates(text: str) -> list[float]:
     try:
         return [float(part) for part in text.split(",") if part]
@@ -194,8 +249,11 @@ def _problem(command: argparse.ArgumentParser) -> None:
     command.add_argument("--batch-size", type=_positive, default=64, help="examples per step (default: 64)")
 
 
-def _common(command: argparse.ArgumentParser, out: str | None, default: str | None = None) -> None:
-    command.add_argument("--seed", type=int, default=0, help="of all random numbers (default: 0)")
+def _common(
+    command: argparse.ArgumentParser, out: str | None, default: str | None = None, seeded: bool = True
+) -> None:
+    if seeded:
+        command.add_argument("--seed", type=int, default=0, help="of all random numbers (default: 0)")
     command.add_argument("--out", metavar="DIR", default=default, help=out or "folder for info.json")
     command.add_argument("--threads", type=_positive, help="how many to use (default: all cores)")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
@@ -358,6 +416,39 @@ def _compare_hpo(args: argparse.Namespace) -> None:
         raise
     print(result.table())
     print(f"\n{args.out / 'report.html'}")
+
+
+def _leaderboard(args: argparse.Namespace) -> None:
+    asked = None if args.workloads is None else [name for name in args.workloads.split(",") if name]
+    if args.references:
+        chosen = named.workloads(asked, args.half)
+        path = args.out / references.FILE
+        made = references.make(chosen, path, args.root, not args.quiet)
+        rows = [[name, r.setting, f"{r.start:.4g}", f"{r.final:.4g}"] for name, r in made.items()]
+        print(_table(("workload", "reference", "start", "reached"), rows))
+        print(f"\n{path}")
+        return
+    listed = DEFAULT_METHODS if args.methods is None and not args.mine else (args.methods or "").split(",")
+    methods = [*(name for name in listed if name), *args.mine]
+    with _processes(args.processes) as executor:
+        result = leaderboard(
+            methods, asked, args.half, args.seeds, out=args.out, root=args.root, tuned=args.tuned,
+            fresh=args.fresh, executor=executor, progress=not args.quiet, command=args.line,
+        )  # fmt: skip
+    print(result.table())
+    print(f"\n{args.out / 'report.html'}")
+
+
+@contextlib.contextmanager
+def _processes(count: int) -> Iterator[ProcessPoolExecutor | None]:
+    """None for one: here. Others begin anew, as threads of this one do not survive a fork."""
+    if count == 1:
+        yield None
+        return
+    with ProcessPoolExecutor(
+        count, multiprocessing.get_context("spawn"), set_threads, (get_threads(),)
+    ) as pool:
+        yield pool
 
 
 def _reproduce(args: argparse.Namespace) -> None:

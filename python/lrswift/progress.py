@@ -34,3 +34,8 @@ class Progress:
         self._facts.update({key: f"{value:.4g}" for key, value in facts.items()})
         if self._bar is not None:
             self._bar.set_postfix(self._facts, refresh=False)
+
+    def say(self, line: str) -> None:
+        """A line above the bar, which stays."""
+        if self._bar is not None:
+            self._bar.write(line)

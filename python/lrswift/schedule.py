@@ -298,6 +298,34 @@ class WarmUp(NamedSchedule):
 
 
 @dataclass(frozen=True)
+class Trapezoid(NamedSchedule):
+    """Up in a straight line, level, and down to 0 in a straight line, which is reached at t = steps.
+
+        rate min(1, (t + 1) / warmup, (steps - t) / decay)
+
+    Args:
+        rate: the value where it is level.
+        steps: until the value is 0, at least 1.
+        warmup: steps of the rise. Default 0.
+        decay: steps of the fall. Default 0.
+
+    Raises:
+        ArgumentError: a number is not finite.
+        ArgumentTypeError: an argument is no number.
+
+    Source:
+        Hägele et al., "Scaling laws and compute-optimal training beyond fixed training durations" (arXiv
+        2405.18392).
+    """
+
+    name: ClassVar[str] = "trapezoid"
+    rate: float
+    steps: int
+    warmup: int = 0
+    decay: int = 0
+
+
+@dataclass(frozen=True)
 class Piecewise(NamedSchedule):
     """Values that hold for equal shares of the steps: values[floor(n t / steps)], n how many there are.
 

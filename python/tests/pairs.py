@@ -21,7 +21,9 @@ BOUNDED = {"tlr", "ntlr", "barzilai_borwein", "dog", "dowg", "lqa", "d_adaptatio
 BOUNDS = {"sgd+0": 0.2, "sgd+1": 0.02, "sgd+2": 0.02, "ema": 0.2, "adadelta": 1.0}
 NORMALIZED_BOUND = 0.01
 # first lengths that suit steps of a normalized direction, too; a rate without the search that sets it
-GIVEN = {
+GIVEN: dict[str, dict[str, Any]] = {
+    # longer than any test here; of the search there are tests of its own
+    "auto": {"steps": 200, "search": 0.0},
     "periodic_alrs": {"initial": 0.02},
     "dog": {"initial": 1e-3},
     "dowg": {"initial": 0.01},

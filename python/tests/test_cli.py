@@ -12,7 +12,16 @@ from lrswift.cli import main
 
 
 def test_help(capsys):
-    for command in ([], ["info"], ["train"], ["find-lr"], ["learn-schedule"], ["compare"], ["reproduce"]):
+    for command in (
+        [],
+        ["info"],
+        ["train"],
+        ["find-lr"],
+        ["learn-schedule"],
+        ["compare"],
+        ["leaderboard"],
+        ["reproduce"],
+    ):
         with pytest.raises(SystemExit) as caught:
             main([*command, "--help"])
         assert caught.value.code == 0

@@ -71,6 +71,11 @@ CASES = {
     "one_cycle_uneven": (sc.OneCycle(0.5, 33, 0.45, 10, 100), one_cycle(0.5, 33, 0.45, 10, 100)),
     "warm_up": (sc.WarmUp(12), np.interp(T, [0, 12], [1 / 3, 1])),
     "piecewise": (sc.Piecewise(LEARNED, 42), np.array(LEARNED)[np.minimum(5 * T // 42, 4)]),
+    "trapezoid": (
+        sc.Trapezoid(0.5, 45, 8, 20),
+        0.5 * np.clip(np.minimum((T + 1) / 8, (45 - T) / 20), 0, 1),
+    ),
+    "trapezoid_level": (sc.Trapezoid(-0.5, 45), np.where(T < 45, -0.5, 0)),
     "product": (sc.WarmUp(9, 0.0) * sc.Exponential(0.5, 0.9), np.minimum(T / 9, 1) * 0.5 * 0.9**T),
 }
 

@@ -15,6 +15,7 @@ public enum ScheduleCatalogue {
     OneCycleSchedule.self,
     WarmUpSchedule.self,
     PiecewiseSchedule.self,
+    TrapezoidSchedule.self,
   ]
 
   private static let prefix = "schedule."

@@ -87,9 +87,10 @@ typedef struct {
 enum {
   LRS_DECISION_TAKE = 0, /* the step at `value` */
   LRS_DECISION_STAY = 1,
-  LRS_DECISION_PROBE = 2,            /* the loss at theta - value d */
-  LRS_DECISION_PROBE_GRADIENT = 3,   /* the same with <gradient there, d> */
-  LRS_DECISION_MEASURE_CURVATURE = 4 /* d'Hd at theta */
+  LRS_DECISION_PROBE = 2,             /* the loss at theta - value d */
+  LRS_DECISION_PROBE_GRADIENT = 3,    /* the same with <gradient there, d> */
+  LRS_DECISION_MEASURE_CURVATURE = 4, /* d'Hd at theta */
+  LRS_DECISION_PUT_BACK = 5           /* parameters and the direction's state as before the search; no step */
 };
 
 typedef struct {

@@ -1,5 +1,6 @@
 /// The three contractions of convolution, channels-last; weights are [kernelHeight, kernelWidth, channels / groups,
-/// outputs]. float32 runs the direct kernels or Winograd's, float64 the products of patch matrices that they are held to.
+/// outputs]. float32 runs the direct kernels or Winograd's, float64 the products of patch matrices that they are held to;
+/// both those along channels where each has a kernel of its own.
 
 /// y (+)= x * w over `images` images.
 public func convolveForward<T: Scalar>(
@@ -10,6 +11,7 @@ public func convolveForward<T: Scalar>(
   case .winograd: winogradForward(.fastest, g, images, outputs, x, w, y, accumulate)
   case .direct: directForward(.fastest, g, images, outputs, x, w, y, accumulate)
   case .patches: patchForward(T.self, g, images, outputs, x, w, y, accumulate)
+  case .depthwise: depthwiseForward(T.self, g, images, x, w, y, accumulate)
   }
 }
 
@@ -22,6 +24,7 @@ public func convolveInputGradient<T: Scalar>(
   case .winograd: winogradInputGradient(.fastest, g, images, outputs, gy, w, gx, accumulate)
   case .direct: directInputGradient(.fastest, g, images, outputs, gy, w, gx, accumulate)
   case .patches: patchInputGradient(T.self, g, images, outputs, gy, w, gx, accumulate)
+  case .depthwise: depthwiseInputGradient(T.self, g, images, gy, w, gx, accumulate)
   }
 }
 
@@ -30,10 +33,10 @@ public func convolveWeightGradient<T: Scalar>(
   _: T.Type, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
   _ x: UnsafeRawPointer, _ gw: UnsafeMutableRawPointer, _ accumulate: Bool
 ) {
-  if ConvolutionChoice.weightGradient(T.dtype) == .patches {
-    patchWeightGradient(T.self, g, images, outputs, gy, x, gw, accumulate)
-  } else {
-    directWeightGradient(.fastest, g, images, outputs, gy, x, gw, accumulate)
+  switch ConvolutionChoice.weightGradient(T.dtype, g, outputs) {
+  case .patches: patchWeightGradient(T.self, g, images, outputs, gy, x, gw, accumulate)
+  case .depthwise: depthwiseWeightGradient(T.self, g, images, gy, x, gw, accumulate)
+  case .direct, .winograd: directWeightGradient(.fastest, g, images, outputs, gy, x, gw, accumulate)
   }
 }
 

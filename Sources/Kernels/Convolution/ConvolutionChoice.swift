@@ -1,6 +1,6 @@
 import Vocabulary
 
-/// Which of the six convolutions computes what, on one screen. Beside each number stands what it was taken from: GF/s, or
+/// Which of the seven convolutions computes what, on one screen. Beside each number stands what it was taken from: GF/s, or
 /// the rate of the first over that of the second, one thread of a Zen 5 with AVX-512 (docs/convolution.md has the tables).
 /// Limits lie between what was measured on either side; AVX2 follows the same ones unmeasured.
 enum ConvolutionChoice {
@@ -10,8 +10,11 @@ enum ConvolutionChoice {
   case winograd
   /// Sums over taps, each pass by the vectors that it chooses.
   case direct
+  /// Sums over taps along channels, each of which has a kernel of its own.
+  case depthwise
 
   static func forward(_ dtype: DType, _ g: WindowGeometry, _ images: Int, _ outputs: Int) -> Self {
+    if g.isDepthwise(outputs) { return .depthwise }
     guard dtype == .float32 else { return .patches }
     return WinogradPass(forward: g, images, outputs).isPreferred(g, outputs) ? .winograd : .direct
   }
@@ -20,12 +23,15 @@ enum ConvolutionChoice {
     _ dtype: DType, _ g: WindowGeometry, _ images: Int, _ outputs: Int,
     _ kernels: ConvolutionKernels = .fastest
   ) -> Self {
+    if g.isDepthwise(outputs) { return .depthwise }
     guard dtype == .float32 else { return .patches }
     if WinogradPass(inputGradient: g, images, outputs).isPreferred(g, outputs) { return .winograd }
     return prefersPatches(g, images, outputs, kernels) ? .patches : .direct
   }
 
-  static func weightGradient(_ dtype: DType) -> Self { dtype == .float32 ? .direct : .patches }
+  static func weightGradient(_ dtype: DType, _ g: WindowGeometry, _ outputs: Int) -> Self {
+    g.isDepthwise(outputs) ? .depthwise : dtype == .float32 ? .direct : .patches
+  }
 
   /// Whether direct sums would spend most of their products on padding and idle lanes, which patches do not have. Of the
   /// products of 5x5 20-50 and 6-16, 0.28 and 0.19 are wanted: 132 for 63, 69 for 32. By planes 0.51 of those of 6-16 are:

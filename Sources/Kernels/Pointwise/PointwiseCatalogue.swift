@@ -14,6 +14,9 @@ public enum PointwiseCatalogue {
     .init(Square.self),
     .init(Absolute.self),
     .init(Softplus.self),
+    .init(Sine.self),
+    .init(Cosine.self),
+    .init(ErrorFunction.self),
     .init(Affine.self),
     .init(Power.self),
   ]

@@ -39,6 +39,8 @@ struct StepMoment {
   let decay: Double
   /// Whether the direction keeps an average of the gradient.
   var averages = true
+  /// Whether the step is one of a search, which will be undone.
+  var searches = false
 }
 
 extension Memory {
@@ -51,6 +53,7 @@ extension Memory {
     case .rateTangent: RateTangent(slot)
     case .epochAverage: EpochAverage()
     case .window: WindowGradient()
+    case .searchStart: SearchStart()
     }
   }
 }

@@ -19,7 +19,7 @@ final class ConvolutionChoiceTests: XCTestCase {
 
   /// An algorithm, and for direct sums the vectors of their passes.
   private enum Chosen: Equatable {
-    case patches, winograd, outputs, planes, images, mixed
+    case patches, winograd, depthwise, outputs, planes, images, mixed
   }
 
   private struct Layer {
@@ -44,7 +44,8 @@ final class ConvolutionChoiceTests: XCTestCase {
     }
 
     var weightGradient: Chosen {
-      switch (ConvolutionChoice.weightGradient(.float32), pass.gradientVectors()) {
+      switch (ConvolutionChoice.weightGradient(.float32, geometry, outputs), pass.gradientVectors()) {
+      case (.depthwise, _): .depthwise
       case (.patches, _): .patches
       case (.winograd, _): .winograd
       case (.direct, .outputs): .outputs
@@ -61,6 +62,7 @@ final class ConvolutionChoiceTests: XCTestCase {
       switch choice {
       case .patches: return .patches
       case .winograd: return .winograd
+      case .depthwise: return .depthwise
       case .direct:
         let vectors = Set(passes.map { $0.vectors(kernels, images) })
         guard vectors.count == 1 else { return .mixed }
@@ -142,8 +144,8 @@ final class ConvolutionChoiceTests: XCTestCase {
       let g = layer.geometry
       XCTAssertEqual(ConvolutionChoice.forward(.float64, g, layer.images, layer.outputs), .patches)
       XCTAssertEqual(ConvolutionChoice.inputGradient(.float64, g, layer.images, layer.outputs), .patches)
+      XCTAssertEqual(ConvolutionChoice.weightGradient(.float64, g, layer.outputs), .patches)
     }
-    XCTAssertEqual(ConvolutionChoice.weightGradient(.float64), .patches)
   }
 
   /// The rates of Winograd's convolution over the direct one, as measured (docs/convolution.md): where it is a tenth

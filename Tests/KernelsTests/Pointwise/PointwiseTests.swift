@@ -29,6 +29,9 @@ final class PointwiseTests: XCTestCase {
     "abs": Reference(value: abs, hasKink: true),
     "softplus": Reference(
       value: { max($0, 0) + Foundation.log1p(Foundation.exp(-abs($0))) }, low: -30, high: 30),
+    "sin": Reference(value: Foundation.sin),
+    "cos": Reference(value: Foundation.cos),
+    "erf": Reference(value: Foundation.erf),
     "affine": Reference(value: { -1.5 * $0 + 0.25 }, parameters: PointwiseParameters(-1.5, 0.25)),
     "power": Reference(value: { Foundation.pow($0, 2.7) }, low: 0.05, parameters: PointwiseParameters(2.7)),
   ]

@@ -10,6 +10,7 @@ from .cifar import cifar10
 from .dataset import Splits
 from .digits import digits
 from .idx import fashion_mnist, mnist
+from .multi30k import multi30k
 from .text import text
 
 DATASETS: dict[str, Callable[[str | os.PathLike[str] | None], Splits]] = {
@@ -18,6 +19,7 @@ DATASETS: dict[str, Callable[[str | os.PathLike[str] | None], Splits]] = {
     "fashion-mnist": fashion_mnist,
     "cifar10": cifar10,
     "text": text,
+    "multi30k": multi30k,
 }
 
 
@@ -25,13 +27,14 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Splits:
     """Loads a data set by name. Nothing is downloaded, and pixels are not scaled (`Dataset.scaled` does).
 
     Args:
-        name: "digits" (through scikit-learn), "mnist", "fashion-mnist", "cifar10" or "text".
+        name: "digits" (through scikit-learn), "mnist", "fashion-mnist", "cifar10", "text" or "multi30k".
         root: the folder in which its own is looked for, and nowhere else. None: `$LRSWIFT_DATA`, then
             `./data`. Default None.
 
     Returns:
         `Splits`: train and test as a `Dataset` each, with x uint8 [N, H, W] or [N, H, W, 3] for images and
-        [N] for text, y uint8 [N], and the names of the classes.
+        [N] for text, y uint8 [N], and the names of the classes. Of multi30k both are sentences as str, and
+        there are no classes.
 
     Raises:
         ArgumentError: the name is unknown.

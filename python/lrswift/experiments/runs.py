@@ -20,7 +20,7 @@ from ..training.fit import fit, held_out
 from ..training.methods import METHODS
 from .setup import Setup
 
-DEFAULT_METHODS = ("sgd", "momentum", "adam", "l4mom", "l4adam", "tlr", "qlabgrad", "alrs")
+DEFAULT_METHODS = ("auto", "sgd", "momentum", "adam", "l4mom", "l4adam", "tlr", "qlabgrad", "alrs")
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 
 from .._core import apply as core_apply
@@ -10,6 +11,7 @@ from ..checks import check_fraction, check_positive
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..tensors.activations import *  # noqa: F403
 from ..tensors.activations import __all__ as _activations
+from ..tensors.dtypes import normalized_axes
 from ..tensors.modes import modes
 from ..tensors.operations import apply
 from ..tensors.tensor import Operand, Tensor, as_tensor
@@ -246,8 +248,11 @@ def softmax(x: Operand, axis: int = -1) -> Tensor:
         ShapeError: x has no such axis.
     """
     t = as_float(x, "softmax")
-    e = (t - t.max(axis, keepdims=True)).exp()
-    return e / e.sum(axis, keepdims=True)
+    (place,) = normalized_axes(operator.index(axis), t.ndim, "softmax")
+    if place == t.ndim - 1:
+        return apply("softmax", t)
+    e = (t - t.detach().max(place, keepdims=True)).exp()
+    return e / e.sum(place, keepdims=True)
 
 
 def log_softmax(x: Operand, axis: int = -1) -> Tensor:
@@ -266,7 +271,8 @@ def log_softmax(x: Operand, axis: int = -1) -> Tensor:
         ShapeError: x has no such axis.
     """
     t = as_float(x, "log_softmax")
-    shifted = t - t.max(axis, keepdims=True)
+    # whatever is taken off, the result is the same: so it has no derivative
+    shifted = t - t.detach().max(axis, keepdims=True)
     return shifted - shifted.exp().sum(axis, keepdims=True).log()
 
 

@@ -7,6 +7,7 @@ A direction of the native catalogue that has no class written here has one made 
 """
 
 from .adam import Adam, AdamW
+from .auto import Auto
 from .directions import by_title
 from .l4 import L4Adam, L4Mom
 from .made import *  # noqa: F403
@@ -22,6 +23,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Auto",
     "L4Adam",
     "L4Mom",
     "Optimizer",

@@ -25,7 +25,7 @@ def taken_apart(optimizer: Any) -> dict[str, Any]:
         "own": {name: value for name, value in vars(optimizer).items() if name not in _MADE},
         "state": {name: np.array(value) for name, value in core.state().items()},
         "numbers": {name: core.get(name) for name in ("max_skipped", "steps_per_epoch")},
-        "guard": (int(core.get("guard")), core.get("explode")),
+        "guard": (int(core.get("guard")), core.get("explode"), core.get("guard_every")),
         "gradients": [t.grad for group in optimizer.param_groups for t in group["params"]],
     }
 
@@ -48,9 +48,11 @@ def put_together(optimizer: Any, parts: dict[str, Any]) -> None:
     for key, value in parts["numbers"].items():
         if value >= 1:
             core.set(key, value)
-    mode, explode = parts["guard"]
+    # pickles of before have no third
+    mode, explode, every = (*parts["guard"], 1.0)[:3]
     if mode != Guard.OFF:
         core.guard(mode, explode, optimizer._guarded)
+        core.set("guard_every", every)
     core.record(optimizer._recorded)
     core.load({name: from_array(value) for name, value in parts["state"].items()})
     for tensor, gradient in zip(tensors, parts["gradients"], strict=True):

@@ -46,6 +46,8 @@ def _sentence(history: History, row: int, method: str) -> str:
     if now["outcome"] == Outcome.UNDONE:
         return f"{start}undone, because {_fault(now)}; rates are {now['scale']:.4g} times theirs from here"
     inputs = f"loss {now['loss']:.6g}, {_reason(method)(now)}"
+    if now["outcome"] == Outcome.STAYED and method == "auto":
+        return f"{start}the search ended, and everything is as before it; {inputs}"
     if now["outcome"] == Outcome.STAYED:
         return f"{start}the parameters stayed where they were; {inputs}"
     return f"{start}rate {now['rate']:.6g}{_move(history, row, now)}{_limits(now)}; {inputs}"
@@ -106,6 +108,13 @@ def _searched(now: dict[str, float]) -> str:
     return "set by the last search, or the initial one before any"
 
 
+def _auto(now: dict[str, float]) -> str:
+    if np.isnan(now["previous_dot"]) or now["slope"] == 0:
+        return "no step before to judge by"
+    cosine = now["previous_dot"] / abs(now["slope"])
+    return f"<g, d'> / <g, d> {cosine:.4g}, which the search adds up: below 0 a step was too long"
+
+
 def _hypergradient(now: dict[str, float]) -> str:
     if np.isnan(now["previous_dot"]):
         return "no step before to judge by"
@@ -141,7 +150,7 @@ def _curvature(now: dict[str, float]) -> str:
 
 
 # what decided, for the methods of which there is more to say than their cards do
-_OWN = {"l4": _l4, "hd": _hypergradient, "newton": _curvature, "periodic_alrs": _searched}
+_OWN = {"l4": _l4, "hd": _hypergradient, "newton": _curvature, "periodic_alrs": _searched, "auto": _auto}
 
 
 def _reason(method: str) -> Callable[[dict[str, float]], str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import random
 from .._core import Optimizer as CoreOptimizer
-from ..checks import check_number
+from ..checks import check_number, check_whole
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..rates.base import Adapter
 from ..rates.codes import Guard, Request, Scope
@@ -21,7 +21,7 @@ from ..tensors.autograd import enable_grad, no_grad
 from ..tensors.modes import frozen_statistics
 from ..tensors.operations import from_array
 from ..tensors.tensor import Tensor
-from . import decisions
+from . import decisions, searched
 from .attributes import rate_card, spelled
 from .copies import put_together, taken_apart
 from .drive import drive
@@ -77,6 +77,7 @@ class Optimizer:
         # what the core does not tell: buffers of the guard, and how many decisions are kept
         self._guarded: list[Tensor] = []
         self._recorded = 0
+        self._has_told = False
         self._direction, self._clips = direction, clips
         self._core = CoreOptimizer(direction, spelled(self._defaults) | clips, name, attributes)
         if isinstance(params, Tensor):
@@ -91,6 +92,8 @@ class Optimizer:
                 self.add_param_group(group)  # type: ignore[arg-type]
         else:
             self.add_param_group({"params": groups})
+        if searched.is_searched(rate):
+            self.guard(every=searched.GUARD_EVERY)
 
     # ---- parameters ------------------------------------------------------------------------------------
     def add_param_group(self, group: dict[str, Any]) -> None:
@@ -201,7 +204,9 @@ class Optimizer:
                 "returns the loss of validation data"
             )
         before = random.get_state()
-        loss, value = self._evaluate(closure, differentiate=True)
+        # steps of a search are undone, and should leave no trace in running statistics
+        with frozen_statistics() if self._core.get("searching") else contextlib.nullcontext():
+            loss, value = self._evaluate(closure, differentiate=True)
         after = random.get_state()
 
         def again(function: Callable[[], Tensor], differentiate: bool) -> float:
@@ -330,6 +335,7 @@ class Optimizer:
         *,
         buffers: Iterable[Tensor] = (),
         on: bool = True,
+        every: int = 1,
     ) -> None:
         """Undoes steps that make the loss explode, or values that are not finite.
 
@@ -347,10 +353,12 @@ class Optimizer:
             explode: above 1. Default 10.0.
             buffers: what the model updates beside its parameters (`model.buffers()`: batch-norm statistics),
                 put back with them; `fit` knows. Default: none.
-            on: False ends the guard. A new optimizer has none. Default True.
+            on: False ends the guard. A new optimizer has none, but with lr="auto". Default True.
+            every: so many steps share a copy to go back to, at least 1. More cost less and undo more: up to
+                `every` steps go with the bad one. One that only detects keeps a copy of each step. Default 1.
 
         Raises:
-            ArgumentError: `explode` is out of bounds.
+            ArgumentError: `explode` is out of bounds, or `every` no whole number of at least 1.
             ArgumentTypeError: `explode` is no number.
             DTypeError: a switch is no bool, or a buffer no Tensor.
         """
@@ -358,12 +366,15 @@ class Optimizer:
             if not isinstance(flag, bool):
                 raise DTypeError(f"guard: {name}: got {flag!r}; allowed: True, False")
         limit = check_number(explode, "guard: explode", infinite=True)
+        check_whole(every, "guard: every", 1)
         held = list(buffers)
         for i, buffer in enumerate(held):
             if not isinstance(buffer, Tensor):
                 raise DTypeError(f"guard: buffers[{i}]: got {type(buffer).__name__}; allowed: tensors")
         mode = Guard.OFF if not on else Guard.ROLL_BACK if rollback else Guard.DETECT
         self._core.guard(mode, limit, held)
+        if mode != Guard.OFF:
+            self._core.set("guard_every", float(every))
         self._guarded = held
 
     @property
@@ -406,6 +417,7 @@ class Optimizer:
             hypergradient               Delta of MARTHE
             travelled2, start_dot       |theta - theta_0|^2 and <g, theta_0 - theta>
             start2                      |theta_0|^2
+            entries                     numbers in all parameters that have a gradient
             probes, probe_length, probe_loss, curvature
             rate, bound                 -1 at min_lr, 1 at max_lr
             fallback                    1: the formula gave no rate
@@ -416,11 +428,12 @@ class Optimizer:
         """
         return decisions.read(self._core)
 
-    def explain(self, step: int) -> str:
+    def explain(self, step: int | None = None) -> str:
         """Says in words why the rate of a step is what it is, a line per rate.
 
         Args:
-            step: counted from 0. `record(True)` must have been called before it.
+            step: counted from 0. `record(True)` must have been called before it. None: with lr="auto" what
+                was found and planned for the whole run, else the last step on record. Default None.
 
         Returns:
             The text.
@@ -428,8 +441,40 @@ class Optimizer:
         Raises:
             ArgumentError: the record does not hold that step.
         """
+        if step is None:
+            if searched.is_searched(self.rate):
+                return searched.account(self._core)
+            steps = self.history["step"]
+            step = int(steps[-1]) if len(steps) else 0
         method = self.rate.core_name if isinstance(self.rate, Adapter) else "constant"
         return decisions.explain(self.history, step, method)
+
+    def frozen(self, params: Params | None = None) -> Optimizer:
+        """The explicit optimizer that lr="auto" came to: the same direction at a schedule, nothing to find.
+
+        A model that begins where this one began, and sees the batches after those of the search, is trained
+        to the same bits by it.
+
+        Args:
+            params: as for a new optimizer. None: the parameters of this one. Default None.
+
+        Returns:
+            The optimizer, guarded as this one is when new.
+
+        Raises:
+            ArgumentError: the search is not over.
+            ArgumentTypeError: the rate was not searched for.
+        """
+        searched.check_searched(self.rate, "frozen")
+        groups = [{k: v for k, v in group.items() if k != "lr"} for group in self.param_groups]
+        made: Optimizer = self._explicit()(
+            groups if params is None else params,
+            lr=searched.plan(self._core),
+            **self._defaults,
+            **self._clips,
+        )
+        made.guard(every=searched.GUARD_EVERY)
+        return made
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """The whole state, flat: name -> array (a copy)."""
@@ -470,6 +515,23 @@ class Optimizer:
         """The epoch's length, for adapters that count in epochs, unless they were given one."""
         if getattr(self.rate, "steps_per_epoch", 0) is None:
             self._core.set("steps_per_epoch", float(steps))
+
+    def _explicit(self) -> Any:
+        """The class that takes a rate by hand."""
+        return type(self)
+
+    def _know_run(self, steps: int) -> None:
+        """A run of so many steps begins, for rates that plan one, unless they were given its length."""
+        if searched.is_searched(self.rate) and searched.steps_of(self.rate) is None:
+            self._core.set("run_steps", float(steps))
+
+    def _told_once(self) -> str | None:
+        """What a search has found, in a line, after it is over and once; None else."""
+        over = searched.is_searched(self.rate) and np.isfinite(self._core.get("found"))
+        if not over or self._has_told:
+            return None
+        self._has_told = True
+        return searched.headline(self._core)
 
     def __repr__(self) -> str:
         options = ", ".join(f"{key}={value!r}" for key, value in self._defaults.items())

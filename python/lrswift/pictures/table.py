@@ -18,11 +18,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """number: aligned right. drawn: a picture, which text does without."""
+    """number: aligned right. drawn: a picture, which text does without. named: the head stays as it is."""
 
     head: str
     number: bool = True
     drawn: bool = False
+    named: bool = False
+
+    @property
+    def title(self) -> str:
+        """The head as HTML has it: a word begins with a capital."""
+        return self.head if self.named else self.head[:1].upper() + self.head[1:]
 
 
 @dataclass(frozen=True)
@@ -54,9 +60,7 @@ class Table:
 
     def html(self) -> str:
         """A table that scrolls where the page is too narrow for it."""
-        heads = "".join(
-            f'<th scope="col"{_right(c)}>{escape(c.head[:1].upper() + c.head[1:])}</th>' for c in self.columns
-        )
+        heads = "".join(f'<th scope="col"{_right(c)}>{escape(c.title)}</th>' for c in self.columns)
         return (
             f'<div class="wide"><table><thead><tr>{heads}</tr></thead>'
             f"<tbody>{''.join(map(self._row, self.rows))}</tbody></table></div>"

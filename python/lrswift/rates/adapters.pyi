@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from .base import Adapter
 
 __all__ = [
+    "Auto",
     "BarzilaiBorwein",
     "DAdaptation",
     "DoG",
@@ -29,6 +30,49 @@ __all__ = [
     "TLR",
     "YellowFin",
 ]
+
+@dataclass(frozen=True)
+class Auto(Adapter):
+    """Finds its rate in the first steps of the run, which it undoes, and plans the rest: warm-up, level,
+    down to 0.
+
+    In the search the rate grows by the same factor at every step, until <g, d'> says that steps are too
+    long: g is the gradient after a step along d'. Then parameters and the direction's state are those
+    of the first step again, and the rate at step t of the n that are left is
+
+        rate min(1, (t + 1) / (warmup n), (n - t) / (decay n))
+
+    `fit` tells it the number of steps; other loops give `steps`. A run too short for a search of 16
+    steps takes the rate `prior`, as does one whose gradients are too noisy to agree with any step.
+    Constants were chosen with AdamW.
+
+    Extra per step: an inner product and a vector.
+
+    Args:
+        steps: steps of the run, search included; none: what `fit` knows (a whole number at least 1, or
+            None; default None).
+        search: share of the run that a search takes at most; 0: no search (at least 0 and below 1;
+            default 0.06).
+        prior: the rate of a run of 600 steps or more where there is no search (above 0; default 0.01).
+        warmup: share of the steps over which the rate rises (at least 0 and at most 1; default 0.05).
+        decay: share of the steps over which it falls to 0 (at least 0 and at most 1; default 0.6).
+        min_lr: no rate is below it (a number; default 0).
+        max_lr: no rate is above it (a number; default inf).
+
+    Raises:
+        ArgumentError: an argument is out of its bounds, or min_lr above max_lr.
+        ArgumentTypeError: an argument is of another type.
+
+    Source:
+        docs/auto.md; the derivative's sign: the ALRS paper.
+    """
+
+    rate: ClassVar[str] = "auto"
+    steps: int | None = None
+    search: float = 0.06
+    prior: float = 0.01
+    warmup: float = 0.05
+    decay: float = 0.6
 
 @dataclass(frozen=True)
 class BarzilaiBorwein(Adapter):

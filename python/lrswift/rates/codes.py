@@ -30,6 +30,7 @@ class Decision(IntEnum):
     PROBE = _DECISION["probe"]
     PROBE_GRADIENT = _DECISION["probe_gradient"]
     MEASURE_CURVATURE = _DECISION["measure_curvature"]
+    PUT_BACK = _DECISION["put_back"]
 
 
 class Scope(IntEnum):

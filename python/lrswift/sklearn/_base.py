@@ -237,6 +237,8 @@ class MultilayerPerceptron(BaseEstimator):
         if not once or not hasattr(self, "_optimizer"):
             self._optimizer = self._begin_or_resume(recorder, rows, random, once)
         self._optimizer._know_epoch(len(rows))
+        if not once:
+            self._optimizer._know_run(self.max_iter * len(rows))
         steps = TrainingSteps(recorder, self._optimizer)
         if once and hasattr(self, "history_"):
             steps.history = self.history_

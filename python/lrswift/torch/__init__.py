@@ -7,7 +7,8 @@ from ._adapted import Adapted
 from ._average import EMA
 from ._rule import Direction
 from .find import find_lr
+from .fitting import fit
 from .l4 import l4_adam, l4_mom
 from .scheduling import schedule
 
-__all__ = ["EMA", "Adapted", "Direction", "find_lr", "l4_adam", "l4_mom", "schedule"]
+__all__ = ["EMA", "Adapted", "Direction", "find_lr", "fit", "l4_adam", "l4_mom", "schedule"]

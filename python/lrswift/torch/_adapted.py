@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ from ._decide import Conversation
 from ._direction import Directions, StepDirections, check_base
 from ._groups import Groups
 from ._probing import Evaluation, Starts, checked, random_state
+from ._search import SearchStart
 from ._sums import Numbers, finite
 from ._traces import leaves, put_all
 from ._vectors import Memory
@@ -87,6 +89,7 @@ class Adapted(torch.optim.Optimizer):
         self._probes, self._needs_loss = bool(first.get("probes")), bool(first.get("needs_loss"))
         self._directions = Directions(base)
         self._memory = Memory(first, self._directions)
+        self._search = SearchStart(self._directions)
         self._whole = (
             Whole(base, self._card, self._title, self._memory, self._directions)
             if first.get("is_method")
@@ -345,6 +348,7 @@ class Adapted(torch.optim.Optimizer):
                 return
             for index in found:
                 self._machines[index].check(number)
+        self._search.keep(active, self._machines[0])
         kept = None if early and not self._probes else self._directions.keep(active)
         backup = [p.detach().clone() for p in active.tensors] if self._probes else None
         memory = self._memory
@@ -375,6 +379,8 @@ class Adapted(torch.optim.Optimizer):
                         before, rate = found[index].get("previous_rate", 0.0), self._rates.get(place, 0.0)
                         found[index]["previous_rate"] = rate if abs(rate) >= abs(before) else before
                         found[index].setdefault("previous_gradient_norm2", found[index]["gradient_norm2"])
+            if self._machines[0].get("searching"):
+                found[0]["entries"] = float(sum(p.numel() for p in active.tensors))
             talk = Conversation(active, formed.directions, backup, evaluation, group)
             taken = {i: talk.decide(self._machines[i], number, of) for i, of in found.items()}
             talk.end()
@@ -389,6 +395,9 @@ class Adapted(torch.optim.Optimizer):
             if kept is not None:
                 self._directions.put_back(kept)
             raise
+        if talk.puts_back:
+            self._put_back()
+            return
         memory.after(active, seen)
         if clipping is not None:
             clipping.keep()
@@ -427,7 +436,20 @@ class Adapted(torch.optim.Optimizer):
         self._skipped_in_row = 0
         self._show(active, plain)
 
+    def _put_back(self) -> None:
+        """The end of a search, which is one of the run's steps."""
+        self._search.put_back()
+        self._directions.last = {}
+        self._rates = {}
+        self.step_count += 1
+        self._skipped_in_row = 0
+
     def _skip(self) -> None:
+        if self._machines[0].get("searching"):
+            # what was measured must do
+            self._machines[0].begin({"loss": math.nan})
+            self._put_back()
+            return
         self.skipped_steps += 1
         self._skipped_in_row += 1
         if self._skipped_in_row >= self.max_skipped:

@@ -16,7 +16,7 @@ from ._probing import Evaluation
 from ._sums import Plan, Sums
 from ._traces import put_all
 
-_DECIDED = (Decision.TAKE, Decision.STAY)
+_DECIDED = (Decision.TAKE, Decision.STAY, Decision.PUT_BACK)
 
 
 class Conversation:
@@ -35,6 +35,8 @@ class Conversation:
     ) -> None:
         self.active, self.directions, self.backup = active, list(directions), backup
         self.evaluation, self.group = evaluation, group
+        # whether a search has ended, and nothing is to stay of it
+        self.puts_back = False
         self._evaluate = {
             Decision.PROBE: self._loss,
             Decision.PROBE_GRADIENT: self._slope,
@@ -42,9 +44,10 @@ class Conversation:
         }
 
     def decide(self, machine: CoreMachine, loss: float, numbers: dict[str, float]) -> float | None:
-        """The rate that the machine takes; None where it stays."""
+        """The rate that the machine takes; None where it stays, or puts back what a search has moved."""
         asked = machine.begin({"loss": loss, "precision": self.active.precision, **numbers})
         kind, value = drive(asked, self._evaluate, machine.answer, _DECIDED, machine.abort)
+        self.puts_back = self.puts_back or kind == Decision.PUT_BACK
         return value if kind == Decision.TAKE else None
 
     def end(self) -> None:

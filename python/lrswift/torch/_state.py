@@ -34,6 +34,8 @@ def read(adapted: Any) -> dict[str, Any]:
     if adapted._memory.uses["previous"]:
         last = adapted._directions.last
         vectors["previous_direction"] = {place: d.clone() for place, d in last.items()}
+    if adapted._search.values:
+        vectors["search_start"] = {place: v.clone() for place, v in adapted._search.values.items()}
     name, arguments = adapted._card
     return {
         **state,
@@ -81,6 +83,7 @@ def write(adapted: Any, given: dict[str, Any]) -> None:
     adapted._skipped_in_row = 0
     adapted._observed = []
     adapted._finder.forget()
+    adapted._search.restore(vectors.pop("search_start", {}), held)
     adapted._directions.last = vectors.pop("previous_direction", {})
     adapted._memory.vectors = {name: vectors.get(name, {}) for name in adapted._memory.names}
 
@@ -143,7 +146,7 @@ def _checked(adapted: Any, given: dict[str, Any], held: list[Tensor]) -> dict[st
     counts = {key: _loading.take_count(own, key) for key in ("step", "skipped_steps")}
     counts["evaluating"] = _loading.take_count({"evaluating": 0, **own}, "evaluating")
     vectors = _loading.take(own, "vectors", dict)
-    _loading.check_vectors(vectors, (*adapted._memory.names, "previous_direction"), held)
+    _loading.check_vectors(vectors, (*adapted._memory.names, "previous_direction", "search_start"), held)
     if adapted._whole is not None:
         _loading.check_all_there(vectors, adapted._whole.rule.names, checked["steps"])
     return {"machines": machines, "vectors": vectors, **checked, **counts}

@@ -17,13 +17,14 @@ from ..loop.loaders import loader_state, put_loader_state
 from ..loop.recorder import Modes, Recorder, rows, takes_model, watched
 from ..loop.steps import TrainingSteps
 from ..nn.functional import cross_entropy
-from ..optim import Optimizer
+from ..optim import Auto, Optimizer
 from ..progress import Progress
 from ..records import takes
 from ..search.periodic import periodic
 from ..tensors.autograd import no_grad
 from ..tensors.tensor import Tensor
 from .checkpoint import Checkpoint
+from .composed import composed
 from .options import FitFields, FitOptions, Metric
 
 VALIDATION_BATCH = 1000
@@ -36,8 +37,8 @@ VALIDATION_BATCH = 1000
 )
 def fit(
     model: Any,
-    optimizer: Optimizer,
-    train: Any,
+    optimizer: Optimizer | str = "auto",
+    train: Any = None,
     valid: Any = None,
     loss: Callable[..., Tensor] = cross_entropy,
     epochs: int = 1,
@@ -61,7 +62,9 @@ def fit(
 
     Args:
         model: an `nn.Module`, or whatever `loss` takes; the optimizer holds its parameters.
-        optimizer: one of `optim`.
+        optimizer: one of `optim`; "auto" for `optim.Auto` over the model's parameters, with nothing to
+            choose; or a method by name as the command line has it, "l4+adam". The history's `optimizer` is
+            the one made. Default "auto".
         train: (x, y) arrays of equal length, a `data.Dataset`, or an iterable of such batches. Floating data
             are cast to the parameters' dtype; inputs are never scaled. Arrays that need no cast are not
             copied.
@@ -101,6 +104,9 @@ def fit(
         RecordingWarning: the loss is run anew for every batch.
         UserWarning: the checkpoint holds no state of an iterable that may have one.
     """
+    if train is None:
+        raise ArgumentTypeError("fit: train: not given; allowed: (x, y) arrays, a Dataset, or batches")
+    optimizer = made(optimizer, model)
     log, checkpoint, callbacks = options.log, options.checkpoint, list(options.callbacks)
     run = _Run(
         model, optimizer, loss, train, valid, rate_valid, epochs, batch_size, shuffle, seed, options.metrics
@@ -170,6 +176,7 @@ class _Run:
         # whether Python code of the caller runs between epochs, which may change what the loss computes
         self.watchful = False
         self.history = self.steps.history
+        self.history.optimizer = optimizer
         self.epochs = epochs
         self.first = 0
         floating = optimizer.param_groups[0]["params"][0].dtype
@@ -192,6 +199,8 @@ class _Run:
         steps = self.train.steps()
         if steps:
             optimizer._know_epoch(steps)
+            # what a checkpoint is resumed with knows its own
+            optimizer._know_run(max(1, steps * epochs))
         optimizer._know_buffers(model)
 
     def rewind(self) -> None:
@@ -220,6 +229,8 @@ class _Run:
             with self.optimizer._point(evaluating=True):
                 validation = evaluate(self.recorder, self.valid, self.metrics)
         bar.note(validation)
+        if (told := self.optimizer._told_once()) is not None:
+            bar.say(told)
         row = self.history.summarize(since, epoch + 1, seconds, validation)
         return row if periodic(self.optimizer.rate) is None else self.history.annotate(found_lr=found)
 
@@ -236,6 +247,21 @@ class _Run:
             return None
         bar.note({"found_lr": found.lr})
         return found.lr
+
+
+def made(optimizer: Any, model: Any) -> Optimizer:
+    """The optimizer itself, or the one that a name means over the model's parameters."""
+    if not isinstance(optimizer, str):
+        return optimizer  # type: ignore[no-any-return]  # what is none is told so later
+    if not hasattr(model, "named_parameters"):
+        raise ArgumentTypeError(
+            f"fit: optimizer: got {optimizer!r} for a {type(model).__name__}, whose parameters are not "
+            "known; allowed: an nn.Module, or an optimizer made of the parameters"
+        )
+    if optimizer.lower() == "auto":
+        return Auto(model.named_parameters())
+    method = composed(optimizer)
+    return method.optimizer(model.named_parameters())
 
 
 def held_out(optimizer: Optimizer, train: Dataset, fraction: float = 0.1) -> tuple[Dataset, Dataset | None]:

@@ -30,6 +30,7 @@ def _rate(optimizer: Callable[..., optim.Optimizer], **arguments: Any) -> Any:
 
 # fmt: off
 METHODS = Methods({
+    "auto": Method("Auto", "adapts", "by a search in its first steps, then a planned run", _(optim.Auto)),
     "sgd": Method("SGD", "hand", "0.1 throughout", _(optim.SGD, lr=0.1), _rate(optim.SGD)),
     "momentum": Method(
         "SGD, momentum 0.9", "hand", "0.05 throughout", _(optim.SGD, lr=0.05, momentum=0.9),

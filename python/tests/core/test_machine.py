@@ -17,7 +17,7 @@ CARDS = json.loads(_core.catalogue("rates"))
 NAMES = [
     "loss", "precision", "slope", "smoothed_slope", "gradient_norm2", "steps_per_epoch", "window_dot",
     "window_norm2", "previous_dot", "previous_gradient_norm2", "previous_direction_norm2", "change_dot",
-    "change_norm2", "previous_rate", "travelled2", "start_dot", "start2",
+    "change_norm2", "previous_rate", "travelled2", "start_dot", "start2", "entries",
 ]  # fmt: skip
 NUMBERS = st.one_of(
     st.floats(), st.sampled_from([0.0, 1.0, -1.0, math.inf, -math.inf, math.nan, 1e308, 5e-324])

@@ -172,3 +172,31 @@ def test_published_facts_of_mnist():
     pixels = train.scaled().x
     assert abs(pixels.mean(dtype=float) - goldens.MNIST_MEAN) < 5e-5
     assert abs(pixels.std(dtype=float) - goldens.MNIST_DEVIATION) < 5e-5
+
+
+def test_multi30k(tmp_path):
+    folder = tmp_path / "multi30k"
+    folder.mkdir()
+    sides = {"train.de": "Zwei Männer.\nEin Hund\n", "train.en": "Two men.\nA dog\n",
+             "test_2016_flickr.de": "Eine Frau\n", "test_2016_flickr.en": "A woman\n"}  # fmt: skip
+    for name, text in sides.items():
+        (folder / f"{name}.gz").write_bytes(gzip.compress(text.encode()))
+    data = lr.data.load("multi30k", tmp_path)
+    assert (data.train.x.tolist(), data.train.y.tolist()) == (
+        ["Zwei Männer.", "Ein Hund"],
+        ["Two men.", "A dog"],
+    )
+    assert (data.test.x.tolist(), data.test.y.tolist(), data.classes) == (["Eine Frau"], ["A woman"], [])
+    (folder / "train.en.gz").write_bytes(gzip.compress(b"Two men.\n"))
+    with pytest.raises(lr.FormatError, match=r"train\.en\.gz: 1 lines; allowed: 2, as in the other language"):
+        lr.data.load("multi30k", tmp_path)
+    (folder / "train.en.gz").write_bytes(gzip.compress(b"\xff\xfe\n\n"))
+    with pytest.raises(lr.FormatError, match=r"train\.en\.gz: no UTF-8 text"):
+        lr.data.load("multi30k", tmp_path)
+    (folder / "test_2016_flickr.de.gz").write_bytes(gzip.compress(b""))
+    (folder / "train.en.gz").write_bytes(gzip.compress(b"Two men.\nA dog\n"))
+    with pytest.raises(lr.FormatError, match=r"flickr\.de\.gz: 0 lines"):
+        lr.data.load("multi30k", tmp_path)
+    (folder / "train.de.gz").unlink()
+    with pytest.raises(lr.MissingFiles, match=r"multi30k: missing train\.de\.gz in"):
+        lr.data.load("multi30k", tmp_path)

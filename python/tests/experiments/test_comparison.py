@@ -1,12 +1,12 @@
 """`compare`, its table, files and report."""
 
 import csv
-import html.parser
 import json
 import math
 
 import numpy as np
 import pytest
+from html_tags import Tags
 from tiny_images import tiny_splits
 
 import lrswift as lr
@@ -77,34 +77,6 @@ def test_files(result):
     assert facts["settings"]["data"] == "tiny"
     assert len(facts["runs"][0]["losses"]) == 4 * 7
     assert facts["summary"][0]["method"] == "sgd"
-
-
-class Tags(html.parser.HTMLParser):
-    """Checks nesting and collects what a page loads."""
-
-    VOID = ("meta", "path", "circle", "use", "br", "rect", "line")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.loads: list[str] = []
-        self.count: dict[str, int] = {}
-        self.text = ""
-
-    def handle_starttag(self, tag, attrs):
-        self.count[tag] = self.count.get(tag, 0) + 1
-        self.loads += [v for k, v in attrs if k in ("src", "href") and v and not v.startswith("#")]
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.count[tag] = self.count.get(tag, 0) + 1
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
 
 
 def test_report_is_one_whole_page(result):

@@ -42,7 +42,9 @@ def test_every_permitted_pair_is_a_method(rate: str, name: str) -> None:
 @pytest.mark.parametrize("rate", RATES)
 def test_a_rate_alone_goes_over_its_usual_direction(rate: str) -> None:
     optimizer = METHODS[rate + GIVEN.get(rate, "")].make(parameters())
-    assert optimizer._direction == next(iter(RATES[rate]["directions"]), "sgd")
+    # the listed method of that name, optim.Auto
+    usual = "adamw" if rate == "auto" else "sgd"
+    assert optimizer._direction == next(iter(RATES[rate]["directions"]), usual)
 
 
 @pytest.mark.parametrize("rate", [name for name, card in RATES.items() if card["directions"]])
@@ -98,7 +100,7 @@ def test_methods_begin_where_they_are_told(rate: str) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("foo", "methods: got foo; allowed: sgd, momentum, .*l4.*prodigy.*adadelta"),
+        ("foo", "methods: got foo; allowed: auto, sgd, momentum, .*l4.*prodigy.*adadelta"),
         ("l4+foo", "methods: got l4\\+foo; allowed: "),
         ("adam+l4", "methods: got adam\\+l4; allowed: "),
         ("l4+adam+sgd", "methods: got "),
@@ -126,9 +128,9 @@ def test_mistakes_of_type() -> None:
 
 
 def test_the_listed_methods_keep_their_names() -> None:
-    assert list(METHODS)[:3] == ["sgd", "momentum", "adam"] and "l4+adam" not in METHODS
+    assert list(METHODS)[:4] == ["auto", "sgd", "momentum", "adam"] and "l4+adam" not in METHODS
     assert METHODS["l4+adam"].label == "L4, Adam"
-    assert len(METHODS) == 10
+    assert len(METHODS) == 11
 
 
 def test_a_composed_method_steps_as_the_optimizer_that_it_is() -> None:
@@ -158,7 +160,7 @@ def test_compare_knows_every_rate_of_the_catalogue() -> None:
     for row in result.summary():
         assert row["diverged"] or np.isfinite(row["train_loss"]), row
         assert row["label"] == METHODS[row["method"]].label
-    with pytest.raises(lr.ArgumentError, match=r"methods: got foo; allowed: sgd, .*marthe"):
+    with pytest.raises(lr.ArgumentError, match=r"methods: got foo; allowed: auto, sgd, .*marthe"):
         lr.compare(tiny(), methods=["adam", "foo"])
 
 

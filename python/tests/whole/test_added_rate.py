@@ -204,7 +204,7 @@ def test_an_adapter_that_follows_the_page_is_everywhere(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], input=json.dumps(card_of(code(steps()[0], "swift"))), timeout=300,
         capture_output=True, text=True, cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path[1:], str(tests)])},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tests), *sys.path[1:]])},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "bold_driver: BoldDriver" in done.stdout and "memory: of the average loss" in done.stdout

@@ -16,8 +16,9 @@ from lrswift import _core
 from lrswift.optim.directions import directions
 
 CARDS = {card["name"]: card for card in json.loads(_core.catalogue("rates")) if card["name"] != "constant"}
-# the loop that each needs beside minimize: a first rate, a window in steps, a required argument
+# what each needs in a loop by hand: a run's length, a first rate, a window in steps, a required argument
 GIVEN = {
+    "auto": {"steps": 200, "search": 0.0},
     "periodic_alrs": {"initial": 0.02},
     "tlr": {"window": 1},
     "ntlr": {"window": 1},

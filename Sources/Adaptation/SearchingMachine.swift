@@ -1,0 +1,21 @@
+/// A rate that is searched for in the first steps of a run, and that has to know how many steps the run takes.
+///
+/// The steps of a search end where they began: with `Decision.putBack`, upon which parameters and the direction's state are
+/// those of the first step, bit for bit. They count as steps of the run.
+public protocol SearchingMachine: RateMachine {
+  /// Whether the next step is one of the search.
+  var isSearching: Bool { get }
+  /// What the search has found; NaN before its end.
+  var found: Double { get }
+  /// Steps that it took.
+  var searched: Int { get }
+  /// Steps of the run, the search included; 0 where nobody has said.
+  var run: Int { get }
+  /// Steps of the run that are behind.
+  var taken: Int { get }
+  /// A run of so many steps begins here, or, in the middle of one, is known to be so long. The search, where it is over,
+  /// is not made again.
+  mutating func begin(run steps: Int)
+  /// The loss or its gradient is not finite: what was measured so far must do.
+  mutating func giveUp()
+}

@@ -1,0 +1,89 @@
+"""What a rate that was searched for came to: in words, and as a schedule that needs no search."""
+
+from __future__ import annotations
+
+import math
+
+from .._core import Optimizer as CoreOptimizer
+from ..errors import ArgumentError, ArgumentTypeError
+from ..rates.base import Adapter
+from ..schedule import Trapezoid
+
+SEARCHED = "auto"
+# a copy of every step would take a fifth of the time of a small network's, and a third of a wide one's
+GUARD_EVERY = 10
+
+
+def is_searched(rate: object) -> bool:
+    """Whether the rate, alone or times a schedule, is one that the first steps of a run find."""
+    inner = getattr(rate, "adapter", rate)
+    return isinstance(inner, Adapter) and inner.core_name == SEARCHED
+
+
+def steps_of(rate: object) -> int | None:
+    """The steps that such a rate was given; None where a run is to tell."""
+    steps: int | None = getattr(getattr(rate, "adapter", rate), "steps", None)
+    return steps
+
+
+def plan(core: CoreOptimizer) -> Trapezoid:
+    """The rate of the steps after the search.
+
+    Raises:
+        ArgumentError: the search is not over.
+    """
+    found, run, searched = core.get("found"), int(core.get("run_steps")), int(core.get("searched"))
+    if math.isnan(found):
+        left = f"{searched} steps of it are taken" if searched else "no step was taken yet"
+        raise ArgumentError(f"frozen: the search is not over ({left}); allowed: after it")
+    return Trapezoid(found, run - searched, int(core.get("run_warmup")), int(core.get("run_decay")))
+
+
+def check_searched(rate: object, what: str) -> None:
+    """ArgumentTypeError where the rate is another."""
+    if not is_searched(rate):
+        raise ArgumentTypeError(f"{what}: got an optimizer with lr={rate!r}; allowed: one with lr='auto'")
+
+
+def account(core: CoreOptimizer) -> str:
+    """What was chosen and why, in some lines."""
+    run, searched, taken = (int(core.get(key)) for key in ("run_steps", "searched", "run_taken"))
+    if run == 0:
+        return "auto: no run has begun; fit tells how many steps it has, other loops pass steps="
+    if math.isnan(core.get("found")):
+        how = f"step {searched} of the search" if searched else "no step taken yet"
+        return f"auto: {how}, in a run of {run} steps"
+    shape = plan(core)
+    if searched and not core.get("reliable"):
+        found = (
+            f"In {searched} of {run} steps the rate grew, but gradients were too noisy to agree with the "
+            "steps before them at any rate, so the search tells nothing; it was undone. The rate follows "
+            "from `prior`."
+        )
+    elif searched:
+        found = (
+            f"In {searched} of {run} steps the rate grew by the same factor at every step until steps were "
+            "too long (<g, d'> below 0, the loss at its least); they were undone. The rate is a share of "
+            "that, more for runs below 600 steps."
+        )
+    else:
+        found = (
+            f"No search: a run of {run} steps is too short for one, or it was switched off. The rate "
+            "follows from `prior`."
+        )
+    origin = f"found in {searched} steps" if searched else "not searched for"
+    if searched and not core.get("reliable"):
+        origin = f"a usual one, as {searched} steps of search could not tell"
+    parts = [
+        f"auto: rate {shape.rate:.4g}, {origin}",
+        found,
+        f"It rises over {shape.warmup} steps, and falls to 0 over the last {shape.decay} of {shape.steps}.",
+        f"{taken} steps are taken; the guard has undone {int(core.get('rollbacks'))}.",
+        f"The same without a search: lr=schedule.{shape!r}",
+    ]
+    return "\n".join(parts)
+
+
+def headline(core: CoreOptimizer) -> str:
+    """The first line of it."""
+    return account(core).splitlines()[0]
