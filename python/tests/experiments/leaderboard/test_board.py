@@ -178,7 +178,7 @@ def test_the_command(capsys, tmp_path, monkeypatch):
     assert len((tmp_path / "board" / "runs.jsonl").read_text().splitlines()) == 4
     assert "1 of 1" in capsys.readouterr().out
     assert main([*given, "--methods", "nobody"]) == 1
-    assert "methods: got 'nobody'; allowed: adam_1e-3" in capsys.readouterr().err
+    assert "methods: got 'nobody'; allowed: auto, adam_1e-3" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["leaderboard", "--seeds", "one"])
     assert "whole numbers with commas" in capsys.readouterr().err

@@ -61,7 +61,7 @@ def test_a_users_own(tmp_path, monkeypatch):
 
 
 def test_what_is_not_there_is_told():
-    with pytest.raises(lr.ArgumentError, match="methods: got 'adma'; allowed: adam_1e-3, "):
+    with pytest.raises(lr.ArgumentError, match="methods: got 'adma'; allowed: auto, adam_1e-3, "):
         named.method("adma")
     with pytest.raises(lr.ArgumentError, match="workloads: got 'minst'; allowed: mnist_mlp, "):
         named.workload("minst")
