@@ -34,6 +34,8 @@ public struct Auto: SearchingMachine {
     ])
   public static let memories: Set<Memory> = [.previous, .searchStart]
   public static let needsLoss = true
+  /// <g, d'> / <g, d> is the same of a gradient that is followed and of one that was not clipped.
+  public static let seesLoss = false
 
   /// No ramp is shorter, as its rates would lie too far apart; none is longer, as it would find the same.
   static let shortest = 16, longest = 60

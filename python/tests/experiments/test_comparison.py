@@ -76,7 +76,7 @@ def test_files(result):
     facts = json.loads((out / "results.json").read_text())
     assert facts["settings"]["data"] == "tiny"
     assert len(facts["runs"][0]["losses"]) == 4 * 7
-    assert facts["summary"][0]["method"] == "sgd"
+    assert facts["summary"][0]["method"] == "auto"
 
 
 def test_report_is_one_whole_page(result):

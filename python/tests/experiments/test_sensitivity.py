@@ -42,7 +42,7 @@ def test_every_method_runs_from_every_rate(study) -> None:
     made, _ = study
     assert made.initial == [1e-3, 1e-1, 1e3]
     for name in METHODS:
-        if name in ("l4mom", "l4adam"):
+        if name in ("auto", "l4mom", "l4adam"):
             assert not made.has_initial(name)
             assert [run.seed for run in made.of(name, None)] == [0, 1]
             continue
