@@ -3,9 +3,9 @@ import Vocabulary
 
 /// A rate that is searched for in the first steps of a run.
 extension Optimizer {
-  var search: (any SearchingMachine)? { machines.first as? any SearchingMachine }
+  var search: (any SearchingMachine)? { searches ? machines.first as? any SearchingMachine : nil }
   /// Whether the next step is one of a search: nobody else judges it, and running statistics stay as they are.
-  public var isSearching: Bool { search?.isSearching ?? false }
+  public var isSearching: Bool { searches && search?.isSearching ?? false }
 
   /// A run of so many steps begins; rates that do not ask are not told.
   func beginRun(steps: Double) throws {

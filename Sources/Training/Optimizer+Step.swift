@@ -49,7 +49,7 @@ extension Optimizer {
     try checkTrainingPoint()
     // after a search the rate is a matter of the step's number alone
     let ratesAreGiven =
-      machineType == ConstantRate.self || machineType == PeriodicALRS.self || (search != nil && !isSearching)
+      machineType == ConstantRate.self || machineType == PeriodicALRS.self || (searches && !isSearching)
     // Only rates and clipping ask how long a gradient is; that it is finite may be known.
     let known = afterBackward && ratesAreGiven && !clipping.isOn
     var norms = known ? [] : gradientNorms(active)

@@ -25,6 +25,8 @@ public final class Optimizer: @unchecked Sendable {
   /// What `fit` knows and a window given as a fraction of an epoch needs.
   public var stepsPerEpoch: Double
   let clipping: Clipping
+  /// Whether the rate is one that is searched for; asked at every step, so that a cast would be felt.
+  let searches: Bool
   var pending: PendingStep?
   private var held: Claim?
   private var holds = 0
@@ -44,6 +46,7 @@ public final class Optimizer: @unchecked Sendable {
     _ = try DirectionCatalogue.make(directionType, self.directionArguments)
     choice = try RateChoice(rate, rateArguments)
     stepsPerEpoch = choice.stepsPerEpoch
+    searches = choice.type is any SearchingMachine.Type
     if let whole = machineType as? any WholeMachine.Type {
       try Optimizer.checkPair(whole, directionType, self.directionArguments, scope)
     }
