@@ -21,6 +21,7 @@ from ..loop.history import History
 from ..loop.recorder import Recorder
 from ..loop.steps import TrainingSteps
 from ..optim import Optimizer
+from ..optim.searched import is_searched
 from ..progress import Progress
 from ..search.find import find_lr
 from ..tensors.dtypes import check_unmasked
@@ -157,7 +158,8 @@ class MultilayerPerceptron(BaseEstimator):
             ValueError: scikit-learn refuses X or y.
 
         Warns:
-            ConvergenceWarning: the loss still improved in the last of `max_iter` epochs.
+            ConvergenceWarning: the loss still improved in the last of `max_iter` epochs, and the method plans
+                no run as "auto" does.
             UserWarning: Ctrl-C ended training, or `batch_size` is above the rows of X.
         """
         return self._fit(X, y, sample_weight, incremental=False)
@@ -257,7 +259,8 @@ class MultilayerPerceptron(BaseEstimator):
                 if self._stale > self.n_iter_no_change:
                     break
             else:
-                if not once:
+                # a planned run ends where it was planned to
+                if not once and not is_searched(self._optimizer.rate):
                     warn(
                         f"max_iter: the loss still improved after {self.max_iter} epochs; "
                         "allowed: more epochs, or a larger tol",

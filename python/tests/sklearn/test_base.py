@@ -276,3 +276,15 @@ def test_without_scikit_learn_the_error_says_what_to_install() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "scikit-learn>=1.6" in said
+
+
+@BOTH
+def test_auto_plans_max_iter_epochs_and_ends_without_a_warning(kind, recwarn):
+    X, y = data(kind, 320)
+    made = kind(method="auto", max_iter=60, tol=0.0, batch_size=32, n_iter_no_change=np.inf, random_state=0)
+    made.fit(X, y)
+    assert not [w for w in recwarn if issubclass(w.category, ConvergenceWarning)]
+    plan = made._optimizer.frozen([lr.tensor([1.0], requires_grad=True)]).rate
+    searched = int(made._optimizer._core.get("searched"))
+    assert searched > 0 and searched + plan.steps == 60 * 10
+    assert made.score(X, y) > 0.7
