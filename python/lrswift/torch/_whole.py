@@ -15,7 +15,7 @@ from torch import Tensor
 from .._core import Machine as CoreMachine
 from .._core import Optimizer as CoreOptimizer
 from .._core import vectors_pass
-from ..errors import ArgumentError, DTypeError
+from ..errors import ArgumentError, DTypeError, warn
 from ..rates.cards import read_cards
 from ..rates.codes import Decision
 from ..tensors.operations import from_array
@@ -30,6 +30,8 @@ from ._vectors import Memory
 
 _POINT = "training_point"
 _PLACES = 12
+# methods over torch's SGD, which people make with a momentum, that tune one themselves
+_OWN_MOMENTUM = {"yellowfin"}
 
 
 class Whole:
@@ -51,13 +53,28 @@ class Whole:
         self._memory, self._directions = memory, directions
         self._native = NativeRule(base)
         self.check(base.param_groups)
-        self.direction = self._native.rule(base.param_groups[0])[0]
+        self.direction = self._rule(base.param_groups[0])[0]
+        given = {float(g.get("momentum", 0.0)) for g in base.param_groups} - {0.0}
+        if given and self._tunes_momentum:
+            warn(
+                f"base: {self.title} tunes the momentum itself, so momentum={sorted(given)[0]} of "
+                f"{type(base).__name__} is not used"
+            )
         self.rule = RULES[card[0], self.direction]
         self._averages_points = bool(CoreMachine(*card).get("averages_points"))
         memory.add_names((*self.rule.names, _POINT))
         # whether the parameters stand at the point to evaluate
         self.evaluating = False
         self.begin()
+
+    @property
+    def _tunes_momentum(self) -> bool:
+        """Whether a momentum of the base has nothing to do: the method brings one that it tunes."""
+        return self._card[0] in _OWN_MOMENTUM
+
+    def _rule(self, group: Mapping[str, Any]) -> Any:
+        """The native rule of a group, and its options."""
+        return self._native.rule({**group, "momentum": 0.0} if self._tunes_momentum else dict(group))
 
     def check(self, groups: Sequence[Mapping[str, Any]]) -> None:
         """Refuses bases, options and groups that the method does not go with, in the core's words."""
@@ -70,7 +87,7 @@ class Whole:
             for option in ("amsgrad", "maximize"):
                 if group.get(option):
                     raise ArgumentError(f"base: param_groups[{i}]: {option}=True; allowed: False")
-        rules = [self._native.rule(dict(group)) for group in groups]
+        rules = [self._rule(dict(group)) for group in groups]
         if len({name for name, _ in rules}) > 1:
             raise ArgumentError(
                 f"base: groups with coupled and with decoupled weight decay; {self.title} takes one kind"
@@ -128,7 +145,7 @@ class Whole:
         stretch = max(1.0, math.sqrt(ratio)) if math.isfinite(ratio) else 1.0
         vectors = self._vectors(active)
         steps = [self._directions.steps[place] + 1 for place in active.places]
-        rules = {id(own): self._native.rule(own) for own in active.groups}
+        rules = {id(own): self._rule(own) for own in active.groups}
         every = [
             _constants(self.direction, rules[id(own)][1], t)
             for own, t in zip(active.groups, steps, strict=True)

@@ -413,3 +413,25 @@ def test_momo_sees_the_loss_of_a_clipped_gradient_as_natively(direction: str) ->
         adapted.step(loss=loss)
         for p, a in zip(parameters, arrays, strict=True):
             np.testing.assert_allclose(p.detach().numpy(), a, rtol=1e-8, atol=1e-11)
+
+
+def test_a_method_that_tunes_momentum_takes_a_base_with_one() -> None:
+    """The steps are those over a base without; the warning says that its momentum is not used."""
+    ends = []
+    for momentum in (0.0, 0.9):
+        torch.manual_seed(0)
+        model = torch.nn.Linear(4, 1)
+        base = torch.optim.SGD(model.parameters(), lr=0.1, momentum=momentum)
+        if momentum:
+            with pytest.warns(UserWarning, match="YellowFin tunes the momentum itself, so momentum=0.9"):
+                optimizer = lr.torch.Adapted(base, lr=lr.adapt.YellowFin())
+        else:
+            optimizer = lr.torch.Adapted(base, lr=lr.adapt.YellowFin())
+        x = torch.randn(32, 4, generator=torch.Generator().manual_seed(1))
+        for _ in range(10):
+            optimizer.zero_grad()
+            loss = ((model(x) - x.sum(1, keepdim=True)) ** 2).mean()
+            loss.backward()
+            optimizer.step(loss=loss)
+        ends.append(model.weight.detach().clone())
+    assert torch.equal(*ends)
