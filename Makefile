@@ -26,7 +26,8 @@ demo: system $(BIN)/python ## nine methods on scikit-learn's digits; the report 
 	$(BIN)/lrswift compare --data digits --model mlp \
 	  --methods auto,sgd,momentum,adam,l4mom,l4adam,tlr,qlabgrad,alrs --seeds 3 --out report
 
-test: install swift-test python-test notebooks check sanitize ## everything, from nothing: what CI runs
+test: install swift-test python-test ## everything, from nothing: what CI runs
+	+$(MAKE) --jobs=3 --output-sync=target notebooks check sanitize
 
 build: system $(BIN)/python ## the wheel, into dist/
 	rm -rf dist/*.whl
