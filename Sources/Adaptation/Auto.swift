@@ -80,8 +80,12 @@ public struct Auto: SearchingMachine {
   public var isSearching: Bool { run > 0 && found.isNaN && isLongEnough }
 
   public mutating func begin(run steps: Int) {
-    if taken >= run { (taken, searched) = (0, 0) }
-    run = steps
+    // a search that was interrupted goes on, and a run that was begins anew
+    if found.isNaN {
+      run = taken + steps
+    } else {
+      (run, taken, searched) = (steps, 0, 0)
+    }
   }
 
   public func check(loss: Double) throws {

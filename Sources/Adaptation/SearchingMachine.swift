@@ -13,8 +13,8 @@ public protocol SearchingMachine: RateMachine {
   var run: Int { get }
   /// Steps of the run that are behind.
   var taken: Int { get }
-  /// A run of so many steps begins here, or, in the middle of one, is known to be so long. The search, where it is over,
-  /// is not made again.
+  /// A run of so many steps begins here, whether one before it has come to its end or not. The search, where it is over,
+  /// is not made again; where it is not, it goes on.
   mutating func begin(run steps: Int)
   /// The loss or its gradient is not finite: what was measured so far must do.
   mutating func giveUp()

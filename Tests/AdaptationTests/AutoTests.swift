@@ -118,6 +118,24 @@ final class AutoTests: XCTestCase {
     XCTAssertEqual(rates.last! / found, 1.0 / 30, accuracy: 1e-12)
   }
 
+  /// As after Ctrl-C: what was left of the run before is of no account.
+  func testARunThatWasInterruptedIsFollowedByAWholeOne() throws {
+    var machine = try make()
+    machine.begin(run: 400)
+    _ = search(&machine, right: 1e-2)
+    for _ in 0..<100 { _ = machine.decide(view()) }
+    machine.begin(run: 50)
+    let rates = (0..<50).map { _ in machine.decide(view()).number }
+    XCTAssertEqual(rates.max(), machine.found)
+    XCTAssertThrowsError(try machine.check(loss: 1))
+    var begun = try make()
+    begun.begin(run: 400)
+    for i in 0..<5 { _ = begun.decide(view(cosine: i == 0 ? nil : 0.9)) }
+    begun.begin(run: 400)
+    XCTAssertTrue(begun.isSearching)
+    XCTAssertEqual(begun.run, 405)
+  }
+
   /// Along the gradient itself the first rate comes from loss and slope, and there is no cap.
   func testTheScaleOfAGradientDirectionIsItsOwn() throws {
     var machine = try make(["steps": 600])

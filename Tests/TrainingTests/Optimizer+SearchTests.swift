@@ -41,7 +41,9 @@ final class OptimizerSearchTests: XCTestCase {
       XCTAssertEqual(optimizer.stepCount, steps)
       let before = problem.loss
       for _ in 0..<(300 - steps) { try problem.step(optimizer) }
-      XCTAssertLessThan(problem.loss, 0.6 * before, direction)
+      // entries of these move by less and less, so that the cap on the rate binds
+      let slow = ["rmsprop", "adagrad"].contains(direction)
+      XCTAssertLessThan(problem.loss, (slow ? 0.6 : 0.1) * before, direction)
     }
   }
 

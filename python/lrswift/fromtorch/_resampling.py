@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,16 @@ def repeated(t: Tensor, axis: int, wanted: int, factor: float | None) -> Tensor:
 
 
 def linear(dimensions: int) -> Rule:
+    return separable(dimensions, weights)
+
+
+def cubic(dimensions: int) -> Rule:
+    return separable(dimensions, cubic_weights)
+
+
+def separable(dimensions: int, weights: Callable[[int, int, bool, float | None], np.ndarray]) -> Rule:
+    """Axis by axis, each a product with `weights`, [wanted, given]."""
+
     def rule(
         call: Call, x: Value, size: Any = None, align_corners: bool = False, scales: Any = None
     ) -> Value:
@@ -76,18 +87,6 @@ def weights(given: int, wanted: int, corners: bool, factor: float | None) -> np.
     np.add.at(made, (np.arange(wanted), low), 1 - share)
     np.add.at(made, (np.arange(wanted), high), share)
     return made
-
-
-def cubic(dimensions: int) -> Rule:
-    def rule(
-        call: Call, x: Value, size: Any = None, align_corners: bool = False, scales: Any = None
-    ) -> Value:
-        t, alone = batched(call, x, dimensions)
-        for axis, wanted, factor in targets(t, dimensions, size, scales):
-            t = mixed(t, axis, cubic_weights(t.shape[axis], wanted, align_corners, factor))
-        return finished(call, t, dimensions, alone)
-
-    return rule
 
 
 def cubic_weights(given: int, wanted: int, corners: bool, factor: float | None) -> np.ndarray:

@@ -32,7 +32,8 @@ def taken_apart(optimizer: Any) -> dict[str, Any]:
 
 def put_together(optimizer: Any, parts: dict[str, Any]) -> None:
     """Makes of an empty object the optimizer that was taken apart."""
-    vars(optimizer).update(parts["own"])
+    # pickles of before lack these
+    vars(optimizer).update({"_searches": False, "_has_told": False} | parts["own"])
     optimizer.param_groups = [{**group, "params": list(group["params"])} for group in optimizer.param_groups]
     optimizer._names = list(optimizer._names)
     name, attributes = rate_card(optimizer.rate)

@@ -78,6 +78,7 @@ class Optimizer:
         self._guarded: list[Tensor] = []
         self._recorded = 0
         self._has_told = False
+        self._searches = searched.is_searched(rate)
         self._direction, self._clips = direction, clips
         self._core = CoreOptimizer(direction, spelled(self._defaults) | clips, name, attributes)
         if isinstance(params, Tensor):
@@ -92,7 +93,7 @@ class Optimizer:
                 self.add_param_group(group)  # type: ignore[arg-type]
         else:
             self.add_param_group({"params": groups})
-        if searched.is_searched(rate):
+        if self._searches:
             self.guard(every=searched.GUARD_EVERY)
 
     # ---- parameters ------------------------------------------------------------------------------------
@@ -205,7 +206,8 @@ class Optimizer:
             )
         before = random.get_state()
         # steps of a search are undone, and should leave no trace in running statistics
-        with frozen_statistics() if self._core.get("searching") else contextlib.nullcontext():
+        searching = self._searches and self._core.get("searching")
+        with frozen_statistics() if searching else contextlib.nullcontext():
             loss, value = self._evaluate(closure, differentiate=True)
         after = random.get_state()
 
@@ -442,7 +444,7 @@ class Optimizer:
             ArgumentError: the record does not hold that step.
         """
         if step is None:
-            if searched.is_searched(self.rate):
+            if self._searches:
                 return searched.account(self._core)
             steps = self.history["step"]
             step = int(steps[-1]) if len(steps) else 0
@@ -522,12 +524,12 @@ class Optimizer:
 
     def _know_run(self, steps: int) -> None:
         """A run of so many steps begins, for rates that plan one, unless they were given its length."""
-        if searched.is_searched(self.rate) and searched.steps_of(self.rate) is None:
+        if self._searches and searched.steps_of(self.rate) is None:
             self._core.set("run_steps", float(steps))
 
     def _told_once(self) -> str | None:
         """What a search has found, in a line, after it is over and once; None else."""
-        over = searched.is_searched(self.rate) and np.isfinite(self._core.get("found"))
+        over = self._searches and np.isfinite(self._core.get("found"))
         if not over or self._has_told:
             return None
         self._has_told = True

@@ -60,6 +60,8 @@ def account(core: CoreOptimizer) -> str:
             "steps before them at any rate, so the search tells nothing; it was undone. The rate follows "
             "from `prior`."
         )
+    elif core.get("reliable") and not searched:
+        found = f"The rate was found in a run before; this one, of {run} steps, goes on with it."
     elif searched:
         found = (
             f"In {searched} of {run} steps the rate grew by the same factor at every step until steps were "
@@ -72,6 +74,8 @@ def account(core: CoreOptimizer) -> str:
             "follows from `prior`."
         )
     origin = f"found in {searched} steps" if searched else "not searched for"
+    if core.get("reliable") and not searched:
+        origin = "found in a run before"
     if searched and not core.get("reliable"):
         origin = f"a usual one, as {searched} steps of search could not tell"
     parts = [

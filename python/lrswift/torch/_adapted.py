@@ -14,6 +14,7 @@ from torch import Tensor
 from .._core import Machine as CoreMachine
 from ..errors import ArgumentError, Diverged, DTypeError
 from ..optim.attributes import rate_card
+from ..optim.searched import is_searched
 from ..rates.codes import Scope
 from ..rates.named import named
 from . import _state
@@ -90,6 +91,7 @@ class Adapted(torch.optim.Optimizer):
         self._directions = Directions(base)
         self._memory = Memory(first, self._directions)
         self._search = SearchStart(self._directions)
+        self._searches = is_searched(self.rate)
         self._whole = (
             Whole(base, self._card, self._title, self._memory, self._directions)
             if first.get("is_method")
@@ -348,7 +350,8 @@ class Adapted(torch.optim.Optimizer):
                 return
             for index in found:
                 self._machines[index].check(number)
-        self._search.keep(active, self._machines[0])
+        if self._searches:
+            self._search.keep(active, self._machines[0])
         kept = None if early and not self._probes else self._directions.keep(active)
         backup = [p.detach().clone() for p in active.tensors] if self._probes else None
         memory = self._memory
@@ -379,7 +382,7 @@ class Adapted(torch.optim.Optimizer):
                         before, rate = found[index].get("previous_rate", 0.0), self._rates.get(place, 0.0)
                         found[index]["previous_rate"] = rate if abs(rate) >= abs(before) else before
                         found[index].setdefault("previous_gradient_norm2", found[index]["gradient_norm2"])
-            if self._machines[0].get("searching"):
+            if self._searches:
                 found[0]["entries"] = float(sum(p.numel() for p in active.tensors))
             talk = Conversation(active, formed.directions, backup, evaluation, group)
             taken = {i: talk.decide(self._machines[i], number, of) for i, of in found.items()}
@@ -445,7 +448,7 @@ class Adapted(torch.optim.Optimizer):
         self._skipped_in_row = 0
 
     def _skip(self) -> None:
-        if self._machines[0].get("searching"):
+        if self._searches and self._machines[0].get("searching"):
             # what was measured must do
             self._machines[0].begin({"loss": math.nan})
             self._put_back()

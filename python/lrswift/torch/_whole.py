@@ -72,9 +72,9 @@ class Whole:
         """Whether a momentum of the base has nothing to do: the method brings one that it tunes."""
         return self._card[0] in _OWN_MOMENTUM
 
-    def _rule(self, group: Mapping[str, Any]) -> Any:
+    def _rule(self, group: dict[str, Any]) -> Any:
         """The native rule of a group, and its options."""
-        return self._native.rule({**group, "momentum": 0.0} if self._tunes_momentum else dict(group))
+        return self._native.rule({**group, "momentum": 0.0} if self._tunes_momentum else group)
 
     def check(self, groups: Sequence[Mapping[str, Any]]) -> None:
         """Refuses bases, options and groups that the method does not go with, in the core's words."""

@@ -10,7 +10,7 @@ from typing import Any, Unpack
 from .. import store
 from ..checks import check_whole
 from ..data import Dataset
-from ..errors import ArgumentError, ArgumentTypeError
+from ..errors import ArgumentError, ArgumentTypeError, DTypeError
 from ..loop.feed import ArrayFeed, Batch, Feed, feed
 from ..loop.history import History
 from ..loop.loaders import loader_state, put_loader_state
@@ -24,7 +24,7 @@ from ..search.periodic import periodic
 from ..tensors.autograd import no_grad
 from ..tensors.tensor import Tensor
 from .checkpoint import Checkpoint
-from .composed import composed
+from .methods import METHODS
 from .options import FitFields, FitOptions, Metric
 
 VALIDATION_BATCH = 1000
@@ -260,7 +260,15 @@ def made(optimizer: Any, model: Any) -> Optimizer:
         )
     if optimizer.lower() == "auto":
         return Auto(model.named_parameters())
-    method = composed(optimizer)
+    try:
+        method = METHODS[optimizer]
+    except (ArgumentError, DTypeError) as error:
+        raise ArgumentError(f"fit: optimizer: {error}") from None
+    if method.kind == "found":
+        raise ArgumentError(
+            f"fit: optimizer: got {optimizer!r}, which finds a rate before training; allowed: find_lr, and "
+            "an optimizer made with its rate"
+        )
     return method.optimizer(model.named_parameters())
 
 

@@ -44,8 +44,12 @@ def test_it_is_the_same_as_auto_made_by_hand():
 def test_a_method_by_name():
     history = lr.fit(network(), "l4+adam", DATA, progress=False)
     assert type(history.optimizer) is lr.optim.Adam
-    with pytest.raises(lr.ArgumentError, match="nonsense"):
+    history = lr.fit(network(), "l4adam", DATA, progress=False)
+    assert type(history.optimizer) is lr.optim.L4Adam
+    with pytest.raises(lr.ArgumentError, match=r"fit: optimizer: .*got nonsense; allowed: auto, "):
         lr.fit(network(), "nonsense", DATA, progress=False)
+    with pytest.raises(lr.ArgumentError, match=r"'alrs', which finds a rate .* find_lr"):
+        lr.fit(network(), "alrs", DATA, progress=False)
 
 
 def test_what_cannot_be_is_said():
@@ -77,7 +81,26 @@ def test_a_second_fit_is_a_run_of_its_own_at_the_rate_found():
     found = first.optimizer.frozen().rate.rate
     second = lr.fit(model, first.optimizer, DATA, epochs=5, progress=False)
     assert second.rates[:, 0].max() == found
+    assert "found in a run before" in first.optimizer.explain()
     assert second.rates[-1, 0] < 0.1 * found
+
+
+def test_after_an_interruption_a_fit_is_a_whole_run():
+    class Stop(Exception):
+        pass
+
+    def stop(history):
+        if len(history.rows) == 5:
+            raise Stop
+
+    model = network()
+    optimizer = lr.optim.Auto(model.named_parameters())
+    with pytest.raises(Stop):
+        lr.fit(model, optimizer, DATA, epochs=20, callbacks=[stop], progress=False)
+    history = lr.fit(model, optimizer, DATA, epochs=3, progress=False)
+    assert len(history.losses) == 30
+    assert history.rates[:, 0].max() == optimizer.frozen().rate.rate
+    assert history.rates[-1, 0] < 0.1 * history.rates[:, 0].max()
 
 
 def test_resumes_in_the_middle_of_the_search_to_the_bit(tmp_path):
@@ -105,14 +128,6 @@ def test_it_says_in_a_line_what_it_found(capsys):
 
 
 def test_running_statistics_keep_still_in_a_recorded_search():
-    model, counted = network(norm=True), network(norm=True)
-    history = lr.fit(model, train=DATA, epochs=20, progress=False)
-    searched = int(history.optimizer._core.get("searched"))
-    # as many batches after the search as here in all, and momentum forgets: the trace of steps alone
-    lr.fit(counted, train=DATA, epochs=20, progress=False)
-    for name, value in model.named_buffers():
-        np.testing.assert_array_equal(value.numpy(), dict(counted.named_buffers())[name].numpy())
-    assert searched > 0
     one = network(norm=True)
     before = {name: b.numpy().copy() for name, b in one.named_buffers()}
     optimizer = lr.optim.Auto(one.named_parameters(), steps=10_000)

@@ -65,6 +65,9 @@ _ALL = (
     optimizer("momentum_1e-2", lambda p, n: _momentum(p), "SGD with momentum 0.9 at 0.01"),
     # schedule-free
     optimizer(
+        "auto_momentum", lambda p, n: _momentum(p, lr=adapt.Auto(n)), 'lr="auto" over SGD with momentum 0.9'
+    ),
+    optimizer(
         "schedule_free_adamw", lambda p, n: optim.ScheduleFree(p, direction="adamw"),
         "Schedule-Free AdamW at its default",
     ),
