@@ -37,9 +37,9 @@ def training(work: Training) -> Turn:
     lr.set_threads(work.threads)
     lr.seed(0)
     x, y = work.data()
-    model = MODELS[work.network]()
+    model = MODELS[work.network]().to(work.dtype)
     optimizer = OPTIMIZERS[work.optimizer](list(model.parameters()))
-    data = (lr.tensor(x), lr.tensor(y))
+    data = (lr.tensor(x, dtype=work.dtype), lr.tensor(y))
     program = Recorder(model, lr.nn.functional.cross_entropy).program(data, work.batch)
     return work.turn(lambda rows: program.run(optimizer._core, data, rows, 1e9))
 
@@ -67,8 +67,9 @@ def hypergradients(work: Columns) -> Turn:
         "momentums": [work.MOMENTUM],
         "weight_decays": [work.DECAY],
     }
-    run = Episode(MODELS[work.network](), lr.nn.functional.cross_entropy, count, values, dtype=np.float32)
-    steps, done = IndexedBatches(arrays, indices, np.float32), 7 * work.steps
+    dtype = np.dtype(work.dtype)
+    run = Episode(MODELS[work.network](), lr.nn.functional.cross_entropy, count, values, dtype=dtype)
+    steps, done = IndexedBatches(arrays, indices, dtype), 7 * work.steps
     with Progress(None, "", False) as bar:
         run.train(steps, 0, done, bar)
 
@@ -81,10 +82,10 @@ def hypergradients(work: Columns) -> Turn:
     return work.turn(train, 1)
 
 
-def peak(threads: int) -> Turn:
+def peak(threads: int, dtype: str = "float32") -> Turn:
     """Multiply-adds a second from registers, on all threads."""
     lr.set_threads(threads)
-    given = {"rounds": 400_000, "processor": Clock.processor}
+    given = {"rounds": 400_000, "double": dtype == "float64", "processor": Clock.processor}
 
     def turn() -> float:
         seconds, operations = _core.measure("multiply_adds", given)

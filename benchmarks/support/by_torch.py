@@ -72,7 +72,7 @@ def training(work: Training, kind: str) -> Turn:
     torch.set_num_threads(work.threads)
     torch.manual_seed(0)
     x, y = map(torch.from_numpy, work.data())
-    model = network(work.network)
+    model = network(work.network).to(x.dtype)
     if x.ndim > 2:
         x = x[:, None] if x.ndim == 3 else x.permute(0, 3, 1, 2)
         # a permuted view of channels-last data is what PyTorch calls channels-last

@@ -20,12 +20,13 @@ class Training:
     optimizer: str
     batch: int
     threads: int
+    dtype: str = "float32"
 
     def data(self) -> tuple[np.ndarray, np.ndarray]:
         """Random images and labels."""
         rng = np.random.default_rng(0)
         shape = (IMAGES, *networks.shape(self.network))
-        return rng.random(shape, dtype=np.float32), rng.integers(0, 10, IMAGES)
+        return rng.random(shape, dtype=np.dtype(self.dtype)), rng.integers(0, 10, IMAGES)
 
     def turn(self, run: Callable[[np.ndarray], object], steps: int = 0) -> turns.Turn:
         """Seconds a step of run(rows [steps, batch]); steps: 0 for as many as fill a turn."""

@@ -64,7 +64,7 @@ def config() -> dict[str, Any]:
     """Tells version, CPU features, kernels chosen, BLAS and its core type, threads and memory.
 
     Returns:
-        A dict. "gemm" is the float32 matrix product in use: the best of "gemm_kernels" that this processor
+        A dict. "gemm" is the matrix product in use, in both precisions: the best of "gemm_kernels" that this processor
         runs, unless the environment variable LRSWIFT_GEMM named another when it was first used ("swift" means
         the best). "memory" and "peak_memory" are bytes, as `memory_allocated` and `max_memory_allocated`
         count them. "threads_at_first" is what it was before any `set_threads`; "threads_from" who decided it:

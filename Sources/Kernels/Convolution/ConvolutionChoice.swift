@@ -15,22 +15,22 @@ enum ConvolutionChoice {
 
   static func forward(_ dtype: DType, _ g: WindowGeometry, _ images: Int, _ outputs: Int) -> Self {
     if g.isDepthwise(outputs) { return .depthwise }
-    guard dtype == .float32 else { return .patches }
-    return WinogradPass(forward: g, images, outputs).isPreferred(g, outputs) ? .winograd : .direct
+    let byWinograd = dtype == .float32 && WinogradPass(forward: g, images, outputs).isPreferred(g, outputs)
+    return byWinograd ? .winograd : .direct
   }
 
   static func inputGradient(
-    _ dtype: DType, _ g: WindowGeometry, _ images: Int, _ outputs: Int,
-    _ kernels: ConvolutionKernels = .fastest
+    _ dtype: DType, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ kernels: ConvolutionKernels? = nil
   ) -> Self {
     if g.isDepthwise(outputs) { return .depthwise }
-    guard dtype == .float32 else { return .patches }
-    if WinogradPass(inputGradient: g, images, outputs).isPreferred(g, outputs) { return .winograd }
-    return prefersPatches(g, images, outputs, kernels) ? .patches : .direct
+    if dtype == .float32, WinogradPass(inputGradient: g, images, outputs).isPreferred(g, outputs) {
+      return .winograd
+    }
+    return prefersPatches(g, images, outputs, kernels ?? .fastest(dtype)) ? .patches : .direct
   }
 
-  static func weightGradient(_ dtype: DType, _ g: WindowGeometry, _ outputs: Int) -> Self {
-    g.isDepthwise(outputs) ? .depthwise : dtype == .float32 ? .direct : .patches
+  static func weightGradient(_ g: WindowGeometry, _ outputs: Int) -> Self {
+    g.isDepthwise(outputs) ? .depthwise : .direct
   }
 
   /// Whether direct sums would spend most of their products on padding and idle lanes, which patches do not have. Of the
@@ -47,8 +47,9 @@ enum ConvolutionChoice {
     if byImages { return false }
     let byPlanes =
       g.strideX == 1 && g.strideY == 1
-      && TapPass.prefersPlanes(channels: outputs, outputs: g.channels, positions: g.height * g.width)
-    let lanes = byPlanes ? g.channels : ColumnBlocks(g.channels).paddedCount
+      && TapPass.prefersPlanes(
+        channels: outputs, outputs: g.channels, positions: g.height * g.width, lanes: kernels.width)
+    let lanes = byPlanes ? g.channels : ColumnBlocks(g.channels, lanes: kernels.width).paddedCount
     let spent =
       Double(g.height * g.width * lanes) * Double(g.kernelHeight * g.kernelWidth)
       / Double(g.strideY * g.strideX)
@@ -67,17 +68,20 @@ enum PassVectors {
 extension TapPass {
   /// `forced`: what a test asks for, where there are kernels for it.
   func vectors(_ kernels: ConvolutionKernels, _ images: Int, forced: PassVectors? = nil) -> PassVectors {
-    if forced.map({ $0 == .images }) ?? prefersImages(images), allowsImages(kernels) { return .images }
-    if forced.map({ $0 == .planes }) ?? prefersPlanesForward, allowsPlanes { return .planes }
+    if forced.map({ $0 == .images }) ?? prefersImages(images, kernels.width), allowsImages(kernels) {
+      return .images
+    }
+    if forced.map({ $0 == .planes }) ?? prefersPlanesForward(kernels.width), allowsPlanes { return .planes }
     return .outputs
   }
 
   /// Those of the weight gradient; by images 5x5 20-50 was 0.58.
-  func gradientVectors(forced: PassVectors? = nil) -> PassVectors {
-    (forced.map { $0 == .planes } ?? prefersPlanesBackward) && allowsPlanes ? .planes : .outputs
+  func gradientVectors(_ kernels: ConvolutionKernels, forced: PassVectors? = nil) -> PassVectors {
+    (forced.map { $0 == .planes } ?? prefersPlanesBackward(kernels.width)) && allowsPlanes
+      ? .planes : .outputs
   }
 
-  /// Whether a task's rows of input and output are contiguous and no tap reads backwards; sixteen lanes are AVX-512's.
+  /// Whether a task's rows of input and output are contiguous and no tap reads backwards; there are kernels for AVX-512.
   func allowsImages(_ kernels: ConvolutionKernels) -> Bool {
     kernels.lanes != nil && channels == pitch && yPixel == outputs && depth > 0 && outputWidth > 0
       && outputHeight > 0
@@ -85,32 +89,35 @@ extension TapPass {
 
   /// Where vectors along outputs leave more lanes idle than the last images do. 50 outputs fill 78 %: 1.22; 6 fill 38 %:
   /// 2.2. With up to three channels planes win, which are read from fewer places: 1-6 by images 0.70, 1-20 0.66.
-  func prefersImages(_ images: Int) -> Bool {
-    let full = Double(images) / Double((images + 15) / 16 * 16)
-    let byOutputs = Double(outputs) / Double(ColumnBlocks(outputs).paddedCount)
+  func prefersImages(_ images: Int, _ lanes: Int) -> Bool {
+    let full = Double(images) / Double(divideUp(images, lanes) * lanes)
+    let byOutputs = Double(outputs) / Double(ColumnBlocks(outputs, lanes: lanes).paddedCount)
     return full > 0.9 && byOutputs < 0.85 * full && channels > 3
   }
 
   var allowsPlanes: Bool { strideX == 1 && strideY == 1 && outputWidth > 0 && outputHeight > 0 && depth > 0 }
 
-  var prefersPlanesForward: Bool {
-    Self.prefersPlanes(channels: channels, outputs: outputs, positions: outputHeight * outputWidth)
+  func prefersPlanesForward(_ lanes: Int) -> Bool {
+    Self.prefersPlanes(
+      channels: channels, outputs: outputs, positions: outputHeight * outputWidth, lanes: lanes)
   }
 
   /// Transposing the gradients, too, costs more than the lanes that 11 to 16 outputs leave idle: 1-6 104 for 39, 1-20 133
   /// for 87, but 3-16 117 for 129.
-  var prefersPlanesBackward: Bool { prefersPlanesForward && (outputs <= 10 || outputs > 16) }
+  func prefersPlanesBackward(_ lanes: Int) -> Bool {
+    prefersPlanesForward(lanes) && (outputs <= 10 || outputs > 16)
+  }
 
   /// Beyond these, vectors along outputs have fewer idle lanes than planes have transpositions: 1-6 119 for 31, 1-20 163
   /// for 79, 3-16 153 for 128, 6-6 110 for 48, 16-6 130 for 62.
-  static func prefersPlanes(channels: Int, outputs: Int, positions: Int) -> Bool {
+  static func prefersPlanes(channels: Int, outputs: Int, positions: Int, lanes: Int) -> Bool {
     positions >= 64 && (channels <= 3 && outputs <= 24 || channels <= 64 && outputs <= 12)
   }
 
   /// How many taps of a row go together, by outputs. AVX-512 has the registers. Two vectors of outputs are not bound by
   /// loads; of one, 3x3 16-16 gained 1.18 and 5x5 6-16 1.11 to 1.16.
   func tapsTogether(_ kernels: ConvolutionKernels) -> Int {
-    kernels.takesNeighbors && outputs <= 16 ? neighbors : 1
+    kernels.takesNeighbors && outputs <= kernels.width ? neighbors : 1
   }
 
   /// Whether the weight gradient takes three neighboring taps together, from the images themselves: 64-64 1.21, 32-32
