@@ -2,10 +2,11 @@
 
     python benchmarks/training_steps.py [--rows mlp-adam ...] [--threads 2] [--seconds 15] [--processor]
 
-Random data, float32 unless a row's name ends in 64; a batch is gathered by index inside the step, as training does. Each contestant has a
-process of its own and takes its turns when the others rest; a time is the median over rounds, a ratio is
-within a round, with its quartiles; a star marks a row during which other processes took more than a tenth
-of the processor. MB are the peak of memory above what the process held when its library was loaded.
+Random data, float32 unless a row's name ends in 64; a batch is gathered by index inside the step, as training
+does. Each contestant has a process of its own and takes its turns when the others rest; a time is the median
+over rounds, a ratio is within a round, with its quartiles; a star marks a row during which other processes
+took more than a tenth of the processor. MB are the peak of memory above what the process held when its
+library was loaded.
 The floor of a training step is its multiply-adds over what a loop from registers reaches in the same rounds;
 that of an update rule the bytes that it must move over what a <- a + s b moves.
 `--processor` counts processor time on one thread instead of wall time, for a machine with other work.

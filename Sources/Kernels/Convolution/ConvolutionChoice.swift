@@ -2,7 +2,8 @@ import Vocabulary
 
 /// Which of the seven convolutions computes what, on one screen. Beside each number stands what it was taken from: GF/s, or
 /// the rate of the first over that of the second, one thread of a Zen 5 with AVX-512 (docs/convolution.md has the tables).
-/// Limits lie between what was measured on either side; AVX2 follows the same ones unmeasured.
+/// Limits lie between what was measured on either side; AVX2 follows the same ones unmeasured. float64, whose vectors hold
+/// half as many, was measured to do best with the same limits (docs/log/convolution.md).
 enum ConvolutionChoice {
   /// Products of patch matrices.
   case patches
@@ -48,7 +49,7 @@ enum ConvolutionChoice {
     let byPlanes =
       g.strideX == 1 && g.strideY == 1
       && TapPass.prefersPlanes(
-        channels: outputs, outputs: g.channels, positions: g.height * g.width, lanes: kernels.width)
+        channels: outputs, outputs: g.channels, positions: g.height * g.width)
     let lanes = byPlanes ? g.channels : ColumnBlocks(g.channels, lanes: kernels.width).paddedCount
     let spent =
       Double(g.height * g.width * lanes) * Double(g.kernelHeight * g.kernelWidth)
@@ -71,13 +72,13 @@ extension TapPass {
     if forced.map({ $0 == .images }) ?? prefersImages(images, kernels.width), allowsImages(kernels) {
       return .images
     }
-    if forced.map({ $0 == .planes }) ?? prefersPlanesForward(kernels.width), allowsPlanes { return .planes }
+    if forced.map({ $0 == .planes }) ?? prefersPlanesForward, allowsPlanes { return .planes }
     return .outputs
   }
 
   /// Those of the weight gradient; by images 5x5 20-50 was 0.58.
-  func gradientVectors(_ kernels: ConvolutionKernels, forced: PassVectors? = nil) -> PassVectors {
-    (forced.map { $0 == .planes } ?? prefersPlanesBackward(kernels.width)) && allowsPlanes
+  func gradientVectors(forced: PassVectors? = nil) -> PassVectors {
+    (forced.map { $0 == .planes } ?? prefersPlanesBackward) && allowsPlanes
       ? .planes : .outputs
   }
 
@@ -97,20 +98,17 @@ extension TapPass {
 
   var allowsPlanes: Bool { strideX == 1 && strideY == 1 && outputWidth > 0 && outputHeight > 0 && depth > 0 }
 
-  func prefersPlanesForward(_ lanes: Int) -> Bool {
-    Self.prefersPlanes(
-      channels: channels, outputs: outputs, positions: outputHeight * outputWidth, lanes: lanes)
+  var prefersPlanesForward: Bool {
+    Self.prefersPlanes(channels: channels, outputs: outputs, positions: outputHeight * outputWidth)
   }
 
   /// Transposing the gradients, too, costs more than the lanes that 11 to 16 outputs leave idle: 1-6 104 for 39, 1-20 133
   /// for 87, but 3-16 117 for 129.
-  func prefersPlanesBackward(_ lanes: Int) -> Bool {
-    prefersPlanesForward(lanes) && (outputs <= 10 || outputs > 16)
-  }
+  var prefersPlanesBackward: Bool { prefersPlanesForward && (outputs <= 10 || outputs > 16) }
 
   /// Beyond these, vectors along outputs have fewer idle lanes than planes have transpositions: 1-6 119 for 31, 1-20 163
   /// for 79, 3-16 153 for 128, 6-6 110 for 48, 16-6 130 for 62.
-  static func prefersPlanes(channels: Int, outputs: Int, positions: Int, lanes: Int) -> Bool {
+  static func prefersPlanes(channels: Int, outputs: Int, positions: Int) -> Bool {
     positions >= 64 && (channels <= 3 && outputs <= 24 || channels <= 64 && outputs <= 12)
   }
 

@@ -9,7 +9,7 @@ func directWeightGradient<T: Scalar>(
   _ x: UnsafePointer<T>, _ gw: UnsafeMutablePointer<T>, _ gwRow: Int, _ accumulate: Bool,
   _ forced: PassVectors?
 ) {
-  if pass.gradientVectors(kernels, forced: forced) == .planes {
+  if pass.gradientVectors(forced: forced) == .planes {
     return planeWeightGradient(kernels, pass, images, gy, x, gw, gwRow, accumulate)
   }
   let lanes = kernels.width

@@ -44,7 +44,7 @@ final class ConvolutionChoiceTests: XCTestCase {
     }
 
     var weightGradient: Chosen {
-      switch (ConvolutionChoice.weightGradient(geometry, outputs), pass.gradientVectors(.fastest(.float32))) {
+      switch (ConvolutionChoice.weightGradient(geometry, outputs), pass.gradientVectors()) {
       case (.depthwise, _): .depthwise
       case (.patches, _): .patches
       case (.winograd, _): .winograd
