@@ -31,6 +31,7 @@ COVERED = {
     "Sources/MicroKernels/ImageTiles.swift": f"{CONVOLUTION}/ImageConvolutionTests.swift",
     "Sources/MicroKernels/NeighborTiles.swift": DIRECT,
     "Sources/MicroKernels/PlaneTiles.swift": f"{CONVOLUTION}/PlaneConvolutionTests.swift",
+    "Sources/Kernels/Recurrent/RecurrentCells.swift": "Tests/KernelsTests/Recurrent/RecurrentLayerTests.swift",
     "Sources/Kernels/Lanes/SIMD16+Lane.swift": "Tests/KernelsTests/Lanes/LaneTests.swift",
     "Sources/Kernels/Lanes/SIMD8+Lane.swift": "Tests/KernelsTests/Lanes/LaneTests.swift",
     "Sources/Optimization/Directions": "Tests/OptimizationTests/DirectionTests.swift",
