@@ -96,8 +96,9 @@ def mlp(inputs: int, hidden: int, depth: int, norm: bool = False) -> nn.Module:
 class Transformer(nn.Module):
     """Two layers of causal attention over characters."""
 
-    def __init__(self, letters: int = 65, length: int = 16, width: int = 24) -> None:
+    def __init__(self, letters: int = 128, length: int = 16, width: int = 24) -> None:
         super().__init__()
+        self.count = letters
         self.letters = nn.Embedding(letters, width)
         self.places = nn.Parameter(lr.tensor(np.zeros((length, width), np.float32)))
         self.layers = nn.ModuleList(
@@ -110,7 +111,7 @@ class Transformer(nn.Module):
         hidden = self.letters(x) + self.places
         for layer in self.layers:
             hidden = layer(hidden, src_mask=self.mask)
-        return self.head(hidden).reshape((-1, self.head.weight.shape[-1]))
+        return self.head(hidden).reshape((-1, self.count))
 
 
 CIFAR = functools.partial(images, "cifar10", 4)
