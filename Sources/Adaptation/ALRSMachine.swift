@@ -85,6 +85,11 @@ public struct ALRSMachine {
     guard !isDone else { throw Failure.value("find_lr: the search is done") }
   }
 
+  /// What trials are to know of the first direction: `RateTrials.see`. Signs want nothing of it.
+  public mutating func see(gradient2: Double, slope: Double, direction2: Double, entries: Double) {
+    trials?.see(gradient2: gradient2, slope: slope, direction2: direction2, entries: entries)
+  }
+
   /// Takes <g, A> and the loss of one batch at theta + A; a derivative that is not finite where the loss, the gradient
   /// or the next A is not, which counts against the rate. Signs want no loss.
   public mutating func observe(_ derivative: Double, loss: Double = .nan) throws -> Verdict {

@@ -94,6 +94,16 @@ public func lrs_alrs_create(
 public func lrs_alrs_destroy(_ alrs: OpaquePointer!) { release(alrs, ALRSHandle.self) }
 
 @c @implementation
+public func lrs_alrs_see(
+  _ alrs: OpaquePointer!, _ gradient2: Double, _ slope: Double, _ direction2: Double, _ entries: Double
+) -> lrs_status {
+  succeeds {
+    try object(alrs, ALRSHandle.self, "alrs").machine.see(
+      gradient2: gradient2, slope: slope, direction2: direction2, entries: entries)
+  }
+}
+
+@c @implementation
 public func lrs_alrs_observe(
   _ out: UnsafeMutablePointer<lrs_verdict>!, _ alrs: OpaquePointer!, _ derivative: Double,
   _ loss: Double
