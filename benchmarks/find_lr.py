@@ -164,6 +164,13 @@ REPORTED = (
     ("transformer", 128, 5000, "adam"),
     ("ln-mlp", 512, 50000, "nesterov"),
     ("mlp", 16, 10000, "adam"),
+    # those above were seen once before the size of a batch had a part
+    ("resnet", 32, 5000, "momentum"),
+    ("gn-cnn", 64, 20000, "adam"),
+    ("lenet", 128, 10000, "nesterov"),
+    ("bn-cnn", 256, 20000, "momentum"),
+    ("ln-mlp", 64, 10000, "nesterov"),
+    ("plain-cnn", 128, 50000, "adam"),
 )
 
 

@@ -52,7 +52,7 @@ public struct ALRSMachine {
   private var restartedAt: Double
 
   /// Attributes: window, derivatives per signal; rule, "signs"; accumulate, count_first_zero; restart, 2. With the rule
-  /// "trials": rule alone.
+  /// "trials": rule, and rows of a batch, 64.
   public init(_ search: SBFSearch, _ attributes: Attributes) throws {
     let owner = attributes.owner
     self.search = search
@@ -63,8 +63,12 @@ public struct ALRSMachine {
     }
     restartedAt = search.value
     if rule == .trials {
-      try attributes.allow(["rule"])
-      (trials, accumulates) = (RateTrials(start: search.value), true)
+      try attributes.allow(["rule", "rows"])
+      let rows = try attributes.number("rows", default: RateTrials.usualRows)
+      guard Bounds.count.contains(rows) else {
+        throw Failure.value("\(owner): rows must be \(Bounds.count), got \(rows)")
+      }
+      (trials, accumulates) = (RateTrials(start: search.value, rows: rows), true)
       (window, countFirstZero, restart) = (.max, false, .infinity)
       return
     }

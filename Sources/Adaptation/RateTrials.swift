@@ -32,7 +32,10 @@ public struct RateTrials {
   /// What the trials' rate weighs beside the usual one, along gradients and along directions of a size of their own.
   static let weightOfGradient = 0.6, weightOfUnit = 0.4
   /// The usual rate along gradients of a loss of 1, and along directions whose entries are near 1.
-  static let usualOfGradient = 0.012, usualOfUnit = 0.0042
+  static let usualOfGradient = 0.015, usualOfUnit = 0.0042
+  /// It is for batches of so many rows, and grows by this power of their number, as noise gets less.
+  public static let usualRows = 64.0
+  static let powerOfRows = 0.75
   /// Of the trials' rate, where no usual one is known: it is too high by so much in the mean.
   static let share = 0.5
 
@@ -50,6 +53,7 @@ public struct RateTrials {
   private var rung = 2
   private var outcomes: [Int: Outcome] = [:]
   private var shape = Shape.unknown
+  private let rows: Double
 
   /// What the direction is at the first batch.
   private enum Shape {
@@ -72,7 +76,11 @@ public struct RateTrials {
   /// Whether the least loss was bracketed within the budget and lies below the reference by more than chance.
   public private(set) var isReliable = false
 
-  public init(start: Double) { (rampStart, found) = (start, start) }
+  /// rows: of a batch.
+  public init(start: Double, rows: Double = usualRows) {
+    (rampStart, found) = (start, start)
+    self.rows = rows
+  }
 
   public var isDone: Bool { phase == .done }
 
@@ -206,7 +214,8 @@ public struct RateTrials {
   private func mixed(_ rate: Double) -> Double {
     switch shape {
     case .gradient(let factor) where mean > 0:
-      return Self.weighed(rate, Self.weightOfGradient, Self.usualOfGradient / (mean * factor))
+      let usual = Self.usualOfGradient * pow(rows / Self.usualRows, Self.powerOfRows)
+      return Self.weighed(rate, Self.weightOfGradient, usual / (mean * factor))
     case .unit(let size): return Self.weighed(rate, Self.weightOfUnit, Self.usualOfUnit / size)
     case .gradient, .unknown: return Self.share * rate
     }

@@ -57,7 +57,7 @@ public func lrs_search_get(
     case "upper": out.pointee = search.upper
     case "found": out.pointee = box.trials?.found ?? search.value
     case "reliable": out.pointee = box.trials?.isReliable ?? search.isDone ? 1 : 0
-    case "length": out.pointee = Double(box.trials == nil ? 0 : RateTrials.length)
+    case "length": out.pointee = Double(RateTrials.length)
     case "position": out.pointee = Double(box.trials?.position ?? 0)
     default: throw Failure.value("a search has no '\(key)'")
     }

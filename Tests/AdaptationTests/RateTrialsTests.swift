@@ -6,10 +6,10 @@ import XCTest
 final class RateTrialsTests: XCTestCase {
   /// A search over plain descent on h x^2 / 2 from x = 1 with what `noise` adds to the loss of a batch.
   private func search(
-    _ h: Double, start: Double = 1, noise: (Int) -> Double = { _ in 0 },
+    _ h: Double, start: Double = 1, rows: Double = 64, noise: (Int) -> Double = { _ in 0 },
     see: (inout RateTrials) -> Void = { _ in }
   ) -> (RateTrials, Int) {
-    var trials = RateTrials(start: start)
+    var trials = RateTrials(start: start, rows: rows)
     see(&trials)
     var (x, batches) = (1.0, 0)
     while !trials.isDone {
@@ -43,11 +43,11 @@ final class RateTrialsTests: XCTestCase {
     let alone = 2 * search(1.7).0.found
     // the mean of the last 8 losses at the start
     let loss = 0.5 * 1.7
-    for factor in [1.0, 0.1] {
-      let (seen, _) = search(1.7) {
+    for (factor, rows) in [(1.0, 64.0), (0.1, 16)] {
+      let (seen, _) = search(1.7, rows: rows) {
         $0.see(gradient2: 9, slope: 9 * factor, direction2: 9 * factor * factor, entries: 1)
       }
-      let expected = pow(alone, 0.6) * pow(0.012 / loss / factor, 0.4)
+      let expected = pow(alone, 0.6) * pow(0.015 * pow(rows / 64, 0.75) / loss / factor, 0.4)
       XCTAssertEqual(seen.found, expected, accuracy: 1e-9 * expected)
     }
     for size in [1.0, 20] {

@@ -153,6 +153,13 @@ def _steps(data: Any, size: int) -> int:
         return 0
 
 
+def _rows(batch: Any) -> int | None:
+    """Of the first tensor in a batch."""
+    parts = batch.values() if isinstance(batch, Mapping) else batch
+    parts = parts if isinstance(parts, (tuple, list)) or isinstance(batch, Mapping) else [parts]
+    return next((len(part) for part in parts if isinstance(part, Tensor) and part.ndim > 0), None)
+
+
 def _batches(data: Any, size: int) -> Any:
     if not _is_whole(data):
         return data
@@ -224,6 +231,7 @@ class _Hunt:
             kept += itertools.islice(epoch(), length - before)
             if len(kept) == before:
                 return
+        self.alrs = ALRS(search, attributes_of("trials", None, _rows(kept[0])))
         while not self.search.done:
             position = int(search.get("position"))
             if position == 0:

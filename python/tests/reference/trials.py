@@ -12,7 +12,7 @@ from .directions import Arrays, dot, look
 
 LENGTH, TAIL, BUDGET = 32, 8, 200
 # weight of the trials' rate, and the usual rate: along gradients of a loss of 1, and along unit directions
-GRADIENT, UNIT = (0.6, 0.012), (0.4, 0.0042)
+GRADIENT, UNIT = (0.6, 0.015), (0.4, 0.0042)
 
 
 class Spent(Exception):
@@ -36,8 +36,10 @@ class Finding:
 
 
 class Trials:
-    def __init__(self, parameters: Arrays, batches: Sequence[Callable], make_direction: Callable) -> None:
-        self.parameters, self.make = parameters, make_direction
+    def __init__(
+        self, parameters: Arrays, batches: Sequence[Callable], make_direction: Callable, rows: int = 64
+    ) -> None:
+        self.parameters, self.make, self.rows = parameters, make_direction, rows
         self.batches = [batches[t % len(batches)] for t in range(LENGTH)]
         self.rates: list[float] = []
         self.losses: list[float] = []
@@ -104,7 +106,7 @@ class Trials:
         _, _, d = look(self.make(), at, lambda _: (loss, g))
         slope, length, gradient = dot(g, d), math.sqrt(dot(d, d)), math.sqrt(dot(g, g))
         if slope > math.sqrt(0.98) * length * gradient:
-            return GRADIENT[0], GRADIENT[1] / self.mean * gradient / length
+            return GRADIENT[0], GRADIENT[1] * (self.rows / 64) ** 0.75 / self.mean * gradient / length
         return UNIT[0], UNIT[1] / (length / math.sqrt(sum(x.size for x in d)))
 
     def next(self, scores: dict[int, float]) -> int | None:
