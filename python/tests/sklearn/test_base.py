@@ -222,7 +222,7 @@ def test_warm_start_goes_on_from_the_weights() -> None:
 
 @BOTH
 def test_partial_fit_goes_on_at_the_rate_of_a_planned_run(kind: Estimator) -> None:
-    """Also after a pickle: the plan has ended at a rate of 0, so what it says of further steps is its level."""
+    """Also after a pickle. The plan has ended at a rate of 0; its level is what it says of further steps."""
     X, y = data(kind)
     model = kind(max_iter=40, random_state=0).fit(X, y)
     level, before = model.learning_rate_, model.loss_
