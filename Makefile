@@ -97,6 +97,8 @@ notebooks: ## every notebook, executed; a failing cell fails
 check: ## formatters, linters, types, stubs, rooms, mirror, sizes, licences, AVX-512 kept apart
 	swift format lint --strict --recursive Sources Tests Package.swift
 	$(BIN)/clang-format --dry-run --Werror $(C_SOURCES)
+	"$$(dirname "$$(readlink -f "$$(command -v swift)")")/clang" -std=c17 -Wall -Wextra -Werror -fsyntax-only \
+	  -ISources/CLRSwift/include attack/abi.c
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy

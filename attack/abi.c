@@ -357,7 +357,9 @@ static void training(void) {
   MUST(lrs_alrs_create(&alrs, search, &attribute, 1));
   lrs_verdict verdict;
   for (size_t i = 0; i < ABSURD; i++)
-    CALL(lrs_alrs_observe(&verdict, alrs, absurd[i]));
+    CALL(lrs_alrs_see(alrs, absurd[i], absurd[i], absurd[i], absurd[i]));
+  for (size_t i = 0; i < ABSURD; i++)
+    CALL(lrs_alrs_observe(&verdict, alrs, absurd[i], absurd[i]));
   lrs_alrs_destroy(alrs), lrs_alrs_destroy(NULL);
   lrs_finder *finder = NULL;
   CALL(lrs_optimizer_guard(o, LRS_GUARD_OFF, 10, NULL, 0));

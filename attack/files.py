@@ -228,7 +228,7 @@ def altered(rng: random.Random, path: Path) -> None:
             key = rng.choice(sorted(metadata))
             try:
                 metadata[key] = json.dumps(changed(rng, json.loads(metadata[key])))
-            except ValueError:
+            except (ValueError, RecursionError):  # what an alteration before has made of it
                 metadata[key] = ""
         elif how == "text" and metadata:
             key = rng.choice(sorted(metadata))

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import tqdm  # noqa: F401  a library that cannot be loaded for want of memory is an ImportError
 from support.campaign import REFUSED, SURVIVED, Attack, Lost, Silent, main
 
 import lrswift as lr
@@ -85,6 +86,8 @@ def find(of: Work) -> float:
 
 def convolution(of: Work) -> float:
     x = lr.tensor(np.resize(of.x, (16, 32, 32, 8)))
+    # what was drawn before a refusal is drawn
+    lr.seed(1)
     layer = lr.nn.Conv2d(8, 32, 3)
     loss = lr.mean(layer(x) ** 2)
     loss.backward()

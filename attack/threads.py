@@ -179,7 +179,11 @@ def touched_while_training(rng: random.Random) -> str:
     ]  # fmt: skip
     for _ in range(rng.randint(1, 3)):
         crew.add(rng.choice(works))
+    first = next(model.parameters())
     crew.join()
+    if next(model.parameters()) is not first:
+        # of another dtype for a while, and so other tensors
+        optimizer = lr.optim.Adam(model.parameters(), lr=1e-3)
     return after(crew, model.train(), of, optimizer)
 
 

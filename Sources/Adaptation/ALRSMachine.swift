@@ -52,7 +52,7 @@ public struct ALRSMachine {
   private var restartedAt: Double
 
   /// Attributes: window, derivatives per signal; rule, "signs"; accumulate, count_first_zero; restart, 2. With the rule
-  /// "trials": rule alone.
+  /// "trials": rule, and rows of a batch, 64.
   public init(_ search: SBFSearch, _ attributes: Attributes) throws {
     let owner = attributes.owner
     self.search = search
@@ -63,8 +63,12 @@ public struct ALRSMachine {
     }
     restartedAt = search.value
     if rule == .trials {
-      try attributes.allow(["rule"])
-      (trials, accumulates) = (RateTrials(start: search.value), true)
+      try attributes.allow(["rule", "rows"])
+      let rows = try attributes.number("rows", default: RateTrials.usualRows)
+      guard Bounds.count.contains(rows) else {
+        throw Failure.value("\(owner): rows must be \(Bounds.count), got \(rows)")
+      }
+      (trials, accumulates) = (RateTrials(start: search.value, rows: rows), true)
       (window, countFirstZero, restart) = (.max, false, .infinity)
       return
     }
@@ -83,6 +87,11 @@ public struct ALRSMachine {
 
   public func checkOpen() throws {
     guard !isDone else { throw Failure.value("find_lr: the search is done") }
+  }
+
+  /// What trials are to know of the first direction: `RateTrials.see`. Signs want nothing of it.
+  public mutating func see(gradient2: Double, slope: Double, direction2: Double, entries: Double) {
+    trials?.see(gradient2: gradient2, slope: slope, direction2: direction2, entries: entries)
   }
 
   /// Takes <g, A> and the loss of one batch at theta + A; a derivative that is not finite where the loss, the gradient

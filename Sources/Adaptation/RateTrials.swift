@@ -12,9 +12,9 @@ import Vocabulary
 /// 2. Ramp: the rate grows by 10^(1/4) a step until the loss explodes. That bounds the rate from above.
 /// 3. Trials at rates half a decade apart, around a tenth of that, until the least loss lies between two others. In
 ///    each the rate falls in a line to 0, which takes the noise of the last steps out of what is compared.
-/// 4. The rate is where the loss has come to the least one but for a share of the gain. Where the gain is large beside
-///    the deviation of batches (progress), it is the lowest such rate: higher ones lead for a few steps only.
-///    Where it is small (noise), it is the highest: lower ones win for a few steps only. Between, a mean of both.
+/// 4. A trial of a few dozen steps has the same bias, if less of it. Of what says nothing, it is best to take a part: the
+///    rate is a mean, in the logarithm, of the trials' and a usual one (`usual`). The weights were fitted to grids
+///    (docs/find-lr.md).
 public struct RateTrials {
   /// Batches of a trial, and those at its end that are compared.
   public static let length = 32
@@ -29,10 +29,15 @@ public struct RateTrials {
   static let longestRamp = 64
   /// No trial is made at more spacings below the ramp's end, or above it.
   static let lowestRung = 12, highestRung = -2
-  /// Of the gain: what a rate may be behind the best.
-  static let share = 0.3
-  /// Gain in deviations of a batch's loss at which progress and noise weigh the same.
-  static let knee = 3.0
+  /// What the trials' rate weighs beside the usual one, along gradients and along directions of a size of their own.
+  static let weightOfGradient = 0.6, weightOfUnit = 0.4
+  /// The usual rate along gradients of a loss of 1, and along directions whose entries are near 1.
+  static let usualOfGradient = 0.015, usualOfUnit = 0.0042
+  /// It is for batches of so many rows, and grows by this power of their number, as noise gets less.
+  public static let usualRows = 64.0
+  static let powerOfRows = 0.75
+  /// Of the trials' rate, where no usual one is known: it is too high by so much in the mean.
+  static let share = 0.5
 
   private enum Phase { case reference, ramp, trial, done }
   private var phase = Phase.reference
@@ -47,6 +52,17 @@ public struct RateTrials {
   /// The trial's rate is `top` lowered by this many spacings.
   private var rung = 2
   private var outcomes: [Int: Outcome] = [:]
+  private var shape = Shape.unknown
+  private let rows: Double
+
+  /// What the direction is at the first batch.
+  private enum Shape {
+    case unknown
+    /// So many times the gradient, so that what it moves by follows the loss's scale.
+    case gradient(factor: Double)
+    /// Its entries are of a size that the gradient's have no part in: Adam's, for one.
+    case unit(size: Double)
+  }
 
   private struct Outcome {
     /// Mean loss of the tail.
@@ -60,9 +76,23 @@ public struct RateTrials {
   /// Whether the least loss was bracketed within the budget and lies below the reference by more than chance.
   public private(set) var isReliable = false
 
-  public init(start: Double) { (rampStart, found) = (start, start) }
+  /// rows: of a batch.
+  public init(start: Double, rows: Double = usualRows) {
+    (rampStart, found) = (start, start)
+    self.rows = rows
+  }
 
   public var isDone: Bool { phase == .done }
+
+  /// Takes note of the first direction d and the gradient g there: |g|^2, <g, d>, |d|^2, and of how many entries.
+  public mutating func see(gradient2: Double, slope: Double, direction2: Double, entries: Double) {
+    guard gradient2 > 0, direction2 > 0, entries > 0, (gradient2 + direction2).isFinite else { return }
+    let isGradient = slope > 0 && slope * slope > 0.98 * gradient2 * direction2
+    shape =
+      isGradient
+      ? .gradient(factor: (direction2 / gradient2).squareRoot())
+      : .unit(size: (direction2 / entries).squareRoot())
+  }
 
   /// Which of the trial's batches comes next.
   public var position: Int {
@@ -145,25 +175,11 @@ public struct RateTrials {
   /// The rung with the least loss; the lowest rate of those.
   private var best: Int { outcomes.keys.sorted(by: >).min { outcomes[$0]!.score < outcomes[$1]!.score }! }
 
-  /// 1 for progress alone, 0 for noise alone.
-  private var progress: Double {
-    let gain = max(0, mean - outcomes[best]!.score)
-    return gain * gain / (gain * gain + Self.knee * Self.knee * deviation * deviation + .leastNormalMagnitude)
-  }
-
-  /// The loss that a rate may have, and be taken.
-  private var limit: Double {
-    let least = outcomes[best]!.score
-    return least + Self.share * (mean - least)
-  }
-
   /// The rung to try next; nil where no other is needed.
   private func next() -> Int? {
     let (highest, lowest) = (outcomes.keys.min()!, outcomes.keys.max()!)
     if outcomes[best]!.score >= mean || best == lowest { return lowest < Self.lowestRung ? lowest + 1 : nil }
     if best == highest { return highest > Self.highestRung ? highest - 1 : nil }
-    if progress > 0.1 && outcomes[lowest]!.score <= limit { return lowest + 1 }
-    if progress < 0.9 && outcomes[highest]!.score <= limit { return highest - 1 }
     return nil
   }
 
@@ -177,24 +193,35 @@ public struct RateTrials {
       found = rate(Double(outcomes.keys.max()!))
       return
     }
-    found = rate(progress * crossing(1) + (1 - progress) * crossing(-1))
+    found = mixed(rate(bottom))
     let squares = gains.reduce(0) { $0 + ($1 - gain) * ($1 - gain) }
     let error = (squares / Double((Self.tail - 1) * Self.tail)).squareRoot()
     isReliable = isWhole && gain > 2 * error
   }
 
-  /// Where between rungs the loss comes to the limit, going from the best one by `step`; the last rung tried at most.
-  private func crossing(_ step: Int) -> Double {
-    var rung = best
-    while let next = outcomes[rung + step] {
-      let score = outcomes[rung]!.score
-      if next.score > limit {
-        // no steeper than up to twice the gain above the reference: an explosion says little about where it began
-        let end = min(next.score, mean + 2 * (mean - outcomes[best]!.score))
-        return Double(rung) + Double(step) * (limit - score) / (end - score)
-      }
-      rung += step
+  /// The lowest point of the parabola through the best rung and its neighbours, no more than half a rung away.
+  private var bottom: Double {
+    guard let above = outcomes[best - 1]?.score, let below = outcomes[best + 1]?.score else {
+      return Double(best)
     }
-    return Double(rung)
+    let least = outcomes[best]!.score
+    // an explosion says little about where it began: the loss before training is enough
+    let (up, down) = (min(above, 2 * mean - least), min(below, 2 * mean - least))
+    let bend = up + down - 2 * least
+    return bend > 0 ? Double(best) + min(0.5, max(-0.5, 0.5 * (up - down) / bend)) : Double(best)
+  }
+
+  private func mixed(_ rate: Double) -> Double {
+    switch shape {
+    case .gradient(let factor) where mean > 0:
+      let usual = Self.usualOfGradient * pow(rows / Self.usualRows, Self.powerOfRows)
+      return Self.weighed(rate, Self.weightOfGradient, usual / (mean * factor))
+    case .unit(let size): return Self.weighed(rate, Self.weightOfUnit, Self.usualOfUnit / size)
+    case .gradient, .unknown: return Self.share * rate
+    }
+  }
+
+  private static func weighed(_ rate: Double, _ weight: Double, _ usual: Double) -> Double {
+    pow(rate, weight) * pow(usual, 1 - weight)
   }
 }

@@ -185,13 +185,14 @@ public final class ScalarMachine {
     case "is_method": return flag(machine is any WholeMachine)
     case "averages_points": return flag(type.memories.contains(.trainingPoint))
     case "interpolation": return (machine as? any WholeMachine)?.interpolation ?? 1
-    case "searching": return flag((machine as? any SearchingMachine)?.isSearching ?? false)
-    case "found": return (machine as? any SearchingMachine)?.found ?? .nan
-    case "searched": return Double((machine as? any SearchingMachine)?.searched ?? 0)
     case "scope": return Double(choice.scope.rawValue)
     case "initial_rate": return choice.limits.clamp(choice.initialRate)
     case "window": return Double(try choice.windowLength(stepsPerEpoch: choice.stepsPerEpoch))
-    default: throw Failure.value("a rate machine has no '\(key)'")
+    default:
+      guard let value = searchProperty(key, of: machine as? any SearchingMachine) else {
+        throw Failure.value("a rate machine has no '\(key)'")
+      }
+      return value
     }
   }
 }

@@ -13,9 +13,28 @@ public protocol SearchingMachine: RateMachine {
   var run: Int { get }
   /// Steps of the run that are behind.
   var taken: Int { get }
+  /// Whether the search could tell; where it could not, or there was none, the rate is the prior's.
+  var isReliable: Bool { get }
+  /// Steps of the rise and of the fall, of those after the search.
+  var plan: (warmup: Int, decay: Int) { get }
   /// A run of so many steps begins here, whether one before it has come to its end or not. The search, where it is over,
   /// is not made again; where it is not, it goes on.
   mutating func begin(run steps: Int)
   /// The loss or its gradient is not finite: what was measured so far must do.
   mutating func giveUp()
+}
+
+/// What is asked by name of whoever holds such a machine, or may hold one; nil where the name is another's.
+public func searchProperty(_ key: String, of search: (any SearchingMachine)?) -> Double? {
+  switch key {
+  case "searching": return search?.isSearching ?? false ? 1 : 0
+  case "found": return search?.found ?? .nan
+  case "searched": return Double(search?.searched ?? 0)
+  case "run_steps": return Double(search?.run ?? 0)
+  case "run_taken": return Double(search?.taken ?? 0)
+  case "reliable": return search?.isReliable ?? false ? 1 : 0
+  case "run_warmup": return Double(search?.plan.warmup ?? 0)
+  case "run_decay": return Double(search?.plan.decay ?? 0)
+  default: return nil
+  }
 }

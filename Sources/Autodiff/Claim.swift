@@ -38,6 +38,11 @@ public final class Claim: @unchecked Sendable {
     return claim
   }
 
+  /// For once more: an error where it is another thread's.
+  public func again(_ what: String) throws {
+    if thread != cv_thread() { throw refusal(what) }
+  }
+
   /// With nobody else in the way: the registry is locked.
   private func place() {
     for tensor in tensors {
@@ -52,7 +57,7 @@ public final class Claim: @unchecked Sendable {
   }
 
   /// Of a thread that a fork has left behind.
-  private var isStale: Bool { generation != ForkGate.shared.generation }
+  public var isStale: Bool { generation != ForkGate.shared.generation }
 
   /// nil: `seconds` have passed in waiting. Who is let in holds the tensors until `release`.
   static func take(_ what: String, isRun: Bool = false, _ tensors: [Tensor], seconds: Double = .infinity)

@@ -57,7 +57,7 @@ public func lrs_search_get(
     case "upper": out.pointee = search.upper
     case "found": out.pointee = box.trials?.found ?? search.value
     case "reliable": out.pointee = box.trials?.isReliable ?? search.isDone ? 1 : 0
-    case "length": out.pointee = Double(box.trials == nil ? 0 : RateTrials.length)
+    case "length": out.pointee = Double(RateTrials.length)
     case "position": out.pointee = Double(box.trials?.position ?? 0)
     default: throw Failure.value("a search has no '\(key)'")
     }
@@ -92,6 +92,16 @@ public func lrs_alrs_create(
 
 @c @implementation
 public func lrs_alrs_destroy(_ alrs: OpaquePointer!) { release(alrs, ALRSHandle.self) }
+
+@c @implementation
+public func lrs_alrs_see(
+  _ alrs: OpaquePointer!, _ gradient2: Double, _ slope: Double, _ direction2: Double, _ entries: Double
+) -> lrs_status {
+  succeeds {
+    try object(alrs, ALRSHandle.self, "alrs").machine.see(
+      gradient2: gradient2, slope: slope, direction2: direction2, entries: entries)
+  }
+}
 
 @c @implementation
 public func lrs_alrs_observe(

@@ -13,6 +13,7 @@ public final class Finder: @unchecked Sendable {
   public private(set) var machine: ALRSMachine
   private let origins: [Storage]
   private let updates: [Storage]
+  private var hasSeen = false
 
   public init(_ optimizer: Optimizer, _ search: SBFSearch, _ arguments: Attributes) throws {
     self.optimizer = optimizer
@@ -67,6 +68,7 @@ public final class Finder: @unchecked Sendable {
     _ = findDirections(
       try active.map { try $0.prepare(optimizer.hyper($0), revocable: false) },
       into: active.map(\.directionPointer))
+    if !hasSeen { look(at: active) }
     for (slot, update) in zip(optimizer.slots, updates) where slot.tensor.grad != nil {
       slot.steps += 1
       scale(slot.scalar, slot.directionPointer, -rate, update.pointer, slot.tensor.count, machine.accumulates)
@@ -74,6 +76,19 @@ public final class Finder: @unchecked Sendable {
       if !norm2.isFinite { return false }
     }
     return true
+  }
+
+  private func look(at active: [ParameterSlot]) {
+    hasSeen = true
+    var (gradient2, slope, direction2, entries) = (0.0, 0.0, 0.0, 0.0)
+    for slot in active {
+      let (g, d, count) = (slot.tensor.grad!.pointer, slot.directionPointer, slot.tensor.count)
+      gradient2 += innerProduct(slot.scalar, g, g, count)
+      slope += innerProduct(slot.scalar, g, d, count)
+      direction2 += innerProduct(slot.scalar, d, d, count)
+      entries += Double(count)
+    }
+    machine.see(gradient2: gradient2, slope: slope, direction2: direction2, entries: entries)
   }
 
   private func startAnew() {

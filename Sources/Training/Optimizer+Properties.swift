@@ -22,13 +22,11 @@ extension Optimizer {
     case "evaluating": return isEvaluating ? 1 : 0
     case "found": return search?.found ?? (machines.first as? PeriodicALRS)?.found ?? .nan
     case "searching": return isSearching ? 1 : 0
-    case "searched": return Double(search?.searched ?? 0)
-    case "run_steps": return Double(search?.run ?? 0)
-    case "run_taken": return Double(search?.taken ?? 0)
-    case "reliable": return (machines.first as? Auto)?.isReliable ?? false ? 1 : 0
-    case "run_warmup": return Double((machines.first as? Auto)?.plan.warmup ?? 0)
-    case "run_decay": return Double((machines.first as? Auto)?.plan.decay ?? 0)
-    default: throw Failure.value("an optimizer has no '\(key)'")
+    default:
+      guard let value = searchProperty(key, of: search) else {
+        throw Failure.value("an optimizer has no '\(key)'")
+      }
+      return value
     }
   }
 

@@ -43,7 +43,9 @@ extension Optimizer {
     }
     let active = slots.filter { $0.tensor.grad != nil }
     guard !active.isEmpty else {
-      throw Failure.value("no parameter has a gradient: call loss.backward() before step()")
+      throw Failure.value(
+        "no parameter has a gradient: call loss.backward() before step(); where the model's parameters "
+          + "are others since, as after model.to(dtype), make a new optimizer")
     }
     let window = try windowLength()
     try checkTrainingPoint()

@@ -58,7 +58,12 @@ public final class Optimizer: @unchecked Sendable {
   /// Begins or ends training in the calling thread: until as many ends as beginnings, others cannot work on the parameters.
   public func hold(_ begins: Bool) throws {
     if begins {
-      if holds == 0 { held = try Claim.hold("training", slots.map(\.tensor)) }
+      if let held, !held.isStale {
+        try held.again("training")
+      } else {
+        held = try Claim.hold("training", slots.map(\.tensor))
+        holds = 0
+      }
       holds += 1
     } else if holds > 0 {
       holds -= 1

@@ -5,10 +5,12 @@ import XCTest
 
 final class RateTrialsTests: XCTestCase {
   /// A search over plain descent on h x^2 / 2 from x = 1 with what `noise` adds to the loss of a batch.
-  private func search(_ h: Double, start: Double = 1, noise: (Int) -> Double = { _ in 0 }) -> (
-    RateTrials, Int
-  ) {
-    var trials = RateTrials(start: start)
+  private func search(
+    _ h: Double, start: Double = 1, rows: Double = 64, noise: (Int) -> Double = { _ in 0 },
+    see: (inout RateTrials) -> Void = { _ in }
+  ) -> (RateTrials, Int) {
+    var trials = RateTrials(start: start, rows: rows)
+    see(&trials)
     var (x, batches) = (1.0, 0)
     while !trials.isDone {
       let loss = 0.5 * h * x * x + noise(trials.position)
@@ -19,24 +21,58 @@ final class RateTrialsTests: XCTestCase {
     return (trials, batches)
   }
 
-  /// All batches alike: the rate is the lowest at which a trial of n steps, the rate falling to 0, leaves 3 tenths of
-  /// the loss, as progress is all: product (1 - r h (1 - t / n))^2 = 0.3, within the interpolation between rungs.
-  func testWithoutNoiseProgressIsAll() {
+  /// All batches alike: the best trial is the one that leaves least, product (1 - r h (1 - t / n))^2 over its steps; what
+  /// is found is half of it, within the half rung that a parabola may be off, as no direction was seen.
+  func testWithoutADirectionTrialsDecideAlone() {
     for h in [0.3, 1.7, 30] {
       func left(_ rate: Double) -> Double {
-        (0..<24).reduce(1.0) { $0 * pow(1 - rate * h * (1 - Double($1) / 32), 2) }
+        (0..<28).reduce(1.0) { $0 * pow(1 - rate * h * (1 - Double($1) / 32), 2) }
       }
-      var (low, high) = (1e-6 / h, 0.5 / h)
-      for _ in 0..<60 {
-        let middle = (low * high).squareRoot()
-        if left(middle) > 0.3 { low = middle } else { high = middle }
-      }
+      let rates = (-40..<40).map { pow(10, Double($0) / 20) / h }
+      let best = rates.min { left($0) < left($1) }!
       for start in [1e-6, 1e-2, 1, 100] {
         let (trials, batches) = search(h, start: start)
         XCTAssertLessThanOrEqual(batches, RateTrials.budget)
-        XCTAssertEqual(log10(trials.found / low), 0, accuracy: 0.4, "\(h) \(start)")
+        XCTAssertEqual(log10(trials.found / (0.5 * best)), 0, accuracy: 0.5, "\(h) \(start)")
       }
     }
+  }
+
+  /// A mean of the trials' rate, which is twice what is found without a direction, and of the usual one.
+  func testTheUsualRateHasItsWeight() {
+    let alone = 2 * search(1.7).0.found
+    // the mean of the last 8 losses at the start
+    let loss = 0.5 * 1.7
+    for (factor, rows) in [(1.0, 64.0), (0.1, 16)] {
+      let (seen, _) = search(1.7, rows: rows) {
+        $0.see(gradient2: 9, slope: 9 * factor, direction2: 9 * factor * factor, entries: 1)
+      }
+      let expected = pow(alone, 0.6) * pow(0.015 * pow(rows / 64, 0.75) / loss / factor, 0.4)
+      XCTAssertEqual(seen.found, expected, accuracy: 1e-9 * expected)
+    }
+    for size in [1.0, 20] {
+      let (seen, _) = search(1.7) {
+        $0.see(gradient2: 9, slope: size, direction2: 50 * size * size, entries: 50)
+      }
+      let expected = pow(alone, 0.4) * pow(0.0042 / size, 0.6)
+      XCTAssertEqual(seen.found, expected, accuracy: 1e-9 * expected)
+    }
+  }
+
+  /// Losses below 0 have no scale to go by, and a direction of zeros or of no finite length says nothing.
+  func testWithoutAUsualRateTrialsDecideAlone() {
+    let alone = search(1.7).0.found
+    for (gradient2, direction2) in [(0.0, 1.0), (1, 0), (.infinity, 1), (.nan, 1)] {
+      let (trials, _) = search(1.7) {
+        $0.see(gradient2: gradient2, slope: 1, direction2: direction2, entries: 4)
+      }
+      XCTAssertEqual(trials.found, alone)
+    }
+    let (below, _) = search(1.7, noise: { _ in -9 })
+    let (seen, _) = search(1.7, noise: { _ in -9 }) {
+      $0.see(gradient2: 1, slope: 1, direction2: 1, entries: 4)
+    }
+    XCTAssertEqual(seen.found, below.found)
   }
 
   /// First the last 8 of 32 batches at rate 0; then a ramp from the first batch, by 10^(1/4) a step.

@@ -178,6 +178,9 @@ final class FinderTests: XCTestCase {
     var plain = RateTrials(start: 1)
     var (at, v) = (x, x.map { _ in 0.0 })
     let bytes = problem.bytes
+    // momentum's first direction is the gradient
+    let norm2 = zip(h, x).reduce(0) { $0 + ($1.0 * $1.1) * ($1.0 * $1.1) }
+    plain.see(gradient2: norm2, slope: norm2, direction2: norm2, entries: Double(x.count))
     while !finder.isDone {
       XCTAssertEqual(finder.value, plain.value, accuracy: 1e-12 * plain.value)
       finder.displace()

@@ -129,18 +129,19 @@ def updates(work: Updates, kind: str = "fused") -> Turn:
     return work.turn(checked if kind == "checked" else rule.step)
 
 
-def hypergradients(work: Columns, kind: str) -> Turn:
+def hypergradients(work: Columns, kind: str, dtype: torch.dtype = torch.float32) -> Turn:
     """The recursion of FDS; kind: "loop", a double backward a column; "vmap", of forward over reverse."""
     torch.set_num_threads(work.threads)
     torch.manual_seed(0)
     # running statistics cannot be written to under vmap
-    model = replace_all_batch_norm_modules_(network(work.network))
+    model = replace_all_batch_norm_modules_(network(work.network)).to(dtype)
     names = [name for name, _ in model.named_parameters()]
     theta = [p.detach().clone().requires_grad_() for p in model.parameters()]
     x, y = map(torch.from_numpy, work.data())
     x = x[:, None] if x.ndim == 3 else x.permute(0, 3, 1, 2).contiguous() if x.ndim == 4 else x
+    x = x.to(dtype)
     v = [torch.zeros_like(p) for p in theta]
-    z, c = ([torch.full((10, *p.shape), 1e-3) for p in theta] for _ in range(2))
+    z, c = ([torch.full((10, *p.shape), 1e-3, dtype=dtype) for p in theta] for _ in range(2))
 
     def products(loss: Any) -> tuple[Any, Any]:
         if kind == "loop":

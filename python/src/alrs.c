@@ -70,7 +70,22 @@ static PyObject *alrs_observe(PyObject *object, PyObject *const *arguments, Py_s
                        verdict.starts_anew ? Py_True : Py_False);
 }
 
+static PyObject *alrs_see(PyObject *object, PyObject *const *arguments, Py_ssize_t count) {
+  static const char *const names[] = {"gradient2", "slope", "direction2", "entries"};
+  ALRS *self = (ALRS *)object;
+  double numbers[4];
+  if (check_count(self->core, "ALRS.see", count, 4, 4) < 0) return NULL;
+  for (int i = 0; i < 4; i++)
+    if (number_of(self->core, &numbers[i], arguments[i], "see", names[i]) < 0) return NULL;
+  if (self->search == NULL || IS_BUSY(self->search)) return busy_error(self->core, "Search");
+  if (check(self->core, lrs_alrs_see(self->handle, numbers[0], numbers[1], numbers[2], numbers[3])) < 0)
+    return NULL;
+  Py_RETURN_NONE;
+}
+
 static PyMethodDef alrs_methods[] = {
+    {"see", FAST(alrs_see), METH_FASTCALL,
+     "see($self, gradient2, slope, direction2, entries, /)\n--\n\nWhat the first direction is like."},
     {"observe", FAST(alrs_observe), METH_FASTCALL,
      "observe($self, derivative, loss=nan, /)\n--\n\n(as it counts, signal given to the search, whether to start anew)."},
     {NULL, NULL, 0, NULL},

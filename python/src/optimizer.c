@@ -187,7 +187,8 @@ static PyObject *optimizer_hold(PyObject *object, PyObject *value) {
   Optimizer *self = (Optimizer *)object;
   bool begins;
   if (flag_of(self->core, &begins, value, "hold", "begins") < 0) return NULL;
-  if (!optimizer_ready(self)) return NULL;
+  /* an end is never refused: whoever began would hold for ever, be another thread in a step or not */
+  if (begins && !optimizer_ready(self)) return NULL;
   lrs_status status;
   do {
     status = lrs_optimizer_hold(self->handle, begins);

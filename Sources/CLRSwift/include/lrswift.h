@@ -355,10 +355,13 @@ lrs_status lrs_search_get(double *out, lrs_search *search, const char *key);
  * with A = -value d of the batch before and 0 at first. Not finite: the loss, the gradient or A was not.
  * attributes: "window" (derivatives per signal), "rule" ("signs", the paper's), "accumulate" (the A-reset
  * reading), "count_first_zero", "restart" (factor of the value after which all starts anew). With the rule
- * "trials" alone: A is the sum of the steps since it was 0, and losses are compared; whenever all starts
- * anew, the batches do, too. loss: at theta + A; signs want none. */
+ * "trials", and "rows" of a batch, alone: A is the sum of the steps since it was 0, and losses are compared;
+ * whenever all starts anew, the batches do, too. loss: at theta + A; signs want none. */
 lrs_status lrs_alrs_create(lrs_alrs **out, lrs_search *search, const lrs_attribute *attributes, size_t count);
 void lrs_alrs_destroy(lrs_alrs *alrs);
+/* With the rule "trials", once, with the first batch: |g|^2, <g, d>, |d|^2 and the number of entries; where
+ * it is not called, losses alone decide. */
+lrs_status lrs_alrs_see(lrs_alrs *alrs, double gradient2, double slope, double direction2, double entries);
 lrs_status lrs_alrs_observe(lrs_verdict *out, lrs_alrs *alrs, double derivative, double loss);
 /* The optimizer supplies the direction; its rate is ignored. attributes: as lrs_alrs_create. */
 lrs_status lrs_finder_create(lrs_finder **out, lrs_optimizer *optimizer, lrs_search *search,

@@ -34,7 +34,8 @@ class Hypergradient:
         beta2s: float64 [windows], empty where the rule has none.
         epsilons: float64 [windows], empty where the rule has none.
         valid_loss: example-weighted mean of the validation loss where the run ended.
-        parameters: by name, the parameters and buffers where the run ended, in the run's dtype.
+        parameters: by name, the parameters and buffers where the run ended, in the run's dtype: arrays, or
+            tensors of torch from `lrswift.torch.hypergradient`.
         losses: float64 [steps], the training loss before each step.
         layers: with per="layer", the names of the modules that the rows of `learning_rates` belong to; else
             empty.
@@ -46,7 +47,7 @@ class Hypergradient:
     beta2s: np.ndarray
     epsilons: np.ndarray
     valid_loss: float
-    parameters: dict[str, np.ndarray] = field(repr=False)
+    parameters: dict[str, Any] = field(repr=False)
     losses: np.ndarray = field(repr=False)
     layers: tuple[str, ...] = ()
 

@@ -19,7 +19,7 @@ from ..progress import Progress
 from .inner_run import Job, Outcome
 from .learned_schedule import LearnedSchedule
 from .options import FAMILIES
-from .outer_loop import FORMAT, Learning, read_facts, shapes_of, trained
+from .outer_loop import FORMAT, Learning, read_facts, shapes_of
 from .workers import Workers
 
 # a sign step that was too large needs three to show it: there, back, and half
@@ -98,7 +98,7 @@ class HybridSearch:
         first = self.first
         learning = Learning(
             first.make_model, first.loss, first.train, first.valid,
-            replace(settings, initial=initial, learning=replace(settings.learning, seed=seed)),
+            replace(settings, initial=initial, learning=replace(settings.learning, seed=seed)), first.engine,
         )  # fmt: skip
         # an outer step that no refinement reaches: other networks than those of the refinement
         jobs = [
@@ -168,7 +168,7 @@ class HybridSearch:
             found = self.replayed.pop(0)
             bar.advance(len(jobs) * jobs[0].steps)
         else:
-            found = trained(workers, jobs, blocks, bar)
+            found = self.first.trained(workers, jobs, blocks, bar)
         self.log.append(found)
         return found
 

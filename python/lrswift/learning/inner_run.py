@@ -12,7 +12,7 @@ from .. import random
 from ..data.batches import permutation
 from ..errors import Diverged
 from ..hypergradients.episode import IndexedBatches
-from ..hypergradients.hypergradient import hypergradient
+from ..hypergradients.hypergradient import Hypergradient, hypergradient
 from ..hypergradients.options import HypergradientOptions
 from ..tensors.tensor import Tensor
 
@@ -90,25 +90,26 @@ def run(job: Job) -> Outcome:
             tuple(a[i : i + VALIDATION_BATCH] for a in job.valid)
             for i in range(0, validated, VALIDATION_BATCH)
         ]
-        shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
-        try:
-            found = hypergradient(
-                model,
-                job.loss,
-                train,
-                valid,
-                *job.values,
-                dtype=floating,
-                columns=job.columns,
-                options=job.options,
-            )
-        except Diverged as error:
-            count = sum(np.size(v) for v in job.values)
-            return Outcome(np.inf, np.full(count, np.nan), shapes, str(error), failed_at=error.step)
-        parts = (found.learning_rates.ravel(), found.momentums, found.weight_decays)
-        return Outcome(found.valid_loss, np.concatenate(parts), shapes, train_losses=found.losses)
+        return outcome(job, model, train, valid, hypergradient, floating)
     finally:
         random.set_state(state)
+
+
+def outcome(
+    job: Job, model: Any, train: Any, valid: Any, differentiate: Callable[..., Hypergradient], floating: Any
+) -> Outcome:
+    """What becomes of a network under `differentiate`, which is called as `hypergradient`."""
+    shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
+    try:
+        found = differentiate(
+            model, job.loss, train, valid, *job.values, dtype=floating, columns=job.columns,
+            options=job.options,
+        )  # fmt: skip
+    except Diverged as error:
+        count = sum(np.size(v) for v in job.values)
+        return Outcome(np.inf, np.full(count, np.nan), shapes, str(error), failed_at=error.step)
+    parts = (found.learning_rates.ravel(), found.momentums, found.weight_decays)
+    return Outcome(found.valid_loss, np.concatenate(parts), shapes, train_losses=found.losses)
 
 
 def joined(outcomes: Sequence[Outcome], blocks: int) -> list[Outcome]:

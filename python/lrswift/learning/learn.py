@@ -12,8 +12,8 @@ from ..records import takes
 from ..tensors.tensor import Tensor
 from .learned_schedule import LearnedSchedule
 from .options import ExecutionOptions, LearningFields, LearningOptions
-from .outer_loop import Learning
-from .settings import arrays_of, check, check_search
+from .outer_loop import Engine, Learning
+from .settings import Settings, arrays_of, check, check_search
 from .workers import Workers
 
 
@@ -106,13 +106,27 @@ def learn_schedule(
     """
     windows = learning_rates, momentums, weight_decays
     settings = check(steps, batch_size, windows, options, learning, make_model)
+    return learned(make_model, loss, train, valid, settings, execution)
+
+
+def learned(
+    make_model: Callable[[int], Any],
+    loss: Callable[..., Any],
+    train: Any,
+    valid: Any,
+    settings: Settings,
+    execution: ExecutionOptions,
+    engine: Engine = Engine(),
+) -> LearnedSchedule:
+    """What `learn_schedule` does once its numbers are checked, with networks of any engine."""
+    learning = settings.learning
     if learning.start is not None:
         check_search(settings)
     checkpoint = execution.checkpoint
     if checkpoint is not None:
         store.check_writable(checkpoint, "checkpoint")
     data = arrays_of(train, valid, settings)
-    run: Any = Learning(make_model, loss, *data, settings)
+    run: Any = Learning(make_model, loss, *data, settings, engine)
     if learning.start is not None:
         # Optuna is an extra
         from .hybrid import HybridSearch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..pictures.figure import GRAY, ORANGE, panels
 from ..schedule import Piecewise
 from .settings import FAMILIES
 
+JSON_FORMAT = "lrswift.schedule"
 _ARRAYS = (
     "values", "seed_losses", "hypergradients", "signals", "retreated", "finalists",
     "final_losses",
@@ -147,6 +149,51 @@ class LearnedSchedule:
         }  # fmt: skip
         store.write(path, arrays, {"lrswift.schedule": json.dumps(facts)})
 
+    def save_json(self, path: str | os.PathLike[str]) -> None:
+        """Writes the schedule, without how it was found, as JSON that other frameworks read; atomically.
+
+        Step t of `steps` takes entry floor(n t / steps) of each list of n numbers; to stretch the schedule to
+        more steps, their number takes the place of `steps`:
+
+            {"format": "lrswift.schedule", "version": 1, "rule": "sgd", "steps": 1000,
+             "learning_rates": [0.1, 0.05], "momentums": [0.9], "weight_decays": [0.0005], "layers": []}
+
+        The rule is PyTorch's SGD, "sgd", or its Nesterov form, "nesterov"; a list that is empty means 0.
+        Where `layers` names modules, `learning_rates` has a list for each.
+
+        Args:
+            path: of the file, in a folder that exists.
+
+        Raises:
+            ArgumentError: a pipe or a device is in the file's place.
+            ArgumentTypeError: `path` is none.
+            FileNotFoundError: the folder does not exist.
+            OSError: the folder cannot be written, or a folder is in the file's place.
+        """
+        facts = {
+            "format": JSON_FORMAT, "version": 1, "rule": "nesterov" if self.nesterov else "sgd",
+            "steps": self.steps,
+        }  # fmt: skip
+        lists = {name: getattr(self, name).tolist() for name in FAMILIES}
+        store.write_json(path, facts | lists | {"layers": list(self.layers)}, indent=None)
+
+    @classmethod
+    def load_json(cls, path: str | os.PathLike[str]) -> LearnedSchedule:
+        """Reads what `save_json` wrote.
+
+        Args:
+            path: of the file.
+
+        Returns:
+            The `LearnedSchedule`, without a record of outer steps.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            FormatError: it is no JSON, or was altered.
+            ArgumentError: it holds no schedule of this version.
+        """
+        return _from_json(cls, path)
+
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> LearnedSchedule:
         """Reads what `save` wrote.
@@ -178,6 +225,41 @@ class LearnedSchedule:
         held["final_penalties"] = arrays.get("final_penalties", np.zeros_like(arrays["final_losses"]))
         facts |= {"layers": tuple(facts.get("layers", ())), "cost": tuple(facts.get("cost", (0, 0)))}
         return cls(**held, **facts, trials=arrays.get("trials"))
+
+
+def _from_json(kind: type[LearnedSchedule], path: str | os.PathLike[str]) -> LearnedSchedule:
+    where = f"load_json: {os.fspath(path)}"
+    try:
+        facts = store.facts_of(where, Path(path).read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise store.altered(where, "bytes that are no text") from None
+    if facts.get("format") != JSON_FORMAT or facts.get("version") != 1:
+        raise ArgumentError(f"{where}: no schedule of version 1; allowed: a file that `save_json` wrote")
+    known = {"format", "version", "rule", "steps", *FAMILIES, "layers"}
+    if set(facts) != known:
+        raise store.altered(where, f"other entries: {', '.join(sorted(set(facts) ^ known))}")
+    try:
+        rule, steps, layers = facts["rule"], facts["steps"], facts["layers"]
+        values = [np.array(facts[name], np.float64) for name in FAMILIES]
+    except store.FACTS_ERRORS as error:
+        raise store.altered(where, error) from None
+    if rule not in ("sgd", "nesterov"):
+        raise store.altered(where, f"rule={rule!r}")
+    count = sum(v.size for v in values)
+    nothing = np.zeros((0, count))
+    made: dict[str, Any] = dict(zip(FAMILIES, values, strict=True))
+    made |= {
+        "values": nothing, "seed_losses": np.zeros((0, 1)), "hypergradients": np.zeros((0, 1, count)),
+        "signals": nothing, "retreated": np.zeros(0, bool),
+    }  # fmt: skip
+    others = {"finalists": np.zeros(0, np.int64), "final_losses": np.zeros((0, 0))}
+    try:
+        _check(where, {"steps": steps, "best": -1, "layers": layers}, made | others)
+    except FormatError:
+        raise
+    except store.FACTS_ERRORS as error:
+        raise store.altered(where, error) from None
+    return kind(**made, steps=steps, best=-1, nesterov=rule == "nesterov", layers=tuple(layers))
 
 
 def _check(where: str, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:

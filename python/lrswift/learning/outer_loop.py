@@ -6,7 +6,7 @@ import functools
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from ..errors import ArgumentError, Diverged, ShapeError, warn
 from ..hypergradients.sharing import best_window, sharing_noise
 from ..loop.digests import digest
 from ..progress import Progress
-from ..tensors.tensor import Tensor
 from .finalists import NETWORKS_A_SEED, Finals
 from .inner_run import Job, Outcome, joined, run
 from .learned_schedule import LearnedSchedule
@@ -28,19 +27,28 @@ from .workers import Workers
 FORMAT = 2
 
 
+@dataclass(frozen=True)
+class Engine:
+    """Whose tensors the networks are of. run: trains and differentiates one, picklable."""
+
+    name: str = "lrswift"
+    run: Callable[[Job], Outcome] = run
+
+
 class Learning:
     """One call of `learn_schedule`: the learner, and the record of the outer steps done."""
 
     def __init__(
         self,
         make_model: Callable[[int], Any],
-        loss: Callable[..., Tensor],
+        loss: Callable[..., Any],
         train: tuple[np.ndarray, ...],
         valid: tuple[np.ndarray, ...],
         settings: Settings,
+        engine: Engine = Engine(),
     ) -> None:
         self.make_model, self.loss, self.train, self.valid = make_model, loss, train, valid
-        self.settings = settings
+        self.settings, self.engine = settings, engine
         self.seeds = settings.learning.seeds
         initial, step_size, windows = starting_values(settings)
         self.learner = CoreLearner(
@@ -80,7 +88,7 @@ class Learning:
         with Progress(total, "learn_schedule", progress, "inner step") as bar:
             while self.done < outer_steps and not self.get("converged")[0]:
                 budget = settings.budget(self.done)
-                outcomes = trained(workers, self.jobs(budget), settings.learning.blocks, bar)
+                outcomes = self.trained(workers, self.jobs(budget), settings.learning.blocks, bar)
                 self.learn(outcomes, budget == settings.steps)
                 if checkpoint is not None:
                     self.write(checkpoint)
@@ -132,7 +140,12 @@ class Learning:
         """Validates rows of values [F, N]; the same networks for all: what differs is the schedule."""
         seeds = [self.settings.final_seed(i) for i in range(NETWORKS_A_SEED * self.seeds)]
         jobs = [self.job(row, self.settings.steps, seed, ()) for row in values for seed in seeds]
-        return workers.map(run, jobs, functools.partial(_advance, bar, 0))
+        return workers.map(self.engine.run, jobs, functools.partial(_advance, bar, 0))
+
+    def trained(self, workers: Workers, jobs: Sequence[Job], blocks: int, bar: Progress) -> list[Outcome]:
+        """The outcomes of whole seeds, of which each is `blocks` jobs."""
+        done = functools.partial(_advance, bar, jobs[0].steps)
+        return joined(workers.map(self.engine.run, jobs, done), blocks)
 
     def mean_losses(self) -> np.ndarray:
         """Mean validation losses by outer step, inf where it was not validated at full length."""
@@ -241,6 +254,8 @@ class Learning:
     def identity(self) -> dict[str, Any]:
         """Settings and data that must not change between a checkpoint and its continuation, by name."""
         facts = self.settings.identity() | {"train": digest(self.train), "valid": digest(self.valid)}
+        if self.engine.name != Engine.name:
+            facts["engine"] = self.engine.name
         found: dict[str, Any] = json.loads(json.dumps(facts))
         return found
 
@@ -290,6 +305,8 @@ def read_facts(
         for name, value in mine.items()
         if stored.get(name) != value and (name in stored or name not in ("train", "valid"))
     ]
+    if "engine" in stored and "engine" not in mine:
+        found.append(f"engine={stored['engine']!r}, got {Engine.name!r}")
     if found:
         raise ArgumentError(f"{where} was made with {', and with '.join(found)}; allowed: the same arguments")
     return arrays, facts
@@ -311,11 +328,6 @@ def check_format(path: str | os.PathLike[str], facts: dict[str, Any]) -> None:
             f"resume: {path} was written by another version, whose outer steps differ; "
             f"allowed: checkpoints of format {FORMAT}, got {facts.get('format', 1)}; start anew"
         )
-
-
-def trained(workers: Workers, jobs: Sequence[Job], blocks: int, bar: Progress) -> list[Outcome]:
-    """The outcomes of whole seeds, of which each is `blocks` jobs."""
-    return joined(workers.map(run, jobs, functools.partial(_advance, bar, jobs[0].steps)), blocks)
 
 
 def _advance(bar: Progress, steps: int, _: Outcome) -> None:

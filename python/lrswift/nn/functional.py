@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .._core import apply as core_apply
 from ..checks import check_fraction, check_positive
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from ..tensors.activations import *  # noqa: F403
 from ..tensors.activations import __all__ as _activations
 from ..tensors.dtypes import normalized_axes
@@ -45,6 +45,13 @@ def as_float(x: Operand, operation: str, weight: Tensor | None = None) -> Tensor
     return t
 
 
+def check_tensors(operation: str, **given: object) -> None:
+    """ArgumentTypeError that names what is no Tensor."""
+    for name, value in given.items():
+        if not isinstance(value, Tensor):
+            raise ArgumentTypeError(f"{operation}: {name}: got {type(value).__name__}; allowed: a Tensor")
+
+
 def linear(x: Operand, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Multiplies by a matrix and adds a bias: x W^T + b.
 
@@ -59,8 +66,12 @@ def linear(x: Operand, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Raises:
         ArgumentError: a value of x is masked.
         DTypeError: x is of another dtype.
-        ShapeError: the last axis of x is not `in`.
+        ArgumentTypeError: weight or bias is no Tensor.
+        ShapeError: weight has not two axes, or the last axis of x is not `in`.
     """
+    check_tensors("linear", weight=weight, **({} if bias is None else {"bias": bias}))
+    if weight.ndim != 2:
+        raise ShapeError(f"linear: weight: got shape {weight.shape}; allowed: [out, in]")
     x = as_float(x, "linear", weight)
     if x.ndim < 1 or x.shape[-1] != weight.shape[1]:
         raise ShapeError(
@@ -100,6 +111,7 @@ def conv2d(
 
     Raises:
         ArgumentError: stride, padding, dilation or groups are out of bounds, or a value of x is masked.
+        ArgumentTypeError: weight or bias is no Tensor.
         DTypeError: x is of another dtype.
         ShapeError: x has not four axes, its channels do not fit the weight's, or the kernel is larger than
             the padded image.
@@ -112,6 +124,7 @@ def conv2d(
         "dilation": pair(dilation, "conv2d: dilation", 1),
         "groups": groups,
     }
+    check_tensors("conv2d", weight=weight, **({} if bias is None else {"bias": bias}))
     inputs = (as_float(x, "conv2d", weight), weight)
     return core_apply("conv2d", inputs if bias is None else (*inputs, bias), attributes)  # type: ignore[return-value]
 
@@ -341,12 +354,13 @@ def batch_norm(
 
     Raises:
         ArgumentError: eps is out of bounds.
-        ArgumentTypeError: eps is no number.
+        ArgumentTypeError: eps is no number, or one of the others is no Tensor.
         ShapeError: shapes do not broadcast.
 
     Source:
         Ioffe and Szegedy, "Batch normalization" (2015).
     """
+    check_tensors("batch_norm", x=x, mean=mean, var=var, weight=weight, bias=bias)
     return (x - mean) * (weight / (var + check_positive(eps, "batch_norm: eps")).sqrt()) + bias
 
 
@@ -364,12 +378,14 @@ def layer_norm(x: Operand, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> T
 
     Raises:
         ArgumentError: eps is not above 0, or a value of x is masked.
+        ArgumentTypeError: weight or bias is no Tensor.
         DTypeError: x is of another dtype.
         ShapeError: the last axes of x are not the weight's.
 
     Source:
         Ba, Kiros and Hinton, "Layer normalization" (2016).
     """
+    check_tensors("layer_norm", weight=weight, bias=bias)
     t = as_float(x, "layer_norm", weight)
     if t.ndim < weight.ndim or t.shape[t.ndim - weight.ndim :] != weight.shape:
         raise ShapeError(
@@ -390,9 +406,11 @@ def embedding(index: Operand, weight: Tensor) -> Tensor:
 
     Raises:
         ArgumentError: an index is out of range, or masked.
+        ArgumentTypeError: weight is no Tensor.
         DTypeError: the index is floating or bool.
         ShapeError: the index is a nested list with rows of unequal length.
     """
+    check_tensors("embedding", weight=weight)
     i = as_tensor(index, name="embedding: index")
     if i.is_floating or i.dtype_name == "bool":
         raise DTypeError(f"embedding: index: got dtype {i.dtype}; allowed: integers")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from .._core import Optimizer as CoreOptimizer
 from .._core import replay as core_replay
 from .._core import tensor as core_tensor
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ArgumentTypeError
 from ..rates.base import Adapter
 from ..rates.cards import read_cards
 from ..rates.codes import Bound, Outcome
@@ -179,7 +179,12 @@ def replay(record: History, adapter: Adapter, machine: int = 0) -> np.ndarray:
 
     Raises:
         ArgumentError: the adapter evaluates the model itself.
+        ArgumentTypeError: the record or the adapter is of another type.
     """
+    if not isinstance(record, Mapping):
+        raise ArgumentTypeError(f"record: got {type(record).__name__}; allowed: what `optimizer.history` is")
+    if not isinstance(adapter, Adapter):
+        raise ArgumentTypeError(f"adapter: got {type(adapter).__name__}; allowed: one of lrswift.adapt")
     table = np.ascontiguousarray(np.stack(list(record.values()), axis=1), dtype=np.float64)
     rows = core_tensor(table, "float64", table.shape)
     values = {key: value for key, value in adapter.attributes().items() if key != "per"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from .._core import Machine as CoreMachine
 from .._core import Optimizer as CoreOptimizer
 from ..errors import ArgumentError, ArgumentTypeError
 from ..rates.base import Adapter
@@ -26,7 +27,7 @@ def steps_of(rate: object) -> int | None:
     return steps
 
 
-def plan(core: CoreOptimizer) -> Trapezoid:
+def plan(core: CoreOptimizer | CoreMachine) -> Trapezoid:
     """The rate of the steps after the search.
 
     Raises:
@@ -45,14 +46,9 @@ def check_searched(rate: object, what: str) -> None:
         raise ArgumentTypeError(f"{what}: got an optimizer with lr={rate!r}; allowed: one with lr='auto'")
 
 
-def account(core: CoreOptimizer) -> str:
-    """What was chosen and why, in some lines."""
-    run, searched, taken = (int(core.get(key)) for key in ("run_steps", "searched", "run_taken"))
-    if run == 0:
-        return "auto: no run has begun; fit tells how many steps it has, other loops pass steps="
-    if math.isnan(core.get("found")):
-        how = f"step {searched} of the search" if searched else "no step taken yet"
-        return f"auto: {how}, in a run of {run} steps"
+def chosen(core: CoreOptimizer | CoreMachine) -> list[str]:
+    """What was chosen and why, in three sentences, after the search or where there is none."""
+    run, searched = int(core.get("run_steps")), int(core.get("searched"))
     shape = plan(core)
     if searched and not core.get("reliable"):
         found = (
@@ -78,12 +74,25 @@ def account(core: CoreOptimizer) -> str:
         origin = "found in a run before"
     if searched and not core.get("reliable"):
         origin = f"a usual one, as {searched} steps of search could not tell"
-    parts = [
+    return [
         f"auto: rate {shape.rate:.4g}, {origin}",
         found,
         f"It rises over {shape.warmup} steps, and falls to 0 over the last {shape.decay} of {shape.steps}.",
+    ]
+
+
+def account(core: CoreOptimizer) -> str:
+    """What was chosen and why, and how far the run has come, in some lines."""
+    run, searched, taken = (int(core.get(key)) for key in ("run_steps", "searched", "run_taken"))
+    if run == 0:
+        return "auto: no run has begun; fit tells how many steps it has, other loops pass steps="
+    if math.isnan(core.get("found")):
+        how = f"step {searched} of the search" if searched else "no step taken yet"
+        return f"auto: {how}, in a run of {run} steps"
+    parts = [
+        *chosen(core),
         f"{taken} steps are taken; the guard has undone {int(core.get('rollbacks'))}.",
-        f"The same without a search: lr=schedule.{shape!r}",
+        f"The same without a search: lr=schedule.{plan(core)!r}",
     ]
     return "\n".join(parts)
 

@@ -169,10 +169,10 @@ def checked_rule(rule: str | None, search: SBFSearch | None) -> str:
     return kind
 
 
-def attributes_of(rule: str, steps: int | None) -> dict[str, Any]:
-    """What the core is told; `steps` of an epoch, None or 0 where that is not known."""
+def attributes_of(rule: str, steps: int | None, rows: int | None = None) -> dict[str, Any]:
+    """What the core is told: of `steps` of an epoch and `rows` of a batch, None or 0 where not known."""
     if rule == "trials":
-        return {"rule": rule}
+        return {"rule": rule, **({"rows": rows} if rows else {})}
     # an epoch of unknown length gets the window of a short one
     return {"rule": rule, "window": max(1, (steps or 0) // 50)}
 
@@ -255,7 +255,11 @@ class _RateSearch:
         self.gradients: list[np.ndarray] = []
         self.values: list[np.ndarray] = []
         self.optimizer = optimizer(tensors, lr=search.value)
-        self.attributes = attributes_of(rule, self.feed.steps())
+        # trials are over the same batches, kept for them
+        count = int(search._core.get("length")) if rule == "trials" else 0
+        self.batches = list(itertools.islice(self._single_batches(), count))
+        size = self.batches[0][1].shape[1] if self.batches else None
+        self.attributes = attributes_of(rule, self.feed.steps(), size)
         self.finder = CoreFinder(self.optimizer._core, search._core, self.attributes)
 
     def expected(self) -> int:
@@ -278,8 +282,8 @@ class _RateSearch:
                     return
 
     def _trials(self, bar: Progress) -> None:
-        """Runs of all kinds over the same batches, kept for it, with the same random numbers."""
-        batches = list(itertools.islice(self._single_batches(), int(self.search._core.get("length"))))
+        """Runs of all kinds over the same batches, with the same random numbers."""
+        batches = self.batches
         while not self.search.done:
             position = int(self.search._core.get("position"))
             if position == 0:

@@ -43,10 +43,12 @@ Computed in float32 for float32 X, else in float64; inputs are never scaled. Arg
 Args:
     hidden_layer_sizes: units of each hidden layer, at least 1; one int for one layer. Default (100,).
     activation: "identity", "logistic", "tanh" or "relu". Default "relu".
-    method: "alrs-adam" finds a rate for Adam on the data before the first step (`lrswift.find_lr`) and keeps
-        it; also "alrs", "l4adam", "l4mom", "tlr", "qlabgrad", "adam", "momentum", "sgd", as `lrswift
-        compare` defines them, or a function of named parameters that returns an optimizer of
-        `lrswift.optim`. Default "alrs-adam".
+    method: "auto" finds a rate for AdamW in the first steps, and plans `max_iter` epochs: warm-up, level,
+        fall to 0 (docs/auto.md); training then ends before only by `early_stopping`. "alrs-adam" finds a
+        rate for Adam on the data before the first step (`lrswift.find_lr`) and keeps it, and so does "auto"
+        in `partial_fit`, which knows of no end. Also "alrs", "l4adam", "l4mom", "tlr", "qlabgrad", "adam",
+        "momentum", "sgd", as `lrswift compare` defines them, or a function of named parameters that returns
+        an optimizer of `lrswift.optim`. Default "auto".
     alpha: factor of the squared weights in the loss, divided by the rows of a batch; at least 0. Default
         0.0001.
     batch_size: rows of a batch, at least 1; "auto" is min(200, rows of X). Default "auto".
@@ -60,11 +62,11 @@ Args:
     early_stopping: whether the score of rows held out decides when training ends, instead of the loss; the
         best weights are then put back. Default False.
     validation_fraction: which part of the rows these are, between 0 and 1. Default 0.1.
-    n_iter_no_change: epochs without an improvement after which training ends, at least 1, or inf. Default
-        10.
+    n_iter_no_change: epochs without an improvement after which training ends, at least 1, or inf; with
+        "auto", of the validation score alone. Default 10.
 
 Attributes:
-    learning_rate_: the rate of the last step, the mean where tensors differ.
+    learning_rate_: the rate of the last step, the mean where tensors differ; the level of a planned run.
     history_: a `lrswift.History` with losses and rates of every step.
     loss_: the mean loss of the last epoch; best_loss_, the lowest of all; loss_curve_, one per epoch.
     n_iter_: epochs of the last call; t_, rows seen in all.
@@ -92,7 +94,7 @@ class MultilayerPerceptron(BaseEstimator):
         hidden_layer_sizes: Any = (100,),
         activation: str = "relu",
         *,
-        method: Method = "alrs-adam",
+        method: Method = "auto",
         alpha: float = 0.0001,
         batch_size: int | str = "auto",
         max_iter: int = 200,
@@ -238,6 +240,9 @@ class MultilayerPerceptron(BaseEstimator):
         recorder = Recorder(self.network_, objective.weighted if weighted else objective.plain)
         if not once or not hasattr(self, "_optimizer"):
             self._optimizer = self._begin_or_resume(recorder, rows, random, once)
+        elif is_searched(self._optimizer.rate):
+            # the run that was planned is over
+            self._optimizer = self._make_optimizer(recorder, rows, random, self.learning_rate_, once)
         self._optimizer._know_epoch(len(rows))
         if not once:
             self._optimizer._know_run(self.max_iter * len(rows))
@@ -256,7 +261,7 @@ class MultilayerPerceptron(BaseEstimator):
                 self._epoch(steps, rows, order)
                 if self._improved(held) or best is None:
                     best = [p.numpy().copy() for p in self.network_.parameters()] if held else []
-                if self._stale > self.n_iter_no_change:
+                if self._stale > self.n_iter_no_change and not self._goes_on(held):
                     break
             else:
                 # a planned run ends where it was planned to
@@ -271,6 +276,16 @@ class MultilayerPerceptron(BaseEstimator):
         if held and best:
             for parameter, value in zip(self.network_.parameters(), best, strict=True):
                 parameter.assign(from_array(value))
+
+    def _goes_on(self, held: Any) -> bool:
+        """Whether epochs without an improvement are no reason to stop.
+
+        A planned run is to reach the end of its plan, where the rate falls: the training loss is no judge of
+        it before, and nothing judges the steps of a search, which are undone.
+        """
+        assert self._optimizer is not None
+        planned = is_searched(self._optimizer.rate)
+        return planned and (held is None or bool(self._optimizer._core.get("searching")))
 
     def _epoch(self, steps: TrainingSteps, rows: _network.Rows, order: np.ndarray) -> None:
         since, start = len(steps.history.losses), time.perf_counter()
@@ -294,7 +309,9 @@ class MultilayerPerceptron(BaseEstimator):
         self.loss_curve_.append(self.loss_)
         self.n_iter_ += 1
         self.t_ += rows.count
-        self.learning_rate_ = float(steps.history.rates[-1, 0])
+        assert self._optimizer is not None
+        level = self._optimizer._core.get("found") if is_searched(self._optimizer.rate) else np.nan
+        self.learning_rate_ = float(steps.history.rates[-1, 0] if np.isnan(level) else level)
         if self.verbose:
             print(f"epoch {self.n_iter_}: loss {self.loss_:.6g}, learning rate {self.learning_rate_:.3g}")
 
@@ -330,19 +347,26 @@ class MultilayerPerceptron(BaseEstimator):
         """A new optimizer; with `resume` in the state that a pickle kept."""
         kept = self.__dict__.pop("_kept", None)
         if not resume or kept is None:
-            return self._make_optimizer(recorder, rows, random, None)
+            return self._make_optimizer(recorder, rows, random, None, resume)
         rate, state = kept
-        optimizer = self._make_optimizer(recorder, rows, random, rate)
-        optimizer.load_state_dict(state)
+        optimizer = self._make_optimizer(recorder, rows, random, rate, resume)
+        if state is not None:
+            optimizer.load_state_dict(state)
         return optimizer
 
     def _make_optimizer(
-        self, recorder: Recorder, rows: _network.Rows, random: np.random.RandomState, rate: float | None
+        self,
+        recorder: Recorder,
+        rows: _network.Rows,
+        random: np.random.RandomState,
+        rate: float | None,
+        once: bool,
     ) -> Optimizer:
         """`rate`: what was found before, None to find it."""
         named = list(self.network_.named_parameters())
         if isinstance(self.method, str):
-            method = METHODS[self.method]
+            # where no end is known, no plan can be made
+            method = METHODS["alrs-adam" if once and self.method == "auto" else self.method]
             if method.kind != "found":
                 return method.optimizer(named)  # type: ignore[arg-type]
             if rate is not None:
@@ -419,8 +443,12 @@ class MultilayerPerceptron(BaseEstimator):
         state = dict(super().__getstate__())
         optimizer = state.pop("_optimizer", None)
         if optimizer is not None:
-            rate = optimizer.rate if isinstance(optimizer.rate, float) else None
-            state["_kept"] = rate, optimizer.state_dict()
+            if is_searched(optimizer.rate):
+                # of a run that is over there is nothing to go on with but its rate
+                state["_kept"] = self.learning_rate_, None
+            else:
+                rate = optimizer.rate if isinstance(optimizer.rate, float) else None
+                state["_kept"] = rate, optimizer.state_dict()
         return state
 
     def __sklearn_tags__(self) -> Any:

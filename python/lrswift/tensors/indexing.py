@@ -26,6 +26,8 @@ def index(x: Any, key: Any) -> Any:
     keys = _expanded(given, x.ndim)
     starts, stops, steps = [], [], []
     shape: list[int] = []
+    # of the result: where an array's axes begin, and how many there are
+    placed: tuple[int, int] | None = None
     rows: tuple[int, np.ndarray] | None = None
     axis = 0
     for item in keys:
@@ -46,6 +48,7 @@ def index(x: Any, key: Any) -> Any:
             positions = _positions(item, size, axis)
             rows = _only_one(rows, axis, positions)
             start, stop, step = 0, size, 1
+            placed = len(shape), positions.ndim
             shape.extend(positions.shape)
         else:
             start = _position(item, size, axis)
@@ -60,7 +63,23 @@ def index(x: Any, key: Any) -> Any:
     result = x if whole else apply("slice", x, starts=starts, stops=stops, steps=steps)
     if rows is not None:
         result = take(result, rows[1].reshape(-1), rows[0])
-    return result if result.shape == tuple(shape) and result is not x else result.reshape(shape)
+    if result.shape != tuple(shape) or result is x:
+        result = result.reshape(shape)
+    if placed is None or not _apart(given):
+        return result
+    at, count = placed
+    front = range(at, at + count)
+    return result.transpose([*front, *(a for a in range(result.ndim) if a not in front)])
+
+
+def _apart(keys: tuple[Any, ...]) -> bool:
+    """Whether something else stands between an array and the integers, which then count as arrays.
+
+    NumPy cannot tell which place such axes would have, and puts them first.
+    """
+    marks = [not (k is None or k is Ellipsis or isinstance(k, slice)) for k in keys]
+    first, last = marks.index(True), len(marks) - 1 - marks[::-1].index(True)
+    return not all(marks[first : last + 1])
 
 
 def _by_bool(x: Any, keys: tuple[Any, ...]) -> Any:

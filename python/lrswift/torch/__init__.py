@@ -8,7 +8,20 @@ from ._average import EMA
 from ._rule import Direction
 from .find import find_lr
 from .fitting import fit
+from .hypergradients import hypergradient
 from .l4 import l4_adam, l4_mom
+from .learning import learn_schedule
 from .scheduling import schedule
 
-__all__ = ["EMA", "Adapted", "Direction", "find_lr", "fit", "l4_adam", "l4_mom", "schedule"]
+__all__ = [
+    "EMA",
+    "Adapted",
+    "Direction",
+    "find_lr",
+    "fit",
+    "hypergradient",
+    "l4_adam",
+    "l4_mom",
+    "learn_schedule",
+    "schedule",
+]

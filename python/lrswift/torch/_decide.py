@@ -37,16 +37,17 @@ class Conversation:
         self.evaluation, self.group = evaluation, group
         # whether a search has ended, and nothing is to stay of it
         self.puts_back = False
-        self._evaluate = {
-            Decision.PROBE: self._loss,
-            Decision.PROBE_GRADIENT: self._slope,
-            Decision.MEASURE_CURVATURE: self._curvature,
-        }
 
     def decide(self, machine: CoreMachine, loss: float, numbers: dict[str, float]) -> float | None:
         """The rate that the machine takes; None where it stays, or puts back what a search has moved."""
         asked = machine.begin({"loss": loss, "precision": self.active.precision, **numbers})
-        kind, value = drive(asked, self._evaluate, machine.answer, _DECIDED, machine.abort)
+        # not an attribute: that would be a circle, and keep the model until Python looks for circles
+        evaluate = {
+            Decision.PROBE: self._loss,
+            Decision.PROBE_GRADIENT: self._slope,
+            Decision.MEASURE_CURVATURE: self._curvature,
+        }
+        kind, value = drive(asked, evaluate, machine.answer, _DECIDED, machine.abort)
         self.puts_back = self.puts_back or kind == Decision.PUT_BACK
         return value if kind == Decision.TAKE else None
 

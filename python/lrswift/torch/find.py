@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -153,6 +153,13 @@ def _steps(data: Any, size: int) -> int:
         return 0
 
 
+def _rows(batch: Any) -> int | None:
+    """Of the first tensor in a batch."""
+    parts = batch.values() if isinstance(batch, Mapping) else batch
+    parts = parts if isinstance(parts, (tuple, list)) or isinstance(batch, Mapping) else [parts]
+    return next((len(part) for part in parts if isinstance(part, Tensor) and part.ndim > 0), None)
+
+
 def _batches(data: Any, size: int) -> Any:
     if not _is_whole(data):
         return data
@@ -224,6 +231,7 @@ class _Hunt:
             kept += itertools.islice(epoch(), length - before)
             if len(kept) == before:
                 return
+        self.alrs = ALRS(search, attributes_of("trials", None, _rows(kept[0])))
         while not self.search.done:
             position = int(search.get("position"))
             if position == 0:
@@ -250,6 +258,8 @@ class _Hunt:
             active = self.finder.find()
             assert active is not None
             formed = self.directions.form(active, active.sums(), keeps=False)
+            if not self.values:
+                self._see(active.gradients, formed.directions)
             steps = list(torch._foreach_mul(formed.directions, -self.search.value))
             if self.accumulates and displacement is not None:
                 torch._foreach_add_(steps, displacement)
@@ -263,6 +273,15 @@ class _Hunt:
         self.gradients.append(counted)
         if starts_anew:
             self._forget()
+
+    def _see(self, gradients: Sequence[Tensor], directions: Sequence[Tensor]) -> None:
+        """Tells the search what the first direction is like beside its gradient."""
+        sums = [
+            torch.stack([(a * b).sum().double().cpu() for a, b in zip(left, right, strict=True)]).sum()
+            for left, right in ((gradients, gradients), (gradients, directions), (directions, directions))
+        ]
+        gradient2, slope, direction2 = map(float, sums)
+        self.alrs.see(gradient2, slope, direction2, float(sum(d.numel() for d in directions)))
 
     def _forget(self) -> None:
         self.displacement = None

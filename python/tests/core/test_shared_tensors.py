@@ -205,6 +205,47 @@ def test_the_thread_that_trains_uses_its_parameters_as_it_likes() -> None:
         pool.submit(lr.fit, model, optimizer, (x, y), progress=False).result()
 
 
+def test_one_optimizer_trains_in_one_thread_at_a_time() -> None:
+    """The other thread's run is refused before it begins, and afterwards all is free, whoever ends first."""
+    model = lr.models.mlp(inputs=4, hidden=[3], outputs=2)
+    x, y = np.ones((6, 4), "f4"), np.zeros(6, int)
+    optimizer = lr.optim.Adam(model.parameters(), lr=1e-3)
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+
+        def callback(history: lr.History) -> None:
+            other = pool.submit(lr.fit, model, optimizer, (x, y), progress=False)
+            with pytest.raises(lr.Error, match="training: another thread is in the middle of training"):
+                other.result()
+
+        lr.fit(model, optimizer, (x, y), epochs=2, progress=False, callbacks=[callback])
+        pool.submit(lr.fit, model, optimizer, (x, y), progress=False).result()
+    optimizer.zero_grad()
+
+
+def test_the_end_of_training_is_not_refused_by_another_threads_step() -> None:
+    """It once was, so that the parameters were held for ever."""
+    code = """
+model = lr.models.mlp(inputs=256, hidden=[512], outputs=5)
+x, y = np.ones((256, 256), "f4"), np.zeros(256, int)
+optimizer = lr.optim.L4Adam(model.parameters())
+end = time.time() + 2
+def train():
+    while time.time() < end:
+        try: lr.fit(model, optimizer, (x, y), epochs=2, batch_size=64, progress=False)
+        except lr.Error: pass
+threads = [threading.Thread(target=train) for _ in range(3)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+optimizer.minimize(lambda: loss_of(model(lr.tensor(x)), lr.tensor(y)))
+lr.fit(model, optimizer, (x, y), progress=False)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", PREAMBLE + code], capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 0, done.stderr[-1500:]
+
+
 def test_state_is_not_loaded_within_a_step() -> None:
     model = lr.models.mlp(inputs=4, hidden=[3], outputs=2)
     x, y = lr.tensor(np.ones((5, 4), "f4")), lr.tensor(np.zeros(5, int))

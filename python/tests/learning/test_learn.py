@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import json
 import math
 
 import numpy as np
@@ -264,6 +266,67 @@ def test_saved_and_loaded(tmp_path):
     lr.save(tmp_path / "other.safetensors", {"a": np.zeros(3)})
     with pytest.raises(lr.ArgumentError, match="no learned schedule"):
         lr.LearnedSchedule.load(tmp_path / "other.safetensors")
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"optimizer": "nesterov", "initial": (0, 0.5, 0)}, {"momentums": 0}, {"weight_decays": 3}]
+)
+def test_as_json_and_back(changes, tmp_path):
+    path = tmp_path / "schedule.json"
+    learned = learn(**changes)
+    learned.save_json(path)
+    facts = json.loads(path.read_text())
+    assert facts["format"] == "lrswift.schedule" and facts["version"] == 1 and facts["steps"] == 6
+    assert facts["rule"] == changes.get("optimizer", "sgd") and facts["layers"] == []
+    back = lr.LearnedSchedule.load_json(path)
+    for name in ("learning_rates", "momentums", "weight_decays"):
+        assert facts[name] == getattr(learned, name).tolist()
+        np.testing.assert_array_equal(getattr(back, name), getattr(learned, name))
+        assert getattr(back, name).dtype == np.float64
+    assert (back.steps, back.nesterov, back.best, len(back.values)) == (6, learned.nesterov, -1, 0)
+    assert isinstance(back.optimizer(Bowl(0).parameters(), 9), lr.optim.SGD)
+    back.save(tmp_path / "again")
+    assert lr.LearnedSchedule.load(tmp_path / "again").steps == 6
+    back.save_json(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_text() == path.read_text()
+
+
+def test_json_by_layer(tmp_path):
+    learned = dataclasses.replace(learn(), learning_rates=np.ones((2, 3)), layers=("a", "b"))
+    learned.save_json(tmp_path / "s.json")
+    back = lr.LearnedSchedule.load_json(tmp_path / "s.json")
+    assert back.layers == ("a", "b") and back.learning_rates.shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": 0}, {"steps": 2.5}, {"learning_rates": []}, {"learning_rates": [None]}, {"rule": "adam"},
+        {"learning_rates": [[0.1]]}, {"layers": ["a"]}, {"layers": "ab"}, {"more": 1}, {"momentums": "0.9"},
+        {"weight_decays": [[0.1]]}, {"learning_rates": [1e999]}, {"learning_rates": {"a": 1}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_damaged_json_is_refused(change, tmp_path):
+    path = tmp_path / "s.json"
+    learn(outer_steps=1).save_json(path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(lr.FormatError, match=r"load_json: .*s\.json"):
+        lr.LearnedSchedule.load_json(path)
+
+
+def test_other_json_is_refused(tmp_path):
+    path = tmp_path / "s.json"
+    for text in ('{"format": "other"}', '{"format": "lrswift.schedule", "version": 2}', "{}"):
+        path.write_text(text)
+        with pytest.raises(lr.ArgumentError, match="no schedule of version 1"):
+            lr.LearnedSchedule.load_json(path)
+    for content in (b"[1]", b"{", b"\xff\xfe"):
+        path.write_bytes(content)
+        with pytest.raises(lr.FormatError):
+            lr.LearnedSchedule.load_json(path)
+    with pytest.raises(FileNotFoundError):
+        lr.LearnedSchedule.load_json(tmp_path / "none.json")
 
 
 def test_the_picture_has_every_outer_step():

@@ -122,3 +122,10 @@ def test_off_holds_nothing() -> None:
     assert len(optimizer.history["step"]) == 0
     with pytest.raises(lr.ArgumentError, match="record"):
         optimizer.explain(0)
+
+
+def test_replay_says_what_it_takes() -> None:
+    with pytest.raises(TypeError, match=r"^record: got Tensor; allowed: what `optimizer\.history` is"):
+        lr.adapt.replay(lr.ones(2), lr.adapt.L4())
+    with pytest.raises(TypeError, match=r"^adapter: got NoneType; allowed: one of lrswift\.adapt"):
+        lr.adapt.replay({}, None)

@@ -11,7 +11,8 @@ import numpy as np
 from .directions import Arrays, dot, look
 
 LENGTH, TAIL, BUDGET = 32, 8, 200
-SHARE, KNEE = 0.3, 3.0
+# weight of the trials' rate, and the usual rate: along gradients of a loss of 1, and along unit directions
+GRADIENT, UNIT = (0.6, 0.015), (0.4, 0.0042)
 
 
 class Spent(Exception):
@@ -35,8 +36,10 @@ class Finding:
 
 
 class Trials:
-    def __init__(self, parameters: Arrays, batches: Sequence[Callable], make_direction: Callable) -> None:
-        self.parameters, self.make = parameters, make_direction
+    def __init__(
+        self, parameters: Arrays, batches: Sequence[Callable], make_direction: Callable, rows: int = 64
+    ) -> None:
+        self.parameters, self.make, self.rows = parameters, make_direction, rows
         self.batches = [batches[t % len(batches)] for t in range(LENGTH)]
         self.rates: list[float] = []
         self.losses: list[float] = []
@@ -93,24 +96,25 @@ class Trials:
             pass
         return self.conclude(scores, tails, top, reference, bracketed, given)
 
-    def weigh(self, scores: dict[int, float]) -> tuple[int, float, float]:
-        """The best rung, the loss that is good enough, and how much the runs are about progress."""
-        best = min(sorted(scores, reverse=True), key=lambda k: scores[k])
-        gain = self.mean - scores[best]
-        ratio = max(gain, 0.0) / self.deviation if self.deviation > 0 else math.inf
-        return best, scores[best] + SHARE * gain, 1 / (1 + (KNEE / ratio) ** 2) if ratio > 0 else 0.0
+    def best(self, scores: dict[int, float]) -> int:
+        return min(sorted(scores, reverse=True), key=lambda k: scores[k])
+
+    def usual(self) -> tuple[float, float]:
+        """How much the trials' rate weighs, and the other one, from the first direction."""
+        at = [p.copy() for p in self.parameters]
+        loss, g = self.batches[LENGTH - TAIL](at)
+        _, _, d = look(self.make(), at, lambda _: (loss, g))
+        slope, length, gradient = dot(g, d), math.sqrt(dot(d, d)), math.sqrt(dot(g, g))
+        if slope > math.sqrt(0.98) * length * gradient:
+            return GRADIENT[0], GRADIENT[1] * (self.rows / 64) ** 0.75 / self.mean * gradient / length
+        return UNIT[0], UNIT[1] / (length / math.sqrt(sum(x.size for x in d)))
 
     def next(self, scores: dict[int, float]) -> int | None:
-        best, limit, progress = self.weigh(scores)
-        lowest, highest = max(scores), min(scores)
+        best, lowest, highest = self.best(scores), max(scores), min(scores)
         if scores[best] >= self.mean or best == lowest:
             return lowest + 1 if lowest < 12 else None
         if best == highest:
             return highest - 1 if highest > -2 else None
-        if progress > 0.1 and scores[lowest] <= limit:
-            return lowest + 1
-        if progress < 0.9 and scores[highest] <= limit:
-            return highest - 1
         return None
 
     def conclude(
@@ -124,22 +128,18 @@ class Trials:
     ) -> Finding:
         if not scores:
             return Finding(start, False, self.rates, self.losses)
-        best, limit, progress = self.weigh(scores)
+        best = self.best(scores)
         gain = self.mean - scores[best]
         if gain <= 0:
             return Finding(top * 10 ** (-max(scores) / 2), False, self.rates, self.losses)
-        ends = []
-        for step in (1, -1):
-            near = best
-            while near + step in scores and scores[near + step] <= limit:
-                near += step
-            end = float(near)
-            if near + step in scores:
-                heights = [scores[near], min(scores[near + step], self.mean + 2 * gain)]
-                end += step * np.interp(limit, heights, [0, 1])
-            ends.append(end)
-        rung = progress * ends[0] + (1 - progress) * ends[1]
+        rung = float(best)
+        if best - 1 in scores and best + 1 in scores:
+            heights = [min(scores[best + k], self.mean + gain) for k in (-1, 0, 1)]
+            second, first, _ = np.polyfit([-1, 0, 1], heights, 2)
+            rung += float(np.clip(-first / (2 * second), -0.5, 0.5))
         differences = np.array(reference) - tails[best]
         error = np.std(differences, ddof=1) / math.sqrt(TAIL)
         reliable = bool(bracketed and gain > 2 * error)
-        return Finding(float(top * 10 ** (-rung / 2)), reliable, self.rates, self.losses)
+        weight, usual = self.usual()
+        rate = math.exp(weight * math.log(top * 10 ** (-rung / 2)) + (1 - weight) * math.log(usual))
+        return Finding(rate, reliable, self.rates, self.losses)

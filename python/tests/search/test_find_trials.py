@@ -51,9 +51,8 @@ PAIRS = {
 def test_as_the_reference(pair: str, batches: int, start: float) -> None:
     make, direction = PAIRS[pair]
     problem = problems.TanhNetwork(batches)
-    expected = trials.Trials(problem.initial(), [problem.at(t) for t in range(batches)], direction).find(
-        start
-    )
+    steps = [problem.at(t) for t in range(batches)]
+    expected = trials.Trials(problem.initial(), steps, direction, len(problem.x[0])).find(start)
     model = TanhNetwork(problem.start)
     data = [
         tuple(lr.tensor(a, dtype=lr.float64) for a in (problem.x[t], problem.y[t])) for t in range(batches)

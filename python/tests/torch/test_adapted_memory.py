@@ -6,6 +6,8 @@ Whatever is refused has changed nothing: parameters, state of the base and of th
 from __future__ import annotations
 
 import copy
+import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -352,3 +354,29 @@ def test_what_users_keep_in_the_state_is_theirs() -> None:
     adapted.load_state_dict(copy.deepcopy(adapted.state_dict()))
     step(adapted, model)
     assert adapted.state[model[0].weight]["master"].shape == (2,)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_model_is_freed_without_the_collector(rate: str) -> None:
+    """Models are large: none may wait until Python looks for circles."""
+    for turn in range(2):  # torch keeps something of its first step
+        model = network()
+        optimizer = lr.torch.Adapted(BASES["sgd"](list(model.parameters())), lr=RATES[rate])
+        gc.collect()
+        gc.disable()
+        try:
+
+            def closure(model=model, optimizer=optimizer) -> torch.Tensor:
+                optimizer.zero_grad()
+                loss = (model(torch.ones(4, 5)) ** 2).mean() + 0.1
+                loss.backward()
+                return loss
+
+            for _ in range(3):
+                optimizer.step(closure)
+            kept = weakref.ref(model), weakref.ref(optimizer)
+            del model, optimizer, closure
+            if turn:
+                assert [k() for k in kept] == [None, None]
+        finally:
+            gc.enable()

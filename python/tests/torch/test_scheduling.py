@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Callable
 from typing import Any
@@ -297,3 +298,49 @@ def test_learned_rates_drive_torch() -> None:
         lr.torch.schedule(optimizer, [0.1])
     with pytest.raises(lr.DTypeError, match="rates"):
         lr.torch.schedule(optimizer, [[0.1]], steps=3)
+
+
+def learned(**changes: Any) -> lr.LearnedSchedule:
+    found = lr.learn_schedule(
+        lambda seed: lr.models.mlp(4, [3], 2, "tanh"), lr.nn.functional.cross_entropy,
+        (np.random.default_rng(0).normal(size=(64, 4)), np.arange(64) % 2), steps=12, batch_size=8,
+        learning_rates=3, momentums=2, outer_steps=1, progress=False, finalists=1,
+    )  # fmt: skip
+    values = {"learning_rates": [0.1, 0.2, 0.05], "momentums": [0.5, 0.9], "weight_decays": [0.01]}
+    return dataclasses.replace(found, **{k: np.array(v) for k, v in values.items()}, **changes)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_a_whole_learned_schedule_is_the_run_that_was_learned(nesterov: bool) -> None:
+    """torch.optim.SGD under it ends where `hypergradient` ends with these values."""
+    schedule = learned(nesterov=nesterov)
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2)).double()
+    batches = [(torch.randn(8, 4).double(), torch.arange(8) % 2) for _ in range(12)]
+    loss, rule = torch.nn.functional.cross_entropy, "nesterov" if nesterov else "sgd"
+    values = schedule.learning_rates, schedule.momentums, schedule.weight_decays
+    expected = lr.torch.hypergradient(module, loss, batches, batches, *values, optimizer=rule, columns=())
+    optimizer = torch.optim.SGD(module.parameters())
+    scheduler = lr.torch.schedule(optimizer, schedule, 12, whole=True)
+    for x, y in batches:
+        optimizer.zero_grad()
+        loss(module(x), y).backward()
+        optimizer.step()
+        scheduler.step()
+    for name, value in module.state_dict().items():
+        torch.testing.assert_close(value, expected.parameters[name], rtol=1e-12, atol=1e-14)
+    torch.save(scheduler.state_dict(), io.BytesIO())
+
+
+def test_what_a_whole_schedule_needs() -> None:
+    weight = torch.nn.Parameter(torch.ones(2))
+    sgd = torch.optim.SGD([weight], lr=0.7)
+    with pytest.raises(lr.ArgumentError, match="whole: got list as rates; allowed: a LearnedSchedule"):
+        lr.torch.schedule(sgd, [0.1], 3, whole=True)
+    with pytest.raises(lr.ArgumentError, match="without layers"):
+        lr.torch.schedule(sgd, learned(layers=("a",)), 3, whole=True)
+    with pytest.raises(lr.ArgumentError, match=r"whole: got a Adam; allowed: a torch.optim.SGD"):
+        lr.torch.schedule(torch.optim.Adam([weight]), learned(), 3, whole=True)
+    with pytest.raises(lr.ArgumentError, match="steps: got None"):
+        lr.torch.schedule(sgd, learned(), whole=True)
+    assert sgd.param_groups[0]["lr"] == 0.7

@@ -24,10 +24,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from .errors import ArgumentError, ArgumentTypeError, warn
-from .rates.adapters import HD, L4, SPS, TLR, QLABGrad
-from .rates.base import Adapter, arguments_of
-from .rates.cards import read_cards
+from ..errors import ArgumentError, ArgumentTypeError, warn
+from ..rates.adapters import HD, L4, SPS, TLR, QLABGrad
+from ..rates.base import Adapter, arguments_of
+from ..rates.cards import read_cards
 
 __all__ = ["scale_by_hd", "scale_by_l4", "scale_by_qlabgrad", "scale_by_sps", "scale_by_tlr"]
 
@@ -38,7 +38,7 @@ Tree = Any
 _map = jax.tree_util.tree_map
 
 
-def _dot(a: Tree, b: Tree) -> jax.Array:
+def dot(a: Tree, b: Tree) -> jax.Array:
     """<a, b> over all leaves, in float64 where JAX has it; Re <conj a, b> of complex ones."""
     wide = jax.dtypes.canonicalize_dtype(jnp.float64)
 
@@ -131,7 +131,7 @@ def _transformation(
         gradient = direction if gradient is None else _masked(gradient, direction)
         loss = loss_of(extras)
         loss = _scalar(0.0) if loss is None else jnp.asarray(loss).astype(_scalar(0.0).dtype)
-        finite = jnp.isfinite(loss) & jnp.isfinite(_dot(gradient, gradient))
+        finite = jnp.isfinite(loss) & jnp.isfinite(dot(gradient, gradient))
         rate, taken, after = decide(direction, state, params, gradient, loss, extras)
         taken = taken & finite & jnp.isfinite(rate)
         after = after._replace(rate=jnp.where(taken, rate, 0.0))
@@ -222,9 +222,9 @@ def scale_by_l4(
         kept = state.average
         if averages:
             kept = _map(lambda m, x: (average * m + (1 - average) * x).astype(m.dtype), kept, g)
-            slope = _dot(kept, d) / (1 - jnp.power(_scalar(average), count))
+            slope = dot(kept, d) / (1 - jnp.power(_scalar(average), count))
         else:
-            slope = _dot(g, d)
+            slope = dot(g, d)
         rate = jnp.clip(alpha * (loss - gamma * lowest) / (slope + eps), min_lr, max_lr)
         after = L4State(rate, lowest * (1 + 1 / tau), kept, count)
         return rate, (slope > 0) & (loss >= 0), _where(loss >= 0, after, state)
@@ -306,7 +306,7 @@ def scale_by_tlr(
                 ends = ends | single
                 now = _map(lambda a, b: jnp.where(single, b.astype(a.dtype), a), now, g)
             start = _where(opens, params, state.start)
-        inner, norm2 = _dot(state.gradient, now), _dot(now, now)
+        inner, norm2 = dot(state.gradient, now), dot(now, now)
         largest = jnp.maximum(4 * (norm2 - inner), inner / bound)
         factor = 1 + inner / largest
         usable = ends & (largest != 0) & jnp.isfinite(factor)
@@ -371,9 +371,9 @@ def scale_by_hd(
         return HDState(own, own, _zeros(params), jnp.zeros((), jnp.int32))
 
     def decide(d: Tree, state: HDState, params: Tree, g: Tree, value: jax.Array, _: Any) -> Any:
-        h = _dot(g, state.previous)
+        h = dot(g, state.previous)
         if multiplicative:
-            lengths = jnp.sqrt(_dot(g, g) * _dot(state.previous, state.previous))
+            lengths = jnp.sqrt(dot(g, g) * dot(state.previous, state.previous))
             changed = state.own * (1 + meta_lr * h / lengths)
         else:
             changed = state.own + meta_lr * h
@@ -447,7 +447,7 @@ def scale_by_sps(
 
     def decide(d: Tree, state: SPSState, params: Tree, g: Tree, loss: jax.Array, _: Any) -> Any:
         below.watch(loss, bound)
-        slope = _dot(g, d)
+        slope = dot(g, d)
         own = (loss - bound) / (c * slope + 1e-8)
         if smooth:
             own = jnp.minimum(gamma ** (1 / steps_per_epoch) * state.own, own)
@@ -519,7 +519,7 @@ def scale_by_qlabgrad(
             raise ArgumentTypeError(
                 "scale_by_qlabgrad: params: not given; allowed: update(grads, state, params, ...)"
             )
-        slope = _dot(g, d)
+        slope = dot(g, d)
         narrow = any(jnp.finfo(x.dtype).bits < 64 for x in jax.tree_util.tree_leaves(params))
         precision = float(jnp.finfo(jnp.float32 if narrow else jnp.float64).eps)
 

@@ -1,0 +1,145 @@
+"""`hypergradient`: a training run of a torch module, differentiated in torch, on the module's device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Unpack
+
+import numpy as np
+import torch
+
+from ..checks import check_whole
+from ..errors import DTypeError
+from ..hypergradients.hypergradient import Hypergradient, values_of
+from ..hypergradients.layers import layer_names
+from ..hypergradients.options import HypergradientFields, HypergradientOptions
+from ..progress import Progress
+from ..records import takes
+from ._run import Run
+from ._run_batches import ListedBatches, RowBatches, SlicedBatches, Source
+
+
+@takes(
+    "module loss train_batches valid_batches learning_rates momentums weight_decays optimizer mode horizon "
+    "tile dtype beta2s epsilons clip_gradient clip_hvp columns progress * memory per curvature",
+    options=HypergradientOptions,
+)
+def hypergradient(
+    module: torch.nn.Module,
+    loss: Callable[..., Any],
+    train_batches: Any,
+    valid_batches: Any,
+    learning_rates: Any,
+    momentums: Sequence[float] | None = None,
+    weight_decays: Sequence[float] = (0.0,),
+    tile: int = 8,
+    dtype: Any = torch.float64,
+    beta2s: Sequence[float] | None = None,
+    epsilons: Sequence[float] | None = None,
+    columns: Sequence[int] | None = None,
+    progress: bool = False,
+    *,
+    memory: int | None = None,
+    options: HypergradientOptions = HypergradientOptions(),
+    **_: Unpack[HypergradientFields],
+) -> Hypergradient:
+    """Trains a copy of a torch module and differentiates its validation loss with respect to hyperparameters.
+
+    As `lrswift.hypergradient`, but in torch, on the device that the module is on. The run has
+    T = len(train_batches) steps. Of the n values of a hyperparameter, step t = 0, ..., T - 1 uses number
+
+        floor(n t / T).
+
+    The copy is in training mode: batch-norm uses batch statistics and keeps none, dropout is off; `module`
+    itself stays as it is. On CUDA cuDNN is held to deterministic algorithms.
+
+    Args:
+        module: a `torch.nn.Module` with parameters on one device, of which a copy in `dtype` is trained.
+            Parameters with requires_grad=False stay as they are.
+        loss: one of torch, as a module or a function of `torch.nn.functional`, of (module(*inputs), the last
+            array); or a function loss(module(x), y) or loss(module, *batch) that returns a scalar tensor.
+        train_batches: a sequence of T batches (x, y, ...), one for each step, of tensors or arrays, which are
+            brought to the module's device.
+        valid_batches: a sequence of such batches; their mean loss, weighted by examples, is differentiated.
+        learning_rates: numbers [windows]; with per="layer" [layers, windows], or [windows] for all layers.
+        momentums: numbers [windows]: of SGD and RMSprop, beta of "ema", beta1 of Adam and AdamW. None: the
+            rule's default, as in `lrswift.optim`. Default None.
+        weight_decays: numbers [windows]; coupled, AdamW's decoupled. Default (0.0,).
+        tile: how many Hessian products forward mode takes at once, by vmap; 1: without it. Default 8.
+        dtype: float64 or float32, of the copy and of floating batches. Default torch.float64.
+        beta2s: numbers [windows], the memory of the squared gradient: beta2 of Adam and AdamW, alpha of
+            RMSprop, rho of Adadelta. None: the rule's default. Default None.
+        epsilons: numbers [windows], of all rules but SGD and "ema". None: the rule's default. Default None.
+        columns: numbers of the values to differentiate by, counted through rates (row by row), momenta,
+            decays, beta2s and epsilons; derivatives with respect to others are 0. None: all. Default None.
+        progress: whether to show a bar. Default False.
+        memory: bytes that the trajectory which reverse mode keeps may take; what does not fit is computed a
+            second time, which changes no bit. None: all of it is kept. Default None.
+        options: a `HypergradientOptions`, whose fields may be given one by one instead; its `curvature` must
+            be "hessian". None: its defaults. Default None.
+
+    Returns:
+        A `Hypergradient`: the derivatives by family, the validation loss, and where the run ended; its
+        `parameters` are tensors in `dtype` on the module's device, as `load_state_dict` takes them.
+
+    Raises:
+        ArgumentError: a value is out of bounds, there are more values than steps, or the module cannot be
+            trained like this: it draws random numbers, writes to its buffers, has backward hooks, or lies
+            on several devices.
+        ArgumentTypeError: an argument is of a wrong type, or values are no numbers.
+        DTypeError: `dtype`, or that of parameters or a batch, is not allowed.
+        ShapeError: values, or the arrays of a batch, do not fit, or the loss is no scalar.
+        RecordingError: torch has no second derivatives of an operation of the loss.
+        Diverged: a loss is not finite; the message names the step.
+
+    Source:
+        Micaelli and Storkey, "Gradient-based hyperparameter optimization over long horizons" (arXiv
+        2007.07869), equation 4, by torch.func.
+    """
+    layers: tuple[str, ...] = ()
+    if options.per == "layer" and isinstance(module, torch.nn.Module):
+        layers = layer_names(module)
+    values = values_of(options.optimizer, learning_rates, momentums, weight_decays, beta2s, epsilons, layers)
+    kind = run_dtype(dtype)
+    device = next((p.device for p in _parameters(module)), torch.device("cpu"))
+    train = _source(train_batches, "train_batches", kind, device)
+    valid = _source(valid_batches, "valid_batches", kind, device)
+    steps = len(train)
+    stride = steps if options.horizon is None else check_whole(options.horizon, "horizon", 1, steps)
+    run = Run(module, loss, steps, values, options, tile, kind, columns, memory)
+    total = steps * (2 if options.mode == "reverse" and run.differentiated else 1)
+    with Progress(total, "hypergradient", progress) as bar:
+        for low in range(0, steps, stride):
+            run.train(train, low, min(low + stride, steps), bar)
+            run.validate(valid)
+            valid_loss = run.collect(train, bar)
+    return Hypergradient(
+        **run.results(),
+        valid_loss=valid_loss,
+        parameters=run.loss.parameters(run.theta),
+        losses=np.array(run.losses),
+        layers=layers,
+    )
+
+
+def run_dtype(dtype: Any) -> torch.dtype:
+    """float64 or float32 of torch. DTypeError for others."""
+    found = dtype
+    if not isinstance(dtype, torch.dtype):
+        try:
+            found = getattr(torch, np.dtype(dtype).name, None)
+        except TypeError:
+            found = None
+    if found not in (torch.float32, torch.float64):
+        raise DTypeError(f"dtype: got {dtype!r}; allowed: float64, float32")
+    return found
+
+
+def _parameters(module: Any) -> Any:
+    return module.parameters() if isinstance(module, torch.nn.Module) else ()
+
+
+def _source(batches: Any, name: str, kind: torch.dtype, device: torch.device) -> Source:
+    if isinstance(batches, (RowBatches, SlicedBatches)):
+        return batches
+    return ListedBatches(batches, name, kind, device)
