@@ -50,7 +50,7 @@ class _Recurrent(Module):
 
     gates: int
     states: int
-    operation: str
+    _operation: str
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class _Recurrent(Module):
         backward = suffix.endswith("reverse")
         weights = self._weights(suffix)
         if type(self).cell in (LSTM.cell, GRU.cell):
-            return sequence(self.operation, x, state, weights, backward)
+            return sequence(self._operation, x, state, weights, backward)
         weight_ih, weight_hh, bias_ih, bias_hh = weights
         times = range(x.shape[0])
         outputs = []
@@ -186,7 +186,7 @@ class LSTM(_Recurrent):
 
     gates = 4
     states = 2
-    operation = "lstm"
+    _operation = "lstm"
 
     def forward(
         self, x: Operand, state: tuple[Operand, Operand] | None = None
@@ -258,7 +258,7 @@ class GRU(_Recurrent):
 
     gates = 3
     states = 1
-    operation = "gru"
+    _operation = "gru"
 
     def forward(self, x: Operand, state: Operand | None = None) -> tuple[Tensor, Tensor]:
         """Runs over all time steps.
