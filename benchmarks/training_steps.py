@@ -23,7 +23,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import support.turns as turns
-from support import networks, remote
+from support import networks, remote, sequence_networks
 from support.work import Training, Updates
 
 
@@ -51,6 +51,8 @@ TRAINING = [
     ("wrn-16-4", "wrn-16-4", "momentum", 128, ("torch channels-last", "torch compile"), 1.1),
     ("resnet-18", "resnet-18", "momentum", 128, ("torch channels-last", "torch compile"), 1.1),
 ]
+SEQUENCES = ("torch", "torch fused", "torch compile")
+TRAINING += [("gpt", "gpt", "adam", 16, SEQUENCES, 1.5), ("lstm", "lstm", "adam", 16, SEQUENCES, 2.0)]
 # In float64: their goal is over PyTorch in float64; our own time in float32 is shown beside.
 DOUBLES = ("lrswift float32", "torch fused", "torch channels-last", "torch compile")
 TRAINING_64 = [
@@ -71,12 +73,18 @@ RULES = [
 PACKAGE = {"prodigy": "prodigyopt", "d-adaptation": "dadaptation", "schedule-free": "schedulefree"}
 
 
+def step_operations(network: str) -> float:
+    """Of a training step, for one example."""
+    of_sequences = network in ("gpt", "lstm")
+    return (sequence_networks.operations if of_sequences else networks.step_operations)(network)
+
+
 def rows(threads: int) -> list[Row]:
     found = []
     for dtype, of in (("float32", TRAINING), ("float64", TRAINING_64)):
         for name, network, optimizer, batch, peers, goal in of:
             work = Training(network, optimizer, batch, threads, dtype)
-            found.append(Row(name, work, peers, networks.step_operations(network) * batch, goal))
+            found.append(Row(name, work, peers, step_operations(network) * batch, goal))
     for name, rule, elements, peers, vectors, goal in RULES:
         found.append(Row(name, Updates(rule, elements, 60, threads), peers, 4.0 * vectors * elements, goal))
     return found

@@ -16,12 +16,11 @@ from . import functional as F
 from . import init
 from .module import Module
 
-
 States = tuple[Tensor, ...]
 
 
 def sequence(
-    operation: str, x: Tensor, state: States, weights: Sequence[Tensor | None], backward: bool
+    operation: str, x: Tensor, state: States, weights: Sequence[Any], backward: bool
 ) -> tuple[Tensor, States]:
     """All steps of one layer in one direction, as one operation.
 
@@ -120,7 +119,7 @@ class _Recurrent(Module):
         return t.transpose(1, 0, 2) if self.batch_first else t, last
 
     def _pass(self, x: Tensor, state: States, suffix: str) -> tuple[Tensor, States]:
-        """One layer in one direction, [T, N, inputs] to [T, N, hidden_size]; by `cell` where it is another's."""
+        """One layer in one direction, [T, N, inputs] to [T, N, hidden_size]; by `cell` if it is another's."""
         backward = suffix.endswith("reverse")
         weights = self._weights(suffix)
         if type(self).cell in (LSTM.cell, GRU.cell):
