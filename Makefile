@@ -85,6 +85,7 @@ test-long: install ## the tests that take minutes: finite differences over long 
 ATTACK ?= attack/run.py
 
 attack: ## kills, damaged files, fuzzed calls, refused memory, threads, torch programs, Ctrl-C, forks; 20 minutes
+	$(BIN)/pip install --quiet atheris || echo "atheris does not install here: files are not attacked by coverage"
 	$(BIN)/python $(ATTACK) --minutes 20
 
 attack-long: ## the same for four hours, and two hours of training that watch memory
