@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install check format bench notebooks sanitize sanitize-abi attack attack-long audit reproducible swift-test python-test generated system clean
+.PHONY: help demo test build install check format bench notebooks sanitize sanitize-abi sanitize-threads attack attack-long audit reproducible swift-test python-test generated system clean
 
 # pins OpenBLAS to an old processor's kernels where it is set
 unexport OPENBLAS_CORETYPE
@@ -68,6 +68,13 @@ sanitize-abi: system ## a C program that calls the whole C ABI, under AddressSan
 	  -Wl,-rpath,"$(LRSWIFT_SWIFT_BUILD_DIR)/sanitized/release"
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 "$(LRSWIFT_SWIFT_BUILD_DIR)/sanitized/abi"
 
+# What threads share: tensors, gradients, claims, the pool, storage, the library's messages. Built alone it takes minutes.
+SHARED := Claim|ThreadPool|ForkGate|Storage|Recorder|Context|Seam|ThreadTexts|LibraryABI|Sweep|Tape|Program
+
+sanitize-threads: system ## XCTests of what threads share, under ThreadSanitizer
+	TSAN_OPTIONS=die_after_fork=0 swift test -c release -Xswiftc -enable-testing --sanitize=thread \
+	  --disable-swift-testing --scratch-path "$(LRSWIFT_SWIFT_BUILD_DIR)/threads" --filter '($(SHARED))Tests'
+
 reproducible: system $(BIN)/python ## builds the wheel twice, anew, and compares the two byte by byte
 	$(BIN)/python scripts/reproducible.py
 
@@ -85,6 +92,7 @@ test-long: install ## the tests that take minutes: finite differences over long 
 ATTACK ?= attack/run.py
 
 attack: ## kills, damaged files, fuzzed calls, refused memory, threads, torch programs, Ctrl-C, forks; 20 minutes
+	$(BIN)/pip install --quiet atheris || echo "atheris does not install here: files are not attacked by coverage"
 	$(BIN)/python $(ATTACK) --minutes 20
 
 attack-long: ## the same for four hours, and two hours of training that watch memory

@@ -4,6 +4,9 @@ import PackageDescription
 // Tests run loops over every term, and the leaves beside them: without -O these take most of the tests' time.
 let optimized: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
+// Leaf loops that float64 has no use for.
+let floatOnly = ["Draws.swift", "WinogradTiles.swift"]
+
 // Vector code needs a fixed instruction set; the shim refuses to load on an older processor.
 #if arch(x86_64)
   let vectorFlags = ["-Xcc", "-march=x86-64-v3"]
@@ -13,7 +16,13 @@ let optimized: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debu
       name: "MicroKernelsV4", dependencies: ["CVector"],
       swiftSettings: [
         .swiftLanguageMode(.v5), .define("WIDE_VECTORS"), .unsafeFlags(["-Xcc", "-march=x86-64-v4"]),
-      ] + optimized)
+      ] + optimized),
+    .target(
+      name: "MicroKernels64V4", dependencies: ["CVector"], exclude: floatOnly,
+      swiftSettings: [
+        .swiftLanguageMode(.v5), .define("WIDE_VECTORS"), .define("DOUBLE_PRECISION"),
+        .unsafeFlags(["-Xcc", "-march=x86-64-v4"]),
+      ] + optimized),
   ]
 #else
   let vectorFlags: [String] = []
@@ -23,7 +32,7 @@ let optimized: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debu
 let guarded = ["malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign", "_Znwm"]
 
 let numeric: [SwiftSetting] = [.swiftLanguageMode(.v5), .unsafeFlags(vectorFlags)]
-let microKernels = ["MicroKernels"] + wideTargets.map(\.name)
+let microKernels = ["MicroKernels", "MicroKernels64"] + wideTargets.map(\.name)
 
 let package = Package(
   name: "lrswift",
@@ -39,6 +48,9 @@ let package = Package(
     // Swift; imports go downwards only
     .target(name: "Vocabulary"),
     .target(name: "MicroKernels", dependencies: ["CVector"], swiftSettings: numeric + optimized),
+    .target(
+      name: "MicroKernels64", dependencies: ["CVector"], exclude: floatOnly,
+      swiftSettings: numeric + [.define("DOUBLE_PRECISION")] + optimized),
     .target(
       name: "Kernels",
       dependencies: ["Vocabulary", "CVector", "COpenBLAS"] + microKernels.map { .init(stringLiteral: $0) },

@@ -113,4 +113,6 @@ def case(rng: random.Random) -> str:
 
 
 if __name__ == "__main__":
+    # a shell that runs it in the background has it ignore Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     main(Attack("signals", case, timeout=60, batch=10, count=40))

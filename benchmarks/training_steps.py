@@ -2,10 +2,11 @@
 
     python benchmarks/training_steps.py [--rows mlp-adam ...] [--threads 2] [--seconds 15] [--processor]
 
-Random data, float32; a batch is gathered by index inside the step, as training does. Each contestant has a
-process of its own and takes its turns when the others rest; a time is the median over rounds, a ratio is
-within a round, with its quartiles; a star marks a row during which other processes took more than a tenth
-of the processor. MB are the peak of memory above what the process held when its library was loaded.
+Random data, float32 unless a row's name ends in 64; a batch is gathered by index inside the step, as training
+does. Each contestant has a process of its own and takes its turns when the others rest; a time is the median
+over rounds, a ratio is within a round, with its quartiles; a star marks a row during which other processes
+took more than a tenth of the processor. MB are the peak of memory above what the process held when its
+library was loaded.
 The floor of a training step is its multiply-adds over what a loop from registers reaches in the same rounds;
 that of an update rule the bytes that it must move over what a <- a + s b moves.
 `--processor` counts processor time on one thread instead of wall time, for a machine with other work.
@@ -17,12 +18,12 @@ import argparse
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
 import support.turns as turns
-from support import networks, remote
+from support import networks, remote, sequence_networks
 from support.work import Training, Updates
 
 
@@ -50,6 +51,17 @@ TRAINING = [
     ("wrn-16-4", "wrn-16-4", "momentum", 128, ("torch channels-last", "torch compile"), 1.1),
     ("resnet-18", "resnet-18", "momentum", 128, ("torch channels-last", "torch compile"), 1.1),
 ]
+SEQUENCES = ("torch", "torch fused", "torch compile")
+TRAINING += [("gpt", "gpt", "adam", 16, SEQUENCES, 1.5), ("lstm", "lstm", "adam", 16, SEQUENCES, 2.0)]
+# In float64: their goal is over PyTorch in float64; our own time in float32 is shown beside.
+DOUBLES = ("lrswift float32", "torch fused", "torch channels-last", "torch compile")
+TRAINING_64 = [
+    ("mlp-adam-64", "mlp", "adam", 128, ("lrswift float32", "torch fused", "torch compile"), 1.25),
+    ("mnist-cnn-64", "mnist-cnn", "momentum", 64, DOUBLES, 1.25),
+    ("lenet-64", "lenet", "momentum", 128, DOUBLES, 1.25),
+    ("wrn-16-1-64", "wrn-16-1", "momentum", 128, DOUBLES, 1.25),
+    ("wrn-16-4-64", "wrn-16-4", "momentum", 128, DOUBLES[:3], 1.25),
+]
 # with the vectors that a rule must read and write
 RULES = [
     ("adam-10m", "adam", 10_000_000, ADAM, 7, 1.0),
@@ -61,11 +73,18 @@ RULES = [
 PACKAGE = {"prodigy": "prodigyopt", "d-adaptation": "dadaptation", "schedule-free": "schedulefree"}
 
 
+def step_operations(network: str) -> float:
+    """Of a training step, for one example."""
+    of_sequences = network in ("gpt", "lstm")
+    return (sequence_networks.operations if of_sequences else networks.step_operations)(network)
+
+
 def rows(threads: int) -> list[Row]:
     found = []
-    for name, network, optimizer, batch, peers, goal in TRAINING:
-        work = Training(network, optimizer, batch, threads)
-        found.append(Row(name, work, peers, networks.step_operations(network) * batch, goal))
+    for dtype, of in (("float32", TRAINING), ("float64", TRAINING_64)):
+        for name, network, optimizer, batch, peers, goal in of:
+            work = Training(network, optimizer, batch, threads, dtype)
+            found.append(Row(name, work, peers, step_operations(network) * batch, goal))
     for name, rule, elements, peers, vectors, goal in RULES:
         found.append(Row(name, Updates(rule, elements, 60, threads), peers, 4.0 * vectors * elements, goal))
     return found
@@ -85,15 +104,18 @@ def factories(row: Row) -> dict[str, tuple[Any, ...]]:
     """How each contestant is made: its function and arguments."""
     task = "training" if isinstance(row.work, Training) else "updates"
     limit = "peak" if isinstance(row.work, Training) else "bandwidth"
+    dtype = (row.work.dtype,) if isinstance(row.work, Training) else ()
     found: dict[str, tuple[Any, ...]] = {
-        "floor": (f"support.by_lrswift:{limit}", row.work.threads),
+        "floor": (f"support.by_lrswift:{limit}", row.work.threads, *dtype),
         "lrswift": (f"support.by_lrswift:{task}", row.work),
     }
     for peer in row.peers:
         if find_spec(library(peer, row.work)) is None:
             continue
         kind = peer.partition(" ")[2]
-        if peer == "numpy":
+        if peer == "lrswift float32":
+            found[peer] = ("support.by_lrswift:training", replace(row.work, dtype="float32"))
+        elif peer == "numpy":
             found[peer] = ("support.by_numpy:training", row.work)
         elif peer.startswith("jax"):
             found[peer] = ("support.by_jax:training", row.work, kind)
@@ -129,7 +151,7 @@ def run(row: Row, rounds: int, seconds: float, patience: float) -> str:
     for name, reason in missing.items():
         print(f"| | {name} | left out: {reason} | | | |")
     sys.stdout.flush()
-    peers = {name: outcome.over(own) for name, outcome in found.items() if name != "lrswift"}
+    peers = {name: outcome.over(own) for name, outcome in found.items() if not name.startswith("lrswift")}
     if not peers:
         return f"| {row.name}{own.mark} | {1e3 * own.middle:.3f} | none | | {row.goal:g} | |"
     best = min(peers, key=lambda name: peers[name][1])

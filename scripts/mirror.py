@@ -8,6 +8,7 @@ import python_mirror
 ROOT = Path(__file__).resolve().parents[1]
 
 CONVOLUTION = "Tests/KernelsTests/Convolution"
+RECURRENT = "Tests/KernelsTests/Recurrent/RecurrentLayerTests.swift"
 DIRECT = f"{CONVOLUTION}/DirectConvolutionTests.swift"
 
 # One table-driven suite covers what is declared in one form: source or folder -> suite.
@@ -31,6 +32,7 @@ COVERED = {
     "Sources/MicroKernels/ImageTiles.swift": f"{CONVOLUTION}/ImageConvolutionTests.swift",
     "Sources/MicroKernels/NeighborTiles.swift": DIRECT,
     "Sources/MicroKernels/PlaneTiles.swift": f"{CONVOLUTION}/PlaneConvolutionTests.swift",
+    "Sources/Kernels/Recurrent/RecurrentCells.swift": RECURRENT,
     "Sources/Kernels/Lanes/SIMD16+Lane.swift": "Tests/KernelsTests/Lanes/LaneTests.swift",
     "Sources/Kernels/Lanes/SIMD8+Lane.swift": "Tests/KernelsTests/Lanes/LaneTests.swift",
     "Sources/Optimization/Directions": "Tests/OptimizationTests/DirectionTests.swift",

@@ -32,6 +32,8 @@ public enum Catalogue {
       batchNormOperation,
       layerNormOperation,
       softmaxOperation,
+      lstmOperation,
+      gruOperation,
     ]
 
   static let byName = Dictionary(uniqueKeysWithValues: operations.map { ($0.name, $0) })

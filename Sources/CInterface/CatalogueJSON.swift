@@ -53,6 +53,7 @@ func catalogueJSON(_ kind: String) throws -> String {
     let memory = MemoryUse.measure()
     return object([
       ("blas", quoted(blas.library)), ("blas_core", quoted(blas.core)),
+      ("blas_complaint", blasComplaint().map(quoted) ?? "null"),
       ("gemm", quoted(gemmDescription())), ("gemm_kernels", array(Measure.gemmNames.map(quoted))),
       ("threads", "\(ThreadPool.shared.threads)"), ("threads_at_first", "\(DefaultThreads.process.count)"),
       ("threads_from", quoted(DefaultThreads.process.source)),

@@ -72,6 +72,10 @@ public func lrs_random_get(_ seed: UnsafeMutablePointer<UInt64>!, _ offset: Unsa
   offset?.pointee = Context.stream
 }
 
+private func precision(_ given: Attributes) throws -> DType {
+  try given.flag("double", default: false) ? .float64 : .float32
+}
+
 @c @implementation
 public func lrs_measure(
   _ seconds: UnsafeMutablePointer<Double>!, _ operations: UnsafeMutablePointer<Double>!,
@@ -83,18 +87,21 @@ public func lrs_measure(
     let result: Measure.Result
     switch try text(what, "what") {
     case "multiply_adds":
-      try given.allow(["rounds", "processor"])
+      try given.allow(["rounds", "double", "processor"])
       result = Measure.multiplyAdds(
-        rounds: max(0, try given.integer("rounds")), processor: try given.flag("processor", default: false))
+        rounds: max(0, try given.integer("rounds")), dtype: try precision(given),
+        processor: try given.flag("processor", default: false))
     case "gemm":
       try given.allow([
-        "kernels", "m", "n", "k", "transpose_a", "transpose_b", "accumulate", "repeats", "processor",
+        "kernels", "m", "n", "k", "transpose_a", "transpose_b", "accumulate", "repeats", "double",
+        "processor",
       ])
       result = try Measure.gemm(
         given.text("kernels"), transposeA: given.flag("transpose_a", default: false),
         transposeB: given.flag("transpose_b", default: false), m: given.integer("m"), n: given.integer("n"),
         k: given.integer("k"), accumulate: given.flag("accumulate", default: false),
-        repeats: given.integer("repeats", default: 1), processor: given.flag("processor", default: false))
+        repeats: given.integer("repeats", default: 1), dtype: precision(given),
+        processor: given.flag("processor", default: false))
     case "stream":
       try given.allow(["kind", "count", "repeats", "processor"])
       result = try Measure.stream(

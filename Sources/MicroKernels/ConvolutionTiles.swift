@@ -13,40 +13,30 @@ protocol Block {
   init()
   static var width: Int { get }
   /// Adds the products of x[0], x[stride], x[2 stride], x[3 stride] with the columns at `w`.
-  mutating func add(_ x: UnsafePointer<Float>, _ stride: Int, _ w: UnsafePointer<Float>)
+  mutating func add(_ x: UnsafePointer<Real>, _ stride: Int, _ w: UnsafePointer<Real>)
   /// Calls with the number of each pixel or row and each vector.
-  func forEach(_ body: (Int, Int, SIMD16<Float>) -> Void)
-}
-
-@inline(__always)
-func load16(_ p: UnsafePointer<Float>) -> SIMD16<Float> {
-  UnsafeRawPointer(p).loadUnaligned(as: SIMD16<Float>.self)
-}
-
-@inline(__always)
-func store16(_ v: SIMD16<Float>, _ p: UnsafeMutablePointer<Float>) {
-  UnsafeMutableRawPointer(p).storeBytes(of: v, as: SIMD16<Float>.self)
+  func forEach(_ body: (Int, Int, Lanes) -> Void)
 }
 
 struct FourByOne: Block {
-  var a = SIMD16<Float>(repeating: 0)
-  var b = SIMD16<Float>(repeating: 0)
-  var c = SIMD16<Float>(repeating: 0)
-  var d = SIMD16<Float>(repeating: 0)
+  var a = Lanes(repeating: 0)
+  var b = Lanes(repeating: 0)
+  var c = Lanes(repeating: 0)
+  var d = Lanes(repeating: 0)
 
-  @inline(__always) static var width: Int { 16 }
+  @inline(__always) static var width: Int { lanes }
 
   @inline(__always)
-  mutating func add(_ x: UnsafePointer<Float>, _ stride: Int, _ w: UnsafePointer<Float>) {
-    let w0 = load16(w)
-    a = cv_fma_f32(SIMD16(repeating: x[0]), w0, a)
-    b = cv_fma_f32(SIMD16(repeating: x[stride]), w0, b)
-    c = cv_fma_f32(SIMD16(repeating: x[2 &* stride]), w0, c)
-    d = cv_fma_f32(SIMD16(repeating: x[3 &* stride]), w0, d)
+  mutating func add(_ x: UnsafePointer<Real>, _ stride: Int, _ w: UnsafePointer<Real>) {
+    let w0 = loadLanes(w)
+    a = multiplyAdd(Lanes(repeating: x[0]), w0, a)
+    b = multiplyAdd(Lanes(repeating: x[stride]), w0, b)
+    c = multiplyAdd(Lanes(repeating: x[2 &* stride]), w0, c)
+    d = multiplyAdd(Lanes(repeating: x[3 &* stride]), w0, d)
   }
 
   @inline(__always)
-  func forEach(_ body: (Int, Int, SIMD16<Float>) -> Void) {
+  func forEach(_ body: (Int, Int, Lanes) -> Void) {
     body(0, 0, a)
     body(1, 0, b)
     body(2, 0, c)
@@ -55,37 +45,37 @@ struct FourByOne: Block {
 }
 
 struct FourByTwo: Block {
-  var a = SIMD16<Float>(repeating: 0)
-  var b = SIMD16<Float>(repeating: 0)
-  var c = SIMD16<Float>(repeating: 0)
-  var d = SIMD16<Float>(repeating: 0)
-  var e = SIMD16<Float>(repeating: 0)
-  var f = SIMD16<Float>(repeating: 0)
-  var g = SIMD16<Float>(repeating: 0)
-  var h = SIMD16<Float>(repeating: 0)
+  var a = Lanes(repeating: 0)
+  var b = Lanes(repeating: 0)
+  var c = Lanes(repeating: 0)
+  var d = Lanes(repeating: 0)
+  var e = Lanes(repeating: 0)
+  var f = Lanes(repeating: 0)
+  var g = Lanes(repeating: 0)
+  var h = Lanes(repeating: 0)
 
-  @inline(__always) static var width: Int { 32 }
+  @inline(__always) static var width: Int { 2 &* lanes }
 
   @inline(__always)
-  mutating func add(_ x: UnsafePointer<Float>, _ stride: Int, _ w: UnsafePointer<Float>) {
-    let w0 = load16(w)
-    let w1 = load16(w + 16)
-    let x0 = SIMD16<Float>(repeating: x[0])
-    a = cv_fma_f32(x0, w0, a)
-    b = cv_fma_f32(x0, w1, b)
-    let x1 = SIMD16<Float>(repeating: x[stride])
-    c = cv_fma_f32(x1, w0, c)
-    d = cv_fma_f32(x1, w1, d)
-    let x2 = SIMD16<Float>(repeating: x[2 &* stride])
-    e = cv_fma_f32(x2, w0, e)
-    f = cv_fma_f32(x2, w1, f)
-    let x3 = SIMD16<Float>(repeating: x[3 &* stride])
-    g = cv_fma_f32(x3, w0, g)
-    h = cv_fma_f32(x3, w1, h)
+  mutating func add(_ x: UnsafePointer<Real>, _ stride: Int, _ w: UnsafePointer<Real>) {
+    let w0 = loadLanes(w)
+    let w1 = loadLanes(w + lanes)
+    let x0 = Lanes(repeating: x[0])
+    a = multiplyAdd(x0, w0, a)
+    b = multiplyAdd(x0, w1, b)
+    let x1 = Lanes(repeating: x[stride])
+    c = multiplyAdd(x1, w0, c)
+    d = multiplyAdd(x1, w1, d)
+    let x2 = Lanes(repeating: x[2 &* stride])
+    e = multiplyAdd(x2, w0, e)
+    f = multiplyAdd(x2, w1, f)
+    let x3 = Lanes(repeating: x[3 &* stride])
+    g = multiplyAdd(x3, w0, g)
+    h = multiplyAdd(x3, w1, h)
   }
 
   @inline(__always)
-  func forEach(_ body: (Int, Int, SIMD16<Float>) -> Void) {
+  func forEach(_ body: (Int, Int, Lanes) -> Void) {
     body(0, 0, a)
     body(0, 1, b)
     body(1, 0, c)
@@ -141,12 +131,12 @@ func fetchAhead(_ c: cv_convolution, _ at: Int, _ groups: Int) {
 }
 
 @inline(__always)
-func fetch(_ p: UnsafePointer<Float>?, _ from: Int, _ count: Int) {
+func fetch(_ p: UnsafeRawPointer?, _ from: Int, _ count: Int) {
   guard let p else { return }
   var line = 0
   while line < count {
-    cv_prefetch(p + (from &+ line))
-    line &+= 16
+    cv_prefetch(p + (from &+ line) &* MemoryLayout<Real>.size)
+    line &+= lanes
   }
 }
 
@@ -154,9 +144,9 @@ func fetch(_ p: UnsafePointer<Float>?, _ from: Int, _ count: Int) {
 private func three<B: Block>(_: B.Type, _ c: cv_convolution, _ p: UnsafePointer<cv_pixels>) {
   var (u, v, t) = (B(), B(), B())
   let stride = Int(c.x_pixel)
-  var w = c.weights!
+  var w = reals(c.weights)
   for segment in 0..<Int(c.segments) {
-    let x = c.x! + Int(c.offsets[segment])
+    let x = reals(c.x) + Int(c.offsets[segment])
     var (x0, x1, x2) = (x + Int(p[0].x), x + Int(p[1].x), x + Int(p[2].x))
     for _ in 0..<Int(c.run) {
       u.add(x0, stride, w)
@@ -179,10 +169,10 @@ private func one<B: Block>(
 ) {
   var u = B()
   let stride = Int(c.x_pixel)
-  let step = 16 &* Int(c.vectors)
-  var w = c.weights! + 16 &* vector
+  let step = lanes &* Int(c.vectors)
+  var w = reals(c.weights) + lanes &* vector
   for segment in 0..<Int(c.segments) {
-    var x = c.x! + Int(c.offsets[segment]) + Int(p[0].x)
+    var x = reals(c.x) + Int(c.offsets[segment]) + Int(p[0].x)
     for _ in 0..<Int(c.run) {
       u.add(x, stride, w)
       x += 1
@@ -194,18 +184,18 @@ private func one<B: Block>(
 
 @inline(__always)
 func put<B: Block>(_ block: B, _ c: cv_convolution, _ p: cv_pixels, _ vector: Int) {
-  let y = c.y! + Int(p.y) + (16 &* vector)
-  let columns = min(B.width, Int(c.columns) &- 16 &* vector)
+  let y = reals(c.y) + Int(p.y) + (lanes &* vector)
+  let columns = min(B.width, Int(c.columns) &- lanes &* vector)
   if p.first == 0 && p.last == 4 && columns == B.width {
     block.forEach { pixel, vector, value in
-      let out = y + (pixel &* Int(c.y_pixel) &+ vector &* 16)
-      store16(c.accumulate != 0 ? load16(out) + value : value, out)
+      let out = y + (pixel &* Int(c.y_pixel) &+ vector &* lanes)
+      storeLanes(c.accumulate != 0 ? loadLanes(out) + value : value, out)
     }
     return
   }
-  withUnsafeTemporaryAllocation(of: Float.self, capacity: 4 &* B.width) { rows in
+  withUnsafeTemporaryAllocation(of: Real.self, capacity: 4 &* B.width) { rows in
     let rows = rows.baseAddress!
-    block.forEach { pixel, vector, value in store16(value, rows + (pixel &* B.width &+ vector &* 16)) }
+    block.forEach { pixel, vector, value in storeLanes(value, rows + (pixel &* B.width &+ vector &* lanes)) }
     for pixel in Int(p.first)..<Int(p.last) {
       let out = y + (pixel &* Int(c.y_pixel))
       let row = rows + (pixel &* B.width)
@@ -254,17 +244,17 @@ private func walk<B: Block>(_: B.Type, _ c: cv_weight_gradient, _ vector: Int) {
 private func three<B: Block>(_: B.Type, _ c: cv_weight_gradient, _ at: Int) {
   var (u, v, t) = (B(), B(), B())
   // The sums so far arrive while new ones are formed.
-  for line in 0..<(3 &* B.width / 4) {
-    cv_prefetch(c.partial! + (4 &* at &* B.width &+ 16 &* line))
+  for line in 0..<(12 &* B.width / lanes) {
+    cv_prefetch(reals(c.partial) + (4 &* at &* B.width &+ lanes &* line))
   }
   let (xStep, gStep) = (Int(c.x_pixel), Int(c.g_pixel))
   for image in 0..<Int(c.images) {
     for row in 0..<Int(c.rows) {
-      let x = c.x! + (image &* Int(c.x_image) &+ row &* Int(c.x_row))
+      let x = reals(c.x) + (image &* Int(c.x_image) &+ row &* Int(c.x_row))
       var x0 = x + Int(c.offsets[at])
       var x1 = x + Int(c.offsets[at &+ 1])
       var x2 = x + Int(c.offsets[at &+ 2])
-      var g = c.gradient! + (image &* Int(c.g_image) &+ row &* Int(c.g_row))
+      var g = reals(c.gradient) + (image &* Int(c.g_image) &+ row &* Int(c.g_row))
       for _ in 0..<Int(c.width) {
         u.add(x0, 1, g)
         v.add(x1, 1, g)
@@ -287,8 +277,8 @@ private func one<B: Block>(_: B.Type, _ c: cv_weight_gradient, _ at: Int, _ vect
   let (xStep, gStep) = (Int(c.x_pixel), Int(c.g_pixel))
   for image in 0..<Int(c.images) {
     for row in 0..<Int(c.rows) {
-      var x = c.x! + (image &* Int(c.x_image) &+ row &* Int(c.x_row) &+ Int(c.offsets[at]))
-      var g = c.gradient! + (image &* Int(c.g_image) &+ row &* Int(c.g_row) &+ 16 &* vector)
+      var x = reals(c.x) + (image &* Int(c.x_image) &+ row &* Int(c.x_row) &+ Int(c.offsets[at]))
+      var g = reals(c.gradient) + (image &* Int(c.g_image) &+ row &* Int(c.g_row) &+ lanes &* vector)
       for _ in 0..<Int(c.width) {
         u.add(x, 1, g)
         x += xStep
@@ -301,10 +291,10 @@ private func one<B: Block>(_: B.Type, _ c: cv_weight_gradient, _ at: Int, _ vect
 
 @inline(__always)
 func addSums<B: Block>(_ c: cv_weight_gradient, _ quad: Int, _ first: Int, _ block: B) {
-  let step = 16 &* Int(c.vectors)
-  let rows = c.partial! + (4 &* quad &* step &+ 16 &* first)
+  let step = lanes &* Int(c.vectors)
+  let rows = reals(c.partial) + (4 &* quad &* step &+ lanes &* first)
   block.forEach { row, vector, value in
-    let out = rows + (row &* step &+ vector &* 16)
-    store16(c.accumulate != 0 ? load16(out) + value : value, out)
+    let out = rows + (row &* step &+ vector &* lanes)
+    storeLanes(c.accumulate != 0 ? loadLanes(out) + value : value, out)
   }
 }

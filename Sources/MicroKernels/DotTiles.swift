@@ -1,7 +1,7 @@
 import CVector
 
 /// Tiles of dot products along contiguous rows of both sides, for products that share too little to earn packing. Sums are
-/// kept in 16 lanes and folded in one order for every vector width, so that all instruction sets give the same bits.
+/// kept in the lanes of the widest vector and folded in one order for every vector width, so that all instruction sets give the same bits.
 
 /// Rows and columns of the largest tile: its accumulators, and what feeds them, fill the registers.
 #if WIDE_VECTORS
@@ -12,10 +12,8 @@ import CVector
   public let dotColumns = 3
 #endif
 
-private typealias Lanes = SIMD16<Float>
-
-/// A tile's element (i, j) goes to c[4 i + j]; row i of A is at a[i * a_row], column j of B at b[j * b_step]; depth is 16 or
-/// more.
+/// A tile's element (i, j) goes to c[4 i + j]; row i of A is at a[i * a_row], column j of B at b[j * b_step]; depth is that of a
+/// vector or more.
 public func dotKernel(_ rows: Int, _ columns: Int) -> MicroKernel {
   switch (rows, columns) {
   case (1, 1): return { multiplyDots(Dots1<Sums1>.self, $0) }
@@ -43,33 +41,51 @@ public func dotKernel(_ rows: Int, _ columns: Int) -> MicroKernel {
 private func multiplyDots<T: DotTile>(_: T.Type, _ operands: UnsafePointer<cv_tile>) {
   let given = operands.pointee
   var tile = T()
-  var (a, b, left) = (given.a!, given.b!, given.depth)
-  while left >= 16 {
-    tile.add(a, given.a_row, T.Row(b, given.b_step, 16), 16)
-    a += 16
-    b += 16
-    left &-= 16
+  var (a, b, left) = (reals(given.a), reals(given.b), given.depth)
+  while left >= lanes {
+    tile.add(a, given.a_row, T.Row(b, given.b_step, lanes), lanes)
+    a += lanes
+    b += lanes
+    left &-= lanes
   }
   if left > 0 {
-    // The last 16 once more, without those that are counted already.
-    let back = 16 &- left
+    // The last lanes once more, without those that are counted already.
+    let back = lanes &- left
     tile.add(a - back, given.a_row, T.Row(b - back, given.b_step, left), left)
   }
-  let sums = cv_fold_groups_f32(tile.row(0), tile.row(1), tile.row(2), tile.row(3))
-  UnsafeMutableRawPointer(given.c!).storeBytes(of: sums, as: Lanes.self)
+  #if DOUBLE_PRECISION
+    cv_fold_groups_f64(tile.row(0), tile.row(1), tile.row(2), tile.row(3), reals(given.c))
+  #else
+    storeLanes(cv_fold_groups_f32(tile.row(0), tile.row(1), tile.row(2), tile.row(3)), reals(given.c))
+  #endif
 }
 
-/// 16 floats, of which all but the last `count` are zeros.
+/// A vector of numbers, of which all but the last `count` are zeros.
 @inline(__always)
-private func lanes(_ p: UnsafePointer<Float>, _ count: Int) -> Lanes {
-  let all = UnsafeRawPointer(p).loadUnaligned(as: Lanes.self)
-  return count == 16 ? all : cv_last_f32(all, Int32(truncatingIfNeeded: count))
+private func load(_ p: UnsafePointer<Real>, last count: Int) -> Lanes {
+  let all = loadLanes(p)
+  if count == lanes { return all }
+  #if DOUBLE_PRECISION
+    return cv_last_f64(all, Int32(truncatingIfNeeded: count))
+  #else
+    return cv_last_f32(all, Int32(truncatingIfNeeded: count))
+  #endif
+}
+
+/// Group g of the result: sums of the four numbers in group g of a, b, c and d.
+@inline(__always)
+private func fold(_ a: Lanes, _ b: Lanes, _ c: Lanes, _ d: Lanes) -> Lanes {
+  #if DOUBLE_PRECISION
+    return cv_fold_lanes_f64(a, b, c, d)
+  #else
+    return cv_fold_lanes_f32(a, b, c, d)
+  #endif
 }
 
 /// What one row of A has with one to four columns of B; or the lanes of these columns.
 private protocol DotSums {
   init()
-  init(_ b: UnsafePointer<Float>, _ stride: Int, _ count: Int)
+  init(_ b: UnsafePointer<Real>, _ stride: Int, _ count: Int)
   mutating func add(_ x: Lanes, _ b: Self)
   /// Sums of each column's lanes within groups of four.
   func folded() -> Lanes
@@ -81,13 +97,13 @@ private struct Sums1: DotSums {
   @inline(__always)
   init() {}
   @inline(__always)
-  init(_ b: UnsafePointer<Float>, _ stride: Int, _ count: Int) { v0 = lanes(b, count) }
+  init(_ b: UnsafePointer<Real>, _ stride: Int, _ count: Int) { v0 = load(b, last: count) }
   @inline(__always)
-  mutating func add(_ x: Lanes, _ b: Self) { v0 = cv_fma_f32(x, b.v0, v0) }
+  mutating func add(_ x: Lanes, _ b: Self) { v0 = multiplyAdd(x, b.v0, v0) }
   @inline(__always)
   func folded() -> Lanes {
     let zero = Lanes(repeating: 0)
-    return cv_fold_lanes_f32(v0, zero, zero, zero)
+    return fold(v0, zero, zero, zero)
   }
 }
 
@@ -98,19 +114,19 @@ private struct Sums2: DotSums {
   @inline(__always)
   init() {}
   @inline(__always)
-  init(_ b: UnsafePointer<Float>, _ stride: Int, _ count: Int) {
-    v0 = lanes(b, count)
-    v1 = lanes(b + stride, count)
+  init(_ b: UnsafePointer<Real>, _ stride: Int, _ count: Int) {
+    v0 = load(b, last: count)
+    v1 = load(b + stride, last: count)
   }
   @inline(__always)
   mutating func add(_ x: Lanes, _ b: Self) {
-    v0 = cv_fma_f32(x, b.v0, v0)
-    v1 = cv_fma_f32(x, b.v1, v1)
+    v0 = multiplyAdd(x, b.v0, v0)
+    v1 = multiplyAdd(x, b.v1, v1)
   }
   @inline(__always)
   func folded() -> Lanes {
     let zero = Lanes(repeating: 0)
-    return cv_fold_lanes_f32(v0, v1, zero, zero)
+    return fold(v0, v1, zero, zero)
   }
 }
 
@@ -122,19 +138,19 @@ private struct Sums3: DotSums {
   @inline(__always)
   init() {}
   @inline(__always)
-  init(_ b: UnsafePointer<Float>, _ stride: Int, _ count: Int) {
-    v0 = lanes(b, count)
-    v1 = lanes(b + stride, count)
-    v2 = lanes(b + 2 &* stride, count)
+  init(_ b: UnsafePointer<Real>, _ stride: Int, _ count: Int) {
+    v0 = load(b, last: count)
+    v1 = load(b + stride, last: count)
+    v2 = load(b + 2 &* stride, last: count)
   }
   @inline(__always)
   mutating func add(_ x: Lanes, _ b: Self) {
-    v0 = cv_fma_f32(x, b.v0, v0)
-    v1 = cv_fma_f32(x, b.v1, v1)
-    v2 = cv_fma_f32(x, b.v2, v2)
+    v0 = multiplyAdd(x, b.v0, v0)
+    v1 = multiplyAdd(x, b.v1, v1)
+    v2 = multiplyAdd(x, b.v2, v2)
   }
   @inline(__always)
-  func folded() -> Lanes { cv_fold_lanes_f32(v0, v1, v2, Lanes(repeating: 0)) }
+  func folded() -> Lanes { fold(v0, v1, v2, Lanes(repeating: 0)) }
 }
 
 #if WIDE_VECTORS
@@ -147,21 +163,21 @@ private struct Sums3: DotSums {
     @inline(__always)
     init() {}
     @inline(__always)
-    init(_ b: UnsafePointer<Float>, _ stride: Int, _ count: Int) {
-      v0 = lanes(b, count)
-      v1 = lanes(b + stride, count)
-      v2 = lanes(b + 2 &* stride, count)
-      v3 = lanes(b + 3 &* stride, count)
+    init(_ b: UnsafePointer<Real>, _ stride: Int, _ count: Int) {
+      v0 = load(b, last: count)
+      v1 = load(b + stride, last: count)
+      v2 = load(b + 2 &* stride, last: count)
+      v3 = load(b + 3 &* stride, last: count)
     }
     @inline(__always)
     mutating func add(_ x: Lanes, _ b: Self) {
-      v0 = cv_fma_f32(x, b.v0, v0)
-      v1 = cv_fma_f32(x, b.v1, v1)
-      v2 = cv_fma_f32(x, b.v2, v2)
-      v3 = cv_fma_f32(x, b.v3, v3)
+      v0 = multiplyAdd(x, b.v0, v0)
+      v1 = multiplyAdd(x, b.v1, v1)
+      v2 = multiplyAdd(x, b.v2, v2)
+      v3 = multiplyAdd(x, b.v3, v3)
     }
     @inline(__always)
-    func folded() -> Lanes { cv_fold_lanes_f32(v0, v1, v2, v3) }
+    func folded() -> Lanes { fold(v0, v1, v2, v3) }
   }
 #endif
 
@@ -170,7 +186,7 @@ private protocol DotTile {
   associatedtype Row: DotSums
   static var rows: Int { get }
   init()
-  mutating func add(_ a: UnsafePointer<Float>, _ stride: Int, _ b: Row, _ count: Int)
+  mutating func add(_ a: UnsafePointer<Real>, _ stride: Int, _ b: Row, _ count: Int)
   /// Row i folded, zeros behind the last.
   func row(_ i: Int) -> Lanes
 }
@@ -183,8 +199,8 @@ private struct Dots1<Row: DotSums>: DotTile {
   @inline(__always)
   init() {}
   @inline(__always)
-  mutating func add(_ a: UnsafePointer<Float>, _ stride: Int, _ b: Row, _ count: Int) {
-    sums.add(lanes(a, count), b)
+  mutating func add(_ a: UnsafePointer<Real>, _ stride: Int, _ b: Row, _ count: Int) {
+    sums.add(load(a, last: count), b)
   }
   @inline(__always)
   func row(_ i: Int) -> Lanes { i == 0 ? sums.folded() : Lanes(repeating: 0) }
@@ -199,7 +215,7 @@ private struct DotsStacked<Upper: DotTile, Lower: DotTile>: DotTile where Upper.
   @inline(__always)
   init() {}
   @inline(__always)
-  mutating func add(_ a: UnsafePointer<Float>, _ stride: Int, _ b: Upper.Row, _ count: Int) {
+  mutating func add(_ a: UnsafePointer<Real>, _ stride: Int, _ b: Upper.Row, _ count: Int) {
     upper.add(a, stride, b, count)
     lower.add(a + Upper.rows &* stride, stride, b, count)
   }

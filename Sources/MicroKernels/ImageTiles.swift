@@ -9,53 +9,54 @@ import CVector
 
   /// Sixteen images side by side become lanes: target[i][image] of source[image * step + i].
   public func fillLanes(
-    _ source: UnsafePointer<Float>, _ step: Int, _ images: Int, _ count: Int,
-    _ target: UnsafeMutablePointer<Float>
+    _ source: UnsafeRawPointer, _ step: Int, _ images: Int, _ count: Int, _ target: UnsafeMutableRawPointer
   ) {
+    let (source, target) = (reals(source), reals(target))
     var at = 0
-    if count >= 16 {
+    if count >= lanes {
       while at < count {
         // The last group overlaps its forerunner.
-        at = min(at, count &- 16)
-        cv_transpose_f32(source + at, step, images, target + 16 &* at, 16)
-        at &+= 16
+        at = min(at, count &- lanes)
+        transposeLanes(source + at, step, images, target + lanes &* at, lanes)
+        at &+= lanes
       }
       return
     }
     while at < count {
-      for image in 0..<16 { target[16 &* at &+ image] = source[min(image, images &- 1) &* step &+ at] }
+      for image in 0..<lanes { target[lanes &* at &+ image] = source[min(image, images &- 1) &* step &+ at] }
       at &+= 1
     }
   }
 
   /// The reverse, for as many images as there are.
   public func drainLanes(
-    _ source: UnsafePointer<Float>, _ count: Int, _ target: UnsafeMutablePointer<Float>, _ step: Int,
-    _ images: Int, _ accumulate: Bool
+    _ source: UnsafeRawPointer, _ count: Int, _ target: UnsafeMutableRawPointer, _ step: Int, _ images: Int,
+    _ accumulate: Bool
   ) {
+    let (source, target) = (reals(source), reals(target))
     var at = 0
-    if images == 16 && !accumulate && count >= 16 {
+    if images == lanes && !accumulate && count >= lanes {
       while at < count {
-        at = min(at, count &- 16)
-        cv_transpose_f32(source + 16 &* at, 16, 16, target + at, step)
-        at &+= 16
+        at = min(at, count &- lanes)
+        transposeLanes(source + lanes &* at, lanes, lanes, target + at, step)
+        at &+= lanes
       }
       return
     }
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: 256) { square in
+    withUnsafeTemporaryAllocation(of: Real.self, capacity: 256) { square in
       let square = square.baseAddress!
       while at < count {
-        let present = min(16, count &- at)
-        cv_transpose_f32(source + 16 &* at, 16, present, square, 16)
+        let present = min(lanes, count &- at)
+        transposeLanes(source + lanes &* at, lanes, present, square, lanes)
         for image in 0..<images {
-          let (from, to) = (square + 16 &* image, target + (image &* step &+ at))
-          if present == 16 {
-            store16(accumulate ? load16(to) + load16(from) : load16(from), to)
+          let (from, to) = (square + lanes &* image, target + (image &* step &+ at))
+          if present == lanes {
+            storeLanes(accumulate ? loadLanes(to) + loadLanes(from) : loadLanes(from), to)
           } else {
             for i in 0..<present { to[i] = accumulate ? to[i] + from[i] : from[i] }
           }
         }
-        at &+= 16
+        at &+= lanes
       }
     }
   }
@@ -64,7 +65,7 @@ import CVector
   public func convolveLanes(_ c: UnsafePointer<cv_lanes>) {
     let c = c.pointee
     let (outputs, groups, pixels) = (Int(c.outputs), Int(c.groups), Int(c.pixels))
-    var (w, low) = (c.weights!, 0)
+    var (w, low) = (reals(c.weights), 0)
     for group in 0..<groups {
       let height = outputs &* (group &+ 1) / groups &- low
       switch height {
@@ -82,7 +83,7 @@ import CVector
 
   @inline(__always)
   private func walk<H: Heights>(
-    _: H.Type, _ c: cv_lanes, _ pixels: Int, _ w: UnsafePointer<Float>, _ low: Int
+    _: H.Type, _ c: cv_lanes, _ pixels: Int, _ w: UnsafePointer<Real>, _ low: Int
   ) {
     var at = 0
     while at &+ 4 <= pixels {
@@ -113,44 +114,44 @@ import CVector
 
   @inline(__always)
   private func tile<T: LaneTile>(
-    _: T.Type, _ c: cv_lanes, _ at: Int, _ w: UnsafePointer<Float>, _ low: Int
+    _: T.Type, _ c: cv_lanes, _ at: Int, _ w: UnsafePointer<Real>, _ low: Int
   ) {
     var sums = T()
     let (run, step) = (Int(c.run), Int(c.x_pixel))
     let present = taps(c, at, T.Pixels.count)
-    let x = c.x! + at &* step
+    let x = reals(c.x) + at &* step
     for row in 0..<Int(c.rows) {
       let from = x + Int(c.offsets[row])
       var weights = w + ((Int(c.skipped) &+ row) &* Int(c.taps) &+ present.lowerBound) &* run &* T.height
       for tap in present {
-        var x = from + (Int(c.columns[tap]) &+ Int(c.left)) &* 16 &* run
+        var x = from + (Int(c.columns[tap]) &+ Int(c.left)) &* lanes &* run
         for _ in 0..<run {
           sums.add(weights, T.Pixels(x, step))
           weights += T.height
-          x += 16
+          x += lanes
         }
       }
     }
-    sums.write(c.y! + (at &* Int(c.outputs) &+ low) &* 16, 16 &* Int(c.outputs))
+    sums.write(reals(c.y) + (at &* Int(c.outputs) &+ low) &* lanes, lanes &* Int(c.outputs))
   }
 
   /// The same place of neighboring pixels.
   private protocol LanePixels {
     static var count: Int { get }
     init()
-    init(_ p: UnsafePointer<Float>, _ step: Int)
-    mutating func add(_ w: SIMD16<Float>, _ x: Self)
-    func write(_ p: UnsafeMutablePointer<Float>, _ step: Int)
+    init(_ p: UnsafePointer<Real>, _ step: Int)
+    mutating func add(_ w: Lanes, _ x: Self)
+    func write(_ p: UnsafeMutablePointer<Real>, _ step: Int)
   }
 
   private struct OnePixel: LanePixels {
-    private var a: SIMD16<Float>
+    private var a: Lanes
 
     @inline(__always) static var count: Int { 1 }
-    @inline(__always) init() { a = SIMD16(repeating: 0) }
-    @inline(__always) init(_ p: UnsafePointer<Float>, _ step: Int) { a = load16(p) }
-    @inline(__always) mutating func add(_ w: SIMD16<Float>, _ x: Self) { a = cv_fma_f32(w, x.a, a) }
-    @inline(__always) func write(_ p: UnsafeMutablePointer<Float>, _ step: Int) { store16(a, p) }
+    @inline(__always) init() { a = Lanes(repeating: 0) }
+    @inline(__always) init(_ p: UnsafePointer<Real>, _ step: Int) { a = loadLanes(p) }
+    @inline(__always) mutating func add(_ w: Lanes, _ x: Self) { a = multiplyAdd(w, x.a, a) }
+    @inline(__always) func write(_ p: UnsafeMutablePointer<Real>, _ step: Int) { storeLanes(a, p) }
   }
 
   private struct Twice<Half: LanePixels>: LanePixels {
@@ -161,17 +162,17 @@ import CVector
     @inline(__always)
     init() { (left, right) = (Half(), Half()) }
     @inline(__always)
-    init(_ p: UnsafePointer<Float>, _ step: Int) {
+    init(_ p: UnsafePointer<Real>, _ step: Int) {
       left = Half(p, step)
       right = Half(p + Half.count &* step, step)
     }
     @inline(__always)
-    mutating func add(_ w: SIMD16<Float>, _ x: Self) {
+    mutating func add(_ w: Lanes, _ x: Self) {
       left.add(w, x.left)
       right.add(w, x.right)
     }
     @inline(__always)
-    func write(_ p: UnsafeMutablePointer<Float>, _ step: Int) {
+    func write(_ p: UnsafeMutablePointer<Real>, _ step: Int) {
       left.write(p, step)
       right.write(p + Half.count &* step, step)
     }
@@ -182,8 +183,8 @@ import CVector
     associatedtype Pixels: LanePixels
     static var height: Int { get }
     init()
-    mutating func add(_ w: UnsafePointer<Float>, _ x: Pixels)
-    func write(_ p: UnsafeMutablePointer<Float>, _ step: Int)
+    mutating func add(_ w: UnsafePointer<Real>, _ x: Pixels)
+    func write(_ p: UnsafeMutablePointer<Real>, _ step: Int)
   }
 
   private struct Output<Pixels: LanePixels>: LaneTile {
@@ -192,9 +193,9 @@ import CVector
     @inline(__always) static var height: Int { 1 }
     @inline(__always) init() {}
     @inline(__always)
-    mutating func add(_ w: UnsafePointer<Float>, _ x: Pixels) { sums.add(SIMD16(repeating: w.pointee), x) }
+    mutating func add(_ w: UnsafePointer<Real>, _ x: Pixels) { sums.add(Lanes(repeating: w.pointee), x) }
     @inline(__always)
-    func write(_ p: UnsafeMutablePointer<Float>, _ step: Int) { sums.write(p, step) }
+    func write(_ p: UnsafeMutablePointer<Real>, _ step: Int) { sums.write(p, step) }
   }
 
   private struct Above<Upper: LaneTile, Lower: LaneTile>: LaneTile where Upper.Pixels == Lower.Pixels {
@@ -204,14 +205,14 @@ import CVector
     @inline(__always) static var height: Int { Upper.height &+ Lower.height }
     @inline(__always) init() {}
     @inline(__always)
-    mutating func add(_ w: UnsafePointer<Float>, _ x: Upper.Pixels) {
+    mutating func add(_ w: UnsafePointer<Real>, _ x: Upper.Pixels) {
       upper.add(w, x)
       lower.add(w + Upper.height, x)
     }
     @inline(__always)
-    func write(_ p: UnsafeMutablePointer<Float>, _ step: Int) {
+    func write(_ p: UnsafeMutablePointer<Real>, _ step: Int) {
       upper.write(p, step)
-      lower.write(p + 16 &* Upper.height, step)
+      lower.write(p + lanes &* Upper.height, step)
     }
   }
 

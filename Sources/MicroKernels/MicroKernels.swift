@@ -1,13 +1,13 @@
 import CVector
 
-/// The leaf loops of the float32 matrix product. This folder is compiled twice, as `MicroKernels` for the processor
-/// that every build needs and as `MicroKernelsV4` for AVX-512; nothing else may live here, since code of the second
-/// must never run unasked.
+/// The leaf loops of the matrix product. This folder is compiled four times: `MicroKernels` for the processor that every
+/// build needs and `MicroKernelsV4` for AVX-512, in float32; `MicroKernels64` and `MicroKernels64V4` in float64. Nothing
+/// else may live here, since code for AVX-512 must never run unasked.
 
 /// C (+)= A B for one tile.
 public typealias MicroKernel = @convention(c) (UnsafePointer<cv_tile>) -> Void
 
-/// Floats of a vector.
+/// Numbers of a vector.
 public let vectorWidth = Vector.scalarCount
 
 /// Rows of the tallest tile: the accumulators of two vectors each fill the registers.
@@ -66,7 +66,7 @@ private func multiplyTile<T: Tile>(_: T.Type, _ operands: UnsafePointer<cv_tile>
 where T.Row: FinishingColumns {
   let given = operands.pointee
   var tile = T()
-  var (a, b, left) = (given.a!, given.b!, given.depth)
+  var (a, b, left) = (reals(given.a), reals(given.b), given.depth)
   if given.a_row == 1 {
     // Few rows take long enough for the second-level cache.
     let ahead = 32 &* given.a_step
@@ -87,26 +87,27 @@ where T.Row: FinishingColumns {
     }
   }
   if given.bias == nil && given.residue == nil {
-    tile.write(given.c, given.c_row, given.accumulate)
+    tile.write(reals(given.c), given.c_row, given.accumulate)
     return
   }
   // -0 leaves every number as it is, 0 would not leave -0.
-  let bias = given.bias.map { T.Row($0) } ?? T.Row(repeating: -0.0)
+  let bias = given.bias.map { T.Row(reals($0)) } ?? T.Row(repeating: -0.0)
   var residue = T.Row()
-  tile.finish(given.c, given.c_row, given.accumulate, bias, &residue)
-  if let sums = given.residue { store(load(sums) + residue.folded, sums) }
+  tile.finish(reals(given.c), given.c_row, given.accumulate, bias, &residue)
+  if given.residue != nil { store(load(reals(given.residue)) + residue.folded, reals(given.residue)) }
 }
 
 /// Multiply-adds on registers alone, for measuring what the processor can do; returns their number of floating-point
 /// operations.
-public let multiplyAddLoop: @convention(c) (_ rounds: Int, _ sum: UnsafeMutablePointer<Float>) -> Int = {
+public let multiplyAddLoop: @convention(c) (_ rounds: Int, _ sum: UnsafeMutableRawPointer) -> Int = {
   rounds, sum in
+  let sum = reals(sum)
   var tile = Rows6<TwoVectors>()
   let factor = TwoVectors(repeating: 0.5)
   withUnsafePointer(to: sum.pointee) { x in
     for _ in 0..<rounds { tile.add(x, 0, factor) }
   }
-  withUnsafeTemporaryAllocation(of: Float.self, capacity: 12 * vectorWidth) { buffer in
+  withUnsafeTemporaryAllocation(of: Real.self, capacity: 12 * vectorWidth) { buffer in
     tile.write(buffer.baseAddress!, 2 * vectorWidth, false)
     for value in buffer { sum.pointee += value }
   }

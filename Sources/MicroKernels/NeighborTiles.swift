@@ -17,89 +17,89 @@ import CVector
   /// The weights of the taps of a row, for one channel and sixteen outputs.
   private protocol Neighbors {
     static var count: Int { get }
-    init(_ w: UnsafePointer<Float>, _ step: Int)
-    func add(_ x: UnsafePointer<Float>, _ stride: Int, to sums: inout FourByOne)
+    init(_ w: UnsafePointer<Real>, _ step: Int)
+    func add(_ x: UnsafePointer<Real>, _ stride: Int, to sums: inout FourByOne)
   }
 
   private struct ThreeTaps: Neighbors {
-    private let w0: SIMD16<Float>, w1: SIMD16<Float>, w2: SIMD16<Float>
+    private let w0: Lanes, w1: Lanes, w2: Lanes
 
     @inline(__always) static var count: Int { 3 }
 
     @inline(__always)
-    init(_ w: UnsafePointer<Float>, _ step: Int) {
-      w0 = load16(w)
-      w1 = load16(w + step)
-      w2 = load16(w + 2 &* step)
+    init(_ w: UnsafePointer<Real>, _ step: Int) {
+      w0 = loadLanes(w)
+      w1 = loadLanes(w + step)
+      w2 = loadLanes(w + 2 &* step)
     }
 
     @inline(__always)
-    func add(_ x: UnsafePointer<Float>, _ stride: Int, to sums: inout FourByOne) {
-      let x0 = SIMD16<Float>(repeating: x[0])
-      sums.a = cv_fma_f32(x0, w0, sums.a)
-      let x1 = SIMD16<Float>(repeating: x[stride])
-      sums.a = cv_fma_f32(x1, w1, sums.a)
-      sums.b = cv_fma_f32(x1, w0, sums.b)
-      let x2 = SIMD16<Float>(repeating: x[2 &* stride])
-      sums.a = cv_fma_f32(x2, w2, sums.a)
-      sums.b = cv_fma_f32(x2, w1, sums.b)
-      sums.c = cv_fma_f32(x2, w0, sums.c)
-      let x3 = SIMD16<Float>(repeating: x[3 &* stride])
-      sums.b = cv_fma_f32(x3, w2, sums.b)
-      sums.c = cv_fma_f32(x3, w1, sums.c)
-      sums.d = cv_fma_f32(x3, w0, sums.d)
-      let x4 = SIMD16<Float>(repeating: x[4 &* stride])
-      sums.c = cv_fma_f32(x4, w2, sums.c)
-      sums.d = cv_fma_f32(x4, w1, sums.d)
-      let x5 = SIMD16<Float>(repeating: x[5 &* stride])
-      sums.d = cv_fma_f32(x5, w2, sums.d)
+    func add(_ x: UnsafePointer<Real>, _ stride: Int, to sums: inout FourByOne) {
+      let x0 = Lanes(repeating: x[0])
+      sums.a = multiplyAdd(x0, w0, sums.a)
+      let x1 = Lanes(repeating: x[stride])
+      sums.a = multiplyAdd(x1, w1, sums.a)
+      sums.b = multiplyAdd(x1, w0, sums.b)
+      let x2 = Lanes(repeating: x[2 &* stride])
+      sums.a = multiplyAdd(x2, w2, sums.a)
+      sums.b = multiplyAdd(x2, w1, sums.b)
+      sums.c = multiplyAdd(x2, w0, sums.c)
+      let x3 = Lanes(repeating: x[3 &* stride])
+      sums.b = multiplyAdd(x3, w2, sums.b)
+      sums.c = multiplyAdd(x3, w1, sums.c)
+      sums.d = multiplyAdd(x3, w0, sums.d)
+      let x4 = Lanes(repeating: x[4 &* stride])
+      sums.c = multiplyAdd(x4, w2, sums.c)
+      sums.d = multiplyAdd(x4, w1, sums.d)
+      let x5 = Lanes(repeating: x[5 &* stride])
+      sums.d = multiplyAdd(x5, w2, sums.d)
     }
   }
 
   private struct FiveTaps: Neighbors {
-    private let w0: SIMD16<Float>, w1: SIMD16<Float>, w2: SIMD16<Float>, w3: SIMD16<Float>, w4: SIMD16<Float>
+    private let w0: Lanes, w1: Lanes, w2: Lanes, w3: Lanes, w4: Lanes
 
     @inline(__always) static var count: Int { 5 }
 
     @inline(__always)
-    init(_ w: UnsafePointer<Float>, _ step: Int) {
-      w0 = load16(w)
-      w1 = load16(w + step)
-      w2 = load16(w + 2 &* step)
-      w3 = load16(w + 3 &* step)
-      w4 = load16(w + 4 &* step)
+    init(_ w: UnsafePointer<Real>, _ step: Int) {
+      w0 = loadLanes(w)
+      w1 = loadLanes(w + step)
+      w2 = loadLanes(w + 2 &* step)
+      w3 = loadLanes(w + 3 &* step)
+      w4 = loadLanes(w + 4 &* step)
     }
 
     @inline(__always)
-    func add(_ x: UnsafePointer<Float>, _ stride: Int, to sums: inout FourByOne) {
-      let x0 = SIMD16<Float>(repeating: x[0])
-      sums.a = cv_fma_f32(x0, w0, sums.a)
-      let x1 = SIMD16<Float>(repeating: x[stride])
-      sums.a = cv_fma_f32(x1, w1, sums.a)
-      sums.b = cv_fma_f32(x1, w0, sums.b)
-      let x2 = SIMD16<Float>(repeating: x[2 &* stride])
-      sums.a = cv_fma_f32(x2, w2, sums.a)
-      sums.b = cv_fma_f32(x2, w1, sums.b)
-      sums.c = cv_fma_f32(x2, w0, sums.c)
-      let x3 = SIMD16<Float>(repeating: x[3 &* stride])
-      sums.a = cv_fma_f32(x3, w3, sums.a)
-      sums.b = cv_fma_f32(x3, w2, sums.b)
-      sums.c = cv_fma_f32(x3, w1, sums.c)
-      sums.d = cv_fma_f32(x3, w0, sums.d)
-      let x4 = SIMD16<Float>(repeating: x[4 &* stride])
-      sums.a = cv_fma_f32(x4, w4, sums.a)
-      sums.b = cv_fma_f32(x4, w3, sums.b)
-      sums.c = cv_fma_f32(x4, w2, sums.c)
-      sums.d = cv_fma_f32(x4, w1, sums.d)
-      let x5 = SIMD16<Float>(repeating: x[5 &* stride])
-      sums.b = cv_fma_f32(x5, w4, sums.b)
-      sums.c = cv_fma_f32(x5, w3, sums.c)
-      sums.d = cv_fma_f32(x5, w2, sums.d)
-      let x6 = SIMD16<Float>(repeating: x[6 &* stride])
-      sums.c = cv_fma_f32(x6, w4, sums.c)
-      sums.d = cv_fma_f32(x6, w3, sums.d)
-      let x7 = SIMD16<Float>(repeating: x[7 &* stride])
-      sums.d = cv_fma_f32(x7, w4, sums.d)
+    func add(_ x: UnsafePointer<Real>, _ stride: Int, to sums: inout FourByOne) {
+      let x0 = Lanes(repeating: x[0])
+      sums.a = multiplyAdd(x0, w0, sums.a)
+      let x1 = Lanes(repeating: x[stride])
+      sums.a = multiplyAdd(x1, w1, sums.a)
+      sums.b = multiplyAdd(x1, w0, sums.b)
+      let x2 = Lanes(repeating: x[2 &* stride])
+      sums.a = multiplyAdd(x2, w2, sums.a)
+      sums.b = multiplyAdd(x2, w1, sums.b)
+      sums.c = multiplyAdd(x2, w0, sums.c)
+      let x3 = Lanes(repeating: x[3 &* stride])
+      sums.a = multiplyAdd(x3, w3, sums.a)
+      sums.b = multiplyAdd(x3, w2, sums.b)
+      sums.c = multiplyAdd(x3, w1, sums.c)
+      sums.d = multiplyAdd(x3, w0, sums.d)
+      let x4 = Lanes(repeating: x[4 &* stride])
+      sums.a = multiplyAdd(x4, w4, sums.a)
+      sums.b = multiplyAdd(x4, w3, sums.b)
+      sums.c = multiplyAdd(x4, w2, sums.c)
+      sums.d = multiplyAdd(x4, w1, sums.d)
+      let x5 = Lanes(repeating: x[5 &* stride])
+      sums.b = multiplyAdd(x5, w4, sums.b)
+      sums.c = multiplyAdd(x5, w3, sums.c)
+      sums.d = multiplyAdd(x5, w2, sums.d)
+      let x6 = Lanes(repeating: x[6 &* stride])
+      sums.c = multiplyAdd(x6, w4, sums.c)
+      sums.d = multiplyAdd(x6, w3, sums.d)
+      let x7 = Lanes(repeating: x[7 &* stride])
+      sums.d = multiplyAdd(x7, w4, sums.d)
     }
   }
 
@@ -126,13 +126,13 @@ import CVector
     _: T.Type, _ c: cv_convolution, _ p: UnsafePointer<cv_pixels>, _ vector: Int
   ) {
     var (u, v, s, t) = (FourByOne(), FourByOne(), FourByOne(), FourByOne())
-    let (stride, step) = (Int(c.x_pixel), 16 &* Int(c.vectors))
+    let (stride, step) = (Int(c.x_pixel), lanes &* Int(c.vectors))
     let (offsets, segments, run) = (c.offsets!, Int(c.segments), Int(c.run))
     let (first, second, third, fourth) = (Int(p[0].x), Int(p[1].x), Int(p[2].x), Int(p[3].x))
-    var w = c.weights! + 16 &* vector
+    var w = reals(c.weights) + lanes &* vector
     var segment = 0
     while segment < segments {
-      var x0 = c.x! + (Int(offsets[segment]) &+ first)
+      var x0 = reals(c.x) + (Int(offsets[segment]) &+ first)
       let (x1, x2, x3) = (second &- first, third &- first, fourth &- first)
       var left = run
       while left > 0 {
@@ -159,10 +159,10 @@ import CVector
     _: T.Type, _ c: cv_convolution, _ p: UnsafePointer<cv_pixels>, _ vector: Int
   ) {
     var u = FourByOne()
-    let (stride, step, run) = (Int(c.x_pixel), 16 &* Int(c.vectors), Int(c.run))
-    var w = c.weights! + 16 &* vector
+    let (stride, step, run) = (Int(c.x_pixel), lanes &* Int(c.vectors), Int(c.run))
+    var w = reals(c.weights) + lanes &* vector
     for segment in 0..<Int(c.segments) {
-      var x = c.x! + (Int(c.offsets[segment]) &+ Int(p[0].x))
+      var x = reals(c.x) + (Int(c.offsets[segment]) &+ Int(p[0].x))
       var left = run
       while left > 0 {
         T(w, run &* step).add(x, stride, to: &u)
@@ -200,7 +200,7 @@ import CVector
     static var quads: Int { get }
     static var lines: Int { get }
     init()
-    mutating func add(_ x: UnsafePointer<Float>, _ next: Int, _ g: UnsafePointer<Float>)
+    mutating func add(_ x: UnsafePointer<Real>, _ next: Int, _ g: UnsafePointer<Real>)
     func addTo(_ c: cv_weight_gradient, _ at: Int)
   }
 
@@ -208,10 +208,10 @@ import CVector
     private var block = B()
 
     @inline(__always) static var quads: Int { 3 }
-    @inline(__always) static var lines: Int { 3 &* B.width / 4 }
+    @inline(__always) static var lines: Int { 12 &* B.width / lanes }
     @inline(__always) init() {}
     @inline(__always)
-    mutating func add(_ x: UnsafePointer<Float>, _ next: Int, _ g: UnsafePointer<Float>) {
+    mutating func add(_ x: UnsafePointer<Real>, _ next: Int, _ g: UnsafePointer<Real>) {
       block.add(x, 1, g)
     }
     @inline(__always)
@@ -223,10 +223,10 @@ import CVector
     private var second = B()
 
     @inline(__always) static var quads: Int { 6 }
-    @inline(__always) static var lines: Int { 6 &* B.width / 4 }
+    @inline(__always) static var lines: Int { 24 &* B.width / lanes }
     @inline(__always) init() {}
     @inline(__always)
-    mutating func add(_ x: UnsafePointer<Float>, _ next: Int, _ g: UnsafePointer<Float>) {
+    mutating func add(_ x: UnsafePointer<Real>, _ next: Int, _ g: UnsafePointer<Real>) {
       first.add(x, 1, g)
       second.add(x + next, 1, g)
     }
@@ -242,7 +242,7 @@ import CVector
     var (u, v, t) = (B(), B(), B())
     // The sums so far arrive while new ones are formed.
     for line in 0..<B.lines {
-      cv_prefetch(c.partial! + (64 &* at &* Int(c.vectors) &+ 16 &* line))
+      cv_prefetch(reals(c.partial) + (4 &* lanes &* at &* Int(c.vectors) &+ lanes &* line))
     }
     let (xStep, gStep) = (Int(c.x_pixel), Int(c.g_pixel))
     let (first, last, width) = (Int(c.first), Int(c.last), Int(c.width))
@@ -256,15 +256,16 @@ import CVector
           ahead &+= 1
         }
         var x =
-          c.x! + (image &* Int(c.x_image) &+ row &* Int(c.x_row) &+ Int(c.offsets[at]) &+ first &* xStep)
-        var g = c.gradient! + (image &* Int(c.g_image) &+ row &* Int(c.g_row) &+ first &* gStep)
+          reals(c.x)
+          + (image &* Int(c.x_image) &+ row &* Int(c.x_row) &+ Int(c.offsets[at]) &+ first &* xStep)
+        var g = reals(c.gradient) + (image &* Int(c.g_image) &+ row &* Int(c.g_row) &+ first &* gStep)
         var column = first
         while column < last {
           // Between the edges all three taps meet a gradient; at the edges, where one does not, it meets zeros.
           let end = column >= 2 && column < width ? min(last, width) : column &+ 1
-          var g0 = column < width ? g : c.zeros!
-          var g1 = column >= 1 && column <= width ? g - gStep : c.zeros!
-          var g2 = column >= 2 ? g - 2 &* gStep : c.zeros!
+          var g0 = column < width ? g : reals(c.zeros)
+          var g1 = column >= 1 && column <= width ? g - gStep : reals(c.zeros)
+          var g2 = column >= 2 ? g - 2 &* gStep : reals(c.zeros)
           g += (end &- column) &* gStep
           while column < end {
             u.add(x, next, g0)

@@ -20,19 +20,19 @@ public func fillPlanes(_ c: UnsafePointer<cv_plane_rows>) {
   let c = c.pointee
   let (rows, width, channels, plane) = (Int(c.rows), Int(c.width), Int(c.channels), Int(c.plane))
   for channel in 0..<channels {
-    clear(c.target! + channel &* plane, rows == 0 ? Int(c.size) : Int(c.first))
+    clear(reals(c.target) + channel &* plane, rows == 0 ? Int(c.size) : Int(c.first))
   }
   for row in 0..<rows {
     let place = Int(c.first) &+ row &* Int(c.row)
     fillRow(c, row &* Int(c.source_row), place)
     let zeros = row &+ 1 == rows ? Int(c.size) &- place &- width : Int(c.row) &- width
-    for channel in 0..<channels { clear(c.target! + (channel &* plane &+ place &+ width), zeros) }
+    for channel in 0..<channels { clear(reals(c.target) + (channel &* plane &+ place &+ width), zeros) }
   }
 }
 
 @inline(__always)
 private func fillRow(_ c: cv_plane_rows, _ from: Int, _ to: Int) {
-  let (source, target) = (c.source! + from, c.target! + to)
+  let (source, target) = (reals(c.source) + from, reals(c.target) + to)
   let (width, channels) = (Int(c.width), Int(c.channels))
   let (pixel, plane) = (Int(c.source_pixel), Int(c.plane))
   if pixel == 1 {
@@ -41,19 +41,19 @@ private func fillRow(_ c: cv_plane_rows, _ from: Int, _ to: Int) {
   }
   var at = 0
   // The last pixel's group of four channels may reach three floats beyond it.
-  while at < width && from &+ (at &+ 15) &* pixel &+ channels &+ 3 <= Int(c.readable) {
+  while at < width && from &+ (at &+ lanes &- 1) &* pixel &+ channels &+ 3 <= Int(c.readable) {
     let (source, target) = (source + at &* pixel, target + at)
     var channel = 0
-    while channel &+ 16 <= channels {
-      cv_transpose_f32(source + channel, pixel, 16, target + channel &* plane, plane)
-      channel &+= 16
+    while channel &+ lanes <= channels {
+      transposeLanes(source + channel, pixel, lanes, target + channel &* plane, plane)
+      channel &+= lanes
     }
     while channel < channels {
-      cv_pixels_to_planes_f32(
+      pixelsToPlanes(
         source + channel, pixel, min(4, channels &- channel), target + channel &* plane, plane)
       channel &+= 4
     }
-    at &+= 16
+    at &+= lanes
   }
   while at < width {
     for channel in 0..<channels { target[channel &* plane &+ at] = source[at &* pixel &+ channel] }
@@ -61,17 +61,39 @@ private func fillRow(_ c: cv_plane_rows, _ from: Int, _ to: Int) {
   }
 }
 
+@_transparent
+private func pixelsToPlanes(
+  _ source: UnsafePointer<Real>, _ stride: Int, _ rows: Int, _ target: UnsafeMutablePointer<Real>, _ step: Int
+) {
+  #if DOUBLE_PRECISION
+    cv_pixels_to_planes_f64(source, stride, rows, target, step)
+  #else
+    cv_pixels_to_planes_f32(source, stride, rows, target, step)
+  #endif
+}
+
+@_transparent
+private func planesToPixels(
+  _ source: UnsafePointer<Real>, _ stride: Int, _ rows: Int, _ target: UnsafeMutablePointer<Real>, _ step: Int
+) {
+  #if DOUBLE_PRECISION
+    cv_planes_to_pixels_f64(source, stride, rows, target, step)
+  #else
+    cv_planes_to_pixels_f32(source, stride, rows, target, step)
+  #endif
+}
+
 /// Copies of planes for the columns of a kernel.
 public func shiftPlanes(_ c: UnsafePointer<cv_plane_shifts>) {
   let c = c.pointee
-  var to = c.target!
+  var to = reals(c.target)
   for plane in 0..<Int(c.planes) {
     for column in 0..<Int(c.count) {
-      let from = c.source! + (plane &* Int(c.source_plane) &+ Int(c.columns[column]))
+      let from = reals(c.source) + (plane &* Int(c.source_plane) &+ Int(c.columns[column]))
       for row in 0..<Int(c.rows) {
         copyVectors(from + row &* Int(c.source_row), to + row &* Int(c.width), Int(c.width))
       }
-      clear(to + Int(c.rows) &* Int(c.width), 16)
+      clear(to + Int(c.rows) &* Int(c.width), lanes)
       to += Int(c.target_plane)
     }
   }
@@ -79,7 +101,7 @@ public func shiftPlanes(_ c: UnsafePointer<cv_plane_shifts>) {
 
 /// Whole vectors, at least `count` floats.
 @inline(__always)
-private func copyVectors(_ from: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, _ count: Int) {
+private func copyVectors(_ from: UnsafePointer<Real>, _ to: UnsafeMutablePointer<Real>, _ count: Int) {
   var at = 0
   while at < count {
     store(load(from + at), to + at)
@@ -89,7 +111,7 @@ private func copyVectors(_ from: UnsafePointer<Float>, _ to: UnsafeMutablePointe
 
 /// Whole vectors of zeros from p on, at least `count`.
 @inline(__always)
-private func clear(_ p: UnsafeMutablePointer<Float>, _ count: Int) {
+private func clear(_ p: UnsafeMutablePointer<Real>, _ count: Int) {
   var at = 0
   while at < count {
     store(Vector(repeating: 0), p + at)
@@ -100,10 +122,10 @@ private func clear(_ p: UnsafeMutablePointer<Float>, _ count: Int) {
 /// The sum of each position runs over the taps in order, whatever tile it falls into.
 public func convolvePlanes(_ c: UnsafePointer<cv_planes>) {
   let (outputs, groups) = (Int(c.pointee.outputs), Int(c.pointee.groups))
-  let sums = c.pointee.sums!
+  let sums = reals(c.pointee.sums)
   for i in 0..<Int(c.pointee.count) {
     let at = c.pointee.tiles! + i
-    var (w, low) = (c.pointee.weights!, 0)
+    var (w, low) = (reals(c.pointee.weights), 0)
     for group in 0..<groups {
       let height = outputs &* (group &+ 1) / groups &- low
       sumTaps(height, c, at, w + Int(at.pointee.first_tap) &* height, sums + low &* span)
@@ -112,7 +134,7 @@ public func convolvePlanes(_ c: UnsafePointer<cv_planes>) {
     }
     write(c, sums, Int(at.pointee.at), Int(at.pointee.count))
     if at.pointee.second_count > 0 {
-      write(c, sums + 16, Int(at.pointee.second_at), Int(at.pointee.second_count))
+      write(c, sums + lanes, Int(at.pointee.second_at), Int(at.pointee.second_count))
     }
   }
 }
@@ -122,14 +144,16 @@ public func convolvePlanes(_ c: UnsafePointer<cv_planes>) {
 /// `count` of 16 pixels from position `at` on.
 @_transparent
 private func write(
-  _ c: UnsafePointer<cv_planes>, _ sums: UnsafeMutablePointer<Float>, _ at: Int, _ count: Int
+  _ c: UnsafePointer<cv_planes>, _ sums: UnsafeMutablePointer<Real>, _ at: Int, _ count: Int
 ) {
   let outputs = Int(c.pointee.outputs)
-  let (y, pixels, adds) = (c.pointee.y! + at &* outputs, c.pointee.pixels!, c.pointee.accumulate != 0)
+  let (y, pixels, adds) = (
+    reals(c.pointee.y) + at &* outputs, reals(c.pointee.pixels), c.pointee.accumulate != 0
+  )
   let contiguous =
     Int(c.pointee.y_pixel) == outputs && Int(c.pointee.y_row) == Int(c.pointee.width) &* outputs
   // What is written too much lies where later pixels go; the last ones have nothing behind them.
-  if contiguous && !adds && (at &+ 16) &* outputs &+ 16 <= Int(c.pointee.positions) &* outputs {
+  if contiguous && !adds && (at &+ lanes) &* outputs &+ lanes <= Int(c.pointee.positions) &* outputs {
     pixelsFromPlanes(sums, outputs, y)
     return
   }
@@ -146,7 +170,7 @@ private func writePixels(_ c: cv_planes, _ at: Int, _ count: Int) {
   var (line, column) = (at / Int(c.width), at % Int(c.width))
   for i in 0..<count {
     copy(
-      c.pixels! + i &* Int(c.outputs), c.y! + (line &* Int(c.y_row) &+ column &* Int(c.y_pixel)),
+      reals(c.pixels) + i &* Int(c.outputs), reals(c.y) + (line &* Int(c.y_row) &+ column &* Int(c.y_pixel)),
       Int(c.outputs), c.accumulate != 0)
     column &+= 1
     if column == Int(c.width) { (line, column) = (line &+ 1, 0) }
@@ -155,8 +179,8 @@ private func writePixels(_ c: cv_planes, _ at: Int, _ count: Int) {
 
 @_transparent
 private func sumTaps(
-  _ height: Int, _ c: UnsafePointer<cv_planes>, _ at: UnsafePointer<cv_plane_tile>, _ w: UnsafePointer<Float>,
-  _ sums: UnsafeMutablePointer<Float>
+  _ height: Int, _ c: UnsafePointer<cv_planes>, _ at: UnsafePointer<cv_plane_tile>, _ w: UnsafePointer<Real>,
+  _ sums: UnsafeMutablePointer<Real>
 ) {
   switch height {
   case 1: sumTaps(Rows1<TwoVectors>.self, c, at, w, sums)
@@ -180,11 +204,11 @@ private func sumTaps(
 
 @_transparent
 private func sumTaps<T: Tile>(
-  _: T.Type, _ c: UnsafePointer<cv_planes>, _ at: UnsafePointer<cv_plane_tile>, _ w: UnsafePointer<Float>,
-  _ sums: UnsafeMutablePointer<Float>
+  _: T.Type, _ c: UnsafePointer<cv_planes>, _ at: UnsafePointer<cv_plane_tile>, _ w: UnsafePointer<Real>,
+  _ sums: UnsafeMutablePointer<Real>
 ) where T.Row == TwoVectors {
   var tile = T()
-  let (x, second) = (c.pointee.x! + Int(at.pointee.x), Int(at.pointee.second))
+  let (x, second) = (reals(c.pointee.x) + Int(at.pointee.x), Int(at.pointee.second))
   var (w, offset, left) = (w, c.pointee.offsets! + Int(at.pointee.first_tap), at.pointee.taps)
   while left > 0 {
     let from = x + Int(offset.pointee)
@@ -200,24 +224,24 @@ private func sumTaps<T: Tile>(
 /// where a later one writes.
 @inline(__always)
 private func pixelsFromPlanes(
-  _ sums: UnsafeMutablePointer<Float>, _ outputs: Int, _ pixels: UnsafeMutablePointer<Float>
+  _ sums: UnsafeMutablePointer<Real>, _ outputs: Int, _ pixels: UnsafeMutablePointer<Real>
 ) {
-  let whole = outputs &- outputs % 16 &+ (outputs % 16 >= 12 ? 16 : 0)
-  var low = whole < outputs ? whole &+ (outputs &- whole &- 1) / 4 &* 4 : whole &- 16
+  let whole = outputs &- outputs % lanes &+ (outputs % lanes >= 3 &* lanes / 4 ? lanes : 0)
+  var low = whole < outputs ? whole &+ (outputs &- whole &- 1) / 4 &* 4 : whole &- lanes
   while low >= whole {
-    cv_planes_to_pixels_f32(sums + low &* span, span, min(4, outputs &- low), pixels + low, outputs)
+    planesToPixels(sums + low &* span, span, min(4, outputs &- low), pixels + low, outputs)
     low &-= 4
   }
-  low = whole &- 16
+  low = whole &- lanes
   while low >= 0 {
-    cv_transpose_f32(sums + low &* span, span, min(16, outputs &- low), pixels + low, outputs)
-    low &-= 16
+    transposeLanes(sums + low &* span, span, min(lanes, outputs &- low), pixels + low, outputs)
+    low &-= lanes
   }
 }
 
 @inline(__always)
 private func copy(
-  _ from: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, _ count: Int, _ accumulate: Bool
+  _ from: UnsafePointer<Real>, _ to: UnsafeMutablePointer<Real>, _ count: Int, _ accumulate: Bool
 ) {
   let width = Vector.scalarCount
   var at = 0
@@ -276,8 +300,8 @@ private func correlate<T: Tile>(_: T.Type, _ c: cv_plane_gradient, _ low: Int, _
 where T.Row == FourTaps {
   var tile = T()
   let (plane, offset) = (Int(c.plane), c.offsets! + tap)
-  var g = c.gradient! + low &* plane
-  var x = c.x! + Int(offset[0])
+  var g = reals(c.gradient) + low &* plane
+  var x = reals(c.x) + Int(offset[0])
   let (second, third, fourth) = (
     Int(offset[1] &- offset[0]), Int(offset[2] &- offset[0]), Int(offset[3] &- offset[0])
   )
@@ -290,7 +314,7 @@ where T.Row == FourTaps {
   }
   let lanes = Vector.scalarCount
   tile.write(
-    c.partial! + (low &* Int(c.taps) &+ tap) &* lanes, Int(c.taps) &* lanes, c.accumulate != 0)
+    reals(c.partial) + (low &* Int(c.taps) &+ tap) &* lanes, Int(c.taps) &* lanes, c.accumulate != 0)
 }
 
 /// What four taps read, or one output's sums for them, which take no bias.
@@ -302,8 +326,8 @@ private struct FourTaps: Columns {
 
   @inline(__always)
   init(
-    _ p: UnsafePointer<Float>, _ q: UnsafePointer<Float>, _ r: UnsafePointer<Float>,
-    _ s: UnsafePointer<Float>
+    _ p: UnsafePointer<Real>, _ q: UnsafePointer<Real>, _ r: UnsafePointer<Real>,
+    _ s: UnsafePointer<Real>
   ) {
     v0 = load(p)
     v1 = load(q)
@@ -311,7 +335,7 @@ private struct FourTaps: Columns {
     v3 = load(s)
   }
   @inline(__always)
-  init(_ p: UnsafePointer<Float>) {
+  init(_ p: UnsafePointer<Real>) {
     let width = Vector.scalarCount
     self.init(p, p + width, p + 2 * width, p + 3 * width)
   }
@@ -330,7 +354,7 @@ private struct FourTaps: Columns {
     v3 = multiplyAdd(x, b.v3, v3)
   }
   @inline(__always)
-  func write(_ p: UnsafeMutablePointer<Float>, _ accumulate: Bool) {
+  func write(_ p: UnsafeMutablePointer<Real>, _ accumulate: Bool) {
     let before = accumulate ? FourTaps(UnsafePointer(p)) : FourTaps()
     let width = Vector.scalarCount
     store(before.v0 + v0, p)
@@ -340,7 +364,7 @@ private struct FourTaps: Columns {
   }
   @inline(__always)
   func finish(
-    _ p: UnsafeMutablePointer<Float>, _ accumulate: Bool, _ bias: FourTaps, _ residue: inout FourTaps
+    _ p: UnsafeMutablePointer<Real>, _ accumulate: Bool, _ bias: FourTaps, _ residue: inout FourTaps
   ) { write(p, accumulate) }
 }
 
@@ -353,14 +377,14 @@ private struct Line: Tile {
   @inline(__always)
   init() {}
   @inline(__always)
-  mutating func add(_ a: UnsafePointer<Float>, _ stride: Int, _ b: FourTaps) { sums.add(load(a), b) }
+  mutating func add(_ a: UnsafePointer<Real>, _ stride: Int, _ b: FourTaps) { sums.add(load(a), b) }
   @inline(__always)
-  func write(_ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool) {
+  func write(_ c: UnsafeMutablePointer<Real>, _ stride: Int, _ accumulate: Bool) {
     sums.write(c, accumulate)
   }
   @inline(__always)
   func finish(
-    _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool, _ bias: FourTaps,
+    _ c: UnsafeMutablePointer<Real>, _ stride: Int, _ accumulate: Bool, _ bias: FourTaps,
     _ residue: inout FourTaps
   ) { write(c, stride, accumulate) }
 }

@@ -3,39 +3,85 @@ import CVector
 /// The leaves of max-pooling. Vectors lie along channels. The last of a pixel runs on into the next one, whose own comes
 /// later, but not out of the image, which may be another thread's.
 
-private typealias Lanes = SIMD16<Float>
+#if DOUBLE_PRECISION
+  private typealias Choice = SIMD8<Int64>
+  @inline(__always)
+  private func surpasses(_ a: Lanes, _ b: Lanes) -> Choice { cv_surpasses_f64(a, b) }
+  @inline(__always)
+  private func choose(_ mask: Choice, _ x: Lanes, _ y: Lanes) -> Lanes { cv_choose_f64(mask, x, y) }
+  @inline(__always)
+  private func choose(_ mask: Choice, _ x: Choice, _ y: Choice) -> Choice { cv_choose_i64(mask, x, y) }
+  @inline(__always)
+  private func equal(_ x: Choice, _ y: Tap) -> Choice { cv_equal_i64(x, y) }
+  @inline(__always)
+  private func storeBytes(_ p: UnsafeMutablePointer<UInt8>, _ x: Choice) { cv_store_bytes8(p, x) }
+  @inline(__always)
+  private func loadBytes(_ p: UnsafePointer<UInt8>) -> Choice { cv_load_bytes8(p) }
+  @inline(__always)
+  private func loadFirst(_ p: UnsafePointer<Real>, _ count: Int32) -> Lanes { cv_load_first_f64(p, count) }
+  @inline(__always)
+  private func storeFirst(_ x: Lanes, _ p: UnsafeMutablePointer<Real>, _ count: Int32) {
+    cv_store_first_f64(x, p, count)
+  }
+  @inline(__always)
+  private func first(_ x: Lanes, _ count: Int32) -> Lanes { cv_first_f64(x, count) }
+#else
+  private typealias Choice = SIMD16<Int32>
+  @inline(__always)
+  private func surpasses(_ a: Lanes, _ b: Lanes) -> Choice { cv_surpasses_f32(a, b) }
+  @inline(__always)
+  private func choose(_ mask: Choice, _ x: Lanes, _ y: Lanes) -> Lanes { cv_choose_f32(mask, x, y) }
+  @inline(__always)
+  private func choose(_ mask: Choice, _ x: Choice, _ y: Choice) -> Choice { cv_choose_i32(mask, x, y) }
+  @inline(__always)
+  private func equal(_ x: Choice, _ y: Tap) -> Choice { cv_equal_i32(x, y) }
+  @inline(__always)
+  private func storeBytes(_ p: UnsafeMutablePointer<UInt8>, _ x: Choice) { cv_store_bytes(p, x) }
+  @inline(__always)
+  private func loadBytes(_ p: UnsafePointer<UInt8>) -> Choice { cv_load_bytes(p) }
+  @inline(__always)
+  private func loadFirst(_ p: UnsafePointer<Real>, _ count: Int32) -> Lanes { cv_load_first_f32(p, count) }
+  @inline(__always)
+  private func storeFirst(_ x: Lanes, _ p: UnsafeMutablePointer<Real>, _ count: Int32) {
+    cv_store_first_f32(x, p, count)
+  }
+  @inline(__always)
+  private func first(_ x: Lanes, _ count: Int32) -> Lanes { cv_first_f32(x, count) }
+#endif
+/// A place in a window, as wide as the numbers that it is chosen for.
+private typealias Tap = Choice.Scalar
 
 /// The largest of each window, and where it was: the first of equals, and NaN before all.
 public func poolLargest(_ p: UnsafePointer<cv_pool>) {
   let p = p.pointee
-  let (x, y, choices) = (Row(p.from!, p.imageSize), p.to!, p.choices!)
+  let (x, y, choices) = (Row(reals(p.from), p.imageSize), reals(p.to), p.choices!)
   let size = p.resultSize
   // Two rows in turns are more than the processor foresees.
   let ahead = Int(p.stride_y &* p.width &* p.channels)
   p.forEachWindow { w, out, count in
     var largest = x.load(w.first, count)
-    var choice = SIMD16<Int32>(repeating: w.firstTap)
+    var choice = Choice(repeating: w.firstTap)
     w.forEachTap { at, tap in
       x.prefetch(at &+ ahead)
       let value = x.load(at, count)
-      let wins = cv_surpasses_f32(value, largest)
-      largest = cv_choose_f32(wins, value, largest)
-      choice = cv_choose_i32(wins, SIMD16<Int32>(repeating: tap), choice)
+      let wins = surpasses(value, largest)
+      largest = choose(wins, value, largest)
+      choice = choose(wins, Choice(repeating: tap), choice)
     }
     store(largest, y + out, count, size &- out)
-    cv_store_bytes(choices + out, choice)
+    storeBytes(choices + out, choice)
   }
 }
 
 /// y (+)= x at the choices.
 public func poolChosen(_ p: UnsafePointer<cv_pool>) {
   let p = p.pointee
-  let (x, y, choices) = (Row(p.from!, p.imageSize), p.to!, p.choices!)
+  let (x, y, choices) = (Row(reals(p.from), p.imageSize), reals(p.to), p.choices!)
   let (size, accumulate) = (p.resultSize, p.accumulate != 0)
   p.forEachWindow { w, out, count in
-    let choice = cv_load_bytes(choices + out)
+    let choice = loadBytes(choices + out)
     var chosen = Lanes(repeating: 0)
-    w.forEachTap { at, tap in chosen = cv_choose_f32(cv_equal_i32(choice, tap), x.load(at, count), chosen) }
+    w.forEachTap { at, tap in chosen = choose(equal(choice, tap), x.load(at, count), chosen) }
     if accumulate {
       add(chosen, y + out, count, size &- out)
     } else {
@@ -47,12 +93,12 @@ public func poolChosen(_ p: UnsafePointer<cv_pool>) {
 /// x += y at the choices.
 public func poolAdjoint(_ p: UnsafePointer<cv_pool>) {
   let p = p.pointee
-  let (y, x, choices) = (Row(p.from!, p.resultSize), p.to!, p.choices!)
+  let (y, x, choices) = (Row(reals(p.from), p.resultSize), reals(p.to), p.choices!)
   let size = p.imageSize
   p.forEachWindow { w, out, count in
-    let (choice, g) = (cv_load_bytes(choices + out), y.load(out, count))
+    let (choice, g) = (loadBytes(choices + out), y.load(out, count))
     w.forEachTap { at, tap in
-      let part = cv_choose_f32(cv_equal_i32(choice, tap), g, Lanes(repeating: 0))
+      let part = choose(equal(choice, tap), g, Lanes(repeating: 0))
       add(part, x + at, count, size &- at)
     }
   }
@@ -61,7 +107,7 @@ public func poolAdjoint(_ p: UnsafePointer<cv_pool>) {
 /// x = y at the choices and 0 elsewhere, for windows side by side that cover the image: in the order of their addresses.
 public func poolAdjointOfTiles(_ p: UnsafePointer<cv_pool>) {
   let p = p.pointee
-  let (y, x, choices) = (Row(p.from!, p.resultSize), p.to!, p.choices!)
+  let (y, x, choices) = (Row(reals(p.from), p.resultSize), reals(p.to), p.choices!)
   let (channels, width, columns) = (Int(p.channels), Int(p.out_width), Int(p.kernel_width))
   let size = p.imageSize
   var at = 0
@@ -69,15 +115,15 @@ public func poolAdjointOfTiles(_ p: UnsafePointer<cv_pool>) {
     for ky in 0..<Int(p.kernel_height) {
       for pixel in (row &* width)..<((row &+ 1) &* width) {
         for kx in 0..<columns {
-          let tap = Int32(truncatingIfNeeded: ky &* columns &+ kx)
+          let tap = Tap(truncatingIfNeeded: ky &* columns &+ kx)
           var c = 0
           while c < channels {
             let out = pixel &* channels &+ c
-            let chosen = cv_equal_i32(cv_load_bytes(choices + out), tap)
-            let count = min(16, channels &- c)
-            let part = cv_choose_f32(chosen, y.load(out, count), Lanes(repeating: 0))
+            let chosen = equal(loadBytes(choices + out), tap)
+            let count = min(lanes, channels &- c)
+            let part = choose(chosen, y.load(out, count), Lanes(repeating: 0))
             store(part, x + (at &+ c), count, size &- at &- c)
-            c &+= 16
+            c &+= lanes
           }
           at &+= channels
         }
@@ -88,42 +134,42 @@ public func poolAdjointOfTiles(_ p: UnsafePointer<cv_pool>) {
 
 /// Numbers that may be read up to the `size`-th.
 private struct Row {
-  private let p: UnsafePointer<Float>
+  private let p: UnsafePointer<Real>
   private let size: Int
 
   @inline(__always)
-  init(_ p: UnsafePointer<Float>, _ size: Int) { (self.p, self.size) = (p, size) }
+  init(_ p: UnsafePointer<Real>, _ size: Int) { (self.p, self.size) = (p, size) }
 
   @inline(__always)
   func prefetch(_ at: Int) { cv_prefetch_near(p + at) }
 
   @inline(__always)
   func load(_ at: Int, _ count: Int) -> Lanes {
-    at &+ 16 <= size
+    at &+ lanes <= size
       ? UnsafeRawPointer(p + at).loadUnaligned(as: Lanes.self)
-      : cv_load_first_f32(p + at, Int32(truncatingIfNeeded: count))
+      : loadFirst(p + at, Int32(truncatingIfNeeded: count))
   }
 }
 
 @inline(__always)
-private func store(_ value: Lanes, _ p: UnsafeMutablePointer<Float>, _ count: Int, _ room: Int) {
-  if room >= 16 {
+private func store(_ value: Lanes, _ p: UnsafeMutablePointer<Real>, _ count: Int, _ room: Int) {
+  if room >= lanes {
     UnsafeMutableRawPointer(p).storeBytes(of: value, as: Lanes.self)
   } else {
-    cv_store_first_f32(value, p, Int32(truncatingIfNeeded: count))
+    storeFirst(value, p, Int32(truncatingIfNeeded: count))
   }
 }
 
 @inline(__always)
-private func add(_ value: Lanes, _ p: UnsafeMutablePointer<Float>, _ count: Int, _ room: Int) {
-  let own = cv_first_f32(value, Int32(truncatingIfNeeded: count))
+private func add(_ value: Lanes, _ p: UnsafeMutablePointer<Real>, _ count: Int, _ room: Int) {
+  let own = first(value, Int32(truncatingIfNeeded: count))
   store(Row(UnsafePointer(p), room).load(0, count) + own, p, count, room)
 }
 
 /// The part of a window that lies in the image, for one vector of channels.
 private struct Window {
   let first: Int
-  let firstTap: Int32
+  let firstTap: Tap
   private let rows: Int, columns: Int
   private let row: Int, column: Int, kernelWidth: Int
 
@@ -135,15 +181,15 @@ private struct Window {
     columns = min(Int(p.kernel_width), Int(p.width) &- x) &- left
     kernelWidth = Int(p.kernel_width)
     first = (y &+ top) &* row &+ (x &+ left) &* column &+ c
-    firstTap = Int32(truncatingIfNeeded: top &* kernelWidth &+ left)
+    firstTap = Tap(truncatingIfNeeded: top &* kernelWidth &+ left)
   }
 
   @inline(__always)
-  func forEachTap(_ body: (_ at: Int, _ tap: Int32) -> Void) {
+  func forEachTap(_ body: (_ at: Int, _ tap: Tap) -> Void) {
     if rows == 2 && columns == 2 {
       body(first, firstTap)
       body(first &+ column, firstTap &+ 1)
-      let below = firstTap &+ Int32(truncatingIfNeeded: kernelWidth)
+      let below = firstTap &+ Tap(truncatingIfNeeded: kernelWidth)
       body(first &+ row, below)
       body(first &+ row &+ column, below &+ 1)
       return
@@ -152,7 +198,7 @@ private struct Window {
       for kx in 0..<columns {
         body(
           first &+ ky &* row &+ kx &* column,
-          firstTap &+ Int32(truncatingIfNeeded: ky &* kernelWidth &+ kx))
+          firstTap &+ Tap(truncatingIfNeeded: ky &* kernelWidth &+ kx))
       }
     }
   }
@@ -173,8 +219,8 @@ extension cv_pool {
         let x = column &* Int(stride_x) &- Int(pad_x)
         var c = 0
         while c < channels {
-          body(Window(self, y, x, c), out &+ c, min(16, channels &- c))
-          c &+= 16
+          body(Window(self, y, x, c), out &+ c, min(lanes, channels &- c))
+          c &+= lanes
         }
         out &+= channels
       }

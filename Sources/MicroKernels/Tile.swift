@@ -3,40 +3,21 @@ import CVector
 /// Accumulators of a micro-kernel as types: a tile is a row, or one tile above another, so every height is one line.
 /// After specialization each vector is a register of its own; arrays and loops over them were not unrolled.
 
-#if WIDE_VECTORS
-  typealias Vector = SIMD16<Float>
-  @inline(__always)
-  func multiplyAdd(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector { cv_fma_f32(a, b, c) }
-#else
-  // Two registers each on AVX2's sixteen, four on NEON's thirty-two: a tile of 6 rows fills both.
-  typealias Vector = SIMD8<Float>
-  @inline(__always)
-  func multiplyAdd(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector { cv_fma_f32x8(a, b, c) }
-#endif
-
-@inline(__always)
-func load(_ p: UnsafePointer<Float>) -> Vector { UnsafeRawPointer(p).loadUnaligned(as: Vector.self) }
-
-@inline(__always)
-func store(_ v: Vector, _ p: UnsafeMutablePointer<Float>) {
-  UnsafeMutableRawPointer(p).storeBytes(of: v, as: Vector.self)
-}
-
 /// One row of the result, and one row of B: a few vectors side by side.
 protocol Columns {
   init()
-  init(_ p: UnsafePointer<Float>)
+  init(_ p: UnsafePointer<Real>)
   /// self += x b
   mutating func add(_ x: Vector, _ b: Self)
-  func write(_ p: UnsafeMutablePointer<Float>, _ accumulate: Bool)
+  func write(_ p: UnsafeMutablePointer<Real>, _ accumulate: Bool)
   /// `write` of a complete result, then the bias; what is not finite makes the residue NaN, since x - x is 0 elsewhere.
-  func finish(_ p: UnsafeMutablePointer<Float>, _ accumulate: Bool, _ bias: Self, _ residue: inout Self)
+  func finish(_ p: UnsafeMutablePointer<Real>, _ accumulate: Bool, _ bias: Self, _ residue: inout Self)
 }
 
 /// Columns whose results are finished. A protocol of its own, but no conformance of tiles under a condition: that would
 /// need their metadata at run time, and with it a function that the linker shares with other targets.
 protocol FinishingColumns: Columns {
-  init(repeating x: Float)
+  init(repeating x: Real)
   /// The sum of the vectors.
   var folded: Vector { get }
 }
@@ -47,18 +28,18 @@ struct OneVector: FinishingColumns {
   @inline(__always)
   init() { v0 = Vector(repeating: 0) }
   @inline(__always)
-  init(repeating x: Float) { v0 = Vector(repeating: x) }
+  init(repeating x: Real) { v0 = Vector(repeating: x) }
   @inline(__always)
-  init(_ p: UnsafePointer<Float>) { v0 = load(p) }
+  init(_ p: UnsafePointer<Real>) { v0 = load(p) }
   @inline(__always)
   mutating func add(_ x: Vector, _ b: Self) { v0 = multiplyAdd(x, b.v0, v0) }
   @inline(__always)
-  func write(_ p: UnsafeMutablePointer<Float>, _ accumulate: Bool) {
+  func write(_ p: UnsafeMutablePointer<Real>, _ accumulate: Bool) {
     store(accumulate ? load(p) + v0 : v0, p)
   }
   @inline(__always)
   func finish(
-    _ p: UnsafeMutablePointer<Float>, _ accumulate: Bool, _ bias: OneVector, _ residue: inout OneVector
+    _ p: UnsafeMutablePointer<Real>, _ accumulate: Bool, _ bias: OneVector, _ residue: inout OneVector
   ) {
     let x0 = (accumulate ? load(p) + v0 : v0) + bias.v0
     store(x0, p)
@@ -78,14 +59,14 @@ struct TwoVectors: FinishingColumns {
     v1 = Vector(repeating: 0)
   }
   @inline(__always)
-  init(repeating x: Float) {
+  init(repeating x: Real) {
     v0 = Vector(repeating: x)
     v1 = Vector(repeating: x)
   }
   @inline(__always)
-  init(_ p: UnsafePointer<Float>) { self.init(p, p + Vector.scalarCount) }
+  init(_ p: UnsafePointer<Real>) { self.init(p, p + Vector.scalarCount) }
   @inline(__always)
-  init(_ p: UnsafePointer<Float>, _ q: UnsafePointer<Float>) {
+  init(_ p: UnsafePointer<Real>, _ q: UnsafePointer<Real>) {
     v0 = load(p)
     v1 = load(q)
   }
@@ -95,14 +76,14 @@ struct TwoVectors: FinishingColumns {
     v1 = multiplyAdd(x, b.v1, v1)
   }
   @inline(__always)
-  func write(_ p: UnsafeMutablePointer<Float>, _ accumulate: Bool) {
+  func write(_ p: UnsafeMutablePointer<Real>, _ accumulate: Bool) {
     let q = p + Vector.scalarCount
     store(accumulate ? load(p) + v0 : v0, p)
     store(accumulate ? load(q) + v1 : v1, q)
   }
   @inline(__always)
   func finish(
-    _ p: UnsafeMutablePointer<Float>, _ accumulate: Bool, _ bias: TwoVectors, _ residue: inout TwoVectors
+    _ p: UnsafeMutablePointer<Real>, _ accumulate: Bool, _ bias: TwoVectors, _ residue: inout TwoVectors
   ) {
     let q = p + Vector.scalarCount
     let x0 = (accumulate ? load(p) + v0 : v0) + bias.v0
@@ -122,10 +103,10 @@ protocol Tile {
   static var rows: Int { get }
   init()
   /// self[i] += a[i * stride] b
-  mutating func add(_ a: UnsafePointer<Float>, _ stride: Int, _ b: Row)
-  func write(_ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool)
+  mutating func add(_ a: UnsafePointer<Real>, _ stride: Int, _ b: Row)
+  func write(_ c: UnsafeMutablePointer<Real>, _ stride: Int, _ accumulate: Bool)
   func finish(
-    _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool, _ bias: Row, _ residue: inout Row)
+    _ c: UnsafeMutablePointer<Real>, _ stride: Int, _ accumulate: Bool, _ bias: Row, _ residue: inout Row)
 }
 
 struct Single<Row: Columns>: Tile {
@@ -136,14 +117,14 @@ struct Single<Row: Columns>: Tile {
   @inline(__always)
   init() { row = Row() }
   @inline(__always)
-  mutating func add(_ a: UnsafePointer<Float>, _ stride: Int, _ b: Row) {
+  mutating func add(_ a: UnsafePointer<Real>, _ stride: Int, _ b: Row) {
     row.add(Vector(repeating: a.pointee), b)
   }
   @inline(__always)
-  func write(_ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool) { row.write(c, accumulate) }
+  func write(_ c: UnsafeMutablePointer<Real>, _ stride: Int, _ accumulate: Bool) { row.write(c, accumulate) }
   @inline(__always)
   func finish(
-    _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool, _ bias: Row, _ residue: inout Row
+    _ c: UnsafeMutablePointer<Real>, _ stride: Int, _ accumulate: Bool, _ bias: Row, _ residue: inout Row
   ) { row.finish(c, accumulate, bias, &residue) }
 }
 
@@ -159,18 +140,18 @@ struct Stacked<Upper: Tile, Lower: Tile>: Tile where Upper.Row == Lower.Row {
     lower = Lower()
   }
   @inline(__always)
-  mutating func add(_ a: UnsafePointer<Float>, _ stride: Int, _ b: Upper.Row) {
+  mutating func add(_ a: UnsafePointer<Real>, _ stride: Int, _ b: Upper.Row) {
     upper.add(a, stride, b)
     lower.add(a + Upper.rows &* stride, stride, b)
   }
   @inline(__always)
-  func write(_ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool) {
+  func write(_ c: UnsafeMutablePointer<Real>, _ stride: Int, _ accumulate: Bool) {
     upper.write(c, stride, accumulate)
     lower.write(c + Upper.rows &* stride, stride, accumulate)
   }
   @inline(__always)
   func finish(
-    _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool, _ bias: Upper.Row,
+    _ c: UnsafeMutablePointer<Real>, _ stride: Int, _ accumulate: Bool, _ bias: Upper.Row,
     _ residue: inout Upper.Row
   ) {
     upper.finish(c, stride, accumulate, bias, &residue)

@@ -9,9 +9,23 @@ from lrswift import _core
 from lrswift.hypergradients.episode import Episode, IndexedBatches
 from lrswift.loop.recorder import Recorder
 from lrswift.progress import Progress
+from lrswift.tensors.operations import apply
 
+from . import sequence_networks as sequences
 from .turns import Clock, Turn
 from .work import Columns, Training, Updates
+
+
+def attention(q: lr.Tensor, k: lr.Tensor, v: lr.Tensor) -> lr.Tensor:
+    """softmax(q k^T / sqrt(width)) v, each place of those before it."""
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(0, 1, 3, 2)
+    return apply("softmax", scores, causal=True) @ v
+
+
+def cross_entropy(outputs: lr.Tensor, labels: lr.Tensor) -> lr.Tensor:
+    """Over all places of all sequences."""
+    return lr.nn.functional.cross_entropy(outputs.reshape(-1, outputs.shape[-1]), labels.reshape(-1))
+
 
 MODELS = {
     "mlp": lambda: lr.models.mlp(784),
@@ -21,6 +35,8 @@ MODELS = {
     "wrn-16-1": lambda: lr.models.wide_resnet(16, 1),
     "wrn-16-4": lambda: lr.models.wide_resnet(16, 4),
     "resnet-18": lr.models.resnet,
+    "gpt": lambda: sequences.gpt(lr.nn, attention, np.arange(sequences.LENGTH)),
+    "lstm": lambda: sequences.lstm(lr.nn),
 }
 OPTIMIZERS = {
     "adam": lambda p: lr.optim.Adam(p, lr=1e-3),
@@ -37,10 +53,12 @@ def training(work: Training) -> Turn:
     lr.set_threads(work.threads)
     lr.seed(0)
     x, y = work.data()
-    model = MODELS[work.network]()
+    model = MODELS[work.network]().to(work.dtype)
     optimizer = OPTIMIZERS[work.optimizer](list(model.parameters()))
-    data = (lr.tensor(x), lr.tensor(y))
-    program = Recorder(model, lr.nn.functional.cross_entropy).program(data, work.batch)
+    of_images = x.dtype.kind == "f"
+    data = (lr.tensor(x, dtype=work.dtype) if of_images else lr.tensor(x), lr.tensor(y))
+    loss = lr.nn.functional.cross_entropy if of_images else cross_entropy
+    program = Recorder(model, loss).program(data, work.batch)
     return work.turn(lambda rows: program.run(optimizer._core, data, rows, 1e9))
 
 
@@ -67,8 +85,9 @@ def hypergradients(work: Columns) -> Turn:
         "momentums": [work.MOMENTUM],
         "weight_decays": [work.DECAY],
     }
-    run = Episode(MODELS[work.network](), lr.nn.functional.cross_entropy, count, values, dtype=np.float32)
-    steps, done = IndexedBatches(arrays, indices, np.float32), 7 * work.steps
+    dtype = np.dtype(work.dtype)
+    run = Episode(MODELS[work.network](), lr.nn.functional.cross_entropy, count, values, dtype=dtype)
+    steps, done = IndexedBatches(arrays, indices, dtype), 7 * work.steps
     with Progress(None, "", False) as bar:
         run.train(steps, 0, done, bar)
 
@@ -81,10 +100,10 @@ def hypergradients(work: Columns) -> Turn:
     return work.turn(train, 1)
 
 
-def peak(threads: int) -> Turn:
+def peak(threads: int, dtype: str = "float32") -> Turn:
     """Multiply-adds a second from registers, on all threads."""
     lr.set_threads(threads)
-    given = {"rounds": 400_000, "processor": Clock.processor}
+    given = {"rounds": 400_000, "double": dtype == "float64", "processor": Clock.processor}
 
     def turn() -> float:
         seconds, operations = _core.measure("multiply_adds", given)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, grad, jvp, replace_all_batch_norm_modules_, vmap
 
-from . import networks
+from . import networks, sequence_networks
 from .turns import Turn
 from .work import Columns, Training, Updates
 
@@ -57,7 +57,15 @@ LAYERS = {
 }
 
 
+def attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    return nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
 def network(name: str) -> nn.Module:
+    if name == "gpt":
+        return sequence_networks.gpt(nn, attention, torch.arange(sequence_networks.LENGTH))
+    if name == "lstm":
+        return sequence_networks.lstm(nn)
     return nn.Sequential(*(LAYERS[kind](*numbers) for kind, *numbers in networks.NETWORKS[name]))
 
 
@@ -72,8 +80,8 @@ def training(work: Training, kind: str) -> Turn:
     torch.set_num_threads(work.threads)
     torch.manual_seed(0)
     x, y = map(torch.from_numpy, work.data())
-    model = network(work.network)
-    if x.ndim > 2:
+    model = network(work.network).to(getattr(torch, work.dtype))
+    if x.is_floating_point() and x.ndim > 2:
         x = x[:, None] if x.ndim == 3 else x.permute(0, 3, 1, 2)
         # a permuted view of channels-last data is what PyTorch calls channels-last
         x = x.contiguous(
@@ -84,7 +92,8 @@ def training(work: Training, kind: str) -> Turn:
     rule = optimizer(work.optimizer, list(model.parameters()), None if kind == "plain" else True)
 
     def loss(inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return nn.functional.cross_entropy(model(inputs), labels)
+        outputs = model(inputs)
+        return nn.functional.cross_entropy(outputs.reshape(-1, outputs.shape[-1]), labels.reshape(-1))
 
     if kind == "compile":
         loss = torch.compile(loss)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import networks, turns
+from . import networks, sequence_networks, turns
 
 IMAGES, SECONDS_A_TURN = 1024, 0.15
 
@@ -20,12 +20,16 @@ class Training:
     optimizer: str
     batch: int
     threads: int
+    dtype: str = "float32"
 
     def data(self) -> tuple[np.ndarray, np.ndarray]:
-        """Random images and labels."""
+        """Random images and labels, or sequences of numbers and as many to come after each."""
         rng = np.random.default_rng(0)
+        if self.network in ("gpt", "lstm"):
+            both = rng.integers(0, sequence_networks.WORDS, (2, IMAGES, sequence_networks.LENGTH))
+            return both[0], both[1]
         shape = (IMAGES, *networks.shape(self.network))
-        return rng.random(shape, dtype=np.float32), rng.integers(0, 10, IMAGES)
+        return rng.random(shape, dtype=np.dtype(self.dtype)), rng.integers(0, 10, IMAGES)
 
     def turn(self, run: Callable[[np.ndarray], object], steps: int = 0) -> turns.Turn:
         """Seconds a step of run(rows [steps, batch]); steps: 0 for as many as fill a turn."""

@@ -64,12 +64,13 @@ def config() -> dict[str, Any]:
     """Tells version, CPU features, kernels chosen, BLAS and its core type, threads and memory.
 
     Returns:
-        A dict. "gemm" is the float32 matrix product in use: the best of "gemm_kernels" that this processor
-        runs, unless the environment variable LRSWIFT_GEMM named another when it was first used ("swift" means
-        the best). "memory" and "peak_memory" are bytes, as `memory_allocated` and `max_memory_allocated`
-        count them. "threads_at_first" is what it was before any `set_threads`; "threads_from" who decided it:
-        LRSWIFT_NUM_THREADS, OMP_NUM_THREADS or "processors"; "threads_complaint" tells of a variable that was
-        passed over, or is None.
+        A dict. "gemm" is the matrix product in use, in both precisions: the best of "gemm_kernels" that this
+        processor runs, unless the environment variable LRSWIFT_GEMM named another when it was first used
+        ("swift" means the best). "memory" and "peak_memory" are bytes, as `memory_allocated` and
+        `max_memory_allocated` count them. "threads_at_first" is what it was before any `set_threads`;
+        "threads_from" who decided it: LRSWIFT_NUM_THREADS, OMP_NUM_THREADS or "processors";
+        "threads_complaint" tells of a variable that was passed over, or is None. "blas_complaint" tells of an
+        OpenBLAS whose kernels use narrower vectors than this processor has, or is None.
     """
     found: dict[str, Any] = {"version": core_version()}
     found.update(json.loads(catalogue("config")))

@@ -162,11 +162,12 @@ private struct MaxPoolMap: LinearMap {
   }
 }
 
-private final class FloatMaxPoolOp: MaxPoolOp {
+/// By a byte for each result, the place in its window.
+private final class ByteMaxPoolOp: MaxPoolOp {
   private let pool: MaxPool
 
   init(_ x: Tensor, _ geometry: WindowGeometry, _ shape: [Int]) throws {
-    pool = try MaxPool(geometry, images: x.shape[0])
+    pool = try MaxPool(x.dtype, geometry, images: x.shape[0])
     let map = MaxPoolMap(pool: pool, sourceCount: x.count, destinationCount: shape.reduce(1, *))
     super.init(shape: shape, dtype: x.dtype, maps: [map])
   }
@@ -176,7 +177,7 @@ private final class FloatMaxPoolOp: MaxPoolOp {
   }
 }
 
-/// In double precision, and for large windows: by the places of the largest in the whole array.
+/// For large windows: by the places of the largest in the whole array.
 private final class IndexedMaxPoolOp: MaxPoolOp {
   private let map: SelectMap
   private let geometry: WindowGeometry
@@ -214,8 +215,8 @@ let maxPool2dOperation = Operation(
   }
   let fits = g.kernelHeight * g.kernelWidth <= MaxPool.mostTaps
   let op: MaxPoolOp =
-    inputs[0].dtype == .float32 && fits
-    ? try FloatMaxPoolOp(inputs[0], g, shape) : try IndexedMaxPoolOp(inputs[0], g, shape)
+    fits
+    ? try ByteMaxPoolOp(inputs[0], g, shape) : try IndexedMaxPoolOp(inputs[0], g, shape)
   return try op.apply(inputs)
 }
 

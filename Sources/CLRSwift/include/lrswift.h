@@ -124,8 +124,8 @@ const char *lrs_version(void);
  * "config"; a JSON text, valid until this thread's next call. */
 lrs_status lrs_catalogue(const char **out, const char *kind);
 /* How long a kernel takes by itself, and its floating-point operations. what: "multiply_adds" (rounds) from
- * registers, or "gemm" (kernels, m, n, k, transpose_a, transpose_b, accumulate, repeats); processor: true
- * counts processor time. */
+ * registers, or "gemm" (kernels, m, n, k, transpose_a, transpose_b, accumulate, repeats); double: true
+ * is float64, processor: true counts processor time. */
 lrs_status lrs_measure(double *seconds, double *operations, const char *what, const lrs_attribute *attributes,
                        size_t attribute_count);
 lrs_status lrs_set_threads(int32_t count);

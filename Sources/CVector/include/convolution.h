@@ -1,4 +1,6 @@
-/* What the convolution kernels of every instruction set are told; all sizes and offsets are in floats. */
+/* What the convolution kernels of every instruction set are told; pointers lead
+ * to numbers of the kernels' precision, sizes and offsets are in numbers. A vector is the widest there is, of
+ * 16 float32 or 8 float64: `lanes`. */
 #ifndef CVECTOR_CONVOLUTION_H
 #define CVECTOR_CONVOLUTION_H
 
@@ -15,44 +17,44 @@ typedef struct {
 /* y[pixel] (+)= sum over segments and r < run of x[window + offset + r] * weights[...][columns]; where a
  * segment has several neighbors, also over those n, at x[window + offset + n x_pixel + r]. */
 typedef struct {
-  const float *x;
-  const float *weights; /* [segment][neighbor][run][16 * vectors] */
-  float *y;
-  const float *ahead;     /* what is read next */
+  const void *x;
+  const void *weights; /* [segment][neighbor][run][lanes * vectors] */
+  void *y;
+  const void *ahead;      /* what is read next */
   const int64_t *offsets; /* of the segments within a window */
   int64_t segments;
   int64_t run;
   int64_t x_pixel; /* from one output pixel's window to the next */
   int64_t y_pixel;
-  int64_t columns;    /* of the 16 * vectors that exist */
+  int64_t columns;    /* of the lanes * vectors that exist */
   int32_t vectors;    /* 1 or 2 */
   int32_t neighbors;  /* 1; 3 or 5 where the kernels take them */
-  int32_t ahead_step; /* floats of `ahead` to ask for with each four pixels */
+  int32_t ahead_step; /* numbers of `ahead` to ask for with each four pixels */
   int32_t accumulate;
 } cv_convolution;
 
 /* partial[4 quad + j][columns] (+)= sum over pixels of x[pixel + offsets[quad] + j] *
  * gradient[pixel][columns]. */
 typedef struct {
-  const float *x;
-  const float *gradient;
-  float *partial;                 /* [quads][4][16 * vectors] */
-  const float *x_ahead, *g_ahead; /* what is read next */
-  const float *zeros;             /* 16 * vectors, if quads lie side by side */
-  const int64_t *offsets;         /* of the quads within a window */
+  const void *x;
+  const void *gradient;
+  void *partial;                 /* [quads][4][lanes * vectors] */
+  const void *x_ahead, *g_ahead; /* what is read next */
+  const void *zeros;             /* lanes * vectors, if quads lie side by side */
+  const int64_t *offsets;        /* of the quads within a window */
   int64_t quads;
   int64_t images, rows, width;
   int64_t x_image, x_row, x_pixel;
   int64_t g_image, g_row, g_pixel;
   int64_t first, last;                /* columns of the windows that there are, if quads lie side by side */
-  int64_t x_ahead_step, g_ahead_step; /* floats to ask for with each row of a tile */
+  int64_t x_ahead_step, g_ahead_step; /* numbers to ask for with each row of a tile */
   int32_t vectors;
   int32_t neighbors; /* 3: each quad and the next two read x 0, 1 and 2 pixels on, at the first's offset */
   int32_t accumulate;
 } cv_weight_gradient;
 
-/* Two runs of 16 pixels side by side, at positions `at`, of which `count` are wanted; only the first where
- * vectors hold 8. Taps that read rows outside the image are left out. */
+/* Two runs of `lanes` pixels side by side, at positions `at`, of which `count` are wanted; only the first
+ * where vectors hold half as many. Taps that read rows outside the image are left out. */
 typedef struct {
   int64_t x;
   int64_t second; /* from the first vector to the second */
@@ -64,13 +66,13 @@ typedef struct {
 /* The outputs of each pixel, sums over taps of x[pixel + offsets[tap]] * weights[...][outputs], go to y;
  * positions are pixels in rows of `width`. */
 typedef struct {
-  const float *x;
-  const float *weights; /* for each group of outputs [tap][output] */
+  const void *x;
+  const void *weights; /* for each group of outputs [tap][output] */
   const int64_t *offsets;
   const cv_plane_tile *tiles;
-  float *y;
-  float *sums;   /* room for 32 floats an output */
-  float *pixels; /* room for 32 floats an output and 16 more */
+  void *y;
+  void *sums;   /* room for 2 lanes an output */
+  void *pixels; /* room for 2 lanes an output and one more */
   int64_t count, taps;
   int64_t outputs, groups; /* the groups are as even as can be */
   int64_t positions, width;
@@ -81,9 +83,9 @@ typedef struct {
 /* partial[output][tap][lane] (+)= sum over positions p of that lane of x[p + offsets[tap]] *
  * gradient[output * plane + p]. */
 typedef struct {
-  const float *x;
-  const float *gradient;
-  float *partial;
+  const void *x;
+  const void *gradient;
+  void *partial;
   const int64_t *offsets;
   int64_t taps; /* a multiple of four */
   int64_t outputs, groups;
@@ -91,35 +93,35 @@ typedef struct {
   int32_t accumulate;
 } cv_plane_gradient;
 
-/* Pixels of `channels` floats become planes of `size` floats, zeros where there is no pixel. Up to 15 floats
- * behind each plane are overwritten. */
+/* Pixels of `channels` numbers become planes of `size` numbers, zeros where there is no pixel. Up to lanes -
+ * 1 numbers behind each plane are overwritten. */
 typedef struct {
-  const float *source;
-  float *target;
+  const void *source;
+  void *target;
   int64_t rows, width, channels;
   int64_t source_row, source_pixel;
-  int64_t readable; /* floats from the source on */
+  int64_t readable; /* numbers from the source on */
   int64_t first;    /* where the first pixel goes in its plane */
   int64_t row, plane, size;
 } cv_plane_rows;
 
-/* Each plane once for each column of the kernel: rows of `width` floats behind each other, from columns[i]
- * on. Up to 15 floats behind each copy are overwritten. */
+/* Each plane once for each column of the kernel: rows of `width` numbers behind each other, from columns[i]
+ * on. Up to lanes - 1 numbers behind each copy are overwritten. */
 typedef struct {
-  const float *source;
-  float *target;
+  const void *source;
+  void *target;
   const int64_t *columns;
   int64_t count, planes, rows, width;
   int64_t source_row, source_plane, target_plane;
 } cv_plane_shifts;
 
-/* A row of pixels with a lane for each of 16 images: y[pixel][output] is the sum over rows, taps and channels
- * of x[offsets[row]][pixel * stride + columns[tap] + left][channel] * weights[skipped +
+/* A row of pixels with a lane for each of `lanes` images: y[pixel][output] is the sum over rows, taps and
+ * channels of x[offsets[row]][pixel * stride + columns[tap] + left][channel] * weights[skipped +
  * row][tap][channel][output]. */
 typedef struct {
-  const float *x;
-  const float *weights; /* for each group of outputs [row][tap][channel][output] */
-  float *y;             /* [pixel][output][16] */
+  const void *x;
+  const void *weights; /* for each group of outputs [row][tap][channel][output] */
+  void *y;             /* [pixel][output][lanes] */
   const int64_t *offsets;
   const int64_t *columns; /* ascending; relative to the image's first column */
   int64_t rows, taps;

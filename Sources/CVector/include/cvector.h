@@ -20,6 +20,7 @@ typedef int64_t cv_i64 __attribute__((ext_vector_type(8)));
 typedef float cv_f32x8 __attribute__((ext_vector_type(8)));
 typedef float cv_f32x4 __attribute__((ext_vector_type(4)));
 typedef uint8_t cv_u8 __attribute__((ext_vector_type(16)));
+typedef uint8_t cv_u8x8 __attribute__((ext_vector_type(8)));
 typedef double cv_f64x4 __attribute__((ext_vector_type(4)));
 
 #define CV_INLINE static inline __attribute__((always_inline))
@@ -38,6 +39,9 @@ CV_INLINE cv_f32 cv_fma_f32(cv_f32 a, cv_f32 b, cv_f32 c) { return __builtin_ele
 CV_INLINE cv_f64 cv_fma_f64(cv_f64 a, cv_f64 b, cv_f64 c) { return __builtin_elementwise_fma(a, b, c); }
 
 CV_INLINE cv_f32x8 cv_fma_f32x8(cv_f32x8 a, cv_f32x8 b, cv_f32x8 c) {
+  return __builtin_elementwise_fma(a, b, c);
+}
+CV_INLINE cv_f64x4 cv_fma_f64x4(cv_f64x4 a, cv_f64x4 b, cv_f64x4 c) {
   return __builtin_elementwise_fma(a, b, c);
 }
 
@@ -154,6 +158,9 @@ CV_INLINE cv_f64 cv_load_first_f64(const double *p, int32_t count) {
 CV_INLINE void cv_store_first_f32(cv_f32 x, float *p, int32_t count) {
   __builtin_memcpy(p, &x, 4 * (size_t)count);
 }
+CV_INLINE void cv_store_first_f64(cv_f64 x, double *p, int32_t count) {
+  __builtin_memcpy(p, &x, 8 * (size_t)count);
+}
 /* x with zeros in all but its last `count` lanes. */
 CV_INLINE cv_f32 cv_last_f32(cv_f32 x, int32_t count) {
   const cv_i32 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -245,17 +252,104 @@ CV_INLINE void cv_transpose_f32x8(const float *source, ptrdiff_t stride, ptrdiff
     __builtin_memcpy(target + i * step, &y[i], sizeof y[i]);
 }
 
+/* The same of float64: pairs instead of groups of four, and vectors of eight. */
+#define CV_PAIRS_LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14)
+#define CV_PAIRS_HIGH(a, b) __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15)
+CV_INLINE void cv_transpose_f64(const double *source, ptrdiff_t stride, ptrdiff_t rows, double *target,
+                                ptrdiff_t step) {
+  cv_f64 x[8], y[8];
+  if (rows >= 8) {
+    for (int i = 0; i < 8; i++)
+      __builtin_memcpy(&x[i], source + i * stride, sizeof x[i]);
+  } else {
+    for (int i = 0; i < 8; i++)
+      __builtin_memcpy(&x[i], source + (i < rows ? i : rows - 1) * stride, sizeof x[i]);
+  }
+  /* Within pairs of lanes, then pairs of pairs, then halves. */
+  for (int i = 0; i < 8; i += 2) {
+    y[i] = CV_PAIRS_LOW(x[i], x[i + 1]);
+    y[i + 1] = CV_PAIRS_HIGH(x[i], x[i + 1]);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    for (int j = 0; j < 2; j++) {
+      x[i + j] = __builtin_shufflevector(y[i + j], y[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+      x[i + j + 2] = __builtin_shufflevector(y[i + j], y[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+  }
+  for (int i = 0; i < 4; i++) {
+    y[i] = __builtin_shufflevector(x[i], x[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    y[i + 4] = __builtin_shufflevector(x[i], x[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+  }
+  for (int i = 0; i < 8; i++)
+    __builtin_memcpy(target + i * step, &y[i], sizeof y[i]);
+}
+/* x = the transpose of four vectors of four. */
+#define CV_TRANSPOSE_FOURS_F64(x, y)                                                                         \
+  do {                                                                                                       \
+    cv_f64x4 low01 = __builtin_shufflevector(y[0], y[1], 0, 4, 2, 6);                                        \
+    cv_f64x4 high01 = __builtin_shufflevector(y[0], y[1], 1, 5, 3, 7);                                       \
+    cv_f64x4 low23 = __builtin_shufflevector(y[2], y[3], 0, 4, 2, 6);                                        \
+    cv_f64x4 high23 = __builtin_shufflevector(y[2], y[3], 1, 5, 3, 7);                                       \
+    x[0] = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);                                                \
+    x[1] = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);                                              \
+    x[2] = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);                                                \
+    x[3] = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);                                              \
+  } while (0)
+CV_INLINE void cv_transpose_f64x4(const double *source, ptrdiff_t stride, ptrdiff_t rows, double *target,
+                                  ptrdiff_t step) {
+  cv_f64x4 x[4], y[4];
+  for (int i = 0; i < 4; i++)
+    __builtin_memcpy(&y[i], source + (i < rows ? i : rows - 1) * stride, sizeof y[i]);
+  CV_TRANSPOSE_FOURS_F64(x, y);
+  for (int i = 0; i < 4; i++)
+    __builtin_memcpy(target + i * step, &x[i], sizeof x[i]);
+}
+/* Of float64, for eight pixels. */
+CV_INLINE void cv_planes_to_pixels_f64(const double *source, ptrdiff_t stride, ptrdiff_t rows, double *target,
+                                       ptrdiff_t step) {
+  cv_transpose_f64x4(source, stride, rows, target, step);
+  cv_transpose_f64x4(source + 4, stride, rows, target + 4 * step, step);
+}
+CV_INLINE void cv_pixels_to_planes_f64(const double *source, ptrdiff_t stride, ptrdiff_t rows, double *target,
+                                       ptrdiff_t step) {
+  for (int half = 0; half < 8; half += 4) {
+    cv_f64x4 x[4], y[4];
+    for (int i = 0; i < 4; i++)
+      __builtin_memcpy(&y[i], source + (half + i) * stride, sizeof y[i]);
+    CV_TRANSPOSE_FOURS_F64(x, y);
+    for (int i = 0; i < 4; i++)
+      if (i < rows) __builtin_memcpy(target + i * step + half, &x[i], sizeof x[i]);
+  }
+}
+/* Group g of the result, of two groups of four: sums of the four numbers in group g of a, b, c and d. */
+CV_INLINE cv_f64 cv_fold_lanes_f64(cv_f64 a, cv_f64 b, cv_f64 c, cv_f64 d) {
+  cv_f64 ab = CV_PAIRS_LOW(a, b) + CV_PAIRS_HIGH(a, b);
+  cv_f64 cd = CV_PAIRS_LOW(c, d) + CV_PAIRS_HIGH(c, d);
+  return __builtin_shufflevector(ab, cd, 0, 1, 8, 9, 4, 5, 12, 13) +
+         __builtin_shufflevector(ab, cd, 2, 3, 10, 11, 6, 7, 14, 15);
+}
+/* The sum of the two groups of a, then that of b, c and d: sixteen numbers. */
+CV_INLINE void cv_fold_groups_f64(cv_f64 a, cv_f64 b, cv_f64 c, cv_f64 d, double *sums) {
+  const cv_f64x4 x[4] = {a.lo + a.hi, b.lo + b.hi, c.lo + c.hi, d.lo + d.hi};
+  __builtin_memcpy(sums, x, sizeof x);
+}
+CV_INLINE cv_f64 cv_last_f64(cv_f64 x, int32_t count) {
+  const cv_i64 lane = {0, 1, 2, 3, 4, 5, 6, 7};
+  return (cv_f64)((cv_i64)x & (lane >= (int64_t)(8 - count)));
+}
+
 /* C (+)= A B for one tile held in registers: element (i, p) of A is a[i * a_row + p * a_step], row p of B
- * starts at b[p * b_step], row i of C at c[i * c_row]. One argument, since nine pass through the stack. */
+ * starts at b[p * b_step], row i of C at c[i * c_row]; numbers are of the kernel's precision. One argument,
+ * since nine pass through the stack. */
 typedef struct {
-  const float *a, *b;
-  float *c;
+  const void *a, *b;
+  void *c;
   ptrdiff_t a_row, a_step, b_step, c_row, depth;
   bool accumulate;
   /* For complete sums: NULL, or what is added to each row of the tile. */
-  const float *bias;
+  const void *bias;
   /* NULL, or a vector whose sum is no longer 0 once an element of a tile was not finite. */
-  float *residue;
+  void *residue;
 } cv_tile;
 
 /* Asks for a cache line that is read soon; any address may be given. */
@@ -284,6 +378,22 @@ CV_INLINE cv_i32 cv_load_bytes(const uint8_t *p) {
   cv_u8 bytes;
   __builtin_memcpy(&bytes, p, sizeof bytes);
   return __builtin_convertvector(bytes, cv_i32);
+}
+/* The same of float64. */
+CV_INLINE cv_i64 cv_surpasses_f64(cv_f64 a, cv_f64 b) { return ~(a <= b) & (b == b); }
+CV_INLINE cv_i64 cv_choose_i64(cv_i64 mask, cv_i64 x, cv_i64 y) { return (x & mask) | (y & ~mask); }
+CV_INLINE cv_f64 cv_choose_f64(cv_i64 mask, cv_f64 x, cv_f64 y) {
+  return (cv_f64)(((cv_i64)x & mask) | ((cv_i64)y & ~mask));
+}
+CV_INLINE cv_i64 cv_equal_i64(cv_i64 x, int64_t y) { return x == y; }
+CV_INLINE void cv_store_bytes8(uint8_t *p, cv_i64 x) {
+  const cv_u8x8 bytes = __builtin_convertvector(x, cv_u8x8);
+  __builtin_memcpy(p, &bytes, sizeof bytes);
+}
+CV_INLINE cv_i64 cv_load_bytes8(const uint8_t *p) {
+  cv_u8x8 bytes;
+  __builtin_memcpy(&bytes, p, sizeof bytes);
+  return __builtin_convertvector(bytes, cv_i64);
 }
 CV_INLINE cv_f64 cv_select_greater_f64(cv_f64 a, cv_f64 b, cv_f64 x, cv_f64 y) {
   cv_i64 mask = a > b;

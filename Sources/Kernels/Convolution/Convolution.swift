@@ -1,6 +1,6 @@
 /// The three contractions of convolution, channels-last; weights are [kernelHeight, kernelWidth, channels / groups,
-/// outputs]. float32 runs the direct kernels or Winograd's, float64 the products of patch matrices that they are held to;
-/// both those along channels where each has a kernel of its own.
+/// outputs]. Direct kernels, in float32 Winograd's, too; the products of patch matrices that they are held to; and those along
+/// channels where each has a kernel of its own.
 
 /// y (+)= x * w over `images` images.
 public func convolveForward<T: Scalar>(
@@ -9,7 +9,7 @@ public func convolveForward<T: Scalar>(
 ) {
   switch ConvolutionChoice.forward(T.dtype, g, images, outputs) {
   case .winograd: winogradForward(.fastest, g, images, outputs, x, w, y, accumulate)
-  case .direct: directForward(.fastest, g, images, outputs, x, w, y, accumulate)
+  case .direct: directForward(T.self, .fastest(T.dtype), g, images, outputs, x, w, y, accumulate)
   case .patches: patchForward(T.self, g, images, outputs, x, w, y, accumulate)
   case .depthwise: depthwiseForward(T.self, g, images, x, w, y, accumulate)
   }
@@ -22,7 +22,7 @@ public func convolveInputGradient<T: Scalar>(
 ) {
   switch ConvolutionChoice.inputGradient(T.dtype, g, images, outputs) {
   case .winograd: winogradInputGradient(.fastest, g, images, outputs, gy, w, gx, accumulate)
-  case .direct: directInputGradient(.fastest, g, images, outputs, gy, w, gx, accumulate)
+  case .direct: directInputGradient(T.self, .fastest(T.dtype), g, images, outputs, gy, w, gx, accumulate)
   case .patches: patchInputGradient(T.self, g, images, outputs, gy, w, gx, accumulate)
   case .depthwise: depthwiseInputGradient(T.self, g, images, gy, w, gx, accumulate)
   }
@@ -33,24 +33,28 @@ public func convolveWeightGradient<T: Scalar>(
   _: T.Type, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
   _ x: UnsafeRawPointer, _ gw: UnsafeMutableRawPointer, _ accumulate: Bool
 ) {
-  switch ConvolutionChoice.weightGradient(T.dtype, g, outputs) {
+  switch ConvolutionChoice.weightGradient(g, outputs) {
   case .patches: patchWeightGradient(T.self, g, images, outputs, gy, x, gw, accumulate)
   case .depthwise: depthwiseWeightGradient(T.self, g, images, gy, x, gw, accumulate)
-  case .direct, .winograd: directWeightGradient(.fastest, g, images, outputs, gy, x, gw, accumulate)
+  case .direct, .winograd:
+    directWeightGradient(T.self, .fastest(T.dtype), g, images, outputs, gy, x, gw, accumulate)
   }
 }
 
-func directForward(
-  _ kernels: ConvolutionKernels, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ x: UnsafeRawPointer,
+@specialized(where T == Float)
+@specialized(where T == Double)
+func directForward<T: Scalar>(
+  _: T.Type, _ kernels: ConvolutionKernels, _ g: WindowGeometry, _ images: Int, _ outputs: Int,
+  _ x: UnsafeRawPointer,
   _ w: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ accumulate: Bool, _ forced: PassVectors? = nil
 ) {
-  let y = y.assumingMemoryBound(to: Float.self)
+  let y = y.assumingMemoryBound(to: T.self)
   guard images > 0, outputs > 0 else { return }
   guard g.channels > 0 else { return clear(y, images * g.positions * outputs, accumulate) }
-  let w = w.assumingMemoryBound(to: Float.self)
+  let w = w.assumingMemoryBound(to: T.self)
   for group in 0..<g.groups {
     let pass = TapPass(forward: g, outputs, group)
-    runTaps(kernels, [pass], images, x.assumingMemoryBound(to: Float.self), y, accumulate, forced) {
+    runTaps(kernels, [pass], images, x.assumingMemoryBound(to: T.self), y, accumulate, forced) {
       pass, low, high, width, to in
       for term in 0..<pass.depth {
         (to + term * width).update(from: w + term * outputs + group * pass.outputs + low, count: high - low)
@@ -60,12 +64,15 @@ func directForward(
   }
 }
 
-func directInputGradient(
-  _ kernels: ConvolutionKernels, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
+@specialized(where T == Float)
+@specialized(where T == Double)
+func directInputGradient<T: Scalar>(
+  _: T.Type, _ kernels: ConvolutionKernels, _ g: WindowGeometry, _ images: Int, _ outputs: Int,
+  _ gy: UnsafeRawPointer,
   _ w: UnsafeRawPointer, _ gx: UnsafeMutableRawPointer, _ accumulate: Bool, _ forced: PassVectors? = nil
 ) {
-  let gx = gx.assumingMemoryBound(to: Float.self)
-  let w = w.assumingMemoryBound(to: Float.self)
+  let gx = gx.assumingMemoryBound(to: T.self)
+  let w = w.assumingMemoryBound(to: T.self)
   let passes = TapPass.inputGradient(g, outputs)
   guard images > 0, g.imageSize > 0 else { return }
   guard outputs > 0 else { return clear(gx, images * g.imageSize, accumulate) }
@@ -73,7 +80,7 @@ func directInputGradient(
     clear(gx, images * g.imageSize, accumulate)
   }
   let channels = g.groupChannels
-  let gy = gy.assumingMemoryBound(to: Float.self)
+  let gy = gy.assumingMemoryBound(to: T.self)
   runTaps(kernels, passes.filter { $0.depth > 0 }, images, gy, gx, accumulate, forced) {
     pass, low, high, width, to in
     var to = to
@@ -90,23 +97,26 @@ func directInputGradient(
   }
 }
 
-func directWeightGradient(
-  _ kernels: ConvolutionKernels, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ gy: UnsafeRawPointer,
+@specialized(where T == Float)
+@specialized(where T == Double)
+func directWeightGradient<T: Scalar>(
+  _: T.Type, _ kernels: ConvolutionKernels, _ g: WindowGeometry, _ images: Int, _ outputs: Int,
+  _ gy: UnsafeRawPointer,
   _ x: UnsafeRawPointer, _ gw: UnsafeMutableRawPointer, _ accumulate: Bool, _ forced: PassVectors? = nil
 ) {
-  let gw = gw.assumingMemoryBound(to: Float.self)
+  let gw = gw.assumingMemoryBound(to: T.self)
   guard g.patchSize > 0, outputs > 0 else { return }
   guard images > 0 else { return clear(gw, g.patchSize * outputs, accumulate) }
   for group in 0..<g.groups {
     let pass = TapPass(forward: g, outputs, group)
     directWeightGradient(
-      kernels, pass, images, gy.assumingMemoryBound(to: Float.self), x.assumingMemoryBound(to: Float.self),
+      kernels, pass, images, gy.assumingMemoryBound(to: T.self), x.assumingMemoryBound(to: T.self),
       gw + group * pass.outputs, outputs, accumulate, forced)
   }
 }
 
-private func clear(_ p: UnsafeMutablePointer<Float>, _ count: Int, _ accumulate: Bool) {
-  if !accumulate { fill(Float.self, p, count, 0) }
+private func clear<T: Scalar>(_ p: UnsafeMutablePointer<T>, _ count: Int, _ accumulate: Bool) {
+  if !accumulate { fill(T.self, p, count, 0) }
 }
 
 extension TapPass {

@@ -2,7 +2,8 @@ import Vocabulary
 
 /// Which of the seven convolutions computes what, on one screen. Beside each number stands what it was taken from: GF/s, or
 /// the rate of the first over that of the second, one thread of a Zen 5 with AVX-512 (docs/convolution.md has the tables).
-/// Limits lie between what was measured on either side; AVX2 follows the same ones unmeasured.
+/// Limits lie between what was measured on either side; AVX2 follows the same ones unmeasured. float64, whose vectors hold
+/// half as many, was measured to do best with the same limits (docs/log/convolution.md).
 enum ConvolutionChoice {
   /// Products of patch matrices.
   case patches
@@ -15,22 +16,22 @@ enum ConvolutionChoice {
 
   static func forward(_ dtype: DType, _ g: WindowGeometry, _ images: Int, _ outputs: Int) -> Self {
     if g.isDepthwise(outputs) { return .depthwise }
-    guard dtype == .float32 else { return .patches }
-    return WinogradPass(forward: g, images, outputs).isPreferred(g, outputs) ? .winograd : .direct
+    let byWinograd = dtype == .float32 && WinogradPass(forward: g, images, outputs).isPreferred(g, outputs)
+    return byWinograd ? .winograd : .direct
   }
 
   static func inputGradient(
-    _ dtype: DType, _ g: WindowGeometry, _ images: Int, _ outputs: Int,
-    _ kernels: ConvolutionKernels = .fastest
+    _ dtype: DType, _ g: WindowGeometry, _ images: Int, _ outputs: Int, _ kernels: ConvolutionKernels? = nil
   ) -> Self {
     if g.isDepthwise(outputs) { return .depthwise }
-    guard dtype == .float32 else { return .patches }
-    if WinogradPass(inputGradient: g, images, outputs).isPreferred(g, outputs) { return .winograd }
-    return prefersPatches(g, images, outputs, kernels) ? .patches : .direct
+    if dtype == .float32, WinogradPass(inputGradient: g, images, outputs).isPreferred(g, outputs) {
+      return .winograd
+    }
+    return prefersPatches(g, images, outputs, kernels ?? .fastest(dtype)) ? .patches : .direct
   }
 
-  static func weightGradient(_ dtype: DType, _ g: WindowGeometry, _ outputs: Int) -> Self {
-    g.isDepthwise(outputs) ? .depthwise : dtype == .float32 ? .direct : .patches
+  static func weightGradient(_ g: WindowGeometry, _ outputs: Int) -> Self {
+    g.isDepthwise(outputs) ? .depthwise : .direct
   }
 
   /// Whether direct sums would spend most of their products on padding and idle lanes, which patches do not have. Of the
@@ -47,8 +48,9 @@ enum ConvolutionChoice {
     if byImages { return false }
     let byPlanes =
       g.strideX == 1 && g.strideY == 1
-      && TapPass.prefersPlanes(channels: outputs, outputs: g.channels, positions: g.height * g.width)
-    let lanes = byPlanes ? g.channels : ColumnBlocks(g.channels).paddedCount
+      && TapPass.prefersPlanes(
+        channels: outputs, outputs: g.channels, positions: g.height * g.width)
+    let lanes = byPlanes ? g.channels : ColumnBlocks(g.channels, lanes: kernels.width).paddedCount
     let spent =
       Double(g.height * g.width * lanes) * Double(g.kernelHeight * g.kernelWidth)
       / Double(g.strideY * g.strideX)
@@ -67,17 +69,20 @@ enum PassVectors {
 extension TapPass {
   /// `forced`: what a test asks for, where there are kernels for it.
   func vectors(_ kernels: ConvolutionKernels, _ images: Int, forced: PassVectors? = nil) -> PassVectors {
-    if forced.map({ $0 == .images }) ?? prefersImages(images), allowsImages(kernels) { return .images }
+    if forced.map({ $0 == .images }) ?? prefersImages(images, kernels.width), allowsImages(kernels) {
+      return .images
+    }
     if forced.map({ $0 == .planes }) ?? prefersPlanesForward, allowsPlanes { return .planes }
     return .outputs
   }
 
   /// Those of the weight gradient; by images 5x5 20-50 was 0.58.
   func gradientVectors(forced: PassVectors? = nil) -> PassVectors {
-    (forced.map { $0 == .planes } ?? prefersPlanesBackward) && allowsPlanes ? .planes : .outputs
+    (forced.map { $0 == .planes } ?? prefersPlanesBackward) && allowsPlanes
+      ? .planes : .outputs
   }
 
-  /// Whether a task's rows of input and output are contiguous and no tap reads backwards; sixteen lanes are AVX-512's.
+  /// Whether a task's rows of input and output are contiguous and no tap reads backwards; there are kernels for AVX-512.
   func allowsImages(_ kernels: ConvolutionKernels) -> Bool {
     kernels.lanes != nil && channels == pitch && yPixel == outputs && depth > 0 && outputWidth > 0
       && outputHeight > 0
@@ -85,9 +90,9 @@ extension TapPass {
 
   /// Where vectors along outputs leave more lanes idle than the last images do. 50 outputs fill 78 %: 1.22; 6 fill 38 %:
   /// 2.2. With up to three channels planes win, which are read from fewer places: 1-6 by images 0.70, 1-20 0.66.
-  func prefersImages(_ images: Int) -> Bool {
-    let full = Double(images) / Double((images + 15) / 16 * 16)
-    let byOutputs = Double(outputs) / Double(ColumnBlocks(outputs).paddedCount)
+  func prefersImages(_ images: Int, _ lanes: Int) -> Bool {
+    let full = Double(images) / Double(divideUp(images, lanes) * lanes)
+    let byOutputs = Double(outputs) / Double(ColumnBlocks(outputs, lanes: lanes).paddedCount)
     return full > 0.9 && byOutputs < 0.85 * full && channels > 3
   }
 
@@ -110,7 +115,7 @@ extension TapPass {
   /// How many taps of a row go together, by outputs. AVX-512 has the registers. Two vectors of outputs are not bound by
   /// loads; of one, 3x3 16-16 gained 1.18 and 5x5 6-16 1.11 to 1.16.
   func tapsTogether(_ kernels: ConvolutionKernels) -> Int {
-    kernels.takesNeighbors && outputs <= 16 ? neighbors : 1
+    kernels.takesNeighbors && outputs <= kernels.width ? neighbors : 1
   }
 
   /// Whether the weight gradient takes three neighboring taps together, from the images themselves: 64-64 1.21, 32-32

@@ -1,7 +1,7 @@
 import CVector
 
-/// Direct convolution in float32: no patch matrix. Every output pixel is a sum over taps, (row, column) offsets into the
-/// input, of channels times a block of up to 32 packed weight columns. The input gradient is the same sum with the roles
+/// Direct convolution: no patch matrix. Every output pixel is a sum over taps, (row, column) offsets into the
+/// input, of channels times a block of up to two vectors of packed weight columns. The input gradient is the same sum with the roles
 /// of channels and outputs exchanged, one pass for each residue of the position modulo the stride.
 ///
 /// Bitwise the same for any number of threads: each output is summed by one task, in one order.
@@ -56,7 +56,7 @@ struct TapPass {
     return side && (count == 3 || count == 5) ? count : 1
   }
 
-  /// Offsets of runs of `run` contiguous floats within a window.
+  /// Offsets of runs of `run` contiguous numbers within a window.
   func segments(_ layout: InputLayout) -> (offsets: [Int64], run: Int) {
     let adjoining =
       layout.pixel == channels
@@ -74,17 +74,17 @@ struct InputLayout {
   let inside: Bool
   let pixel: Int, row: Int, image: Int
 
-  /// `spread`: keeps the same channels of neighboring pixels out of the same cache sets.
+  /// `lanes`: numbers of the widest vector. `spread`: keeps the same channels of neighboring pixels out of the same cache sets.
   /// `bare`: whoever reads knows what lies outside the images.
-  init(_ pass: TapPass, rows: Int, spread: Bool = false, bare: Bool = false) {
-    let crowded = spread && !bare && pass.channels % 64 == 0
+  init(_ pass: TapPass, rows: Int, lanes: Int, spread: Bool = false, bare: Bool = false) {
+    let crowded = spread && !bare && pass.channels % (4 * lanes) == 0
     inside = bare || pass.readsInside && !crowded
-    pixel = inside ? pass.pitch : pass.channels + (crowded ? 16 : 0)
+    pixel = inside ? pass.pitch : pass.channels + (crowded ? lanes : 0)
     row = (inside ? pass.width : pass.inputColumns) * pixel
     image = inside ? pass.height * row : pass.inputRows(rows) * row
   }
 
-  /// Floats that the copy takes for `images` images; a group of four pixels or rows may reach beyond the last.
+  /// Numbers that the copy takes for `images` images; a group of four pixels or rows may reach beyond the last.
   func room(_ pass: TapPass, _ images: Int) -> Int {
     inside ? 0 : images * image + (3 * pass.strideX + pass.columns.taps.count) * pixel + 16
   }
@@ -106,10 +106,12 @@ struct TaskShape {
 
 /// y (+)= the passes over x, which write each their own part of it. `pack` writes weight columns [low, high) of a pass as
 /// [depth][width].
-func runTaps(
-  _ kernels: ConvolutionKernels, _ passes: [TapPass], _ images: Int, _ x: UnsafePointer<Float>,
-  _ y: UnsafeMutablePointer<Float>, _ accumulate: Bool, _ forced: PassVectors?,
-  pack: (_ pass: TapPass, _ low: Int, _ high: Int, _ width: Int, _ to: UnsafeMutablePointer<Float>) -> Void
+@specialized(where T == Float)
+@specialized(where T == Double)
+func runTaps<T: Scalar>(
+  _ kernels: ConvolutionKernels, _ passes: [TapPass], _ images: Int, _ x: UnsafePointer<T>,
+  _ y: UnsafeMutablePointer<T>, _ accumulate: Bool, _ forced: PassVectors?,
+  pack: (_ pass: TapPass, _ low: Int, _ high: Int, _ width: Int, _ to: UnsafeMutablePointer<T>) -> Void
 ) {
   var byOutputs: [TapPass] = []
   for pass in passes {
@@ -127,7 +129,7 @@ func runTaps(
   // A task takes all passes: they read the same input and write neighboring lines.
   let shape = TaskShape(
     images: images, height: height, width: width, pixels: max(24, min(256, images * height * width / 16)))
-  let packed = byOutputs.compactMap { PackedPass(kernels, $0, shape, pack) }
+  let packed = byOutputs.compactMap { PackedPass<T>(kernels, $0, shape, pack) }
   if packed.count < byOutputs.count { return }
   ThreadPool.shared.run(shape.imageBlocks * shape.rowBlocks) { task in
     for (i, pass) in packed.enumerated() {
@@ -137,7 +139,7 @@ func runTaps(
 }
 
 /// A pass by vectors along outputs, with its weights.
-private struct PackedPass {
+private struct PackedPass<T: Scalar> {
   private let pass: TapPass
   private let blocks: ColumnBlocks
   private let packed: Storage
@@ -147,20 +149,22 @@ private struct PackedPass {
 
   init?(
     _ kernels: ConvolutionKernels, _ pass: TapPass, _ shape: TaskShape,
-    _ pack: (TapPass, _ low: Int, _ high: Int, _ width: Int, _ to: UnsafeMutablePointer<Float>) -> Void
+    _ pack: (TapPass, _ low: Int, _ high: Int, _ width: Int, _ to: UnsafeMutablePointer<T>) -> Void
   ) {
     self.pass = pass
-    let blocks = ColumnBlocks(pass.outputs)
+    let blocks = ColumnBlocks(pass.outputs, lanes: kernels.width)
     self.blocks = blocks
-    guard let packed = Storage.room(blocks.paddedCount * pass.depth * 4) else { return nil }
+    guard let packed = Storage.room(blocks.paddedCount * pass.depth * MemoryLayout<T>.size) else {
+      return nil
+    }
     self.packed = packed
-    let weights = packed.pointer.assumingMemoryBound(to: Float.self)
+    let weights = packed.pointer.assumingMemoryBound(to: T.self)
     ThreadPool.shared.run(blocks.count) { block in
       pack(
-        pass, blocks.low(block), blocks.high(block), 16 * blocks.vectors(block),
+        pass, blocks.low(block), blocks.high(block), kernels.width * blocks.vectors(block),
         weights + blocks.low(block) * pass.depth)
     }
-    let layout = InputLayout(pass, rows: shape.rows)
+    let layout = InputLayout(pass, rows: shape.rows, lanes: kernels.width)
     self.layout = layout
     neighbors = pass.tapsTogether(kernels)
     (offsets, run) =
@@ -170,10 +174,10 @@ private struct PackedPass {
   }
 
   func run(
-    _ kernels: ConvolutionKernels, _ shape: TaskShape, _ task: Int, _ images: Int, _ x: UnsafePointer<Float>,
-    _ y: UnsafeMutablePointer<Float>, _ accumulate: Bool, looksAhead: Bool
+    _ kernels: ConvolutionKernels, _ shape: TaskShape, _ task: Int, _ images: Int, _ x: UnsafePointer<T>,
+    _ y: UnsafeMutablePointer<T>, _ accumulate: Bool, looksAhead: Bool
   ) {
-    let weights = packed.pointer.assumingMemoryBound(to: Float.self)
+    let weights = packed.pointer.assumingMemoryBound(to: T.self)
     let groupsInRow = (pass.outputWidth + 3) / 4
     let (imageBlock, rowBlock) = task.quotientAndRemainder(dividingBy: shape.rowBlocks)
     let firstImage = imageBlock * shape.images
@@ -182,7 +186,7 @@ private struct PackedPass {
     let rowCount = min(shape.rows, pass.outputHeight - firstRow)
     let count = imageCount * rowCount * groupsInRow
     guard count > 0 else { return }
-    guard let copy = Storage.room(layout.room(pass, imageCount) * 4) else { return }
+    guard let copy = Storage.room(layout.room(pass, imageCount) * MemoryLayout<T>.size) else { return }
     let input = taskInput(pass, layout, x, firstImage, imageCount, firstRow, rowCount, copy)
     let ahead = looksAhead ? pass.inputAhead(x, images, shape, task) : (pointer: nil, count: 0)
     withUnsafeTemporaryAllocation(of: cv_pixels.self, capacity: count) { groups in
@@ -209,7 +213,8 @@ private struct PackedPass {
             offsets: offsets.baseAddress, segments: Int64(offsets.count), run: Int64(run),
             x_pixel: Int64(pass.strideX * layout.pixel), y_pixel: Int64(pass.yPixel),
             columns: Int64(blocks.high(block) - blocks.low(block)), vectors: Int32(blocks.vectors(block)),
-            neighbors: Int32(neighbors), ahead_step: Int32((ahead.count / count + 16) / 16 * 16),
+            neighbors: Int32(neighbors),
+            ahead_step: Int32((ahead.count / count / kernels.width + 1) * kernels.width),
             accumulate: accumulate ? 1 : 0)
           kernels.pixels(&leaf, UnsafePointer(groups.baseAddress!), count)
         }
@@ -220,9 +225,9 @@ private struct PackedPass {
 
 extension TapPass {
   /// The input that the next task of this thread begins with, as far as it lies behind this one's.
-  func inputAhead(
-    _ x: UnsafePointer<Float>, _ images: Int, _ shape: TaskShape, _ task: Int
-  ) -> (pointer: UnsafePointer<Float>?, count: Int) {
+  func inputAhead<T>(
+    _ x: UnsafePointer<T>, _ images: Int, _ shape: TaskShape, _ task: Int
+  ) -> (pointer: UnsafePointer<T>?, count: Int) {
     let (imageBlock, rowBlock) = (task + ThreadPool.shared.threads).quotientAndRemainder(
       dividingBy: shape.rowBlocks)
     let image = imageBlock * shape.images
@@ -234,28 +239,34 @@ extension TapPass {
   }
 }
 
-/// Columns in blocks of 32, a last one of at most 16 being a single vector.
+/// Columns in blocks of two vectors, a last one that a single vector holds being one.
 struct ColumnBlocks {
   let columns: Int
+  let lanes: Int
 
-  init(_ columns: Int) { self.columns = columns }
+  init(_ columns: Int, lanes: Int) {
+    self.columns = columns
+    self.lanes = lanes
+  }
 
-  var count: Int { (columns + 31) / 32 }
-  var paddedCount: Int { count == 0 ? 0 : low(count - 1) + 16 * vectors(count - 1) }
-  func low(_ block: Int) -> Int { 32 * block }
-  func high(_ block: Int) -> Int { min(columns, 32 * block + 32) }
-  func vectors(_ block: Int) -> Int { high(block) - low(block) > 16 ? 2 : 1 }
+  var count: Int { (columns + 2 * lanes - 1) / (2 * lanes) }
+  var paddedCount: Int { count == 0 ? 0 : low(count - 1) + lanes * vectors(count - 1) }
+  func low(_ block: Int) -> Int { 2 * lanes * block }
+  func high(_ block: Int) -> Int { min(columns, 2 * lanes * (block + 1)) }
+  func vectors(_ block: Int) -> Int { high(block) - low(block) > lanes ? 2 : 1 }
 }
 
 /// Where the first window of a task starts, after copying and padding what it reads if need be.
-func taskInput(
-  _ pass: TapPass, _ layout: InputLayout, _ x: UnsafePointer<Float>, _ firstImage: Int, _ images: Int,
+@specialized(where T == Float)
+@specialized(where T == Double)
+func taskInput<T: Scalar>(
+  _ pass: TapPass, _ layout: InputLayout, _ x: UnsafePointer<T>, _ firstImage: Int, _ images: Int,
   _ firstRow: Int, _ rows: Int, _ copy: Storage
-) -> UnsafePointer<Float> {
+) -> UnsafePointer<T> {
   let top = firstRow * pass.strideY + pass.top
   let source = x + firstImage * pass.height * pass.width * pass.pitch + pass.firstChannel
   if layout.inside { return source + (top * pass.width + pass.left) * pass.pitch }
-  let target = copy.pointer.assumingMemoryBound(to: Float.self)
+  let target = copy.pointer.assumingMemoryBound(to: T.self)
   let (channels, columns) = (pass.channels, pass.inputColumns)
   // Columns of the copy that lie inside the image.
   let low = min(columns, max(0, -pass.left))

@@ -42,13 +42,13 @@ struct PlaneLayout {
     self.offsets = offsets
   }
 
-  /// Floats that `fill` takes.
+  /// Numbers that `fill` takes.
   func room(_ pass: TapPass) -> Int { pass.channels * (paddedPlane + columns.count * plane) }
 
   /// Brings the input of `rows` output rows from `firstRow` on into planes.
-  func fill(
-    _ kernels: ConvolutionKernels, _ pass: TapPass, _ images: Int, _ x: UnsafePointer<Float>, _ image: Int,
-    _ firstRow: Int, _ rows: Int, _ planes: UnsafeMutablePointer<Float>
+  func fill<T: Scalar>(
+    _ kernels: ConvolutionKernels, _ pass: TapPass, _ images: Int, _ x: UnsafePointer<T>, _ image: Int,
+    _ firstRow: Int, _ rows: Int, _ planes: UnsafeMutablePointer<T>
   ) {
     let padded = planes + pass.channels * columns.count * plane
     let low = min(paddedRow, max(0, -pass.left))
@@ -66,7 +66,7 @@ struct PlaneLayout {
       channels: Int64(pass.channels), source_row: Int64(pass.width * pass.pitch),
       source_pixel: Int64(pass.pitch), readable: Int64(images * pass.height * pass.width * pass.pitch - from),
       first: Int64(above * paddedRow + low), row: Int64(paddedRow), plane: Int64(paddedPlane),
-      size: Int64(paddedPlane - 16))
+      size: Int64(paddedPlane - T.Vector.width))
     kernels.fillPlanes(&pixels)
     guard shifted else { return }
     columns.withUnsafeBufferPointer { columns in
@@ -79,27 +79,32 @@ struct PlaneLayout {
   }
 
   /// The tiles of each task of an image.
-  func tiles(_ pass: TapPass, lanes: Int) -> [[cv_plane_tile]] {
+  func tiles(_ pass: TapPass, _ kernels: ConvolutionKernels) -> [[cv_plane_tile]] {
     (0..<rowBlocks).map { block in
-      tiles(pass, block * rows, min(rows, pass.outputHeight - block * rows), lanes / 8)
+      tiles(pass, block * rows, min(rows, pass.outputHeight - block * rows), kernels)
     }
   }
 
-  /// The output rows from `firstRow` on in runs of 16 pixels, `together` of them a tile.
-  private func tiles(_ pass: TapPass, _ firstRow: Int, _ rows: Int, _ together: Int) -> [cv_plane_tile] {
-    let width = pass.outputWidth
+  /// The output rows from `firstRow` on in runs of as many pixels as the widest vector holds; as many of them a tile as two
+  /// vectors take.
+  private func tiles(
+    _ pass: TapPass, _ firstRow: Int, _ rows: Int, _ kernels: ConvolutionKernels
+  ) -> [cv_plane_tile] {
+    let (width, lanes) = (pass.outputWidth, kernels.width)
+    let together = 2 * kernels.planeLanes / lanes
     var tiles: [cv_plane_tile] = []
-    tiles.reserveCapacity(rows * ((width + 15) / 16))
+    tiles.reserveCapacity(rows * divideUp(width, lanes))
     var (at, isFirst, low) = (0, true, firstRow)
     while at < rows * width {
       let (row, column) = at.quotientAndRemainder(dividingBy: width)
       let x = shifted ? at : row * paddedRow + column
-      let count = min(16, shifted ? rows * width - at : width - column)
+      let count = min(lanes, shifted ? rows * width - at : width - column)
       if isFirst {
         low = firstRow + row
         tiles.append(
           cv_plane_tile(
-            x: Int64(x), second: 8, first_tap: 0, taps: 0, at: Int32(at), count: Int32(count), second_at: 0,
+            x: Int64(x), second: Int64(lanes / 2), first_tap: 0, taps: 0, at: Int32(at), count: Int32(count),
+            second_at: 0,
             second_count: 0))
       } else {
         tiles[tiles.count - 1].second = Int64(x) - tiles[tiles.count - 1].x
@@ -127,22 +132,24 @@ struct PlaneLayout {
 }
 
 /// y (+)= the pass over x. `pack` writes weight columns [low, high) as [depth][width].
-func runPlanes(
-  _ kernels: ConvolutionKernels, _ pass: TapPass, _ images: Int, _ x: UnsafePointer<Float>,
-  _ y: UnsafeMutablePointer<Float>, _ accumulate: Bool,
-  pack: (_ low: Int, _ high: Int, _ width: Int, _ to: UnsafeMutablePointer<Float>) -> Void
+@specialized(where T == Float)
+@specialized(where T == Double)
+func runPlanes<T: Scalar>(
+  _ kernels: ConvolutionKernels, _ pass: TapPass, _ images: Int, _ x: UnsafePointer<T>,
+  _ y: UnsafeMutablePointer<T>, _ accumulate: Bool,
+  pack: (_ low: Int, _ high: Int, _ width: Int, _ to: UnsafeMutablePointer<T>) -> Void
 ) {
-  let outputs = pass.outputs
+  let (outputs, lanes) = (pass.outputs, kernels.width)
   let total = images * pass.outputHeight * pass.outputWidth
-  let most = max(256, min(4096, (1 << 16) / pass.channels, total / 16))
-  let idle = (pass.outputWidth + 15) / 16 * 16 - pass.outputWidth
+  let most = max(256, min(4096, (1 << 12) * lanes / pass.channels, total / 16))
+  let idle = divideUp(pass.outputWidth, lanes) * lanes - pass.outputWidth
   let layout = PlaneLayout(pass, positions: most, shifted: 8 * idle > pass.outputWidth + idle)
-  let tiles = layout.tiles(pass, lanes: kernels.planeLanes)
+  let tiles = layout.tiles(pass, kernels)
   let imagesInTask = max(1, most / (pass.outputHeight * pass.outputWidth))
   let imageBlocks = (images + imagesInTask - 1) / imagesInTask
   let groups = (outputs + kernels.tallestPlanes - 1) / kernels.tallestPlanes
-  guard let packed = Storage.room(pass.depth * outputs * 4) else { return }
-  let weights = packed.pointer.assumingMemoryBound(to: Float.self)
+  guard let packed = Storage.room(pass.depth * outputs * MemoryLayout<T>.size) else { return }
+  let weights = packed.pointer.assumingMemoryBound(to: T.self)
   for group in 0..<groups {
     let (low, high) = (outputs * group / groups, outputs * (group + 1) / groups)
     pack(low, high, high - low, weights + pass.depth * low)
@@ -151,8 +158,9 @@ func runPlanes(
     let (imageBlock, rowBlock) = task.quotientAndRemainder(dividingBy: layout.rowBlocks)
     let firstRow = rowBlock * layout.rows
     let rows = min(layout.rows, pass.outputHeight - firstRow)
-    guard let room = Storage.room((layout.room(pass) + 64 * outputs + 16) * 4) else { return }
-    let planes = room.pointer.assumingMemoryBound(to: Float.self)
+    guard let room = Storage.room((layout.room(pass) + (4 * outputs + 1) * lanes) * MemoryLayout<T>.size)
+    else { return }
+    let planes = room.pointer.assumingMemoryBound(to: T.self)
     let sums = planes + layout.room(pass)
     layout.offsets.withUnsafeBufferPointer { offsets in
       for image in (imageBlock * imagesInTask)..<min(images, (imageBlock + 1) * imagesInTask) {
@@ -160,7 +168,7 @@ func runPlanes(
         var leaf = cv_planes(
           x: planes, weights: weights, offsets: offsets.baseAddress, tiles: nil,
           y: y + (pass.yFirst + image * pass.yImage + firstRow * pass.yRow), sums: sums,
-          pixels: sums + 32 * outputs, count: Int64(tiles[rowBlock].count), taps: Int64(offsets.count),
+          pixels: sums + 2 * lanes * outputs, count: Int64(tiles[rowBlock].count), taps: Int64(offsets.count),
           outputs: Int64(outputs), groups: Int64(groups), positions: Int64(rows * pass.outputWidth),
           width: Int64(pass.outputWidth), y_row: Int64(pass.yRow), y_pixel: Int64(pass.yPixel),
           accumulate: accumulate ? 1 : 0)
@@ -174,14 +182,16 @@ func runPlanes(
 }
 
 /// gw (+)= sum over pixels of x times gy, by planes of both. Images fall into fixed blocks, each with partial sums of its own.
-func planeWeightGradient(
-  _ kernels: ConvolutionKernels, _ pass: TapPass, _ images: Int, _ gy: UnsafePointer<Float>,
-  _ x: UnsafePointer<Float>, _ gw: UnsafeMutablePointer<Float>, _ gwRow: Int, _ accumulate: Bool
+@specialized(where T == Float)
+@specialized(where T == Double)
+func planeWeightGradient<T: Scalar>(
+  _ kernels: ConvolutionKernels, _ pass: TapPass, _ images: Int, _ gy: UnsafePointer<T>,
+  _ x: UnsafePointer<T>, _ gw: UnsafeMutablePointer<T>, _ gwRow: Int, _ accumulate: Bool
 ) {
   let outputs = pass.outputs
   // So many positions of a tile's planes stay in the first-level cache.
   let together = min(outputs, kernels.tallestGradientPlanes) + min(pass.channels, 4)
-  let layout = PlaneLayout(pass, positions: (1 << 13) / together, shifted: true)
+  let layout = PlaneLayout(pass, positions: (1 << 15) / MemoryLayout<T>.size / together, shifted: true)
   let taps = (layout.offsets.count + 3) / 4 * 4
   let offsets =
     layout.offsets + Array(repeating: layout.offsets.last!, count: taps - layout.offsets.count)
@@ -189,13 +199,15 @@ func planeWeightGradient(
   let groups = (outputs + kernels.tallestGradientPlanes - 1) / kernels.tallestGradientPlanes
   let chunks = images * layout.rowBlocks
   let size = outputs * taps * lanes
-  let sums = min(chunks, max(4, min(16, (1 << 16) / size)))
+  let sums = min(chunks, max(4, min(16, (1 << 18) / MemoryLayout<T>.size / size)))
   let gyPlane = layout.rows * pass.outputWidth + 64
-  guard let partials = Storage.room(sums * size * 4) else { return }
-  let partial = partials.pointer.assumingMemoryBound(to: Float.self)
+  guard let partials = Storage.room(sums * size * MemoryLayout<T>.size) else { return }
+  let partial = partials.pointer.assumingMemoryBound(to: T.self)
   ThreadPool.shared.run(sums) { sum in
-    guard let room = Storage.room((layout.room(pass) + outputs * gyPlane) * 4) else { return }
-    let planes = room.pointer.assumingMemoryBound(to: Float.self)
+    guard let room = Storage.room((layout.room(pass) + outputs * gyPlane) * MemoryLayout<T>.size) else {
+      return
+    }
+    let planes = room.pointer.assumingMemoryBound(to: T.self)
     let gradient = planes + layout.room(pass)
     let firstChunk = chunks * sum / sums
     offsets.withUnsafeBufferPointer { offsets in
@@ -210,7 +222,7 @@ func planeWeightGradient(
         var fill = cv_plane_rows(
           source: gy + from, target: gradient, rows: 1, width: positions, channels: Int64(outputs),
           source_row: 0, source_pixel: Int64(pass.yPixel), readable: Int64(images * pass.yImage - from),
-          first: 0, row: positions, plane: Int64(gyPlane), size: positions + 16)
+          first: 0, row: positions, plane: Int64(gyPlane), size: positions + Int64(kernels.width))
         kernels.fillPlanes(&fill)
         var leaf = cv_plane_gradient(
           x: planes, gradient: gradient, partial: partial + sum * size, offsets: offsets.baseAddress,
@@ -222,14 +234,14 @@ func planeWeightGradient(
   }
   for sum in 1..<max(1, sums) {
     let from = partial + sum * size
-    for i in stride(from: 0, to: size, by: SIMD16<Float>.width) {
-      (SIMD16<Float>.load(partial + i) + SIMD16<Float>.load(from + i)).store(partial + i)
+    for i in stride(from: 0, to: size, by: T.Vector.width) {
+      (T.Vector.load(UnsafePointer(partial + i)) + T.Vector.load(UnsafePointer(from + i))).store(partial + i)
     }
   }
   for output in 0..<outputs {
     for tap in 0..<layout.offsets.count {
       let from = partial + (output * taps + tap) * lanes
-      var total: Float = 0
+      var total: T = 0
       for lane in 0..<lanes { total += from[lane] }
       let to = gw + tap * gwRow + output
       to.pointee = accumulate ? to.pointee + total : total

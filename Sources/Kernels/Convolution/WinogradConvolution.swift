@@ -203,7 +203,7 @@ extension WinogradPass {
     let width = weights.width(panel)
     let table = width == kernels.width ? kernels.narrow : kernels.wide
     let rows = Split(tiles, divideUp(tiles, kernels.rows))
-    let depths = Split(channels, divideUp(channels, BlockedGemm.deepest), unit: 16)
+    let depths = Split(channels, divideUp(channels, deepestBlock), unit: 16)
     for index in 0..<36 {
       let matrix = weights.matrix(panel, index)
       for d in 0..<depths.parts {
@@ -214,8 +214,8 @@ extension WinogradPass {
           accumulate: d > 0, bias: nil, residue: nil)
         for i in 0..<rows.parts {
           let range = rows[i]
-          tile.a = transformed + (index * plane + range.lowerBound * row + depth.lowerBound)
-          tile.c = sums + (index * sumPlane + range.lowerBound * width)
+          tile.a = UnsafeRawPointer(transformed + (index * plane + range.lowerBound * row + depth.lowerBound))
+          tile.c = UnsafeMutableRawPointer(sums + (index * sumPlane + range.lowerBound * width))
           table[range.count - 1](&tile)
         }
       }

@@ -12,15 +12,17 @@ public enum Measure {
   public static var gemmNames: [String] { GemmChoice.names }
 
   /// Multiply-adds from registers on every thread at once: what the processor can do at best.
-  public static func multiplyAdds(rounds: Int, processor: Bool = false) -> Result {
+  public static func multiplyAdds(rounds: Int, dtype: DType = .float32, processor: Bool = false) -> Result {
     let now = processor ? cv_processor_seconds : cv_seconds
-    let kernels = GemmKernels.all.last!
+    let kernels = GemmKernels.all(dtype).last!
     let threads = ThreadPool.shared.threads
     var operations = 0
     let start = now()
     ThreadPool.shared.run(threads) { index in
-      var sum: Float = 1
-      let own = kernels.multiplyAddLoop(rounds, &sum)
+      var (single, double): (Float, Double) = (1, 1)
+      let own =
+        dtype == .float64
+        ? kernels.multiplyAddLoop(rounds, &double) : kernels.multiplyAddLoop(rounds, &single)
       if index == 0 { operations = own }
     }
     return Result(seconds: now() - start, operations: Double(operations * threads))
@@ -45,11 +47,11 @@ public enum Measure {
     return Result(seconds: now() - start, operations: 12 * Double(count) * Double(repeats))
   }
 
-  /// `repeats` float32 products by the kernels of this name.
+  /// `repeats` products by the kernels of this name.
   public static func gemm(
     _ name: String, transposeA: Bool, transposeB: Bool, m: Int, n: Int, k: Int, accumulate: Bool,
     repeats: Int,
-    processor: Bool = false
+    dtype: DType = .float32, processor: Bool = false
   ) throws -> Result {
     guard let choice = GemmChoice.named(name) else {
       throw Failure.value(
@@ -58,20 +60,29 @@ public enum Measure {
     guard min(m, n, k, repeats) >= 1, max(m, n, k) <= 1 << 16 else {
       throw Failure.value("measure: sizes and repeats must lie between 1 and 65536")
     }
-    let (a, b) = (try Storage(byteCount: m * k * 4), try Storage(byteCount: k * n * 4))
-    let c = try Storage(zeroed: m * n * 4)
-    fill(Float.self, a.pointer, m * k, 0.5)
+    return try dtype == .float64
+      ? gemm(Double.self, choice, transposeA, transposeB, m, n, k, accumulate, repeats, processor)
+      : gemm(Float.self, choice, transposeA, transposeB, m, n, k, accumulate, repeats, processor)
+  }
+
+  private static func gemm<T: Scalar>(
+    _: T.Type, _ choice: GemmChoice, _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int,
+    _ accumulate: Bool, _ repeats: Int, _ processor: Bool
+  ) throws -> Result {
+    let size = MemoryLayout<T>.size
+    let (a, b) = (try Storage(byteCount: m * k * size), try Storage(byteCount: k * n * size))
+    let c = try Storage(zeroed: m * n * size)
+    fill(T.self, a.pointer, m * k, 0.5)
     let now = processor ? cv_processor_seconds : cv_seconds
-    fill(Float.self, b.pointer, k * n, 0.25)
+    fill(T.self, b.pointer, k * n, 0.25)
     let start = now()
     for _ in 0..<repeats {
-      if let kernels = choice.kernels {
+      if let kernels = choice.kernels(T.dtype) {
         Kernels.gemm(
           kernels, transposeA, transposeB, m, n, k, a.pointer, b.pointer, c.pointer, accumulate, shared: true)
       } else {
         gemmByBLAS(
-          Float.self, transposeA, transposeB, m, n, k, a.pointer, b.pointer, c.pointer, accumulate,
-          shared: true)
+          T.self, transposeA, transposeB, m, n, k, a.pointer, b.pointer, c.pointer, accumulate, shared: true)
       }
     }
     try Refusal.check()

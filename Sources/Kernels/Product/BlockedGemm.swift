@@ -2,7 +2,21 @@ import CVector
 import MicroKernels
 import Synchronization
 
-/// The float32 product C (+)= A B on our micro-kernels, after Goto and van de Geijn, "Anatomy of High-Performance Matrix
+/// Columns of A in a block: the panel of B that belongs to it takes two thirds of a first-level cache of 48 KiB.
+let deepestBlock = 256
+/// Blocks begin at multiples of the widest vector: a transposition moves whole vectors. The same for all vector widths,
+/// since the blocks decide about the bits.
+private let packingUnit = 16
+/// A panel of B that is used so many times is packed.
+private let worthPacking = 4
+private let halfLevel2 = max(128 << 10, cv_level2_cache() / 2)
+/// Products below which a share does not pay.
+private let sharing = 1 << 18
+/// Products of one result below which two threads are no faster than one: their numbers lie in the cache of one, and the
+/// other would have to fetch them.
+let leastSharedProducts = 1 << 20
+
+/// The product C (+)= A B on our micro-kernels, after Goto and van de Geijn, "Anatomy of High-Performance Matrix
 /// Multiplication" (2008).
 ///
 /// A tile of C stays in registers while a panel of A (a few rows, all columns of the block) meets a panel of B (two
@@ -10,12 +24,12 @@ import Synchronization
 /// panels of A pass by; A is packed once, by all threads, and a block of it stays in the second-level cache. Packing is
 /// left out where a panel would be used too few times to earn it.
 ///
-/// Every element of C is one sum over blocks of `deepest` columns at most, in order, whatever the tile, the vector width
+/// Every element of C is one sum over blocks of `deepestBlock` columns at most, in order, whatever the tile, the vector width
 /// and the number of threads: results have the same bits for all of them.
-struct BlockedGemm {
+struct BlockedGemm<T: Scalar> {
   /// Element (i, j) is pointer[i * row + j * column]; one of the strides is 1.
   struct View {
-    let pointer: UnsafePointer<Float>
+    let pointer: UnsafePointer<T>
     let row: Int
     let column: Int
   }
@@ -24,30 +38,18 @@ struct BlockedGemm {
   let m: Int, n: Int, k: Int
   let a: View
   let b: View
-  let c: UnsafeMutablePointer<Float>
+  let c: UnsafeMutablePointer<T>
   let cRow: Int
   let accumulate: Bool
   var finish = GemmFinish.none
-  /// Floats of A that are packed at a time.
+  /// Numbers of A that are packed at a time.
   var packedLimit = 1 << 21
   /// Uses that do not earn a panel of A its packing; nil: as measured.
   var fewUses: Int?
   /// Bytes of A up to which each panel of B goes through all of its columns before the next.
   var nearBytes = halfLevel2
 
-  /// Columns of A in a block: the panel of B that belongs to it takes two thirds of a first-level cache of 48 KiB.
-  static let deepest = 256
-  /// Blocks begin at multiples of the widest vector: a transposition moves whole vectors. The same for all vector widths,
-  /// since the blocks decide about the bits.
-  private static let packingUnit = 16
-  /// A panel of B that is used so many times is packed.
-  private static let worthPacking = 4
-  private static let halfLevel2 = max(128 << 10, cv_level2_cache() / 2)
-  /// Products below which a share does not pay.
-  private static let sharing = 1 << 18
-  /// Products of one result below which two threads are no faster than one: their numbers lie in the cache of one, and the
-  /// other would have to fetch them.
-  static let leastShared = 1 << 20
+  private static var size: Int { MemoryLayout<T>.size }
 
   func run(shared: Bool) {
     let rowPanels = divideUp(m, kernels.rows)
@@ -61,22 +63,22 @@ struct BlockedGemm {
   /// Packing writes memory that is in no cache: up to a vector's lanes of uses A is read where it lies, up to twice as
   /// many where all of it stays in the second-level cache.
   private var packsA: Bool {
-    let few = m &* k &* 4 <= Self.halfLevel2 ? 2 &* kernels.width : kernels.width
+    let few = m &* k &* Self.size <= halfLevel2 ? 2 &* kernels.width : kernels.width
     return n > panelWidth &* (fewUses ?? few)
   }
 
   /// Rows low..<high of C.
   private func runChunk(_ low: Int, _ high: Int, _ shared: Bool) {
     let rows = Split(high - low, divideUp(high - low, kernels.rows))
-    let depths = Split(k, divideUp(k, Self.deepest), unit: Self.packingUnit)
+    let depths = Split(k, divideUp(k, deepestBlock), unit: packingUnit)
     let columnPanels = divideUp(n, panelWidth)
     let packsA = self.packsA
     // Blocks of A that fit the second-level cache; groups of columns, whose part of C stays near. More blocks pack the
     // same B again: only where there are too few groups for the threads. No sum is cut by any of this.
     let threads = ThreadPool.shared.threads
     let wanted =
-      shared ? min(16, max(1, (high - low) * n * k / Self.sharing)) : 1
-    let blocks = max(1, divideUp((high - low) * depths.longest * 4, Self.halfLevel2))
+      shared ? min(16, max(1, (high - low) * n * k / sharing)) : 1
+    let blocks = max(1, divideUp((high - low) * depths.longest * Self.size, halfLevel2))
     let groups = min(columnPanels, divideUp(wanted, blocks))
     let needed = min(wanted, threads == 1 ? 1 : 2 * threads)
     let rowBlocks = Split(rows.parts, min(rows.parts, max(blocks, divideUp(needed, groups))))
@@ -85,11 +87,12 @@ struct BlockedGemm {
     let panelSize = depths.longest &* kernels.rows &+ kernels.width
     let packed =
       packsA
-      ? cv_scratch(0, depths.parts * rows.parts * panelSize * 4)?.assumingMemoryBound(to: Float.self) : nil
+      ? cv_scratch(0, depths.parts * rows.parts * panelSize * Self.size)?.assumingMemoryBound(to: T.self)
+      : nil
     if packsA && packed == nil { return }
     let layout = Layout(
       firstRow: low, rows: rows, depths: depths, panelSize: panelSize, packed: packed,
-      packsB: b.column != 1 || rows.parts >= Self.worthPacking)
+      packsB: b.column != 1 || rows.parts >= worthPacking)
     if items == 1 {
       if packsA { for panel in 0..<rows.parts { packPanels(layout, panel) } }
       multiply(layout, 0, rows.parts, 0, columnPanels)
@@ -115,12 +118,12 @@ struct BlockedGemm {
     let firstRow: Int
     let rows: Split
     let depths: Split
-    /// Floats of a packed panel of A, with room for the last vector.
+    /// Numbers of a packed panel of A, with room for the last vector.
     let panelSize: Int
-    let packed: UnsafeMutablePointer<Float>?
+    let packed: UnsafeMutablePointer<T>?
     let packsB: Bool
 
-    func panel(_ depth: Int, _ index: Int) -> UnsafeMutablePointer<Float> {
+    func panel(_ depth: Int, _ index: Int) -> UnsafeMutablePointer<T> {
       packed! + (depth &* rows.parts &+ index) &* panelSize
     }
   }
@@ -144,12 +147,12 @@ struct BlockedGemm {
   /// Panels of rows low..<high times panels of columns first..<end.
   private func multiply(_ layout: Layout, _ low: Int, _ high: Int, _ first: Int, _ end: Int) {
     let width = panelWidth
-    guard let room = cv_scratch(1, (layout.depths.longest + 2) * width * 4 + 4 * kernels.rows * width)
+    guard let room = cv_scratch(1, ((layout.depths.longest + 2) * width + kernels.rows * width) * Self.size)
     else { return }
-    let buffer = room.assumingMemoryBound(to: Float.self)
+    let buffer = room.assumingMemoryBound(to: T.self)
     let packsA = layout.packed != nil
-    let bias = finish.bias?.assumingMemoryBound(to: Float.self)
-    var edgeResidue: Float = 0
+    let bias = finish.bias?.assumingMemoryBound(to: T.self)
+    var edgeResidue: T = 0
     let edge = buffer + (layout.depths.longest + 1) * width
     let residue = edge + kernels.rows * width
     if finish.watch != nil { residue.update(repeating: 0, count: kernels.width) }
@@ -157,7 +160,7 @@ struct BlockedGemm {
     // of B are read in one go.
     let (depths, panels) = (layout.depths, end &- first)
     let rowCount = layout.rows[high &- 1].upperBound &- layout.rows[low].lowerBound
-    let byPanels = rowCount &* k &* 4 <= nearBytes
+    let byPanels = rowCount &* k &* Self.size <= nearBytes
     func block(_ index: Int) -> (depth: Int, panel: Int) {
       byPanels
         ? (index % depths.parts, first &+ index / depths.parts) : (index / panels, first &+ index % panels)
@@ -188,17 +191,21 @@ struct BlockedGemm {
         c_row: whole ? cRow : width, depth: depth.count, accumulate: whole && adds, bias: nil, residue: nil)
       let ends = d &+ 1 == depths.parts
       let added = ends ? bias.map { $0 + column } : nil
-      if ends && whole { (tile.bias, tile.residue) = (added, finish.watch == nil ? nil : residue) }
+      if ends && whole {
+        (tile.bias, tile.residue) = (
+          UnsafeRawPointer(added), finish.watch == nil ? nil : UnsafeMutableRawPointer(residue)
+        )
+      }
       if packsA { (tile.a_row, tile.a_step) = (1, kernels.rows) }
       for i in low..<high {
         let range = layout.rows[i]
         let row = layout.firstRow &+ range.lowerBound
         let target = c + row &* cRow + column
-        tile.a =
+        tile.a = UnsafeRawPointer(
           packsA
-          ? UnsafePointer(layout.panel(d, i)) : a.pointer + row &* a.row + depth.lowerBound &* a.column
+            ? UnsafePointer(layout.panel(d, i)) : a.pointer + row &* a.row + depth.lowerBound &* a.column)
         if layout.packsB, let next { prefetch(layout, next, i &- low, high &- low) }
-        if whole { tile.c = target }
+        if whole { tile.c = UnsafeMutableRawPointer(target) }
         table[range.count &- 1](&tile)
         if !whole {
           edgeResidue += mergeEdge(edge, width, target, cRow, range.count, columns, adds, bias: added)
@@ -229,7 +236,7 @@ struct BlockedGemm {
       let stop = line + length
       while line < stop {
         cv_prefetch(line)
-        line += 16
+        line += 64 / Self.size
       }
       row &+= 1
     }
@@ -238,20 +245,22 @@ struct BlockedGemm {
 
 /// Copies or adds a tile that is narrower than its kernel, then the bias. Returns 0, or NaN if an element is not finite.
 @discardableResult
-func mergeEdge(
-  _ tile: UnsafePointer<Float>, _ tileRow: Int, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ rows: Int,
-  _ columns: Int, _ adds: Bool, bias: UnsafePointer<Float>? = nil
-) -> Float {
-  var residues = SIMD4<Float>(repeating: 0)
+@specialized(where T == Float)
+@specialized(where T == Double)
+func mergeEdge<T: Scalar>(
+  _ tile: UnsafePointer<T>, _ tileRow: Int, _ c: UnsafeMutablePointer<T>, _ cRow: Int, _ rows: Int,
+  _ columns: Int, _ adds: Bool, bias: UnsafePointer<T>? = nil
+) -> T {
+  var residues = SIMD4<T>(repeating: 0)
   for i in 0..<rows {
     let (from, to) = (tile + i &* tileRow, c + i &* cRow)
     var j = 0
     while j &+ 4 <= columns {
-      var sum = UnsafeRawPointer(from + j).loadUnaligned(as: SIMD4<Float>.self)
+      var sum = UnsafeRawPointer(from + j).loadUnaligned(as: SIMD4<T>.self)
       let place = UnsafeMutableRawPointer(to + j)
-      if adds { sum = place.loadUnaligned(as: SIMD4<Float>.self) + sum }
-      if let bias { sum += UnsafeRawPointer(bias + j).loadUnaligned(as: SIMD4<Float>.self) }
-      place.storeBytes(of: sum, as: SIMD4<Float>.self)
+      if adds { sum = place.loadUnaligned(as: SIMD4<T>.self) + sum }
+      if let bias { sum += UnsafeRawPointer(bias + j).loadUnaligned(as: SIMD4<T>.self) }
+      place.storeBytes(of: sum, as: SIMD4<T>.self)
       residues += sum - sum
       j &+= 4
     }

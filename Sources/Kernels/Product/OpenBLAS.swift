@@ -134,3 +134,23 @@ private func blasCall(
 public func blasDescription() -> (library: String, core: String) {
   (String(cString: openblas_get_config()), String(cString: openblas_get_corename()))
 }
+
+/// What is amiss with that core: OpenBLAS runs older kernels on a processor that it does not know, or is told to.
+public func blasComplaint() -> String? {
+  let wide = cv_supports_v4() != 0
+  return blasComplaint(core: blasDescription().core, wide: wide)
+}
+
+/// `wide`: whether the processor has AVX-512; AVX2 is in all that this library runs on.
+func blasComplaint(core: String, wide: Bool) -> String? {
+  #if arch(x86_64)
+    let known = core.lowercased()
+    let has512 = ["skylakex", "cooperlake", "sapphirerapids"].contains(known)
+    let has256 = has512 || ["haswell", "zen"].contains(known)
+    if has512 || has256 && !wide { return nil }
+    return "OpenBLAS runs its kernels for \(core), whose vectors are narrower than this processor's "
+      + (wide ? "(AVX-512)" : "(AVX2)") + "; lrswift's own products do not"
+  #else
+    return nil
+  #endif
+}

@@ -39,11 +39,11 @@ final class DepthwiseConvolutionTests: XCTestCase {
     for type in [DType.float32, .float64] {
       XCTAssertEqual(ConvolutionChoice.forward(type, g, 4, 6), .depthwise)
       XCTAssertEqual(ConvolutionChoice.inputGradient(type, g, 4, 6), .depthwise)
-      XCTAssertEqual(ConvolutionChoice.weightGradient(type, g, 6), .depthwise)
+      XCTAssertEqual(ConvolutionChoice.weightGradient(g, 6), .depthwise)
       XCTAssertNotEqual(ConvolutionChoice.forward(type, g, 4, 12), .depthwise)
     }
     g.groups = 3
-    XCTAssertNotEqual(ConvolutionChoice.weightGradient(.float32, g, 6), .depthwise)
+    XCTAssertNotEqual(ConvolutionChoice.weightGradient(g, 6), .depthwise)
     (g.groups, g.channels) = (1, 1)
     XCTAssertNotEqual(ConvolutionChoice.forward(.float32, g, 4, 1), .depthwise)
   }

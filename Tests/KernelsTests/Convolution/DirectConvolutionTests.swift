@@ -6,12 +6,16 @@ import XCTest
 /// The direct kernels of every instruction set that this processor has, by vectors along outputs, against loops.
 final class DirectConvolutionTests: XCTestCase {
   private func check(_ p: ConvolutionProblem, accumulate: Bool) {
-    for (i, kernels) in ConvolutionKernels.all.enumerated() {
-      p.check(
-        Float.self, accumulate: accumulate, { directForward(kernels, $0, $1, $2, $3, $4, $5, $6, .outputs) },
-        { directInputGradient(kernels, $0, $1, $2, $3, $4, $5, $6, .outputs) },
-        { directWeightGradient(kernels, $0, $1, $2, $3, $4, $5, $6, .outputs) }, "kernels \(i)")
+    func check<T: Scalar>(_: T.Type) {
+      for (i, kernels) in ConvolutionKernels.all(T.dtype).enumerated() {
+        p.check(
+          T.self, accumulate: accumulate,
+          { directForward(T.self, kernels, $0, $1, $2, $3, $4, $5, $6, .outputs) },
+          { directInputGradient(T.self, kernels, $0, $1, $2, $3, $4, $5, $6, .outputs) },
+          { directWeightGradient(T.self, kernels, $0, $1, $2, $3, $4, $5, $6, .outputs) }, "kernels \(i)")
+      }
     }
+    for type in scalarTypes { check(type) }
   }
 
   /// Columns around the widths of one and two vectors, with and without padding.
@@ -85,13 +89,16 @@ final class DirectConvolutionTests: XCTestCase {
     let p = ConvolutionProblem(g, images: 3, outputs: 5)
     var x = p.x
     for i in (2 * g.imageSize)..<(3 * g.imageSize) { x[i] = .nan }
-    for kernels in ConvolutionKernels.all {
-      let y = Buffer<Float>(count: p.gy.count)
-      directForward(
-        kernels, g, 3, 5, Buffer<Float>(x).pointer, Buffer<Float>(p.w).pointer, y.pointer, false, .outputs)
-      let perImage = g.positions * 5
-      XCTAssertTrue(y.values[..<(2 * perImage)].allSatisfy { $0.isFinite })
-      XCTAssertTrue(y.values[(2 * perImage)...].allSatisfy { $0.isNaN })
+    func check<T: Scalar>(_: T.Type) {
+      for kernels in ConvolutionKernels.all(T.dtype) {
+        let y = Buffer<T>(count: p.gy.count)
+        directForward(
+          T.self, kernels, g, 3, 5, Buffer<T>(x).pointer, Buffer<T>(p.w).pointer, y.pointer, false, .outputs)
+        let perImage = g.positions * 5
+        XCTAssertTrue(y.values[..<(2 * perImage)].allSatisfy { $0.isFinite })
+        XCTAssertTrue(y.values[(2 * perImage)...].allSatisfy { $0.isNaN })
+      }
     }
+    for type in scalarTypes { check(type) }
   }
 }

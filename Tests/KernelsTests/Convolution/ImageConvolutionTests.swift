@@ -6,12 +6,16 @@ import XCTest
 /// Convolution with a lane for each image, where this processor has it, against loops, whatever the library would choose.
 final class ImageConvolutionTests: XCTestCase {
   private func check(_ p: ConvolutionProblem, accumulate: Bool) {
-    for (i, kernels) in ConvolutionKernels.all.enumerated() {
-      p.check(
-        Float.self, accumulate: accumulate, { directForward(kernels, $0, $1, $2, $3, $4, $5, $6, .images) },
-        { directInputGradient(kernels, $0, $1, $2, $3, $4, $5, $6, .images) },
-        { directWeightGradient(kernels, $0, $1, $2, $3, $4, $5, $6) }, "kernels \(i)")
+    func check<T: Scalar>(_: T.Type) {
+      for (i, kernels) in ConvolutionKernels.all(T.dtype).enumerated() {
+        p.check(
+          T.self, accumulate: accumulate,
+          { directForward(T.self, kernels, $0, $1, $2, $3, $4, $5, $6, .images) },
+          { directInputGradient(T.self, kernels, $0, $1, $2, $3, $4, $5, $6, .images) },
+          { directWeightGradient(T.self, kernels, $0, $1, $2, $3, $4, $5, $6) }, "kernels \(i)")
+      }
     }
+    for type in scalarTypes { check(type) }
   }
 
   /// Every height of a tile and groups of tiles.
@@ -61,13 +65,16 @@ final class ImageConvolutionTests: XCTestCase {
     let p = ConvolutionProblem(g, images: 18, outputs: 5)
     var x = p.x
     for i in (5 * g.imageSize)..<(6 * g.imageSize) { x[i] = .nan }
-    for kernels in ConvolutionKernels.all {
-      let y = Buffer<Float>(count: p.gy.count)
-      directForward(
-        kernels, g, 18, 5, Buffer<Float>(x).pointer, Buffer<Float>(p.w).pointer, y.pointer, false, .images)
-      for (i, value) in y.values.enumerated() {
-        XCTAssertEqual(value.isNaN, i / (g.positions * 5) == 5)
+    func check<T: Scalar>(_: T.Type) {
+      for kernels in ConvolutionKernels.all(T.dtype) {
+        let y = Buffer<T>(count: p.gy.count)
+        directForward(
+          T.self, kernels, g, 18, 5, Buffer<T>(x).pointer, Buffer<T>(p.w).pointer, y.pointer, false, .images)
+        for (i, value) in y.values.enumerated() {
+          XCTAssertEqual(value.isNaN, i / (g.positions * 5) == 5)
+        }
       }
     }
+    for type in scalarTypes { check(type) }
   }
 }

@@ -10,12 +10,16 @@ final class PlaneConvolutionTests: XCTestCase {
     for pass in TapPass.inputGradient(p.g, p.outputs) + [TapPass(forward: p.g, p.outputs, 0)] {
       XCTAssertTrue(pass.allowsPlanes || pass.depth == 0)
     }
-    for (i, kernels) in ConvolutionKernels.all.enumerated() {
-      p.check(
-        Float.self, accumulate: accumulate, { directForward(kernels, $0, $1, $2, $3, $4, $5, $6, .planes) },
-        { directInputGradient(kernels, $0, $1, $2, $3, $4, $5, $6, .planes) },
-        { directWeightGradient(kernels, $0, $1, $2, $3, $4, $5, $6, .planes) }, "kernels \(i)")
+    func check<T: Scalar>(_: T.Type) {
+      for (i, kernels) in ConvolutionKernels.all(T.dtype).enumerated() {
+        p.check(
+          T.self, accumulate: accumulate,
+          { directForward(T.self, kernels, $0, $1, $2, $3, $4, $5, $6, .planes) },
+          { directInputGradient(T.self, kernels, $0, $1, $2, $3, $4, $5, $6, .planes) },
+          { directWeightGradient(T.self, kernels, $0, $1, $2, $3, $4, $5, $6, .planes) }, "kernels \(i)")
+      }
     }
+    for type in scalarTypes { check(type) }
   }
 
   /// Every height of a tile, groups of tiles, and the ways to turn planes into pixels.
@@ -74,13 +78,16 @@ final class PlaneConvolutionTests: XCTestCase {
     let p = ConvolutionProblem(g, images: 3, outputs: 5)
     var x = p.x
     for i in (2 * g.imageSize)..<(3 * g.imageSize) { x[i] = .nan }
-    for kernels in ConvolutionKernels.all {
-      let y = Buffer<Float>(count: p.gy.count)
-      directForward(
-        kernels, g, 3, 5, Buffer<Float>(x).pointer, Buffer<Float>(p.w).pointer, y.pointer, false, .planes)
-      let perImage = g.positions * 5
-      XCTAssertTrue(y.values[..<(2 * perImage)].allSatisfy { $0.isFinite })
-      XCTAssertTrue(y.values[(2 * perImage)...].allSatisfy { $0.isNaN })
+    func check<T: Scalar>(_: T.Type) {
+      for kernels in ConvolutionKernels.all(T.dtype) {
+        let y = Buffer<T>(count: p.gy.count)
+        directForward(
+          T.self, kernels, g, 3, 5, Buffer<T>(x).pointer, Buffer<T>(p.w).pointer, y.pointer, false, .planes)
+        let perImage = g.positions * 5
+        XCTAssertTrue(y.values[..<(2 * perImage)].allSatisfy { $0.isFinite })
+        XCTAssertTrue(y.values[(2 * perImage)...].allSatisfy { $0.isNaN })
+      }
     }
+    for type in scalarTypes { check(type) }
   }
 }

@@ -12,7 +12,7 @@ final class WinogradConvolutionTests: XCTestCase {
       p.check(
         Float.self, accumulate: accumulate, { winogradForward(kernels, $0, $1, $2, $3, $4, $5, $6) },
         { winogradInputGradient(kernels, $0, $1, $2, $3, $4, $5, $6) },
-        { directWeightGradient(.fastest, $0, $1, $2, $3, $4, $5, $6) }, "kernels \(i)")
+        { directWeightGradient(Float.self, .fastest(.float32), $0, $1, $2, $3, $4, $5, $6) }, "kernels \(i)")
     }
   }
 

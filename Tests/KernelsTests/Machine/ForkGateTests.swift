@@ -1,9 +1,14 @@
 import CVector
 import Foundation
+import Synchronization
 import TestSupport
 import XCTest
 
 @testable import Kernels
+
+private final class Flag: Sendable {
+  let isSet = Atomic(false)
+}
 
 final class ForkGateTests: XCTestCase {
   func testPassingIsNestedAndAlwaysEnds() throws {
@@ -16,13 +21,12 @@ final class ForkGateTests: XCTestCase {
   /// A child is forked between the steps of other threads: what they write together it sees together.
   func testAForkDoesNotCutAStep() {
     nonisolated(unsafe) let pair = UnsafeMutablePointer<Int>.allocate(capacity: 2)
-    nonisolated(unsafe) let stop = UnsafeMutablePointer<Bool>.allocate(capacity: 1)
+    let stop = Flag()
     pair.update(repeating: 0, count: 2)
-    stop.pointee = false
     let ended = DispatchSemaphore(value: 0)
     let generation = ForkGate.shared.generation
     Thread.detachNewThread {
-      while !stop.pointee {
+      while !stop.isSet.load(ordering: .relaxed) {
         ForkGate.shared.pass {
           pair[0] += 1
           usleep(300)
@@ -40,7 +44,7 @@ final class ForkGateTests: XCTestCase {
       }
       XCTAssertTrue(whole)
     }
-    stop.pointee = true
+    stop.isSet.store(true, ordering: .relaxed)
     ended.wait()
   }
 }

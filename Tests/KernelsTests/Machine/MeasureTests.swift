@@ -1,18 +1,22 @@
+import Vocabulary
 import XCTest
 
 @testable import Kernels
 
 final class MeasureTests: XCTestCase {
   func testOperationsAreCounted() throws {
-    for name in Measure.gemmNames {
-      let result = try Measure.gemm(
-        name, transposeA: true, transposeB: false, m: 3, n: 4, k: 5, accumulate: true, repeats: 2)
-      XCTAssertEqual(result.operations, 240)
-      XCTAssertGreaterThan(result.seconds, 0)
+    for dtype in [DType.float32, .float64] {
+      for name in Measure.gemmNames {
+        let result = try Measure.gemm(
+          name, transposeA: true, transposeB: false, m: 3, n: 4, k: 5, accumulate: true, repeats: 2,
+          dtype: dtype)
+        XCTAssertEqual(result.operations, 240)
+        XCTAssertGreaterThan(result.seconds, 0)
+      }
+      let adds = Measure.multiplyAdds(rounds: 10, dtype: dtype)
+      let width = GemmKernels.all(dtype).last!.width
+      XCTAssertEqual(adds.operations, Double(10 * 2 * 12 * width * ThreadPool.shared.threads))
     }
-    let adds = Measure.multiplyAdds(rounds: 10)
-    XCTAssertEqual(
-      adds.operations, Double(10 * 2 * 12 * GemmKernels.all.last!.width * ThreadPool.shared.threads))
   }
 
   func testBytesAreCounted() throws {

@@ -44,31 +44,34 @@ final class MaxPoolTests: XCTestCase {
     let (u, gy, gx, y) = (
       numbers.array(x.count), numbers.array(places.count), numbers.array(x.count), numbers.array(places.count)
     )
-    for (i, kernels) in PoolKernels.all.enumerated() {
-      let label = "kernels \(i), \(g)"
-      let pool = try! MaxPool(g, images: images, kernels)
-      sameBitsForAnyThreads(label) {
-        let out = Buffer<Float>(count: places.count)
-        pool.largest(Buffer<Float>(x).pointer, out.pointer)
-        expectClose(Float.self, out.values, places.map { x[$0] }, units: 0, label)
-        return out.values
-      }
-      for accumulate in [false, true] {
-        let chosen = accumulate ? Buffer<Float>(y) : Buffer<Float>(count: places.count)
-        pool.chosen(Buffer<Float>(u).pointer, chosen.pointer, accumulate)
-        expectClose(
-          Float.self, chosen.values, places.indices.map { (accumulate ? y[$0] : 0) + u[places[$0]] },
-          units: 1, label)
-        let pulled = sameBitsForAnyThreads(label) {
-          let back = accumulate ? Buffer<Float>(gx) : Buffer<Float>(count: x.count)
-          pool.adjoint(Buffer<Float>(gy).pointer, back.pointer, accumulate)
-          return back.values
+    func check<T: Scalar>(_: T.Type) {
+      for (i, kernels) in PoolKernels.all(T.dtype).enumerated() {
+        let label = "\(T.self) kernels \(i), \(g)"
+        let pool = try! MaxPool(T.dtype, g, images: images, kernels)
+        sameBitsForAnyThreads(label) {
+          let out = Buffer<T>(count: places.count)
+          pool.largest(Buffer<T>(x).pointer, out.pointer)
+          expectClose(T.self, out.values, places.map { x[$0] }, units: 0, label)
+          return out.values
         }
-        var wanted = accumulate ? gx : gx.map { _ in 0 }
-        for (place, value) in zip(places, gy) { wanted[place] += value }
-        expectClose(Float.self, pulled, wanted, units: 8, label)
+        for accumulate in [false, true] {
+          let chosen = accumulate ? Buffer<T>(y) : Buffer<T>(count: places.count)
+          pool.chosen(Buffer<T>(u).pointer, chosen.pointer, accumulate)
+          expectClose(
+            T.self, chosen.values, places.indices.map { (accumulate ? y[$0] : 0) + u[places[$0]] },
+            units: 1, label)
+          let pulled = sameBitsForAnyThreads(label) {
+            let back = accumulate ? Buffer<T>(gx) : Buffer<T>(count: x.count)
+            pool.adjoint(Buffer<T>(gy).pointer, back.pointer, accumulate)
+            return back.values
+          }
+          var wanted = accumulate ? gx : gx.map { _ in 0 }
+          for (place, value) in zip(places, gy) { wanted[place] += value }
+          expectClose(T.self, pulled, wanted, units: 8, label)
+        }
       }
     }
+    for type in scalarTypes { check(type) }
   }
 
   /// Windows side by side, with rests, apart, overlapping, in padding, and as large as can be; channels around the vectors'.

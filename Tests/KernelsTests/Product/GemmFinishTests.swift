@@ -36,13 +36,16 @@ final class GemmFinishTests: XCTestCase {
           let wanted = plain.indices.map { Double(T(plain[$0]) + T(bias[$0 % n])) }
           XCTAssertEqual(run(GemmFinish(bias: row.pointer)), wanted, label)
         }
-        for kernels in GemmKernels.all where k > 0 {
-          check(Float.self, "\(kernels.name) \(m) \(n) \(k) \(transposeB)") {
-            gemm(
-              kernels, false, transposeB, m, n, k, $0.pointer, $1.pointer, $2.pointer, accumulate, $3,
-              shared: true)
+        func checkAll<T: Scalar>(_: T.Type) {
+          for kernels in GemmKernels.all(T.dtype) where k > 0 {
+            check(T.self, "\(T.self) \(kernels.name) \(m) \(n) \(k) \(transposeB)") {
+              gemm(
+                kernels, false, transposeB, m, n, k, $0.pointer, $1.pointer, $2.pointer, accumulate, $3,
+                shared: true)
+            }
           }
         }
+        for type in scalarTypes { checkAll(type) }
         check(Float.self, "\(m) \(n) \(k) \(transposeB)") {
           gemm(Float.self, false, transposeB, m, n, k, $0.pointer, $1.pointer, $2.pointer, accumulate, $3)
         }
@@ -55,51 +58,54 @@ final class GemmFinishTests: XCTestCase {
 
   /// One element of the result that is not finite is seen wherever it lies, and nothing else is.
   func testWatchSeesWhatIsNotFinite() {
-    var numbers = Numbers(seed: 22)
-    for (m, n, k) in shapes where k > 0 {
-      for transposeA in [false, true] {
-        var a = numbers.array(m * k)
-        let (b, bias) = (numbers.array(k * n), Buffer<Float>(numbers.array(n)))
-        func isFinite(_ product: (Buffer<Float>, Buffer<Float>, Buffer<Float>, GemmFinish) -> Void) -> Bool {
-          let watch = FiniteWatch()
-          let result = Buffer<Float>(count: m * n)
-          product(Buffer<Float>(a), Buffer<Float>(b), result, GemmFinish(bias: bias.pointer, watch: watch))
-          XCTAssertEqual(watch.isFinite, result.values.allSatisfy(\.isFinite), "\(m) \(n) \(k)")
-          return watch.isFinite
-        }
-        func everyone(_ wanted: Bool, _ label: String) {
-          for kernels in GemmKernels.all {
-            XCTAssertEqual(
-              isFinite {
-                gemm(
-                  kernels, transposeA, !transposeA, m, n, k, $0.pointer, $1.pointer, $2.pointer, false, $3,
-                  shared: true)
-              }, wanted, "\(kernels.name) \(m) \(n) \(k) \(label)")
+    func check<T: Scalar>(_: T.Type) {
+      var numbers = Numbers(seed: 22)
+      for (m, n, k) in shapes where k > 0 {
+        for transposeA in [false, true] {
+          var a = numbers.array(m * k)
+          let (b, bias) = (numbers.array(k * n), Buffer<T>(numbers.array(n)))
+          func isFinite(_ product: (Buffer<T>, Buffer<T>, Buffer<T>, GemmFinish) -> Void) -> Bool {
+            let watch = FiniteWatch()
+            let result = Buffer<T>(count: m * n)
+            product(Buffer<T>(a), Buffer<T>(b), result, GemmFinish(bias: bias.pointer, watch: watch))
+            XCTAssertEqual(watch.isFinite, result.values.allSatisfy(\.isFinite), "\(m) \(n) \(k)")
+            return watch.isFinite
           }
+          func everyone(_ wanted: Bool, _ label: String) {
+            for kernels in GemmKernels.all(T.dtype) {
+              XCTAssertEqual(
+                isFinite {
+                  gemm(
+                    kernels, transposeA, !transposeA, m, n, k, $0.pointer, $1.pointer, $2.pointer, false, $3,
+                    shared: true)
+                }, wanted, "\(kernels.name) \(m) \(n) \(k) \(label)")
+            }
+          }
+          everyone(true, "finite")
+          let row = numbers.integer(below: m)
+          for value in [Double.nan, .infinity, -.infinity] {
+            let place = transposeA ? row : row * k
+            let before = a[place]
+            a[place] = value
+            everyone(false, "\(value) in row \(row)")
+            a[place] = before
+          }
+          // Finite factors, the first of which have a product that is not.
+          a[0] = Double(T.greatestFiniteMagnitude)
+          var large = b
+          large[0] = Double(T.greatestFiniteMagnitude)
+          let watch = FiniteWatch()
+          let result = Buffer<T>(count: m * n)
+          gemm(
+            T.self, transposeA, !transposeA, m, n, k, Buffer<T>(a).pointer,
+            Buffer<T>(large).pointer,
+            result.pointer, false, GemmFinish(watch: watch))
+          XCTAssertEqual(result.values[0], .infinity)
+          XCTAssertFalse(watch.isFinite)
         }
-        everyone(true, "finite")
-        let row = numbers.integer(below: m)
-        for value in [Double.nan, .infinity, -.infinity] {
-          let place = transposeA ? row : row * k
-          let before = a[place]
-          a[place] = value
-          everyone(false, "\(value) in row \(row)")
-          a[place] = before
-        }
-        // Finite factors, the first of which have a product that is not.
-        a[0] = 3e38
-        var large = b
-        large[0] = 3e38
-        let watch = FiniteWatch()
-        let result = Buffer<Float>(count: m * n)
-        gemm(
-          Float.self, transposeA, !transposeA, m, n, k, Buffer<Float>(a).pointer,
-          Buffer<Float>(large).pointer,
-          result.pointer, false, GemmFinish(watch: watch))
-        XCTAssertEqual(result.values[0], .infinity)
-        XCTAssertFalse(watch.isFinite)
       }
     }
+    for type in scalarTypes { check(type) }
   }
 
   func testPassOfItsOwn() {

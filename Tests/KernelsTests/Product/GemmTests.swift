@@ -76,46 +76,54 @@ final class GemmTests: XCTestCase {
 
   /// Every set of micro-kernels that this processor runs, and all of them the same bits.
   func testEveryVectorWidth() {
-    var numbers = Numbers(seed: 5)
-    let fixed = [
-      (14, 32, 256), (15, 33, 257), (13, 31, 255), (1, 1, 600), (128, 10, 300), (40, 16, 520), (97, 130, 64),
-      (6, 16, 1), (300, 260, 130), (5, 700, 300), (700, 5, 40),
-    ]
-    let random = (0..<40).map { _ in
-      (1 + numbers.integer(below: 70), 1 + numbers.integer(below: 140), 1 + numbers.integer(below: 300))
-    }
-    for (index, (m, n, k)) in (fixed + random).enumerated() {
-      let (ta, tb, accumulate) = (index % 2 == 0, index % 4 < 2, index % 3 == 0)
-      let (a, b, c) = (numbers.array(m * k), numbers.array(k * n), numbers.array(m * n))
-      let (bufferA, bufferB) = (Buffer<Float>(a), Buffer<Float>(b))
-      let wanted = naive(ta, tb, m, n, k, a, b, accumulate ? c : nil)
-      var first: [Double]?
-      for kernels in GemmKernels.all {
-        let label = "\(kernels.name): \(m) \(n) \(k) \(ta) \(tb)"
-        let got = sameBitsForAnyThreads(label) {
-          let result = accumulate ? Buffer<Float>(c) : Buffer<Float>(count: m * n)
-          gemm(
-            kernels, ta, tb, m, n, k, bufferA.pointer, bufferB.pointer, result.pointer, accumulate,
-            shared: true
-          )
-          return result.values
+    func check<T: Scalar>(_: T.Type) {
+      var numbers = Numbers(seed: 5)
+      let fixed = [
+        (14, 32, 256), (15, 33, 257), (13, 31, 255), (1, 1, 600), (128, 10, 300), (40, 16, 520),
+        (97, 130, 64),
+        (6, 16, 1), (300, 260, 130), (5, 700, 300), (700, 5, 40),
+      ]
+      let random = (0..<40).map { _ in
+        (1 + numbers.integer(below: 70), 1 + numbers.integer(below: 140), 1 + numbers.integer(below: 300))
+      }
+      for (index, (m, n, k)) in (fixed + random).enumerated() {
+        let (ta, tb, accumulate) = (index % 2 == 0, index % 4 < 2, index % 3 == 0)
+        let (a, b, c) = (numbers.array(m * k), numbers.array(k * n), numbers.array(m * n))
+        let (bufferA, bufferB) = (Buffer<T>(a), Buffer<T>(b))
+        let wanted = naive(ta, tb, m, n, k, a, b, accumulate ? c : nil)
+        var first: [Double]?
+        for kernels in GemmKernels.all(T.dtype) {
+          let label = "\(kernels.name): \(m) \(n) \(k) \(ta) \(tb)"
+          let got = sameBitsForAnyThreads(label) {
+            let result = accumulate ? Buffer<T>(c) : Buffer<T>(count: m * n)
+            gemm(
+              kernels, ta, tb, m, n, k, bufferA.pointer, bufferB.pointer, result.pointer, accumulate,
+              shared: true
+            )
+            return result.values
+          }
+          expectClose(T.self, got, wanted, units: 8 + Double(k), label)
+          if let first {
+            XCTAssertTrue(
+              zip(first, got).allSatisfy { $0.bitPattern == $1.bitPattern }, "\(label): other bits")
+          }
+          first = got
         }
-        expectClose(Float.self, got, wanted, units: 8 + Double(k), label)
-        if let first {
-          XCTAssertTrue(zip(first, got).allSatisfy { $0.bitPattern == $1.bitPattern }, "\(label): other bits")
-        }
-        first = got
       }
     }
+    for type in scalarTypes { check(type) }
   }
 
   func testNonFiniteValuesPass() {
-    let a = Buffer<Float>([.nan, 1, .infinity, 1])
-    let b = Buffer<Float>([1, 1, 1, 1])
-    let c = Buffer<Float>(count: 4)
-    gemm(Float.self, false, false, 2, 2, 2, a.pointer, b.pointer, c.pointer, false)
-    XCTAssertTrue(c.values[0].isNaN && c.values[1].isNaN)
-    XCTAssertEqual(Array(c.values[2...]), [.infinity, .infinity])
+    func check<T: Scalar>(_: T.Type) {
+      let a = Buffer<T>([.nan, 1, .infinity, 1])
+      let b = Buffer<T>([1, 1, 1, 1])
+      let c = Buffer<T>(count: 4)
+      gemm(T.self, false, false, 2, 2, 2, a.pointer, b.pointer, c.pointer, false)
+      XCTAssertTrue(c.values[0].isNaN && c.values[1].isNaN)
+      XCTAssertEqual(Array(c.values[2...]), [.infinity, .infinity])
+    }
+    for type in scalarTypes { check(type) }
   }
 
 }

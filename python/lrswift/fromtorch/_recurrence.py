@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..nn import functional as F
+from ..nn.recurrent import sequence
 from ..tensors.functions import cat, stack
 from ..tensors.tensor import Tensor
 from ._rules import Call, Rule
@@ -19,11 +20,13 @@ States = tuple[Tensor, ...]
 class Cell:
     """One step: what the gates get and the states before it, to the states after it.
 
-    together: the gates get one sum of input and hidden state; else both apart.
+    together: the gates get one sum of input and hidden state; else both apart. operation: which takes all
+    steps at once.
     """
 
     step: Callable[..., States]
     together: bool = True
+    operation: str | None = None
 
 
 def lstm_step(z: Tensor, state: States) -> States:
@@ -41,8 +44,8 @@ def gru_step(x: Tensor, hidden: Tensor, state: States) -> States:
     return (new + both[:, n:] * (state[0] - new),)
 
 
-LSTM = Cell(lstm_step)
-GRU = Cell(gru_step, together=False)
+LSTM = Cell(lstm_step, operation="lstm")
+GRU = Cell(gru_step, together=False, operation="gru")
 TANH = Cell(lambda z, state: (F.tanh(z),))
 RELU = Cell(lambda z, state: (F.relu(z),))
 
@@ -91,20 +94,15 @@ def passed(
     """One layer in one direction: [time, batch, width] to outputs at all times and the last states."""
     weight_ih, weight_hh = weights[:2]
     bias_ih, bias_hh = weights[2:] if len(weights) > 2 else (None, None)
+    if cell.operation is not None:
+        return sequence(cell.operation, t, state, (weight_ih, weight_hh, bias_ih, bias_hh), backward)
     times = range(t.shape[0])
+    # one product of input and hidden state side by side, which needs no sum
+    weight = cat([weight_ih, weight_hh], 1)
+    bias = None if bias_ih is None else bias_ih + bias_hh
     outputs = []
-    if cell.together:
-        # one product of input and hidden state side by side, which needs no sum
-        weight = cat([weight_ih, weight_hh], 1)
-        bias = None if bias_ih is None else bias_ih + bias_hh
-    else:
-        # of all times at once
-        inputs = F.linear(t, weight_ih, bias_ih)
     for time in reversed(times) if backward else times:
-        if cell.together:
-            state = cell.step(F.linear(cat([t[time], state[0]], 1), weight, bias), state)
-        else:
-            state = cell.step(inputs[time], F.linear(state[0], weight_hh, bias_hh), state)
+        state = cell.step(F.linear(cat([t[time], state[0]], 1), weight, bias), state)
         outputs.append(state[0])
     return stack(outputs[::-1] if backward else outputs, 0), state
 

@@ -10,10 +10,38 @@ from ..errors import ShapeError
 from ..tensors.activations import sigmoid, tanh
 from ..tensors.creation import zeros
 from ..tensors.functions import cat, stack
+from ..tensors.operations import run
 from ..tensors.tensor import Operand, Tensor
 from . import functional as F
 from . import init
 from .module import Module
+
+States = tuple[Tensor, ...]
+
+
+def sequence(
+    operation: str, x: Tensor, state: States, weights: Sequence[Any], backward: bool
+) -> tuple[Tensor, States]:
+    """All steps of one layer in one direction, as one operation.
+
+    Args:
+        operation: "lstm" or "gru".
+        x: [T, N, inputs].
+        state: before the first step, each [N, hidden].
+        weights: of input and hidden state, then their biases or None.
+        backward: whether steps go from the last to the first.
+
+    Returns:
+        (h after all steps [T, N, hidden], states after the last one taken).
+    """
+    weight_ih, weight_hh, bias_ih, bias_hh = weights
+    if bias_hh is None:
+        bias_hh = zeros(weight_hh.shape[0], dtype=weight_hh.dtype)
+    made = run(operation, (F.linear(x, weight_ih, bias_ih), weight_hh, bias_hh, *state), reverse=backward)
+    end = 0 if backward else -1
+    if len(state) == 1:
+        return made, (made[end],)
+    return made[0], (made[0, end], made[1, end])
 
 
 class _Recurrent(Module):
@@ -21,6 +49,7 @@ class _Recurrent(Module):
 
     gates: int
     states: int
+    _operation: str
 
     def __init__(
         self,
@@ -64,7 +93,7 @@ class _Recurrent(Module):
     def _suffixes(self, layer: int) -> list[str]:
         return [f"_l{layer}", f"_l{layer}_reverse"][: self._directions()]
 
-    def _run(self, x: Operand, given: Sequence[Operand] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def _run(self, x: Operand, given: Sequence[Operand] | None) -> tuple[Tensor, States]:
         name = type(self).__name__
         t = F.as_float(x, name, self._weights("_l0")[0])
         if t.ndim != 3 or t.shape[2] != self.input_size:
@@ -73,33 +102,37 @@ class _Recurrent(Module):
         time = 1 if self.batch_first else 0
         if t.shape[time] == 0:
             raise ShapeError(f"{name}: x: got shape {t.shape}; allowed: at least one time step")
-        steps = [t[:, i] if self.batch_first else t[i] for i in range(t.shape[time])]
         starts = self._starts(given, t.shape[1 - time], t.dtype)
-        ends: list[tuple[Tensor, ...]] = []
+        if self.batch_first:
+            t = t.transpose(1, 0, 2)
+        ends: list[States] = []
         for layer in range(self.num_layers):
             if layer > 0:
-                steps = [F.dropout(step, self.dropout, self.training) for step in steps]
-            each: list[list[Tensor]] = []
+                t = F.dropout(t, self.dropout, self.training)
+            each: list[Tensor] = []
             for suffix in self._suffixes(layer):
-                backward = suffix.endswith("reverse")
-                outputs, end = self._pass(steps[::-1] if backward else steps, starts[len(ends)], suffix)
-                each.append(outputs[::-1] if backward else outputs)
+                outputs, end = self._pass(t, starts[len(ends)], suffix)
+                each.append(outputs)
                 ends.append(end)
-            steps = each[0] if len(each) == 1 else [cat(both, -1) for both in zip(*each, strict=True)]
+            t = each[0] if len(each) == 1 else cat(each, -1)
         last = tuple(stack(list(part), 0) for part in zip(*ends, strict=True))
-        return stack(steps, time), last
+        return t.transpose(1, 0, 2) if self.batch_first else t, last
 
-    def _pass(
-        self, steps: list[Tensor], state: tuple[Tensor, ...], suffix: str
-    ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
-        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(suffix)
+    def _pass(self, x: Tensor, state: States, suffix: str) -> tuple[Tensor, States]:
+        """One layer in one direction, [T, N, inputs] to [T, N, hidden_size]; by `cell` if it is another's."""
+        backward = suffix.endswith("reverse")
+        weights = self._weights(suffix)
+        if type(self).cell in (LSTM.cell, GRU.cell):
+            return sequence(self._operation, x, state, weights, backward)
+        weight_ih, weight_hh, bias_ih, bias_hh = weights
+        times = range(x.shape[0])
         outputs = []
-        for step in steps:
+        for i in reversed(times) if backward else times:
             state = self.cell(
-                F.linear(step, weight_ih, bias_ih), F.linear(state[0], weight_hh, bias_hh), state
+                F.linear(x[i], weight_ih, bias_ih), F.linear(state[0], weight_hh, bias_hh), state
             )
             outputs.append(state[0])
-        return outputs, state
+        return stack(outputs[::-1] if backward else outputs, 0), state
 
     def _weights(self, suffix: str) -> tuple[Any, ...]:
         return tuple(
@@ -152,6 +185,7 @@ class LSTM(_Recurrent):
 
     gates = 4
     states = 2
+    _operation = "lstm"
 
     def forward(
         self, x: Operand, state: tuple[Operand, Operand] | None = None
@@ -223,6 +257,7 @@ class GRU(_Recurrent):
 
     gates = 3
     states = 1
+    _operation = "gru"
 
     def forward(self, x: Operand, state: Operand | None = None) -> tuple[Tensor, Tensor]:
         """Runs over all time steps.

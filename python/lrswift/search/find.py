@@ -95,9 +95,9 @@ def find_lr(
 
     With the rule "trials", the model is trained for 32 batches at rates half a decade apart, always from
     where it is and on the same batches, until the least loss lies between two others; a ramp says where to
-    begin. In a trial the rate falls to 0, so that the noise of the last steps does not count. Where the loss
-    falls by much more than batches differ, the rate is the lowest that does nearly as well as the best;
-    where by less, the highest. That takes at most 200 batches.
+    begin. In a trial the rate falls to 0, so that the noise of the last steps does not count. What is found
+    is a mean, in the logarithm, of the best trial's rate and a usual one: a few dozen steps say too little
+    of many. That takes at most 200 batches.
 
     With the rule "signs", the paper's, and the optimizer's step d from the parameters w, each batch asks for
     the derivative of its loss L with respect to the rate r,

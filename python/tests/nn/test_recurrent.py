@@ -130,6 +130,30 @@ def test_recurrent_layers_without_bias_and_with_dropout(kind: str) -> None:
     np.testing.assert_array_equal(module(x)[0].numpy(), module(x)[0].numpy())
 
 
+@KINDS
+@pytest.mark.parametrize("both", [False, True])
+def test_the_operation_is_the_cells_step_by_step(kind: str, both: bool) -> None:
+    """A class with a cell of its own is composed of it: the same values, gradients and Hessian products."""
+    plain = getattr(lr.nn, kind)
+    composed = type("Own", (plain,), {"cell": lambda self, *given: plain.cell(self, *given)})
+    modules = [made(c(INPUTS, HIDDEN, num_layers=2, bidirectional=both)) for c in (plain, composed)]
+    modules[1].load_state_dict(modules[0].state_dict())
+    found = []
+    for module in modules:
+        x = double(values(T, N, INPUTS), requires_grad=True)
+
+        def loss(module: Any = module, x: lr.Tensor = x) -> lr.Tensor:
+            return sum(((t * t * t).sum() for t in parts(module(x))), start=double(0.0))
+
+        leaves = [x, *module.parameters()]
+        loss().backward()
+        directions = [double(values(2, *leaf.shape, seed=i)) for i, leaf in enumerate(leaves)]
+        products = lr.hvp(loss, leaves, directions)
+        found.append([*parts(module(x)), *(leaf.grad for leaf in leaves), *products])
+    for fused, one_by_one in zip(*found, strict=True):
+        np.testing.assert_allclose(fused.numpy(), one_by_one.numpy(), rtol=1e-9, atol=1e-11)
+
+
 MASKS: dict[str, np.ndarray | None] = {
     "none": None,
     "causal": np.triu(np.ones((T, T), bool), 1),

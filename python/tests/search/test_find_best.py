@@ -75,8 +75,8 @@ def losses(model: Any, make: Any, rate: float, batch: int, steps: int, seed: int
 
 @pytest.mark.parametrize("state", ["fresh", "after"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_within_a_decade_of_the_best(cell: str, state: str) -> None:
-    """The goal is a factor 3, which 5 of these 10 meet: docs/find-lr.md. No search may be lost altogether."""
+def test_near_the_best(cell: str, state: str) -> None:
+    """8 of these 10 are within a factor 3, and docs/find-lr.md has many more. No search may be lost."""
     network, make, rates, batch = CELLS[cell]
     lr.seed(0)
     model = network()
@@ -98,4 +98,4 @@ def test_within_a_decade_of_the_best(cell: str, state: str) -> None:
         f"{cell} {state}: best {expected:.2g}, found {found.lr:.2g}, {found.steps} batches, {found.reliable}"
     )
     assert found.steps <= 200
-    assert 0.1 < found.lr / expected < 10
+    assert 1 / 6 < found.lr / expected < 6
