@@ -69,8 +69,16 @@ public struct RateChoice {
   /// The rate before any step, where the method has one.
   public var initialRate: Double { settings.values["rate"] ?? settings.values["initial"] ?? 0 }
 
-  /// Steps per window: a number of steps, or a fraction of an epoch.
-  public func windowLength(stepsPerEpoch: Double) throws -> Int {
+  /// Steps that a window given as a fraction of an epoch has at least, where the direction's average keeps `kept` of itself
+  /// at a step. Shorter ones share so much of it with the one before that they agree whatever the rate is, which
+  /// then grows without end.
+  public static func leastWindow(kept: Double) -> Int {
+    // so that 3 / (1 - 0.9) is 30
+    kept > 0 && kept < 1 ? Int((3 / (1 - kept) - 1e-9).rounded(.up)) : 1
+  }
+
+  /// Steps per window: a number of steps, or a fraction of an epoch; `kept` as in `leastWindow`.
+  public func windowLength(stepsPerEpoch: Double, kept: Double = 0) throws -> Int {
     let steps = settings.values["window_steps"] ?? 0
     if steps >= 1 { return Int(steps) }
     let fraction = settings.values["window"] ?? 0
@@ -79,6 +87,6 @@ public struct RateChoice {
         "\(type.card.title): window=\(fraction) is a fraction of an epoch of unknown length; pass steps_per_epoch, an "
           + "integer window in steps, or use fit")
     }
-    return max(1, Int(fraction * stepsPerEpoch))
+    return max(Self.leastWindow(kept: kept), Int(fraction * stepsPerEpoch))
   }
 }

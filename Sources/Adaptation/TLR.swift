@@ -11,7 +11,10 @@ struct Restart {
 
 /// What all rates that count in windows are told.
 let windowArguments: [Card.Argument] = [
-  .init("window", 1 / 3, .above(0, to: 1), "window as a fraction of an epoch"),
+  .init(
+    "window", 1 / 3, .above(0, to: 1),
+    "window as a fraction of an epoch; over a direction that keeps b of its average at least 3 / (1 - b) steps"
+  ),
   .init("window_steps", 0, .countOrZero, "window in steps; 0: use the fraction"),
   RateChoice.sharing,
   .init("steps_per_epoch", optional: .count, "steps of an epoch; none: what `fit` knows"),

@@ -195,7 +195,11 @@ extension Optimizer {
 
   /// Steps of a window; 1 for rates without.
   private func windowLength() throws -> Int {
-    machineType.memories.contains(.window) ? try choice.windowLength(stepsPerEpoch: stepsPerEpoch) : 1
+    guard machineType.memories.contains(.window) else { return 1 }
+    // whoever gives the length of an epoch means the paper's windows
+    let isGiven = choice.stepsPerEpoch >= 1
+    let kept = isGiven ? 0 : groups.map { $0.direction.hyper(1).averaging.kept }.max() ?? 0
+    return try choice.windowLength(stepsPerEpoch: stepsPerEpoch, kept: kept)
   }
 
   private func advance(_ step: PendingStep) throws -> Request {

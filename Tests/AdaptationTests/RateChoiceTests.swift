@@ -41,6 +41,11 @@ final class RateChoiceTests: XCTestCase {
     XCTAssertThrowsError(try choice("tlr").windowLength(stepsPerEpoch: 0))
     XCTAssertEqual(try choice("tlr", ["window_steps": 7]).windowLength(stepsPerEpoch: 0), 7)
     XCTAssertEqual(try choice("tlr", ["window": 0.001]).windowLength(stepsPerEpoch: 30), 1)
+    for (kept, least) in [(0.9, 30), (0.95, 60), (0.5, 6), (0, 1), (1, 1)] {
+      XCTAssertEqual(try choice("tlr").windowLength(stepsPerEpoch: 3, kept: kept), least)
+      XCTAssertEqual(try choice("tlr").windowLength(stepsPerEpoch: 900, kept: kept), 300)
+      XCTAssertEqual(try choice("tlr", ["window_steps": 7]).windowLength(stepsPerEpoch: 3, kept: kept), 7)
+    }
   }
 
   func testRefusals() {

@@ -279,3 +279,18 @@ def test_same_result_for_any_number_of_threads(set_threads):
         losses.append(lr.fit(model, lr.optim.Adam(model.parameters()), (X, Y), progress=False).losses)
     np.testing.assert_array_equal(losses[0], losses[1])
     np.testing.assert_array_equal(losses[0], losses[2])
+
+
+@pytest.mark.parametrize("kind", ["momentum", "adam", "given"])
+def test_windows_of_short_epochs_are_not_shorter_than_the_directions_memory(kind):
+    """Of 6 steps, a third of an epoch is 2; over momentum 0.9 consecutive windows would always agree."""
+    model, rate = network(), lr.adapt.TLR()
+    if kind == "adam":
+        optimizer = lr.optim.Adam(model.parameters(), lr=rate)
+    else:
+        rate = lr.adapt.TLR(steps_per_epoch=6) if kind == "given" else rate
+        optimizer = lr.optim.SGD(model.parameters(), lr=rate, momentum=0.9)
+    history = lr.fit(model, optimizer, (X, Y), epochs=30, batch_size=25, progress=False)
+    changes = np.flatnonzero(np.diff(history.rates[:, 0])) + 1
+    window = 2 if kind == "given" else 30
+    assert len(changes) and (changes % window == 0).all() and (np.diff(changes) == window).any()
