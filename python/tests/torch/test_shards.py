@@ -11,13 +11,12 @@ import torch_ranks
 
 import lrswift as lr
 
-A = lr.adapt
+A, STEPS = lr.adapt, 24
 RATES: dict[str, Any] = {
     "l4": A.L4(), "tlr": A.TLR(0.02, window=3), "tensor": A.TLR(0.02, window=3, per="tensor"),
     "hd": A.HD(0.02, 1e-3), "dog": A.DoG(), "qlabgrad": A.QLABGrad(max_lr=0.1),
-    "bb": A.BarzilaiBorwein(max_lr=0.1), "prodigy": A.Prodigy(),
+    "bb": A.BarzilaiBorwein(max_lr=0.1), "auto": A.Auto(steps=STEPS), "prodigy": A.Prodigy(),
 }  # fmt: skip
-STEPS = 12
 
 
 def adam(parameters: Any) -> torch.optim.Optimizer:
