@@ -145,8 +145,8 @@ until the end of the first epoch that reaches it, ours with the search for the r
 over seeds.
 
 Our default, "auto", plans all 200 epochs and ends there; theirs stops when the training loss no longer falls.
-Its constants were chosen on twenty workloads ([leaderboard.md](leaderboard.md)); other networks on breast cancer,
-on diabetes as it is and on digits are among them.
+Its constants were chosen on twenty workloads ([leaderboard.md](leaderboard.md)); other networks on breast
+cancer, on diabetes as it is and on digits are among them.
 
 ## Standardized inputs (`StandardScaler`)
 """

@@ -48,7 +48,6 @@ let transposeOperation = Operation(
   ]
 ) { inputs, attributes in
   let x = inputs[0]
-  try requireFloating("transpose", inputs)
   let given = try attributes.integers("axes") ?? Array((0..<x.rank).reversed())
   let axes = try given.map { try normalizedAxis("transpose", $0, x.rank) }
   guard axes.sorted() == Array(0..<x.rank) else {
@@ -58,8 +57,7 @@ let transposeOperation = Operation(
   let shape = axes.map { x.shape[$0] }
   let walk = StridedWalk(
     extents: shape, source: axes.map { strides[$0] }, destination: contiguousStrides(shape))
-  let map = WalkMap(walk, sourceCount: x.count, destinationCount: x.count)
-  return try LinearOp(shape: shape, dtype: x.dtype, maps: [map]).apply([x])
+  return try moved("transpose", [x], to: shape, [walk])
 }
 
 /// x[starts:stops:steps] along every axis; steps may be negative. Bounds are as Python's `slice.indices` gives them.
@@ -73,7 +71,6 @@ let sliceOperation = Operation(
   ]
 ) { inputs, attributes in
   let x = inputs[0]
-  try requireFloating("slice", inputs)
   let starts = try attributes.integers("starts") ?? []
   let stops = try attributes.integers("stops") ?? []
   let steps = try attributes.integers("steps") ?? [Int](repeating: 1, count: starts.count)
@@ -99,8 +96,7 @@ let sliceOperation = Operation(
   let walk = StridedWalk(
     extents: shape, source: zip(strides, steps).map { $0 * $1 }, destination: contiguousStrides(shape),
     sourceOffset: shape.contains(0) ? 0 : offset)
-  let map = WalkMap(walk, sourceCount: x.count, destinationCount: shape.reduce(1, *))
-  return try LinearOp(shape: shape, dtype: x.dtype, maps: [map]).apply([x])
+  return try moved("slice", [x], to: shape, [walk])
 }
 
 let concatOperation = Operation(
@@ -111,7 +107,6 @@ let concatOperation = Operation(
     .init([[1]], ["axis": .numbers([0])]),
   ]
 ) { inputs, attributes in
-  try requireFloating("concat", inputs)
   let first = inputs[0]
   let axis = try normalizedAxis("concat", try attributes.integer("axis", default: 0), first.rank)
   var shape = first.shape
@@ -128,11 +123,11 @@ let concatOperation = Operation(
   }
   let strides = contiguousStrides(shape)
   var offset = 0
-  let maps = inputs.map { x in
+  let walks = inputs.map { x in
     let walk = StridedWalk(
       extents: x.shape, source: contiguousStrides(x.shape), destination: strides, destinationOffset: offset)
     offset += x.shape[axis] * strides[axis]
-    return WalkMap(walk, sourceCount: x.count, destinationCount: shape.reduce(1, *))
+    return walk
   }
-  return try LinearOp(shape: shape, dtype: first.dtype, maps: maps).apply(inputs)
+  return try moved("concat", inputs, to: shape, walks)
 }

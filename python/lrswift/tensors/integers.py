@@ -1,7 +1,8 @@
 """Operations on integer and bool tensors, by NumPy.
 
 The core computes on floating tensors, which alone have derivatives; integers are labels, indices and
-masks. A loss that computes new integers from its inputs therefore reads values and runs eagerly.
+masks. It moves them, in slices, transposes and concatenations; a loss that computes new ones from its inputs
+reads values and runs eagerly.
 """
 
 from __future__ import annotations
@@ -12,10 +13,6 @@ from typing import Any
 import numpy as np
 
 Attributes = dict[str, Any]
-
-
-def _slice(x: np.ndarray, a: Attributes) -> np.ndarray:
-    return x[tuple(map(slice, a["starts"], a["stops"], a["steps"]))]
 
 
 def _reduction(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,8 +34,6 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "ge": lambda x, y, a: np.greater_equal(x, y),
     "abs": lambda x, a: np.abs(x),
     "where": lambda mask, x, y, a: np.where(mask, x, y),
-    "transpose": lambda x, a: x.transpose(a["axes"]),
-    "slice": _slice,
     "concat": lambda *parts: np.concatenate(parts[:-1], parts[-1]["axis"]),
     "broadcast": lambda x, a: np.broadcast_to(x, a["shape"]),
     "gather": lambda x, index, a: x[index],

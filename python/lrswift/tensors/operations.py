@@ -27,7 +27,10 @@ def from_array(array: np.ndarray, requires_grad: bool = False) -> Any:
 
 def run(operation: str, inputs: tuple[Any, ...], **attributes: Any) -> Any:
     """One operation of the core; by NumPy for integers and bools, which have no derivatives."""
-    if operation in OPERATIONS and not any(t.dtype_name.startswith("float") for t in inputs):
+    kinds = {t.dtype_name for t in inputs}
+    # NumPy has a dtype for what is of several
+    moved = operation == "concat" and len(kinds) == 1
+    if operation in OPERATIONS and not moved and not any(kind.startswith("float") for kind in kinds):
         try:
             result = np.asarray(OPERATIONS[operation](*map(shared_array, inputs), attributes))
         except ValueError as error:

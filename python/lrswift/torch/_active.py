@@ -32,6 +32,7 @@ class Active:
         group_numbers: list[int],
         places: list[int],
         scope: Scope,
+        shards: int = 1,
     ) -> None:
         self.tensors, self.kinds, self.places = tensors, kinds, places
         self.groups, self.group_numbers = groups, group_numbers
@@ -41,7 +42,7 @@ class Active:
             Scope.TENSOR: places,
         }[scope]
         self.group_set = sorted(set(group_numbers))
-        self.plan = Plan(tensors, self.machines)
+        self.plan = Plan(tensors, self.machines, shards)
         self.precision = max(torch.finfo(p.dtype).eps for p in tensors)
         self.on_cpu = tensors[0].device.type == "cpu"
         self._local = Local(tensors) if Local.takes(tensors) else None
@@ -86,6 +87,8 @@ class ActiveFinder:
         self.base, self.scope = base, scope
         # False: by torch alone, whatever the tensors are
         self.native = True
+        # of each parameter, over how many processes it lies
+        self.shards = 1
         self._last: Active | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -124,7 +127,7 @@ class ActiveFinder:
         ):
             check_parameters(tensors)
             groups = [self.base.param_groups[number] for number in numbers]
-            last = self._last = Active(tensors, kinds, groups, numbers, places, self.scope)
+            last = self._last = Active(tensors, kinds, groups, numbers, places, self.scope, self.shards)
         return last.at(gradients, self.native)
 
     def _refused(self, p: Tensor, g: Tensor, kind: Kind, place: int) -> Exception:

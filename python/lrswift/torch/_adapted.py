@@ -25,6 +25,7 @@ from ._direction import Directions, StepDirections, check_base
 from ._groups import Groups
 from ._probing import Evaluation, Starts, checked, random_state
 from ._search import SearchStart
+from ._shards import Shards, is_sharded
 from ._sums import Numbers, finite
 from ._traces import leaves, put_all
 from ._vectors import Memory
@@ -73,6 +74,13 @@ class Adapted(torch.optim.Optimizer):
         if isinstance(base, Adapted):
             raise DTypeError("base: got an Adapted; allowed: a plain torch optimizer")
         self.base = base
+        self._shards = Shards(base) if is_sharded(parameters(base)) else None
+        if self._shards is not None and process_group is False:
+            raise ArgumentError(
+                "process_group: False, but the parameters are sharded, and inner products are sums over all "
+                "shards; allowed: None, or the processes that share them"
+            )
+        inner = self._inner
         self.rate = named(lr) if isinstance(lr, str) else lr
         self.process_group = process_group
         self.max_skipped = max_skipped
@@ -88,22 +96,25 @@ class Adapted(torch.optim.Optimizer):
         first = CoreMachine(*self._card)
         self._scope = Scope(int(first.get("scope")))
         self._probes, self._needs_loss = bool(first.get("probes")), bool(first.get("needs_loss"))
-        self._directions = Directions(base)
+        self._directions = Directions(inner)
         self._memory = Memory(first, self._directions)
         self._search = SearchStart(self._directions)
         self._searches = is_searched(self.rate)
         self._whole = (
-            Whole(base, self._card, self._title, self._memory, self._directions)
+            Whole(inner, self._card, self._title, self._memory, self._directions)
             if first.get("is_method")
             else None
         )
         self._machines: list[CoreMachine] = []
         # by the place of the parameter
         self._rates: dict[int, float] = {}
-        self._finder = ActiveFinder(base, self._scope)
+        self._finder = ActiveFinder(inner, self._scope)
+        if self._shards is not None:
+            self._finder.native, self._finder.shards = False, self._shards.count
         self._observed: list[Tensor | float] = []
         self._starts = Starts() if self._probes else None
-        self._watch = Watch(parameters(base)) if first.get("sees_loss") else None
+        # gradients of shards come from no backward pass of their own
+        self._watch = Watch(parameters(base)) if first.get("sees_loss") and self._shards is None else None
         check_parameters(parameters(base))
         self._groups = Groups(base, self.rate, self._scope)
         self._add_machines()
@@ -139,6 +150,8 @@ class Adapted(torch.optim.Optimizer):
             ArgumentError: an option is out of bounds.
             DTypeError: a parameter cannot be trained.
         """
+        if self._shards is not None:
+            raise ArgumentError("param_group: the parameters are sharded; allowed: all groups from the start")
         if self._whole is not None:
             self._whole.check_new(param_group)
         self._groups.check_new(param_group)
@@ -240,6 +253,8 @@ class Adapted(torch.optim.Optimizer):
         self._observed = []
         if self._whole is not None:
             self._whole.check_point()
+        if self._shards is not None:
+            self._shards.begin()
         active = self._finder.find()
         if active is None:
             if self._group() is not None:
@@ -267,6 +282,8 @@ class Adapted(torch.optim.Optimizer):
         self._take(active, value, evaluation)
         if self._starts is not None:
             self._starts.end(evaluation)
+        if self._shards is not None:
+            self._shards.end()
         return loss
 
     # ---- two points ------------------------------------------------------------------------------------
@@ -383,7 +400,8 @@ class Adapted(torch.optim.Optimizer):
                         found[index]["previous_rate"] = rate if abs(rate) >= abs(before) else before
                         found[index].setdefault("previous_gradient_norm2", found[index]["gradient_norm2"])
             if self._searches:
-                found[0]["entries"] = float(sum(p.numel() for p in active.tensors))
+                held = active.tensors if self._shards is None else parameters(self.base)
+                found[0]["entries"] = float(sum(p.numel() for p in held))
             talk = Conversation(active, formed.directions, backup, evaluation, group)
             taken = {i: talk.decide(self._machines[i], number, of) for i, of in found.items()}
             talk.end()
@@ -465,11 +483,18 @@ class Adapted(torch.optim.Optimizer):
 
     # ---- groups and machines ---------------------------------------------------------------------------
     @property
+    def _inner(self) -> torch.optim.Optimizer:
+        """Which takes the steps: the base, or its twin on the shards that lie here."""
+        return self.base if self._shards is None else self._shards.twin
+
+    @property
     def _title(self) -> str:
         return type(self.rate).__name__
 
     def _group(self) -> Any:
         """The processes to average over; None for a single one."""
+        if self._shards is not None:
+            return self.process_group or self._shards.process_group
         distributed = torch.distributed
         if self.process_group is False or not distributed.is_available():
             return None
@@ -521,7 +546,7 @@ class Adapted(torch.optim.Optimizer):
         self._machines = [CoreMachine(*self._card) for _ in state["_machines"]]
         for machine, numbers in zip(self._machines, state["_machines"], strict=True):
             machine.load(numbers)
-        sees_loss = CoreMachine(*self._card).get("sees_loss")
+        sees_loss = CoreMachine(*self._card).get("sees_loss") and self._shards is None
         self._watch = Watch(parameters(self.base)) if sees_loss else None
         super().__setstate__({})
 

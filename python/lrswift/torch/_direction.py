@@ -135,7 +135,7 @@ class Directions:
         for place, p, group in zip(active.places, active.tensors, active.groups, strict=True):
             state, t = self.base.state.get(p, {}), self.steps[place]
             beta = group["betas"][0] if "betas" in group else group.get("beta")
-            average = state.get("exp_avg", state.get("average"))
+            average = state["exp_avg"] if self._averages_by_first_beta(state) else state.get("average")
             if average is not None and beta is not None:
                 smoothing = vectors_smoothing("ema", {"beta": float(beta)}, t)
                 found.append((average, float(beta), 1 - float(beta), smoothing))
@@ -300,7 +300,7 @@ class Directions:
             state, t, decay = self.base.state.get(p, {}), self.steps[place], self.decay(group)
             factor = 1.0
             average, smoothing = None, 0.0
-            if "exp_avg" in state and "betas" in group:
+            if "betas" in group and self._averages_by_first_beta(state):
                 average = state["exp_avg"]
                 smoothing = vectors_smoothing("ema", {"beta": float(group["betas"][0])}, t)
             elif group.get("momentum") and "dampening" in group:
@@ -315,6 +315,10 @@ class Directions:
             found.append(g)
             factors.append(factor)
         return found, factors
+
+    def _averages_by_first_beta(self, state: dict[str, Any]) -> bool:
+        """Whether `exp_avg` is Adam's average; that of Lion, which has no squares, goes by the second."""
+        return "exp_avg" in state and (self._stands_in or "exp_avg_sq" in state)
 
     def keep(self, active: Active) -> list[tuple[int, Tensor, dict[str, Any] | None, int]]:
         """Copies of the base's state, for `put_back`."""

@@ -20,7 +20,7 @@ VERSION = 2
 def read(adapted: Any) -> dict[str, Any]:
     """The base's state_dict, with plain numbers for rates, and "lrswift" beside it."""
     groups = adapted.param_groups
-    held = parameters(adapted.base)
+    held = parameters(adapted._inner)
     state = adapted.base.state_dict()
     for group in state["param_groups"]:
         for key, value in group.items():
@@ -60,13 +60,15 @@ def read(adapted: Any) -> dict[str, Any]:
 
 def write(adapted: Any, given: dict[str, Any]) -> None:
     """Checks everything, then changes everything; nothing that is given is shared with it."""
-    held = parameters(adapted.base)
+    held = parameters(adapted._inner)
     own = _checked(adapted, given, held)
     machines = [machine.clone() for machine in adapted._machines]
     for machine, state in zip(machines, own["machines"], strict=True):
         machine.load(state)
     vectors = {name: _placed(values, held) for name, values in own["vectors"].items()}
     _load_base(adapted.base, given)
+    if adapted._shards is not None:
+        adapted._shards.adopt()
     adapted._machines = machines
     # files of before had factors where schedulers of torch keep rates
     older = "references" not in own

@@ -21,11 +21,12 @@ _SMALL = 1 << 15
 class Plan:
     """Which tensors are multiplied together: by machine and dtype, small ones end to end.
 
-    machines: of each tensor, the index of the machine that its products belong to.
+    machines: of each tensor, the index of the machine that its products belong to. shards: over how many
+    processes each tensor lies.
     """
 
-    def __init__(self, tensors: Sequence[Tensor], machines: Sequence[int]) -> None:
-        self.machines = list(machines)
+    def __init__(self, tensors: Sequence[Tensor], machines: Sequence[int], shards: int = 1) -> None:
+        self.machines, self.shards = list(machines), shards
         small: dict[tuple[int, torch.dtype], list[int]] = defaultdict(list)
         self.blocks: list[tuple[int, list[int]]] = []
         for i, (tensor, machine) in enumerate(zip(tensors, machines, strict=True)):
@@ -89,8 +90,8 @@ class Sums:
     def read(self, loss: Tensor | float | None, group: Any) -> tuple[float, Numbers]:
         """The loss, and what was added since the last read: machine -> name -> number.
 
-        Averaged over the processes of `group` where there is one; what is not finite on one process is not
-        finite on all.
+        Averaged over the processes of `group` where there is one, and summed over shards; what is not finite
+        on one process is not finite on all.
         """
         terms = list(self._terms)
         value = 0.0 if loss is None else loss
@@ -105,7 +106,8 @@ class Sums:
         found: Numbers = {}
         for (machine, name, factor), term in zip(self._keys, numbers, strict=True):
             own = found.setdefault(machine, {})
-            own[name] = own.get(name, 0.0) + factor * term
+            # an average over processes is a sum over shards by their number
+            own[name] = own.get(name, 0.0) + factor * term * self.plan.shards
         self._keys, self._terms = [], []
         return number, found
 

@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.nn.modules import module as hooks
 from torch.nn.parameter import is_lazy
 
+from ._shards import is_gathered
+
 Module = torch.nn.Module
 
 
@@ -149,9 +151,12 @@ def traceless(gradients: Gradients | None = None) -> Iterator[None]:
     gradients: those of the modules' parameters are put aside there, and put back, too.
     """
     buffers = Buffers()
+    gathered: dict[int, Any] = {}
 
     def reached(module: Module, _: Any) -> None:
         buffers.keep(module)
+        if is_gathered(module):
+            gathered[id(module)] = module
         if gradients is not None:
             gradients.put_aside(module.parameters())
 
@@ -172,6 +177,9 @@ def traceless(gradients: Gradients | None = None) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
+        for module in gathered.values():
+            # else the next evaluation would be at these parameters again
+            module.reshard()
         buffers.restore()
         if gradients is not None:
             gradients.restore()
