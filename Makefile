@@ -133,7 +133,8 @@ BENCH_FLAGS ?=
 
 bench: ## steps and kernels beside NumPy, PyTorch and JAX where installed (pip install '.[bench]')
 	$(BIN)/python -c "import lrswift; lrswift.show_config()"
-	for name in $(BENCH); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py $(BENCH_FLAGS); done
+	for name in $(BENCH); do echo "== $$name"; keep=; if [ $$name = training_steps ]; then keep=--keep; fi; \
+	  $(BIN)/python benchmarks/$$name.py $$keep $(BENCH_FLAGS); done
 
 system:
 	@scripts/system.sh "$(PYTHON)"

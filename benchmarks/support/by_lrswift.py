@@ -9,7 +9,7 @@ from lrswift import _core
 from lrswift.hypergradients.episode import Episode, IndexedBatches
 from lrswift.loop.recorder import Recorder
 from lrswift.progress import Progress
-from lrswift.tensors.operations import apply
+from lrswift.tensors.operations import apply, run
 
 from . import sequence_networks as sequences
 from .turns import Clock, Turn
@@ -18,7 +18,7 @@ from .work import Columns, Training, Updates
 
 def attention(q: lr.Tensor, k: lr.Tensor, v: lr.Tensor) -> lr.Tensor:
     """softmax(q k^T / sqrt(width)) v, each place of those before it."""
-    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(0, 1, 3, 2)
+    scores = run("matmul", (q * q.shape[-1] ** -0.5, k), transpose_b=True)
     return apply("softmax", scores, causal=True) @ v
 
 
@@ -100,12 +100,16 @@ def hypergradients(work: Columns) -> Turn:
     return work.turn(train, 1)
 
 
-def peak(threads: int, dtype: str = "float32") -> Turn:
-    """Multiply-adds a second from registers, on all threads."""
+def peak(threads: int, dtype: str = "float32", least: float = 0.02) -> Turn:
+    """Multiply-adds a second from registers, on all threads: `least` seconds, after as long to warm them."""
     lr.set_threads(threads)
-    given = {"rounds": 400_000, "double": dtype == "float64", "processor": Clock.processor}
+    given = {"rounds": 1 << 20, "double": dtype == "float64", "processor": Clock.processor}
 
     def turn() -> float:
+        seconds, operations = _core.measure("multiply_adds", given)
+        while seconds < least * (threads if Clock.processor else 1):
+            given["rounds"] *= 2
+            seconds, operations = _core.measure("multiply_adds", given)
         seconds, operations = _core.measure("multiply_adds", given)
         return operations / seconds
 

@@ -48,6 +48,12 @@ struct TapPass {
       && top + inputRows(outputHeight) <= height && left + inputColumns <= width
   }
 
+  /// Numbers of a window's row that lie one after another in the images.
+  var contiguous: Int {
+    let adjoining = zip(columns.taps, columns.taps.dropFirst()).allSatisfy { $0.offset + 1 == $1.offset }
+    return adjoining && channels == pitch ? columns.taps.count * channels : channels
+  }
+
   /// Taps of each row of the kernel, if as many read the pixels that neighboring outputs read first.
   var neighbors: Int {
     let taps = columns.taps
@@ -78,7 +84,9 @@ struct InputLayout {
   /// `bare`: whoever reads knows what lies outside the images.
   init(_ pass: TapPass, rows: Int, lanes: Int, spread: Bool = false, bare: Bool = false) {
     let crowded = spread && !bare && pass.channels % (4 * lanes) == 0
-    inside = bare || pass.readsInside && !crowded
+    // Groups of four numbers would reach beyond the last image.
+    let short = spread && pass.contiguous < 4
+    inside = bare || pass.readsInside && !crowded && !short
     pixel = inside ? pass.pitch : pass.channels + (crowded ? lanes : 0)
     row = (inside ? pass.width : pass.inputColumns) * pixel
     image = inside ? pass.height * row : pass.inputRows(rows) * row

@@ -72,6 +72,20 @@ final class DirectConvolutionTests: XCTestCase {
     }
   }
 
+  /// Weight gradients read four numbers at a time: where a window's row has fewer, they read a copy, which has room.
+  func testShortRowsOfWindowsAreCopied() {
+    for (channels, kernel, inside) in [
+      (1, 3, false), (1, 5, true), (3, 1, false), (4, 1, true), (2, 2, true),
+    ] {
+      let g = WindowGeometry(
+        height: 8, width: 8, channels: channels, kernel: (kernel, kernel), stride: (1, 1), padding: (0, 0))
+      let pass = TapPass(forward: g, 5, 0)
+      XCTAssertEqual(
+        InputLayout(pass, rows: 2, lanes: 8, spread: true).inside, inside, "\(channels) \(kernel)")
+      XCTAssertTrue(InputLayout(pass, rows: 2, lanes: 8).inside)
+    }
+  }
+
   func testNoChannelsAndNoOutputs() {
     let none = WindowGeometry(
       height: 3, width: 4, channels: 0, kernel: (2, 2), stride: (1, 1), padding: (0, 0))

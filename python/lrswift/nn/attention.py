@@ -10,6 +10,7 @@ from ..checks import check_whole
 from ..errors import ArgumentError, ShapeError
 from ..tensors.creation import zeros
 from ..tensors.functions import where
+from ..tensors.operations import run
 from ..tensors.tensor import Operand, Tensor, as_tensor
 from . import functional as F
 from . import init
@@ -108,7 +109,7 @@ class MultiheadAttention(Module):
         """
         q, k, v = (self._heads(x, part) for part, x in enumerate((query, key, value)))
         n, _, length, width = q.shape
-        scores = (q * (1.0 / math.sqrt(width))) @ k.transpose(0, 1, 3, 2)
+        scores = run("matmul", (q * (1.0 / math.sqrt(width)), k), transpose_b=True)
         if attn_mask is not None:
             each = (1, 1) if as_tensor(attn_mask).ndim == 2 else (n, self.num_heads)
             shape = (*each, length, k.shape[2])
