@@ -49,6 +49,7 @@ class Linear(Module):
 
         Raises:
             ArgumentError: a value of x is masked.
+            ArgumentTypeError: a parameter was replaced by what is no Tensor.
             DTypeError: x is of another dtype.
             ShapeError: the last axis of x is not in_features.
         """
@@ -119,6 +120,7 @@ class Conv2d(Module):
 
         Raises:
             ArgumentError: a value of x is masked.
+            ArgumentTypeError: a parameter was replaced by what is no Tensor.
             DTypeError: x is of another dtype.
             ShapeError: x has other axes or channels, or is smaller than the kernel.
         """
@@ -282,6 +284,7 @@ class LayerNorm(Module):
 
         Raises:
             ArgumentError: a value of x is masked.
+            ArgumentTypeError: a parameter was replaced by what is no Tensor.
             DTypeError: x is of another dtype.
             ShapeError: the last axes of x are not `shape`.
         """
@@ -380,6 +383,7 @@ class Embedding(Module):
 
         Raises:
             ArgumentError: an index is out of range, or masked.
+            ArgumentTypeError: a parameter was replaced by what is no Tensor.
             DTypeError: the index is floating or bool.
             ShapeError: the index is a nested list with rows of unequal length.
         """

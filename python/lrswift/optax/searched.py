@@ -33,6 +33,7 @@ class FoundSchedule:
         searched: batches that the search took.
         reliable: whether they could tell; else the rate is a usual one.
         losses: float64 [searched], of those batches, before each step.
+        account: the text that `explain` returns.
     """
 
     rate: float
@@ -42,7 +43,7 @@ class FoundSchedule:
     searched: int
     reliable: bool
     losses: np.ndarray = field(repr=False)
-    _account: str = field(repr=False)
+    account: str = field(repr=False)
 
     def __call__(self, step: Any) -> jax.Array:
         """The rate of the step with this number, from 0 on; steps: an int or an array of any shape."""
@@ -55,8 +56,12 @@ class FoundSchedule:
         return self.rate * jnp.maximum(share, 0)
 
     def explain(self) -> str:
-        """What was chosen and why, in some lines."""
-        return self._account
+        """Says what was chosen and why, in some lines.
+
+        Returns:
+            The text.
+        """
+        return self.account
 
 
 def auto(
@@ -101,6 +106,7 @@ def auto(
         ArgumentError: a number is out of bounds, `params` are empty, or the batches ended and do not begin
             anew.
         ArgumentTypeError: an argument is no number, or `batches` cannot be iterated over.
+        DTypeError: an argument is no text or number of its kind.
 
     Source:
         docs/auto.md.
@@ -125,7 +131,7 @@ def auto(
         searched=searched,
         reliable=bool(machine.get("reliable")),
         losses=np.array(losses, np.float64),
-        _account="\n".join(chosen(machine)),
+        account="\n".join(chosen(machine)),
     )
 
 

@@ -81,19 +81,26 @@ def chosen(core: CoreOptimizer | CoreMachine) -> list[str]:
     ]
 
 
-def account(core: CoreOptimizer) -> str:
-    """What was chosen and why, and how far the run has come, in some lines."""
-    run, searched, taken = (int(core.get(key)) for key in ("run_steps", "searched", "run_taken"))
+def begun(core: CoreOptimizer | CoreMachine) -> list[str]:
+    """`chosen`, or how far a search has come that is not over."""
+    run, searched = int(core.get("run_steps")), int(core.get("searched"))
     if run == 0:
-        return "auto: no run has begun; fit tells how many steps it has, other loops pass steps="
+        return ["auto: no run has begun; fit tells how many steps it has, other loops pass steps="]
     if math.isnan(core.get("found")):
         how = f"step {searched} of the search" if searched else "no step taken yet"
-        return f"auto: {how}, in a run of {run} steps"
-    parts = [
-        *chosen(core),
-        f"{taken} steps are taken; the guard has undone {int(core.get('rollbacks'))}.",
-        f"The same without a search: lr=schedule.{plan(core)!r}",
-    ]
+        return [f"auto: {how}, in a run of {run} steps"]
+    return chosen(core)
+
+
+def account(core: CoreOptimizer) -> str:
+    """What was chosen and why, and how far the run has come, in some lines."""
+    parts = begun(core)
+    if not math.isnan(core.get("found")) and core.get("run_steps") > 0:
+        taken = int(core.get("run_taken"))
+        parts += [
+            f"{taken} steps are taken; the guard has undone {int(core.get('rollbacks'))}.",
+            f"The same without a search: lr=schedule.{plan(core)!r}",
+        ]
     return "\n".join(parts)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from .._core import Machine as CoreMachine
 from ..errors import ArgumentError, Diverged, DTypeError
 from ..optim.attributes import rate_card
-from ..optim.searched import is_searched
+from ..optim.searched import begun, check_searched, is_searched
 from ..rates.codes import Scope
 from ..rates.named import named
 from . import _state
@@ -287,6 +287,18 @@ class Adapted(torch.optim.Optimizer):
         return loss
 
     # ---- two points ------------------------------------------------------------------------------------
+    def explain(self) -> str:
+        """Says what a rate that is searched for has come to, and why, in some lines.
+
+        Returns:
+            The text; before the end of the search, how far it has come.
+
+        Raises:
+            ArgumentTypeError: the rate is another than `lr="auto"`.
+        """
+        check_searched(self.rate, "explain")
+        return "\n".join(begun(self._machines[0]))
+
     def eval(self) -> None:
         """Moves the parameters to where the method evaluates: Schedule-Free's average x.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 
 import numpy as np
 import pytest
@@ -142,3 +143,29 @@ def test_a_base_that_has_stepped_before_goes_back_to_there():
     for place, kept in before.items():
         for name, value in kept.items():
             assert torch.equal(torch.as_tensor(after[place][name]), torch.as_tensor(value)), name
+
+
+def test_explain_says_what_the_search_has_come_to() -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Linear(4, 1)
+    x = torch.randn(64, 4)
+    optimizer = lr.torch.Adapted(torch.optim.AdamW(model.parameters()), lr=lr.adapt.Auto(steps=400))
+    said = [optimizer.explain()]
+    for _ in range(70):
+
+        def closure() -> torch.Tensor:
+            optimizer.zero_grad()
+            loss = ((model(x).squeeze(1) - x.sum(1)) ** 2).mean()
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+        said.append(optimizer.explain())
+    assert said[0] == "auto: no step taken yet, in a run of 400 steps"
+    assert said[1] == "auto: step 1 of the search, in a run of 400 steps"
+    assert re.match(r"auto: rate [0-9.e-]+, found in \d+ steps\n", said[-1]) and "falls to 0" in said[-1]
+    plain = lr.torch.Adapted(torch.optim.SGD(model.parameters()), lr=lr.adapt.L4())
+    with pytest.raises(
+        TypeError, match=r"^explain: got an optimizer with lr=L4.*; allowed: one with lr='auto'"
+    ):
+        plain.explain()
