@@ -294,6 +294,7 @@ class Adapted(torch.optim.Optimizer):
             The text; before the end of the search, how far it has come.
 
         Raises:
+            ArgumentError: the search is not over, which other threads' steps may have begun anew.
             ArgumentTypeError: the rate is another than `lr="auto"`.
         """
         check_searched(self.rate, "explain")

@@ -50,7 +50,7 @@ def work(made): lr.hvp(lambda: made[0], parameters, made[1])
 """,
     "jvp": """
 def prepared(n): return [np.ones((n, 400, 400), "f4")]
-def work(made): lr.jvp(lambda s: deep(4, s), [square], made)
+def work(made): lr.jvp(lambda s: deep(16, s), [square], made)
 """,
     "backward": """
 def prepared(n): return deep(n)

@@ -416,7 +416,7 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "error", "message"), BAD, ids=str)
+@pytest.mark.parametrize(("changes", "error", "message"), BAD, ids=[message for _, _, message in BAD])
 def test_bad_values(changes: dict[str, Any], error: type[Exception], message: str) -> None:
     case = problem("batch_norm")
     with pytest.raises(error, match=message):
