@@ -14,7 +14,6 @@ WITHOUT_MIRROR = {"core", "whole"}
 # One suite covers modules that have no use by themselves: module or folder -> suite.
 COVERED = {
     "adapt.py": "rates/test_base.py",
-    "checks.py": "whole/test_bad_input.py",
     "data": "data/test_loading.py",
     "experiments/comparison_report.py": "experiments/test_comparison.py",
     "experiments/hpo": "experiments/hpo/test_comparison.py",

@@ -11,6 +11,15 @@ import numpy as np
 from .errors import ArgumentError, ArgumentTypeError
 
 
+def refuse_torch(value: Any, name: str, instead: str) -> None:
+    """ArgumentTypeError for an object of torch where one of lrswift's is meant.
+
+    It is told by its classes, as torch need not be there. name: the argument; instead: what is allowed.
+    """
+    if any(kind.__module__.partition(".")[0] == "torch" for kind in type(value).__mro__):
+        raise ArgumentTypeError(f"{name}: got a {type(value).__name__} of torch; allowed: {instead}")
+
+
 def check_number(value: Any, name: str, *, infinite: bool = False) -> float:
     """Checks a number.
 

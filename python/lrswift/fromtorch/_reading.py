@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -36,6 +37,8 @@ _VIEWS = frozenset({
     "broadcast_to", "slice", "narrow", "select", "split", "split_with_sizes", "chunk", "unbind", "detach",
     "contiguous", "alias", "to", "diagonal", "unfold", "getitem",
 })  # fmt: skip
+# what they say of a graph that cannot be read, the error says
+_LOGGERS = ("torch._subclasses.fake_tensor", "torch._export.non_strict_utils")
 _RECTIFIERS = ("aten.relu.default", "aten.relu_.default")
 _SUMS = ("aten.add.Tensor", "aten.add_.Tensor")
 
@@ -58,7 +61,26 @@ def exported(module: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]
                     "lost; allowed: operations of torch (x + (y - x).detach() has the value of y and the "
                     f"gradient of x), or {INSTEAD}"
                 ) from error
+            failure = _failure(module, arguments, options)
+            if failure is not None:
+                raise ArgumentError(
+                    f"from_torch: module: its forward fails with the example, in torch as well: {failure}; "
+                    "allowed: inputs that it takes"
+                ) from error
             raise untraceable(error) from error
+
+
+def _failure(module: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> str | None:
+    """What the forward itself raises with these inputs; None where it works. The caller puts buffers back."""
+    import torch
+
+    try:
+        with torch.no_grad():
+            module(*arguments, **options)
+    except Exception as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+    return None
 
 
 def untraceable(error: Exception) -> ArgumentError:
@@ -98,9 +120,17 @@ def own_gradients() -> Iterator[list[str]]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Within: torch.export says nothing of what it puts back itself."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    before = [logger.disabled for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        for logger in loggers:
+            logger.disabled = True
+        try:
+            yield
+        finally:
+            for logger, disabled in zip(loggers, before, strict=True):
+                logger.disabled = disabled
 
 
 @contextmanager

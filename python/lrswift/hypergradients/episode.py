@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._core import Episode as CoreEpisode
+from ..checks import refuse_torch
 from ..errors import ArgumentError, ArgumentTypeError, RecordingError, ShapeError
 from ..loop.feed import Batch, feed
 from ..loop.recorder import Recorder
@@ -81,6 +82,7 @@ def source(batches: Any, name: str, dtype: np.dtype) -> Source:
 
 
 def _cast_copy(model: Any, dtype: np.dtype) -> Any:
+    refuse_torch(model, "model", "an nn.Module; lrswift.torch.hypergradient takes modules of torch")
     if not hasattr(model, "parameters"):
         raise ArgumentTypeError(f"model: got {type(model).__name__}; allowed: an nn.Module")
     made = copy.deepcopy(model).to(dtype)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import random
+from ..checks import refuse_torch
 from ..data.batches import permutation
 from ..errors import Diverged
 from ..hypergradients.episode import IndexedBatches
@@ -83,6 +84,7 @@ def run(job: Job) -> Outcome:
     random.seed(job.seed)
     try:
         model = job.make_model(job.seed)
+        refuse_torch(model, "make_model", "an nn.Module; lrswift.torch.learn_schedule takes modules of torch")
         floating = next(iter(model.parameters())).dtype
         rows, validated = len(job.train[0]), len(job.valid[0])
         train = IndexedBatches(job.train, row_numbers(rows, job.steps, job.batch_size, job.seed), floating)

@@ -24,6 +24,8 @@ def takes_model(loss: Callable[..., Any], arrays: int) -> bool:
 
     Otherwise it is called as loss(model(x), y), which needs batches of two arrays (ArgumentError).
     """
+    if not callable(loss):
+        raise ArgumentTypeError(f"loss: got {type(loss).__name__}; allowed: a function that returns a scalar")
     try:
         parameters = inspect.signature(loss).parameters.values()
         required = sum(

@@ -153,7 +153,12 @@ class _Recurrent(Module):
         return [tuple(part[i] for part in parts) for i in range(count)]
 
     def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"
+        text = f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"
+        usual = {"bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
+        for name, default in usual.items():
+            if getattr(self, name) != default:
+                text += f", {name}={getattr(self, name)}"
+        return text
 
 
 class LSTM(_Recurrent):

@@ -113,6 +113,8 @@ def auto(
     """
     count = check_whole(steps, "steps", 1)
     machine = CoreMachine(*rate_card(Auto(count, search, prior, warmup, decay)))
+    if not callable(loss):
+        raise ArgumentTypeError(f"loss: got {type(loss).__name__}; allowed: a function (params, batch)")
     if not isinstance(batches, Iterable):
         raise ArgumentTypeError(f"batches: got {type(batches).__name__}; allowed: what can be iterated over")
     if not jax.tree_util.tree_leaves(params):

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import random
 from .._core import Optimizer as CoreOptimizer
-from ..checks import check_number, check_whole
+from ..checks import check_number, check_whole, refuse_torch
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..rates.base import Adapter
 from ..rates.codes import Guard, Request, Scope
@@ -146,6 +146,7 @@ class Optimizer:
             name = None
             if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
                 name, item = item
+            refuse_torch(item, at, "tensors of lrswift; lrswift.torch.Adapted takes optimizers of torch")
             if not isinstance(item, Tensor):
                 raise DTypeError(
                     f"{at}: got {type(item).__name__}; allowed: tensors, (name, tensor) pairs, or group dicts"

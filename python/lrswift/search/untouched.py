@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import random
+from ..checks import refuse_torch
 from ..errors import ArgumentError, ArgumentTypeError, warn
 from ..loop.loaders import loader_state, put_loader_state
 from ..loop.recorder import Buffers, Modes
@@ -30,6 +31,7 @@ def refuse_iterator(data: Any) -> None:
 
 def trainable(model: Any, optimizer: Any) -> list[Tensor]:
     """The parameters of `model` that require a gradient, once `optimizer` is a callable that makes one."""
+    refuse_torch(model, "model", "an nn.Module; lrswift.torch.find_lr takes modules of torch")
     if not hasattr(model, "parameters"):
         raise ArgumentTypeError(f"model: got {type(model).__name__}; allowed: an nn.Module")
     if not callable(optimizer) or isinstance(optimizer, Optimizer):

@@ -38,7 +38,8 @@ def core_array(data: Any, dtype: np.dtype | None, floating: np.dtype, name: str)
             f"{name}: rows of unequal length; allowed: a rectangular nested list or an array"
         ) from error
     if array.dtype.kind not in "fiub":
-        raise DTypeError(f"{name}: got dtype {array.dtype}; allowed: floating, integer or bool data")
+        given = type(data).__name__ if array.dtype.hasobject else f"dtype {array.dtype}"
+        raise DTypeError(f"{name}: got {given}; allowed: floating, integer or bool data")
     if dtype is None:
         if array.dtype.kind == "f":
             dtype = floating

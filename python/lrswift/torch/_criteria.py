@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import ArgumentTypeError
+from ..errors import ArgumentError, ArgumentTypeError
 from ..fromtorch.convert import from_torch
 from ..nn.functional import cross_entropy
 
@@ -21,6 +21,11 @@ def is_of_torch(loss: Any) -> bool:
     if isinstance(loss, functools.partial):
         return is_of_torch(loss.func)
     return isinstance(loss, nn.Module) or str(getattr(loss, "__module__", "")).partition(".")[0] == "torch"
+
+
+def is_of_lrswift(loss: Any) -> bool:
+    """Whether a loss is one of lrswift's functions, on its own tensors."""
+    return callable(loss) and str(getattr(inspect.unwrap(loss), "__module__", "")).startswith("lrswift.")
 
 
 class Criterion(nn.Module):
@@ -66,7 +71,11 @@ def native_loss(loss: Any, outputs: Any, batch: tuple[Tensor, ...], ignored: boo
     example = torch.from_numpy(np.array(outputs.numpy()))
     target = batch[-1].to(example.dtype) if batch[-1].is_floating_point() else batch[-1]
     criterion = Criterion(loss).train(isinstance(loss, nn.Module) and loss.training)
-    return _called(from_torch(criterion, (example, target)), len(batch))
+    try:
+        native = from_torch(criterion, (example, target))
+    except ArgumentError as error:
+        raise ArgumentError(f"fit: loss: {str(error).removeprefix('from_torch: module: ')}") from error
+    return _called(native, len(batch))
 
 
 def _cross_entropy(outputs: Any, labels: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +13,7 @@ from torch.func import functional_call
 
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from ..loop.recorder import takes_model
-from ._criteria import is_of_torch
+from ._criteria import is_of_lrswift, is_of_torch
 from ._probing import random_state, same_state, set_random_state
 from ._run_batches import Batch
 
@@ -28,7 +27,12 @@ class _Whole(nn.Module):
 
     def forward(self, *batch: Tensor) -> Any:
         """The loss."""
-        if is_of_torch(self.loss) and len(batch) > 1:
+        if is_of_torch(self.loss):
+            if len(batch) == 1:
+                raise ArgumentTypeError(
+                    "loss: a loss of torch needs a target, and batches have one array; allowed: batches "
+                    "(x, y), or a function loss(model, x)"
+                )
             return self.loss(self.model(*batch[:-1]), batch[-1])
         if takes_model(self.loss, len(batch)):
             return self.loss(self.model, *batch)
@@ -91,12 +95,17 @@ class FlatLoss:
         state = random_state()
         held = {name: (t, t.clone()) for name, t in self.whole.named_buffers()}
         try:
-            self(self.start, batch)
+            with torch.enable_grad():
+                found = self(self.start.clone().requires_grad_(), batch)
             drawn = not same_state(state, random_state())
         finally:
             set_random_state(state)
         now = dict(self.whole.named_buffers())
         written = [n for n, (t, old) in held.items() if now.get(n) is not t or not torch.equal(t, old)]
+        if not found.requires_grad:
+            raise DTypeError(
+                "loss: returned a tensor without a gradient; allowed: a scalar that depends on the parameters"
+            )
         if drawn:
             raise ArgumentError(
                 "module: draws random numbers in its forward pass, which cannot be differentiated; allowed: "
@@ -133,7 +142,7 @@ def _check(module: Any, loss: Any) -> None:
         )
     if not callable(loss):
         raise ArgumentTypeError(f"loss: got {type(loss).__name__}; allowed: a function or a module of torch")
-    if getattr(inspect.unwrap(loss), "__module__", "").startswith("lrswift."):
+    if is_of_lrswift(loss):
         raise ArgumentTypeError(
             "loss: got one of lrswift, which takes its own tensors; allowed: one of torch, such as "
             "torch.nn.functional.cross_entropy, or lrswift.hypergradient of lrswift.from_torch(module, x)"

@@ -17,13 +17,14 @@ from torch import Tensor
 
 from .._core import ALRS
 from ..checks import check_number
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from ..loop.recorder import takes_model
 from ..rates.codes import Scope
 from ..search.find import FoundRate, attributes_of, checked_rule, concluded
 from ..search.sbf_search import SBFSearch
 from ..search.untouched import warn_touched
 from ._active import ActiveFinder, parameters
+from ._criteria import is_of_lrswift
 from ._direction import Directions, check_base
 from ._probing import random_state, set_random_state
 from ._sources import Sources
@@ -72,7 +73,7 @@ def find_lr(
     Raises:
         ArgumentError: a value is out of bounds, data are an iterator, or the model has no parameters that
             require a gradient.
-        ArgumentTypeError: `start` or `fraction` is no number.
+        ArgumentTypeError: `start` or `fraction` is no number, or an argument is of a wrong type.
         DTypeError: data are no batches, or the optimizer is none of torch.
         ShapeError: tensors are of different lengths, or the loss is no scalar.
 
@@ -84,12 +85,15 @@ def find_lr(
         "signs": the ALRS paper, with displacements of single steps ("reading B"). "trials": docs/find-lr.md.
     """
     check_number(fraction, "fraction")
+    _check_kinds(model, loss, optimizer)
     if isinstance(data, Iterator):
         raise ArgumentError("data: got an iterator, which cannot start anew; allowed: (x, y) or a DataLoader")
     if not isinstance(data, Iterable):
         raise DTypeError(
             f"data: got {type(data).__name__}; allowed: (x, y), a dict of tensors, or an iterable of batches"
         )
+    if isinstance(data, tuple) and any(isinstance(part, np.ndarray) for part in data):
+        raise DTypeError("data: got arrays of NumPy; allowed: tensors, such as torch.from_numpy(x)")
     if any(map(torch.nn.parameter.is_lazy, model.parameters())):
         raise ArgumentError("model: has parameters without a shape; allowed: a model that has seen a batch")
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -115,6 +119,23 @@ def find_lr(
     warn_touched(receipt)
     gradients, values = [np.array(hunt.gradients)], [np.array(hunt.values)]
     return concluded(chosen, kind, fraction, max_epochs, gradients, values, receipt)
+
+
+def _check_kinds(model: Any, loss: Any, optimizer: Any) -> None:
+    if not isinstance(model, torch.nn.Module):
+        raise ArgumentTypeError(
+            f"model: got {type(model).__name__}; allowed: a torch.nn.Module (lrswift.find_lr takes others)"
+        )
+    if is_of_lrswift(loss):
+        raise ArgumentTypeError(
+            "loss: got one of lrswift, which takes its own tensors; allowed: one of torch, such as "
+            "torch.nn.functional.cross_entropy"
+        )
+    if not callable(optimizer) or isinstance(optimizer, torch.optim.Optimizer):
+        raise ArgumentTypeError(
+            f"optimizer: got {type(optimizer).__name__}; allowed: a callable (params, lr=), such as "
+            "torch.optim.Adam"
+        )
 
 
 def _train(model: torch.nn.Module) -> None:
@@ -172,6 +193,8 @@ def _batches(data: Any, size: int) -> Any:
 
 def _loss_of(model: torch.nn.Module, loss: Callable[..., Any], batch: Any) -> Tensor:
     """The loss of a batch, checked to be a scalar that depends on parameters."""
+    if not callable(loss):
+        raise ArgumentTypeError(f"loss: got {type(loss).__name__}; allowed: a function or a module of torch")
     if not isinstance(batch, (tuple, list)):
         try:
             value = loss(model, batch)

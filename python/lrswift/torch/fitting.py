@@ -17,7 +17,7 @@ from ..records import takes
 from ..search.find import find_lr
 from ..tensors.autograd import no_grad
 from ..training.fit import fit as native_fit
-from ..training.methods import METHODS
+from ..training.fit import named_method
 from ..training.options import FitFields, FitOptions
 from ._criteria import is_of_torch, leaves_out, native_loss
 from ._probing import random_state, set_random_state
@@ -89,6 +89,10 @@ def fit(
         RecordingWarning: the loss is run anew for every batch.
         UserWarning: the checkpoint holds no state of an iterable that may have one.
     """
+    if not isinstance(module, torch.nn.Module):
+        raise ArgumentTypeError(
+            f"fit: module: got {type(module).__name__}; allowed: a torch.nn.Module (lrswift.fit takes others)"
+        )
     _check_optimizer(optimizer)
     data, checked, rated = (_arrays(d) for d in (train, valid, rate_valid))
     batch = _first(data, "train", batch_size, module)
@@ -111,9 +115,10 @@ def _check_optimizer(optimizer: Any) -> None:
     if isinstance(optimizer, torch.optim.Optimizer) or (
         isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer)
     ):
+        kind = optimizer if isinstance(optimizer, type) else type(optimizer)
         raise ArgumentTypeError(
-            f"fit: optimizer: got {optimizer!r} of torch; allowed: a name such as 'momentum', or a callable "
-            "(params) -> one of lrswift.optim; torch's own are wrapped by lrswift.torch.Adapted"
+            f"fit: optimizer: got {kind.__name__} of torch; allowed: a name such as 'momentum', or a "
+            "callable (params) -> one of lrswift.optim; torch's own are wrapped by lrswift.torch.Adapted"
         )
     if isinstance(optimizer, Optimizer):
         raise ArgumentTypeError(
@@ -146,7 +151,7 @@ def _made(
         return optimizer(learned)
     if not isinstance(optimizer, str):
         return optimizer
-    method = METHODS[optimizer.lower() if optimizer.lower() == "auto" else optimizer]
+    method = named_method("auto" if optimizer.lower() == "auto" else optimizer)
     rate = None
     if method.kind == "found":
         rate = find_lr(network, loss, data, method.make, batch_size, seed=seed, progress=progress).lr

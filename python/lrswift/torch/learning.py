@@ -116,7 +116,7 @@ def learn_schedule(
     windows = learning_rates, momentums, weight_decays
     settings = check(steps, batch_size, windows, options, learning, make)
     engine = Engine("torch", functools.partial(run, memory=memory))
-    return learned(make, loss, _on_the_host(train), _on_the_host(valid), settings, execution, engine)
+    return learned(make, loss, _columns(train), _columns(valid), settings, execution, engine)
 
 
 class _Seeded:
@@ -159,6 +159,11 @@ def run(job: Job, memory: int | None = None) -> Outcome:
         differentiate,
         first.dtype,
     )
+
+
+def _columns(data: Any) -> Any:
+    """Data as `lrswift.learn_schedule` takes them; a tensor by itself is all of every batch."""
+    return _on_the_host((data,) if isinstance(data, torch.Tensor) else data)
 
 
 def _on_the_host(data: Any) -> Any:

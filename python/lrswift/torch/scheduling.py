@@ -42,9 +42,15 @@ def schedule(
         machine = CoreMachine(*rate_card(rates))
         wanted = machine.factor
     else:
-        values = np.asarray(getattr(rates, "learning_rates", rates), np.float64)
+        try:
+            values = np.asarray(getattr(rates, "learning_rates", rates), np.float64)
+        except (TypeError, ValueError):
+            values = np.empty(0)
         if values.ndim != 1 or not values.size or not np.isfinite(values).all():
-            raise DTypeError(f"rates: got {rates!r}; allowed: a schedule, or a list of finite rates")
+            raise DTypeError(
+                f"rates: got {rates!r}; allowed: a schedule (a learned one without layers), or a list of "
+                "finite rates"
+            )
         total = _steps(steps)
 
         def wanted(t: float, /) -> float:
@@ -92,9 +98,11 @@ def _whole(optimizer: torch.optim.Optimizer, learned: Any, steps: int | None) ->
 
 
 def _steps(steps: int | None) -> int:
-    if steps is None or steps < 1:
-        raise ArgumentError(f"steps: got {steps!r}; allowed: the steps that the rates are spread over")
-    return steps
+    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
+        raise ArgumentError(
+            f"steps: got {steps!r}; allowed: the steps that the rates are spread over, at least 1"
+        )
+    return int(steps)
 
 
 def _entry(values: np.ndarray, t: float, steps: int) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
 from .. import store
-from ..checks import check_whole
+from ..checks import check_whole, refuse_torch
 from ..data import Dataset
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError
 from ..loop.feed import ArrayFeed, Batch, Feed, feed
@@ -24,7 +24,7 @@ from ..search.periodic import periodic
 from ..tensors.autograd import no_grad
 from ..tensors.tensor import Tensor
 from .checkpoint import Checkpoint
-from .methods import METHODS
+from .methods import METHODS, Method
 from .options import FitFields, FitOptions, Metric
 
 VALIDATION_BATCH = 1000
@@ -251,6 +251,7 @@ class _Run:
 
 def made(optimizer: Any, model: Any) -> Optimizer:
     """The optimizer itself, or the one that a name means over the model's parameters."""
+    refuse_torch(model, "fit: model", "an nn.Module; lrswift.torch.fit takes modules of torch")
     if not isinstance(optimizer, str):
         return optimizer  # type: ignore[no-any-return]  # what is none is told so later
     if not hasattr(model, "named_parameters"):
@@ -260,16 +261,21 @@ def made(optimizer: Any, model: Any) -> Optimizer:
         )
     if optimizer.lower() == "auto":
         return Auto(model.named_parameters())
-    try:
-        method = METHODS[optimizer]
-    except (ArgumentError, DTypeError) as error:
-        raise ArgumentError(f"fit: optimizer: {error}") from None
+    method = named_method(optimizer)
     if method.kind == "found":
         raise ArgumentError(
             f"fit: optimizer: got {optimizer!r}, which finds a rate before training; allowed: find_lr, and "
             "an optimizer made with its rate"
         )
     return method.optimizer(model.named_parameters())
+
+
+def named_method(name: str) -> Method:
+    """The method of a name that `fit` was given as its optimizer. ArgumentError where there is none."""
+    try:
+        return METHODS[name]
+    except (ArgumentError, DTypeError) as error:
+        raise ArgumentError(f"fit: optimizer: {str(error).removeprefix('methods: ')}") from None
 
 
 def held_out(optimizer: Optimizer, train: Dataset, fraction: float = 0.1) -> tuple[Dataset, Dataset | None]:

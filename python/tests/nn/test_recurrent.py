@@ -259,3 +259,13 @@ def test_bad_arguments_are_named() -> None:
         attention(x, x, x, attn_mask=np.zeros((4, 5), bool))
     with pytest.raises(lr.ShapeError, match=r"allowed: \[L, N, embed_dim\]"):
         attention(x[0], x, x)
+
+
+@KINDS
+def test_what_is_not_the_default_is_shown(kind):
+    cell = getattr(lr.nn, kind)
+    assert repr(cell(3, 4)) == f"{kind}(3, 4, num_layers=1)"
+    made = cell(3, 4, 2, bias=False, batch_first=True, dropout=0.1, bidirectional=True)
+    assert repr(made) == (
+        f"{kind}(3, 4, num_layers=2, bias=False, batch_first=True, dropout=0.1, bidirectional=True)"
+    )

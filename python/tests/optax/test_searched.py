@@ -141,6 +141,7 @@ def test_an_iterator_that_is_long_enough() -> None:
         ({"batches": []}, "batches: ended"),
         ({"batches": iter(BATCHES[:3])}, "batches: ended"),
         ({"params": []}, "params: empty"),
+        ({"loss": "mse"}, "loss: got str; allowed: a function"),
     ],
 )
 def test_bad_input(given: dict[str, Any], message: str) -> None:

@@ -199,6 +199,11 @@ def test_bad_arguments():
         lr.find_lr(lambda x: x, F.cross_entropy, (X, Y))
     with pytest.raises(ValueError, match="start"):
         lr.find_lr(network(), F.cross_entropy, (X, Y), start=0.0)
+    for loss in ("cross_entropy", None):
+        with pytest.raises(lr.ArgumentTypeError, match=r"loss: got (str|NoneType); allowed: a function"):
+            lr.find_lr(network(), loss, (X, Y), progress=False)
+    with pytest.raises(lr.DTypeError, match="data: array 0: got dict; allowed: floating"):
+        lr.find_lr(network(), F.cross_entropy, [{"x": X, "y": Y}], progress=False)
 
 
 def test_plot():

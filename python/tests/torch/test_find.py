@@ -304,3 +304,14 @@ def test_bad_input() -> None:
         lr.torch.find_lr(model, loss, (x, y), optimizer=torch.optim.LBFGS)
     with pytest.raises(lr.ArgumentError, match="model"):
         lr.torch.find_lr(torch.nn.Tanh(), loss, (x, y))
+    with pytest.raises(lr.ArgumentTypeError, match=r"model: got Linear; .*lrswift\.find_lr"):
+        lr.torch.find_lr(lr.nn.Linear(8, 1), loss, (x, y))
+    with pytest.raises(lr.ArgumentTypeError, match="loss: got one of lrswift"):
+        lr.torch.find_lr(model, lr.nn.functional.cross_entropy, (x, y))
+    with pytest.raises(lr.ArgumentTypeError, match="loss: got str; allowed"):
+        lr.torch.find_lr(model, "mse", (x, y))
+    for optimizer in ("adam", torch.optim.Adam(model.parameters())):
+        with pytest.raises(lr.ArgumentTypeError, match=r"optimizer: got (str|Adam); allowed: a callable"):
+            lr.torch.find_lr(model, loss, (x, y), optimizer=optimizer)
+    with pytest.raises(lr.DTypeError, match=r"data: got arrays of NumPy; allowed: tensors"):
+        lr.torch.find_lr(model, loss, (x.numpy(), y.numpy()))

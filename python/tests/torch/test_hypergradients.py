@@ -541,6 +541,12 @@ def test_bad_losses_and_batches() -> None:
         call(module, nn.CrossEntropyLoss(reduction="none"))
     with pytest.raises(lr.ArgumentTypeError, match="loss: returned float"):
         call(module, lambda out, y: F.cross_entropy(out, y).item())
+    with pytest.raises(lr.ArgumentTypeError, match="a loss of torch needs a target, and batches have one"):
+        call(module, F.cross_entropy, train=(torch.from_numpy(x), torch.from_numpy(y)))
+    with torch.no_grad(), pytest.raises(lr.DTypeError, match="loss: returned a tensor without a gradient"):
+        call(module, lambda out, y: F.cross_entropy(out, y).detach())
+    with torch.no_grad():
+        call(module)
     with pytest.raises(lr.ArgumentTypeError, match="train_batches: got str"):
         call(module, train="data")
     with pytest.raises(lr.ArgumentTypeError, match="valid_batches: got generator"):

@@ -158,6 +158,7 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"learning_rates": 7}, lr.ArgumentError, "learning_rates: got 7 for 6 steps"),
     ({"batch_size": 1000}, lr.ArgumentError, "batch_size"),
     ({"train": 3}, lr.ArgumentTypeError, "train: got int"),
+    ({"train": torch.zeros(40, 4), "valid": 0.2}, lr.ArgumentTypeError, "loss of torch needs a target"),
     ({"train": (np.zeros((4, 4)), np.zeros(3, np.int64))}, lr.ShapeError, "train"),
     ({"valid": 2.0}, lr.ArgumentError, "valid"),
     ({"loss": lr.nn.functional.cross_entropy}, lr.ArgumentTypeError, "loss: got one of lrswift"),

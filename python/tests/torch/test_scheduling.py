@@ -296,8 +296,12 @@ def test_learned_rates_drive_torch() -> None:
     assert seen == pytest.approx([0.1, 0.1, 0.1, -0.2, -0.2, 0.3, 0.3, 0.3, 0.3])
     with pytest.raises(lr.ArgumentError, match="steps"):
         lr.torch.schedule(optimizer, [0.1])
-    with pytest.raises(lr.DTypeError, match="rates"):
-        lr.torch.schedule(optimizer, [[0.1]], steps=3)
+    for steps in (0, -1, 2.5, "3", True):
+        with pytest.raises(lr.ArgumentError, match="steps: got .*; allowed: .* at least 1"):
+            lr.torch.schedule(optimizer, [0.1], steps=steps)
+    for rates in ([[0.1]], "schedule.json", [None], [0.1, float("nan")]):
+        with pytest.raises(lr.DTypeError, match="rates: got .*; allowed: a schedule"):
+            lr.torch.schedule(optimizer, rates, steps=3)
 
 
 def learned(**changes: Any) -> lr.LearnedSchedule:
