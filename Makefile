@@ -30,7 +30,7 @@ test: install swift-test python-test ## everything, from nothing: what CI runs
 	+$(MAKE) --jobs=3 --output-sync=target notebooks check sanitize
 
 build: system $(BIN)/python ## the wheel, into dist/
-	rm -rf dist/*.whl
+	rm -rf dist/*.whl build/lib
 	SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH-$$(git log -1 --format=%ct 2>/dev/null || date +%s)}" \
 	  $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 

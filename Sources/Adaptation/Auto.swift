@@ -96,8 +96,8 @@ public struct Auto: SearchingMachine {
     }
     guard taken < run else {
       throw Failure.value(
-        "Auto: the \(run) steps of the run are taken, and the rate is 0: pass more steps, or go on with fit, which begins "
-          + "a new run")
+        "Auto: the \(run) steps of the run are taken, and the rate is 0: pass more steps, or make a new optimizer; fit "
+          + "begins a new run by itself")
     }
   }
 

@@ -186,7 +186,11 @@ public struct RateTrials {
   private mutating func conclude(isWhole: Bool) {
     phase = .done
     losses = []
-    guard !outcomes.isEmpty else { return }
+    guard !outcomes.isEmpty else {
+      // no trial has been made: a usual rate is a better guess than where the search began
+      found = usual ?? found
+      return
+    }
     let gains = outcomes[best]!.gains
     let gain = mean - outcomes[best]!.score
     guard gain > 0 else {
@@ -211,14 +215,20 @@ public struct RateTrials {
     return bend > 0 ? Double(best) + min(0.5, max(-0.5, 0.5 * (up - down) / bend)) : Double(best)
   }
 
-  private func mixed(_ rate: Double) -> Double {
+  /// Along this direction; nil where it is not known, or the loss has no scale.
+  private var usual: Double? {
     switch shape {
     case .gradient(let factor) where mean > 0:
-      let usual = Self.usualOfGradient * pow(rows / Self.usualRows, Self.powerOfRows)
-      return Self.weighed(rate, Self.weightOfGradient, usual / (mean * factor))
-    case .unit(let size): return Self.weighed(rate, Self.weightOfUnit, Self.usualOfUnit / size)
-    case .gradient, .unknown: return Self.share * rate
+      return Self.usualOfGradient * pow(rows / Self.usualRows, Self.powerOfRows) / (mean * factor)
+    case .unit(let size): return Self.usualOfUnit / size
+    case .gradient, .unknown: return nil
     }
+  }
+
+  private func mixed(_ rate: Double) -> Double {
+    guard let usual else { return Self.share * rate }
+    if case .unit = shape { return Self.weighed(rate, Self.weightOfUnit, usual) }
+    return Self.weighed(rate, Self.weightOfGradient, usual)
   }
 
   private static func weighed(_ rate: Double, _ weight: Double, _ usual: Double) -> Double {

@@ -184,7 +184,12 @@ public func lrs_tensor_set_grad(_ tensor: OpaquePointer!, _ gradient: OpaquePoin
           + g.dtype.name)
     }
     try Claim.check("grad", [t])
-    t.grad = g
+    // what backward adds to must not be the value itself
+    guard let g, g.storage === t.storage else {
+      t.grad = g
+      return
+    }
+    t.grad = Tensor(shape: g.shape, dtype: g.dtype, storage: try g.storage.copy())
   }
 }
 

@@ -123,6 +123,15 @@ final class RateTrialsTests: XCTestCase {
     XCTAssertEqual(trials.found, 0.5)
   }
 
+  /// Where no trial could be made, the usual rate is what is left.
+  func testWithoutATrialTheUsualRateIsTaken() {
+    var trials = RateTrials(start: 0.5)
+    trials.see(gradient2: 2, slope: 3, direction2: 36, entries: 9)
+    while !trials.isDone { _ = trials.observe(loss: 3) }
+    XCTAssertFalse(trials.isReliable)
+    XCTAssertEqual(trials.found, 0.0042 / 2, accuracy: 1e-12)
+  }
+
   func testALossThatIsNowhereFiniteIsNotReliable() {
     var trials = RateTrials(start: 0.5)
     for _ in 0..<8 { _ = trials.observe(loss: .nan) }

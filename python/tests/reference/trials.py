@@ -127,7 +127,10 @@ class Trials:
         start: float,
     ) -> Finding:
         if not scores:
-            return Finding(start, False, self.rates, self.losses)
+            # the usual rate, where the first direction says which that is
+            _, gradients = self.batches[LENGTH - TAIL]([p.copy() for p in self.parameters])
+            known = dot(gradients, gradients) > 0 and math.isfinite(self.mean)
+            return Finding(self.usual()[1] if known else start, False, self.rates, self.losses)
         best = self.best(scores)
         gain = self.mean - scores[best]
         if gain <= 0:

@@ -86,3 +86,13 @@ def test_writes_to_foreign_memory_are_seen():
     array[1] = 7.0
     with pytest.raises(lr.Error, match="a write to its memory"):
         loss.backward()
+
+
+def test_a_gradient_that_is_the_value_is_a_copy():
+    """backward adds to gradients; it once added to the value by that."""
+    w = lr.tensor([[1.0, 3.0], [2.0, 0.0]], requires_grad=True)
+    for given in (w, w.detach(), w.reshape((2, 2))):
+        w.grad = given
+        lr.sum(w * 2.0).backward()
+        np.testing.assert_array_equal(w.numpy(), [[1, 3], [2, 0]])
+        np.testing.assert_array_equal(w.grad.numpy(), [[3, 5], [4, 2]])
