@@ -248,7 +248,8 @@ class Calls(RuleBasedStateMachine):
 
     @rule(pair=consumes(pairs), other=pairs)
     def written(self, pair: Any, other: Any) -> None:
-        clean(lambda: setattr(pair[0], "grad", other[0]))
+        # a copy, as backward adds to what it is given
+        clean(lambda: setattr(pair[0], "grad", lr.tensor(other[0])))
         clean(pair[0].backward)
         clean(pair[0].item)
         repr(pair[0])

@@ -100,7 +100,11 @@ class Tensor(CoreTensor):
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that `backward` has added up so far; None before the first."""
+        """The gradient that `backward` has added up so far; None before the first.
+
+        A tensor that is assigned is kept as it is, as in PyTorch, so that `backward` adds to it; the value
+        itself is copied.
+        """
         return self._grad  # type: ignore[return-value]
 
     @grad.setter
