@@ -210,7 +210,10 @@ def _direction(text: str) -> Callable[..., optim.Optimizer]:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text}; allowed: a whole number of at least 1") from None
     if value < 1:
         raise argparse.ArgumentTypeError(f"got {value}; allowed: at least 1")
     return value

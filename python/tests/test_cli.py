@@ -191,3 +191,10 @@ def test_what_stands_in_the_place_of_a_result_is_refused_before_the_work(capsys,
 def test_a_mistake_leaves_no_empty_folder(tmp_path):
     assert main(["compare", "--methods", "foo", "--out", str(tmp_path / "new")]) == 1
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(("given", "said"), [("x", "got x; allowed: a whole number"), ("0", "got 0; allowed")])
+def test_a_wrong_count_is_told_in_words(given, said, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["train", "--epochs", given])
+    assert caught.value.code == 2 and f"--epochs: {said}" in capsys.readouterr().err
