@@ -193,7 +193,9 @@ def test_a_mistake_leaves_no_empty_folder(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize(("given", "said"), [("x", "got x; allowed: a whole number"), ("0", "got 0; allowed")])
+@pytest.mark.parametrize(
+    ("given", "said"), [("x", "got x; allowed: a whole number"), ("0", "got 0; allowed:")]
+)
 def test_a_wrong_count_is_told_in_words(given, said, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["train", "--epochs", given])
