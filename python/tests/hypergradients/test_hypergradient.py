@@ -164,6 +164,7 @@ def test_the_model_stays_as_it_is_and_statistics_do_not_matter() -> None:
     assert model[0].weight.dtype == np.float32
     model[1].running_mean.assign(lr.tensor(np.full(3, 7.0, np.float32)))
     check_equal(case.run("sgd"), first, 0)
+    model[1].running_mean.assign(lr.tensor(np.zeros(3, np.float32)))
     model.train()
 
 
