@@ -203,7 +203,7 @@ class Episode:
                 bar.advance(len(losses))
         return loss
 
-    def results(self) -> dict[str, np.ndarray]:
+    def results(self) -> dict[str, Any]:
         """The hypergradients so far, by family: float64, of the shape of its values."""
         flat = self._flat()[: sum(v.size for v in self.values.values())]
         parts = np.split(flat, np.cumsum([v.size for v in self.values.values()])[:-1])

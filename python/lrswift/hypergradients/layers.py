@@ -47,8 +47,8 @@ def parameters_by_layer(params: Iterable[Any], layers: Sequence[str]) -> list[li
     found: list[list[tuple[str, Any]]] = [[] for _ in layers]
     for i, item in enumerate(params):
         name, tensor = item if isinstance(item, tuple) and len(item) == 2 else (None, item)
-        layer = name if name in layers else layer_of(name) if isinstance(name, str) else None
-        if layer not in layers:
+        layer = "" if not isinstance(name, str) else name if name in layers else layer_of(name)
+        if not isinstance(name, str) or layer not in layers:
             raise ArgumentError(
                 f"params[{i}]: got {repr(name) if name else 'no name'}; allowed: "
                 f"model.named_parameters() of a model with the layers {', '.join(layers)}"

@@ -155,7 +155,7 @@ class Run:
         self._collected = self.step
         return loss
 
-    def results(self) -> dict[str, np.ndarray]:
+    def results(self) -> dict[str, Any]:
         """The hypergradients so far by family, float64, of the shape of its values."""
         found = {}
         ends = np.cumsum([0, *self.counts])
