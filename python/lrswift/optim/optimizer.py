@@ -365,16 +365,11 @@ class Optimizer:
             ArgumentTypeError: `explode` is no number.
             DTypeError: a switch is no bool, or a buffer no Tensor.
         """
-        for name, flag in (("rollback", rollback), ("on", on)):
-            if not isinstance(flag, bool):
-                raise DTypeError(f"guard: {name}: got {flag!r}; allowed: True, False")
-        limit = check_number(explode, "guard: explode", infinite=True)
-        check_whole(every, "guard: every", 1)
+        mode, limit = guarding.checked(rollback, explode, on, every)
         held = list(buffers)
         for i, buffer in enumerate(held):
             if not isinstance(buffer, Tensor):
                 raise DTypeError(f"guard: buffers[{i}]: got {type(buffer).__name__}; allowed: tensors")
-        mode = Guard.OFF if not on else Guard.ROLL_BACK if rollback else Guard.DETECT
         self._core.guard(mode, limit, held)
         if mode != Guard.OFF:
             self._core.set("guard_every", float(every))
@@ -451,6 +446,21 @@ class Optimizer:
             step = int(steps[-1]) if len(steps) else 0
         method = self.rate.core_name if isinstance(self.rate, Adapter) else "constant"
         return decisions.explain(self.history, step, method)
+
+    def finish(self, steps: int) -> None:
+        """Lets a rate of lr="auto" fall to 0 over the next steps, whatever the run was to be.
+
+        It ends a run that was begun without an end (`steps=math.inf`), or one that should end early; a rate
+        that falls already falls from where it stands.
+
+        Args:
+            steps: how many are left, at least 1.
+
+        Raises:
+            ArgumentError: `steps` is no whole number of at least 1, the search is not over, or the run is.
+            ArgumentTypeError: the rate was not searched for.
+        """
+        searched.finish(self._core, self.rate, steps)
 
     def frozen(self, params: Params | None = None) -> Optimizer:
         """The explicit optimizer that lr="auto" came to: the same direction at a schedule, nothing to find.
