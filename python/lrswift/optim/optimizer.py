@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import random
 from .._core import Optimizer as CoreOptimizer
-from ..checks import check_number, check_whole, refuse_torch
+from ..checks import check_number, refuse_torch
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..rates.base import Adapter
 from ..rates.codes import Guard, Request, Scope
@@ -21,7 +21,7 @@ from ..tensors.autograd import enable_grad, no_grad
 from ..tensors.modes import frozen_statistics
 from ..tensors.operations import from_array
 from ..tensors.tensor import Tensor
-from . import decisions, searched
+from . import decisions, guarding, searched
 from .attributes import rate_card, spelled
 from .copies import put_together, taken_apart
 from .drive import drive
@@ -69,6 +69,8 @@ class Optimizer:
         clips = {key: check_number(limit, key, infinite=True) for key, limit in limits.items()}
         if isinstance(rate, str):
             rate = named(rate)
+        if isinstance(rate, Adapter):
+            rate = rate.over(direction)
         name, attributes = rate_card(rate)
         self.rate = rate
         self.param_groups: list[dict[str, Any]] = []

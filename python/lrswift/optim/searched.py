@@ -75,9 +75,9 @@ def chosen(core: CoreOptimizer | CoreMachine) -> list[str]:
         found = f"The rate was found in a run before; this is {length}, which goes on with it."
     elif searched:
         found = (
-            f"In {searched} steps of {length} the rate grew by the same factor at every step until steps were "
-            "too long (<g, d'> below 0, the loss at its least); they were undone. The rate is a share of "
-            "that, more for runs below 600 steps."
+            f"In {searched} steps of {length} the rate grew by the same factor at every step until steps "
+            "were too long (<g, d'> below 0, the loss at its least); they were undone. The rate is a share "
+            "of that, more for runs below 600 steps."
         )
     else:
         found = (

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from .._core import Machine as CoreMachine
 from ..errors import ArgumentError, Diverged, DTypeError
-from ..optim.attributes import rate_card
 from ..optim import guarding
+from ..optim.attributes import rate_card
 from ..optim.searched import GUARD_EVERY, account, check_searched, finish, is_searched
+from ..rates.base import Adapter
 from ..rates.codes import Guard, Judgement, Scope
 from ..rates.named import named
 from . import _state
@@ -25,6 +26,7 @@ from ._decide import Conversation
 from ._direction import Directions, StepDirections, check_base
 from ._groups import Groups
 from ._guard import StepGuard
+from ._native_rule import NativeRule
 from ._probing import Evaluation, Starts, checked, random_state
 from ._search import SearchStart
 from ._shards import Shards, is_sharded
@@ -89,6 +91,9 @@ class Adapted(torch.optim.Optimizer):
         self.skipped_steps = 0
         self._skipped_in_row = 0
         self.step_count = 0
+        if isinstance(self.rate, Adapter):
+            rule = NativeRule(inner)
+            self.rate = self.rate.over(rule.rule(inner.param_groups[0])[0] if rule.kind else "")
         self._card = rate_card(self.rate)
         if self._card[0] == "periodic_alrs":
             raise DTypeError(

@@ -71,7 +71,7 @@ class StepGuard:
             self._copy = self._taken(adapted)
         elif asked == Judgement.UNDO:
             self._undo(adapted, machine, loss, finite)
-        elif asked == Judgement.SKIP and self._copy is not None:
+        elif asked == Judgement.SKIP and self._copy is not None and self.buffers:
             put_all(self.buffers, self._copy.buffers)
         return asked
 
@@ -112,7 +112,8 @@ class StepGuard:
         kept = self._copy
         assert kept is not None
         put_all(parameters(adapted._inner), kept.parameters)
-        put_all(self.buffers, kept.buffers)
+        if self.buffers:
+            put_all(self.buffers, kept.buffers)
         directions = adapted._directions
         # the copy may be asked for again
         directions.put_back([
