@@ -187,6 +187,14 @@ static void operations(void) {
   lrs_tensor *out = NULL;
   REFUSE(lrs_apply(&out, "nothing", NULL, 0, NULL, 0));
   REFUSE(lrs_apply(&out, "", NULL, 0, NULL, 0));
+  int32_t number = -1;
+  REFUSE(lrs_operation_number(&number, "nothing"));
+  REFUSE(lrs_apply_number(&out, -1, pool[0], 1, NULL, 0));
+  REFUSE(lrs_apply_number(&out, INT32_MAX, pool[0], 1, NULL, 0));
+  MUST(lrs_operation_number(&number, "exp"));
+  MUST(lrs_apply_number(&out, number, pool[0], 1, NULL, 0));
+  if (lrs_tensor_dtype(out) != LRS_FLOAT32 || lrs_tensor_dtype(NULL) != -1) wrong++;
+  lrs_tensor_destroy(out);
   for (int d = 0; d < 5; d++)
     for (int s = 0; s < 4; s++)
       lrs_tensor_destroy(pool[d][s]);

@@ -102,6 +102,9 @@ static PyMethodDef functions[] = {
      "set_tensor_class($module, cls, /)\n--\n\nThe subclass of Tensor that every new tensor has from now on."},
     {"apply", FAST(core_apply), METH_FASTCALL,
      "apply($module, name, inputs, attributes=None, /)\n--\n\nAn operation, by name."},
+    {"pointwise", FAST(core_pointwise), METH_FASTCALL,
+     "pointwise($module, name, x, /)\n--\n\n"
+     "An operation without attributes on one floating tensor; NotImplemented for anything else."},
     {"backward", FAST(core_backward), METH_FASTCALL,
      "backward($module, output, seed=None, /)\n--\n\nAdds to the gradient of every leaf."},
     {"gradients", FAST(core_gradients), METH_FASTCALL,
@@ -174,6 +177,7 @@ static int module_exec(PyObject *module) {
   Core *core = PyModule_GetState(module);
   if (check_processor() < 0 || errors_create(core, module) < 0) return -1;
   if (add_type(module, &core->tensor_type, &tensor_spec) < 0) return -1;
+  if (operators_create(core) < 0) return -1;
   if (add_type(module, &core->program_type, &program_spec) < 0) return -1;
   if (add_type(module, &core->optimizer_type, &optimizer_spec) < 0) return -1;
   if (add_type(module, &core->search_type, &search_spec) < 0) return -1;
@@ -203,6 +207,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg) {
   Py_VISIT(core->episode_type);
   Py_VISIT(core->learner_type);
   Py_VISIT(core->machine_type);
+  Py_VISIT(core->operations);
   return 0;
 }
 
@@ -224,6 +229,11 @@ static void module_free(void *module) {
   Py_CLEAR(core->episode_type);
   Py_CLEAR(core->learner_type);
   Py_CLEAR(core->machine_type);
+  Py_CLEAR(core->operations);
+  for (int i = 0; i < OPERATORS; i++) {
+    Py_CLEAR(core->forward[i]);
+    Py_CLEAR(core->reflected[i]);
+  }
 }
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};

@@ -159,6 +159,8 @@ lrs_status lrs_tensor_share(lrs_tensor **out, lrs_dtype dtype, int32_t rank, con
                             void (*release)(void *context), void *context);
 void lrs_tensor_destroy(lrs_tensor *tensor);
 lrs_status lrs_tensor_describe(lrs_description *out, const lrs_tensor *tensor);
+/* -1 for NULL. */
+lrs_dtype lrs_tensor_dtype(const lrs_tensor *tensor);
 /* Contiguous row-major data. Fails while recording if the value depends on the recorded inputs. */
 lrs_status lrs_tensor_data(void **out, lrs_tensor *tensor);
 /* Says that someone who has the data may write to it, until it is said that nobody does; as often as it was
@@ -175,6 +177,10 @@ lrs_status lrs_tensor_set_grad(lrs_tensor *tensor, lrs_tensor *gradient); /* NUL
 /* ---- operations and derivatives ---- */
 lrs_status lrs_apply(lrs_tensor **out, const char *operation, lrs_tensor *const *inputs, size_t input_count,
                      const lrs_attribute *attributes, size_t attribute_count);
+/* The number of an operation, the same as long as the process lives; and the operation of a number. */
+lrs_status lrs_operation_number(int32_t *out, const char *operation);
+lrs_status lrs_apply_number(lrs_tensor **out, int32_t operation, lrs_tensor *const *inputs,
+                            size_t input_count, const lrs_attribute *attributes, size_t attribute_count);
 /* Adds to the grad of every leaf. seed: NULL for a scalar. */
 lrs_status lrs_backward(lrs_tensor *output, lrs_tensor *seed);
 /* outs[i]: gradient of output with respect to with_respect_to[i]; NULL where it does not depend on it. */
