@@ -136,7 +136,8 @@ public struct Auto: SearchingMachine {
 
   public mutating func finish(in steps: Int) throws {
     guard !found.isNaN else {
-      throw Failure.value("finish: the search is not over, so that there is no rate yet; call it after the search")
+      throw Failure.value(
+        "finish: the search is not over, so that there is no rate yet; call it after the search")
     }
     guard taken < run else {
       throw Failure.value("finish: the \(run) steps of the run are taken, and the rate is 0")

@@ -43,7 +43,8 @@ extension ScalarMachine {
     let (loss, finite) = (try numbers.number("loss"), try numbers.flag("finite", default: true))
     let (step, skipped) = (try count("step"), try count("skipped"))
     let copied = numbers.has("copied") ? try count("copied") : nil
-    return policy?.judge(loss: loss, finite: finite && loss.isFinite, step: step, copied: copied, skipped: skipped)
+    return policy?.judge(
+      loss: loss, finite: finite && loss.isFinite, step: step, copied: copied, skipped: skipped)
       ?? .go
   }
 

@@ -136,7 +136,9 @@ final class AutoTests: XCTestCase {
       try machine.finish(in: 40)
       let fallen = (0..<40).map { _ in machine.decide(view()).number }
       XCTAssertEqual(fallen, (0..<40).map { machine.found * (Double(40 - $0) / 40) })
-      XCTAssertThrowsError(try machine.check(loss: 1)) { XCTAssertTrue("\($0)".contains("are taken"), "\($0)") }
+      XCTAssertThrowsError(try machine.check(loss: 1)) {
+        XCTAssertTrue("\($0)".contains("are taken"), "\($0)")
+      }
       XCTAssertThrowsError(try machine.finish(in: 10))
     }
   }
