@@ -404,13 +404,24 @@ static void training(void) {
     MUST(lrs_episode_run(&done, losses, episode, program, &data, 1, rows, 1, 2, 10,
                          LRS_EPISODE_PHASE_VALIDATE));
     MUST(lrs_episode_collect(&loss, episode));
+    int32_t phase;
+    size_t low, high;
+    CALL(
+        lrs_episode_run(&done, losses, episode, program, &data, 1, rows, 3, 2, 10, LRS_EPISODE_PHASE_REPLAY));
+    MUST(lrs_episode_stretch(&phase, &low, &high, episode));
+    REFUSE(lrs_episode_stretch(NULL, &low, &high, episode));
     CALL(lrs_episode_run(&done, losses, episode, program, &data, 1, rows, 3, 2, 10,
                          LRS_EPISODE_PHASE_RETREAT));
+    MUST(lrs_episode_get(&loss, episode, "cost"));
+    REFUSE(lrs_episode_get(&loss, episode, "price"));
     MUST(lrs_episode_hypergradients(hypergradients, 2, episode));
     REFUSE(lrs_episode_hypergradients(hypergradients, 1, episode));
     lrs_episode_destroy(episode);
   }
   lrs_episode_destroy(NULL);
+  MUST(lrs_replay_distance(&done, 3, 40));
+  CALL(lrs_replay_distance(&done, SIZE_MAX, SIZE_MAX));
+  REFUSE(lrs_replay_distance(&done, 0, 40));
   lrs_optimizer_destroy(o), lrs_optimizer_destroy(NULL);
   lrs_program_destroy(program), lrs_program_destroy(NULL);
   lrs_tensor_destroy(p), lrs_tensor_destroy(data), lrs_tensor_destroy(narrow);
