@@ -61,7 +61,7 @@ from .tensors.functions import __all__ as _functions
 from .tensors.tensor import Tensor
 
 if TYPE_CHECKING:
-    from . import data
+    from . import callbacks, data
     from . import numpy as numpy
     from . import optax as optax
     from . import sklearn as sklearn
@@ -104,6 +104,7 @@ _LAZY = {
     "LearnedSchedule": "learning.learned_schedule",
     "LearningOptions": "learning.options",
     "RangeTest": "search.range_test",
+    "callbacks": None,
     "best_window": "hypergradients.sharing",
     "check_hypergradient": "hypergradients.check",
     "compare": "experiments.comparison",
@@ -134,6 +135,7 @@ __all__ = [
     "FitOptions", "FormatError", "FoundRate", "History", "HpoOptions", "Hypergradient",
     "HypergradientOptions", "LearnedSchedule", "LearningOptions", "MissingFiles", "RangeTest",
     "RecordingError", "ShapeError", "Tensor", "adapt", "arange", "best_window", "bool_",
+    "callbacks",
     "check_hypergradient", "compare", "compare_hpo", "config", "data", "enable_grad", "eye", "find_lr",
     "fit", "float32", "float64", "from_dlpack", "from_torch", "full", "get_threads", "grad", "hvp",
     "hypergradient", "int64", "jvp", "leaderboard", "learn_schedule", "load", "lr_range_test",
