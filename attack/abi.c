@@ -414,6 +414,8 @@ static void training(void) {
                          LRS_EPISODE_PHASE_RETREAT));
     MUST(lrs_episode_get(&loss, episode, "cost"));
     REFUSE(lrs_episode_get(&loss, episode, "price"));
+    MUST(lrs_episode_scales(&loss, 1, episode));
+    REFUSE(lrs_episode_scales(&loss, 2, episode));
     MUST(lrs_episode_hypergradients(hypergradients, 2, episode));
     REFUSE(lrs_episode_hypergradients(hypergradients, 1, episode));
     lrs_episode_destroy(episode);

@@ -401,10 +401,12 @@ lrs_status lrs_finder_run(size_t *steps_done, double *gradients, double *values,
 /* attributes: "optimizer" (a direction, or one of its variants: catalogue "directions"), "mode" (forward,
  * reverse, plain: training alone, auto: forward or reverse by predicted cost), "steps",
  * "horizon" (steps between two collects; "steps"), "memory" (bytes for the snapshots of reverse mode; no
- * bound), a list of values for each family that the direction's arguments
- * name, under the names of the catalogue "hyperparameters" (value floor(n t / steps) is in force at step t),
- * "columns" (those to differentiate by, numbered through the lists in this catalogue's order; all), "tile",
- * "clip_gradient", "clip_hvp". The parameters, and a state of zeros, are where the run begins. */
+ * bound), "scalars" (how many values each of the last parameters has, which are numbers that the training
+ * loss reads and not trained) and "scalar_values" (theirs, in a row), a list of values for each family that
+ * the direction's arguments name, under the names of the catalogue "hyperparameters" (value floor(n t /
+ * steps) is in force at step t), "columns" (those to differentiate by, numbered through the lists in this
+ * catalogue's order; all), "tile", "clip_gradient", "clip_hvp". The parameters, and a state of zeros, are
+ * where the run begins. */
 lrs_status lrs_episode_create(lrs_episode **out, lrs_tensor *const *parameters, size_t count,
                               const lrs_attribute *attributes, size_t attribute_count);
 void lrs_episode_destroy(lrs_episode *episode);
@@ -427,6 +429,9 @@ lrs_status lrs_episode_get(double *out, lrs_episode *episode, const char *key);
 lrs_status lrs_replay_distance(size_t *out, size_t snapshots, size_t points);
 /* Sums over all horizons so far, one for each value of the lists. */
 lrs_status lrs_episode_hypergradients(double *out, size_t count, lrs_episode *episode);
+/* Derivatives by a factor on each parameter's values at the start, once reverse mode has gone back to it;
+ * else NaN. */
+lrs_status lrs_episode_scales(double *out, size_t count, lrs_episode *episode);
 
 /* ---- learning a schedule from hypergradients (FDS): the outer loop ---- */
 /* attributes: "update" (gated, sign, gradient), "counts" [rates, momenta, decays], "initial", "step_size" and
