@@ -124,10 +124,8 @@ class History:
     def _repr_html_(self) -> str:
         if not self.rows:
             return shown("History", {"epochs": "0"})
-        last = {key: value for key, value in self.rows[-1].items() if value is not None}
-        facts = {
-            key: f"{value:.5g}" if isinstance(value, float) else str(value) for key, value in last.items()
-        }
+        last = self.rows[-1].items()
+        facts = {key: f"{v:.5g}" if isinstance(v, float) else str(v) for key, v in last if v is not None}
         return shown(f"History, {len(self.rows)} epochs", facts, self.plot)
 
     def __repr__(self) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 
 def shown(title: str, facts: Mapping[str, str], draw: Callable[[], Any] | None = None) -> str:
     """HTML that needs no style sheet. draw: makes the figure, which is closed again."""
+    left = 'style="text-align:left"'
     rows = "".join(
-        f'<tr><th style="text-align:left">{escape(key)}</th><td style="text-align:left">{escape(text)}</td></tr>'
-        for key, text in facts.items()
+        f"<tr><th {left}>{escape(key)}</th><td {left}>{escape(text)}</td></tr>" for key, text in facts.items()
     )
     picture = "" if draw is None else _picture(title, draw)
     return f"<div><strong>{escape(title)}</strong><table>{rows}</table>{picture}</div>"
