@@ -142,13 +142,8 @@ __all__ = [
     "hypergradient", "int64", "jvp", "leaderboard", "learn_schedule", "load", "lr_range_test",
     "max_memory_allocated", "memory_allocated",
     "minimize", "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random",
-<<<<<<< HEAD
     "reset_peak_memory_stats", "save", "schedule", "seed", "set_threads", "sharing_bound", "sharing_errors",
-    "sharing_noise", "show_config", "sklearn", "tensor", "uint8", "zeros",
-=======
-    "reset_peak_memory_stats", "save", "schedule", "seed", "set_threads", "sharing_bound",
     "sharing_noise", "show_config", "tensor", "uint8", "zeros",
->>>>>>> main
 ]  # fmt: skip
 
 
