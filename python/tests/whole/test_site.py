@@ -1,4 +1,4 @@
-"""The documentation site has every page: one that no table of contents names fails `make docs`, and here at once."""
+"""The documentation site has every page: what no table of contents names is told here, before `make docs`."""
 
 from __future__ import annotations
 
