@@ -8,19 +8,37 @@ import Vocabulary
 /// one layer each.
 ///
 /// Forward mode carries a tangent of parameters and state for every value that has been used (`TangentColumns`), in
-/// memory that does not depend on T. Reverse mode keeps the trajectory and goes back over it (`Trajectory`). Either way
+/// memory that does not depend on T. Reverse mode keeps snapshots and goes back from one to the other (`Trajectory`). Either way
 /// the step itself is the update rule on dual numbers and the Hessian-vector product of the recorded loss; the derived
 /// recursions are those of FDS (Micaelli and Storkey 2021, equation 4) for SGD.
 public final class Episode {
-  /// One value of one hyperparameter.
+  public enum Mode: String, CaseIterable {
+    case forward
+    case reverse
+    /// Training alone, without derivatives.
+    case plain
+    /// Forward or reverse, whichever is predicted to cost less.
+    case auto
+  }
+
+  /// What a run is differentiated by.
+  enum Source: Hashable {
+    case family(Hyperparameter)
+    /// A number that the training loss reads.
+    case scalar(Int)
+  }
+
+  /// One value of one of them.
   struct Column {
-    let hyperparameter: Hyperparameter
+    let source: Source
     let window: Int
     /// Nil: of all.
     let layer: Int?
   }
 
   let parameters: [Tensor]
+  let scalars: [Tensor]
+  private let scalarValues: [[Double]]
   let rule: RunDirection
   /// Steps of the whole run, and those taken.
   let steps: Int
@@ -33,11 +51,24 @@ public final class Episode {
   let layerCount: Int
   let values: [Hyperparameter: [Double]]
   let columns: [Column]
+  /// By column.
+  let isTracked: [Bool]
+  /// The number of the first column.
+  private let firstColumns: [Source: Int]
+  private let windowCounts: [Source: Int]
+  /// Forward, reverse or plain.
+  public let mode: Mode
+  /// Of a step, in plain steps, as predicted.
+  public let cost: Double
+  /// Steps that reverse mode takes a second time or more.
+  public let replays: Int
   let kernels: RuleKernels
   var state: [[Storage]]
   private(set) var validation: ValidationGradient
   /// By column, over all horizons so far.
   public internal(set) var hypergradients: [Double]
+  /// By parameter, the derivative by a factor on its values at the start of the run; of reverse mode.
+  public internal(set) var scales: [Double]
   let tangents: TangentColumns?
   let trajectory: Trajectory?
   private var placements: [ObjectIdentifier: Placement] = [:]
@@ -48,12 +79,16 @@ public final class Episode {
     let program: Program
     /// By leaf; nil where it is not trained.
     let parameter: [Int?]
+    /// By leaf, as which scalar it is read.
+    let scalar: [Int?]
     let replay: TangentReplay?
 
     init(
-      _ program: Program, _ parameters: [Tensor], width: Int, _ curvature: TangentReplay.Curvature
+      _ program: Program, _ parameters: [Tensor], _ scalars: [Tensor], width: Int,
+      _ curvature: TangentReplay.Curvature
     ) throws {
       self.program = program
+      scalar = program.leaves.map { leaf in scalars.firstIndex { $0 === leaf } }
       parameter = program.leaves.map { leaf in parameters.firstIndex { $0 === leaf } }
       replay = width > 0 ? try TangentReplay(program, width: width, curvature) : nil
     }
@@ -62,6 +97,15 @@ public final class Episode {
   public init(_ parameters: [Tensor], _ attributes: Attributes) throws {
     let settings = try EpisodeSettings(attributes)
     try EpisodeSettings.check(parameters)
+    scalarValues = settings.scalars
+    guard parameters.count > scalarValues.count else {
+      throw Failure.value("there are no parameters to train")
+    }
+    scalars = Array(parameters.suffix(scalarValues.count))
+    let parameters = Array(parameters.dropLast(scalarValues.count))
+    if let bad = scalars.first(where: { $0.count != 1 }) {
+      throw Failure.shape("a scalar must have one element, got shape \(describe(bad.shape))")
+    }
     self.parameters = parameters
     (rule, steps, values) = (settings.rule, settings.steps, settings.values)
     (clipGradient, clipProduct) = (settings.clipGradient, settings.clipProduct)
@@ -70,10 +114,16 @@ public final class Episode {
     layers = settings.layers ?? parameters.map { _ in 0 }
     layerCount = layers.max()! + 1
     columns = settings.columns
+    isTracked = columns.indices.map(Set(settings.tracked).contains)
+    firstColumns = settings.firstColumns
+    windowCounts = Dictionary(
+      firstColumns.keys.map { ($0, settings.windows($0)) }, uniquingKeysWith: { first, _ in first })
     let dtype = parameters[0].dtype
     kernels = rule.kernels(dtype)
     let slots = rule.slots
-    try settings.checkRoom(parameters)
+    let prediction = try EpisodeCost(settings, parameters).chosen
+    (mode, cost, replays) = (prediction.mode, prediction.cost, prediction.replays)
+    try settings.checkRoom(parameters, mode)
     let initial = rule.initialState
     state = try parameters.map { p in
       try initial.map { value in
@@ -84,46 +134,55 @@ public final class Episode {
     }
     validation = try ValidationGradient(parameters)
     hypergradients = columns.map { _ in 0 }
-    switch settings.mode {
-    case .forward:
-      width = min(settings.tile, settings.tracked.count)
-      tangents = try TangentColumns(
-        parameters, slots: slots, tracked: settings.tracked, width: width, kernels.tangents)
-      trajectory = nil
-    case .reverse:
-      width = 1
-      tangents = nil
-      trajectory = try Trajectory(parameters, slots: slots, kernels.adjoints)
-    case .plain:
-      width = 0
-      tangents = nil
-      trajectory = nil
+    scales = parameters.map { _ in .nan }
+    width =
+      switch mode {
+      case .forward: min(settings.tile, settings.tracked.count)
+      case .reverse: 1
+      case .auto, .plain: 0
+      }
+    tangents =
+      mode == .forward
+      ? try TangentColumns(
+        parameters, scalars: scalars, slots: slots, tracked: settings.tracked, width: width, kernels.tangents)
+      : nil
+    let (length, read, adjoints) = (steps, scalars, kernels.adjoints)
+    trajectory = try prediction.plan.map {
+      try Trajectory(
+        parameters, scalars: read, slots: slots, $0, steps: length, horizon: settings.horizon, adjoints)
     }
   }
 
   func placement(_ program: Program, differentiated: Bool) throws -> Placement {
     let key = ObjectIdentifier(program)
     if let known = placements[key], known.replay != nil || !differentiated { return known }
-    let made = try Placement(program, parameters, width: differentiated ? width : 0, curvature)
+    let made = try Placement(program, parameters, scalars, width: differentiated ? width : 0, curvature)
     placements[key] = made
     return made
   }
 
-  private func windows(_ hyperparameter: Hyperparameter) -> Int {
-    values[hyperparameter]!.count / (hyperparameter == .learningRate ? layerCount : 1)
-  }
+  private func windows(_ source: Source) -> Int { windowCounts[source]! }
 
   /// The layer of the i-th parameter, where layers have rates of their own, else 0.
   func layer(_ i: Int) -> Int { layers[i] }
 
-  func window(_ hyperparameter: Hyperparameter, _ t: Int) -> Int { windows(hyperparameter) * t / steps }
+  func window(_ source: Source, _ t: Int) -> Int { windows(source) * t / steps }
+
+  func isInForce(_ column: Column, _ t: Int) -> Bool { window(column.source, t) == column.window }
+
+  /// The number of the column in force at step t, where layers differ in that of this layer.
+  func number(_ source: Source, _ layer: Int, _ t: Int) -> Int {
+    let row = source == .family(.learningRate) ? layer * windows(source) : 0
+    return firstColumns[source]! + row + window(source, t)
+  }
 
   /// The hyperparameters of step t, counted from 0, of the i-th parameter.
   func valuesInForce(_ t: Int, _ i: Int) -> Arguments<Double> {
     var now = rule.values
     for (hyperparameter, list) in values {
-      let first = hyperparameter == .learningRate ? layers[i] * windows(hyperparameter) : 0
-      now[hyperparameter] = list[first + window(hyperparameter, t)]
+      let source = Source.family(hyperparameter)
+      let first = hyperparameter == .learningRate ? layers[i] * windows(source) : 0
+      now[hyperparameter] = list[first + window(source, t)]
     }
     return now
   }
@@ -144,44 +203,47 @@ public final class Episode {
         "curvature 'gauss_newton' needs outputs of the model, which the loss has not called")
     }
     let placement = try placement(program, differentiated: width > 0)
-    try batches.run(program, touching: parameters, done: &done) { i in
+    try batches.run(program, touching: parameters + scalars, done: &done) { i in
       let stream = Context.stream
-      losses[i] = try evaluate(program)
-      try trajectory?.keep(parameters, state, stream)
+      losses[i] = try evaluate(program, at: step)
+      try trajectory?.keep(self, losses[i], stream)
       try tangents?.advance(self, placement)
-      take(placement)
+      take(placement, at: step)
       step += 1
       return true
     }
   }
 
-  /// The loss and its gradients at the current point.
-  func evaluate(_ program: Program) throws -> Double {
+  /// The loss of step t and its gradients at the current point.
+  func evaluate(_ program: Program, at t: Int) throws -> Double {
+    for (i, scalar) in scalars.enumerated() {
+      fill(scalar.dtype.scalar, scalar.pointer, 1, scalarValues[i][window(.scalar(i), t)])
+    }
     let loss = try program.forward()
     guard loss.isFinite else {
       throw Failure.diverged(
-        "the training loss is \(describe(loss)) at step \(step) of \(steps)", step: step)
+        "the training loss is \(describe(loss)) at step \(t) of \(steps)", step: t)
     }
     try program.backward()
     return loss
   }
 
-  /// The step itself, after all that reads the point it leaves.
-  func take(_ placement: Placement) {
+  /// Step t itself, after all that reads the point it leaves.
+  func take(_ placement: Placement, at t: Int) {
     var (parts, rates): ([RulePart], [Double]) = ([], [])
     for case let (leaf, index?) in zip(placement.program.leaves, placement.parameter) {
       guard let gradient = leaf.grad else { continue }
       if clipGradient.isFinite {
         clip(leaf.dtype.scalar, gradient.pointer, leaf.count, scale: 1, limit: clipGradient)
       }
-      let now = valuesInForce(step, index)
+      let now = valuesInForce(t, index)
       let (s0, s1) = pointers(state[index], else: leaf.storage)
       parts.append(
         RulePart(
           kernels,
           RuleVectors(
             parameter: leaf.pointer, gradient: gradient.pointer, state0: s0, state1: s1, newState0: s0,
-            newState1: s1, count: leaf.count), rule.hyper(now, step + 1)))
+            newState1: s1, count: leaf.count), rule.hyper(now, t + 1)))
       rates.append(now[.learningRate])
     }
     takeSteps(parts, rates: rates)

@@ -4,21 +4,20 @@ import Vocabulary
 
 /// What a differentiated training run is told, checked.
 struct EpisodeSettings {
-  enum Mode: String, CaseIterable {
-    case forward
-    case reverse
-    /// Training alone, without derivatives.
-    case plain
-  }
-
   let rule: RunDirection
-  let mode: Mode
+  let mode: Episode.Mode
   let curvature: TangentReplay.Curvature
   let steps: Int
+  /// Steps between two ends at which the validation loss is differentiated.
+  let horizon: Int
+  /// Bytes for the snapshots of reverse mode.
+  let memory: Double
   let tile: Int
   let values: [Hyperparameter: [Double]]
   /// By parameter, the number of its layer, where each has learning rates of its own: then values are [layers, windows].
   let layers: [Int]?
+  /// Of each scalar that the training loss reads, which are the last of the parameters that are given.
+  let scalars: [[Double]]
   let columns: [Episode.Column]
   /// Columns to differentiate by.
   let tracked: [Int]
@@ -27,18 +26,34 @@ struct EpisodeSettings {
 
   init(_ attributes: Attributes) throws {
     try attributes.allow(
-      ["optimizer", "mode", "curvature", "steps", "tile", "layers", "columns", "clip_gradient", "clip_hvp"]
+      [
+        "optimizer", "mode", "curvature", "steps", "horizon", "memory", "tile", "layers", "columns",
+        "clip_gradient", "clip_hvp", "scalars", "scalar_values",
+      ]
         + Hyperparameter.allCases.map(\.key))
     rule = try RunDirection(attributes.text("optimizer"))
     mode = try choice(attributes, "mode", default: .forward)
     curvature = try choice(attributes, "curvature", default: .hessian)
     steps = try attributes.integer("steps")
     guard steps >= 1 else { throw Failure.value("steps must be at least 1, got \(steps)") }
+    horizon = try attributes.integer("horizon", default: steps)
+    guard (1...steps).contains(horizon) else {
+      throw Failure.value("horizon must be between 1 and \(steps), got \(horizon)")
+    }
+    memory = try attributes.number("memory", default: .infinity)
+    guard memory >= 1 else { throw Failure.value("memory: got \(describe(memory)); allowed: at least 1") }
     tile = try attributes.integer("tile", default: 8)
     guard (1...256).contains(tile) else { throw Failure.value("tile must be between 1 and 256, got \(tile)") }
     layers = try attributes.integers("layers")
     let layerCount = try layers.map(Self.count) ?? 1
-    (values, columns) = try Self.table(attributes, rule, steps, layerCount)
+    let (values, families) = try Self.table(attributes, rule, steps, layerCount)
+    self.values = values
+    scalars = try Self.scalars(attributes, steps)
+    columns =
+      families
+      + scalars.enumerated().flatMap { i, list in
+        list.indices.map { Episode.Column(source: .scalar(i), window: $0, layer: nil) }
+      }
     guard values[.learningRate] != nil else {
       throw Failure.value("learning_rates must hold at least one value")
     }
@@ -52,6 +67,22 @@ struct EpisodeSettings {
     if mode == .reverse, clipProduct.isFinite {
       throw Failure.value(
         "clip_hvp bounds the Hessian products of forward mode; reverse mode has none of them")
+    }
+  }
+
+  private static func scalars(_ attributes: Attributes, _ steps: Int) throws -> [[Double]] {
+    let counts = try attributes.integers("scalars") ?? []
+    var rest = try attributes.has("scalar_values") ? attributes.numbers("scalar_values")[...] : []
+    guard counts.allSatisfy({ (1...steps).contains($0) }), counts.reduce(0, +) == rest.count else {
+      throw Failure.value(
+        "scalars: got \(counts) for \(rest.count) values; allowed: numbers of values, 1 to \(steps) each")
+    }
+    if let bad = rest.first(where: { !$0.isFinite }) {
+      throw Failure.value("scalar_values: got \(describe(bad)); allowed: finite numbers")
+    }
+    return counts.map { count in
+      defer { rest = rest.dropFirst(count) }
+      return Array(rest.prefix(count))
     }
   }
 
@@ -103,7 +134,8 @@ struct EpisodeSettings {
       throw Failure.value("\(key): got \(bad); allowed for \(rule.name): \(argument.learned)")
     }
     return list.indices.map {
-      Episode.Column(hyperparameter: family, window: $0 % windows, layer: rows > 1 ? $0 / windows : nil)
+      Episode.Column(
+        source: .family(family), window: $0 % windows, layer: rows > 1 ? $0 / windows : nil)
     }
   }
 
@@ -126,7 +158,34 @@ struct EpisodeSettings {
     }
   }
 
-  func checkRoom(_ parameters: [Tensor]) throws {
+  /// How many values follow each other.
+  func windows(_ source: Episode.Source) -> Int {
+    switch source {
+    case .family(let family):
+      values[family]!.count / (family == .learningRate ? layers.map(Set.init)?.count ?? 1 : 1)
+    case .scalar(let i): scalars[i].count
+    }
+  }
+
+  /// The numbers of the first columns.
+  var firstColumns: [Episode.Source: Int] {
+    Dictionary(columns.enumerated().map { ($1.source, $0) }) { first, _ in first }
+  }
+
+  /// As many snapshots as fit into `memory`.
+  func plan(_ parameters: [Tensor]) throws -> ReplayPlan {
+    let size = parameters.reduce(0) { $0 + $1.byteCount } * (1 + rule.slots)
+    let least = min(3, horizon)
+    let most = (memory / Double(max(1, size))).rounded(.down)
+    guard most >= Double(least) else {
+      throw Failure.value(
+        "memory: got \(Int(memory)) bytes; allowed: at least \(least * size), for \(least) snapshots of \(size) bytes"
+      )
+    }
+    return ReplayPlan(snapshots: most < Double(horizon) ? Int(most) : horizon)
+  }
+
+  func checkRoom(_ parameters: [Tensor], _ mode: Episode.Mode) throws {
     let size = parameters.reduce(0) { $0 + $1.count }
     let copies = (1 + rule.slots) * ((mode == .forward ? tracked.count : 0) + 2) + tile
     try Autodiff.checkRoom([copies, size], parameters[0].dtype)

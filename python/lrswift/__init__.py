@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from . import adapt, models, nn, optim, random, schedule
@@ -61,7 +61,11 @@ from .tensors.functions import __all__ as _functions
 from .tensors.tensor import Tensor
 
 if TYPE_CHECKING:
-    from . import data, sklearn
+    from . import callbacks, data
+    from . import numpy as numpy
+    from . import optax as optax
+    from . import sklearn as sklearn
+    from . import torch as torch
     from .experiments.comparison import compare
     from .experiments.hpo import compare_hpo
     from .experiments.hpo.options import HpoOptions
@@ -100,6 +104,7 @@ _LAZY = {
     "LearnedSchedule": "learning.learned_schedule",
     "LearningOptions": "learning.options",
     "RangeTest": "search.range_test",
+    "callbacks": None,
     "best_window": "hypergradients.sharing",
     "check_hypergradient": "hypergradients.check",
     "compare": "experiments.comparison",
@@ -120,6 +125,9 @@ _LAZY = {
     "sklearn": None,
     "torch": None,
 }
+# of those, what needs a package that may be missing; `dir` leaves out what cannot be had, so that `help`
+# and `inspect.getmembers`, which ask for every name, work
+_NEEDS = {"optax": ("jax", "optax"), "sklearn": ("sklearn",), "torch": ("torch",)}
 
 __all__ = [
     *_activations, *_functions,
@@ -127,13 +135,14 @@ __all__ = [
     "FitOptions", "FormatError", "FoundRate", "History", "HpoOptions", "Hypergradient",
     "HypergradientOptions", "LearnedSchedule", "LearningOptions", "MissingFiles", "RangeTest",
     "RecordingError", "ShapeError", "Tensor", "adapt", "arange", "best_window", "bool_",
+    "callbacks",
     "check_hypergradient", "compare", "compare_hpo", "config", "data", "enable_grad", "eye", "find_lr",
     "fit", "float32", "float64", "from_dlpack", "from_torch", "full", "get_threads", "grad", "hvp",
     "hypergradient", "int64", "jvp", "leaderboard", "learn_schedule", "load", "lr_range_test",
     "max_memory_allocated", "memory_allocated",
     "minimize", "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random",
     "reset_peak_memory_stats", "save", "schedule", "seed", "set_threads", "sharing_bound",
-    "sharing_noise", "show_config", "sklearn", "tensor", "uint8", "zeros",
+    "sharing_noise", "show_config", "tensor", "uint8", "zeros",
 ]  # fmt: skip
 
 
@@ -148,4 +157,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    missing = {name for name, needs in _NEEDS.items() if not all(map(importlib.util.find_spec, needs))}
+    return sorted({*globals(), *_LAZY} - missing)

@@ -7,12 +7,13 @@ typedef struct {
   PyObject_HEAD
   lrs_episode *handle;
   Core *core;
-  size_t columns;
+  size_t columns, parameters;
   int32_t busy;
 } Episode;
 
 /* The lists of values, in the order in which hypergradients are numbered. */
-static const char *const LISTS[] = {"learning_rates", "momentums", "weight_decays", "beta2s", "epsilons"};
+static const char *const LISTS[] = {"learning_rates", "momentums", "weight_decays",
+                                    "beta2s",         "epsilons",  "scalar_values"};
 
 static size_t columns_of(const Attributes *attributes) {
   size_t columns = 0;
@@ -22,6 +23,14 @@ static size_t columns_of(const Attributes *attributes) {
     }
   }
   return columns;
+}
+
+static size_t scalars_of(const Attributes *attributes) {
+  for (size_t i = 0; i < attributes->count; i++) {
+    const lrs_attribute *item = &attributes->items[i];
+    if (strcmp(item->key, "scalars") == 0) return item->count;
+  }
+  return 0;
 }
 
 static PyObject *episode_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords) {
@@ -42,6 +51,7 @@ static PyObject *episode_new(PyTypeObject *type, PyObject *arguments, PyObject *
   if (made != NULL) {
     made->core = core;
     made->columns = columns_of(&attributes);
+    made->parameters = tensors.count - scalars_of(&attributes);
     status = check(core, lrs_episode_create(&made->handle, tensors.items, tensors.count, attributes.items,
                                             attributes.count));
   }
@@ -110,6 +120,31 @@ static PyObject *episode_retreat(PyObject *object, PyObject *const *arguments, P
   return phase(object, arguments, count, "Episode.retreat", LRS_EPISODE_PHASE_RETREAT);
 }
 
+static PyObject *episode_replay(PyObject *object, PyObject *const *arguments, Py_ssize_t count) {
+  return phase(object, arguments, count, "Episode.replay", LRS_EPISODE_PHASE_REPLAY);
+}
+
+static PyObject *episode_stretch(PyObject *object, PyObject *Py_UNUSED(ignored)) {
+  Episode *self = (Episode *)object;
+  int32_t next;
+  size_t low, high;
+  if (IS_BUSY(self)) return busy_error(self->core, "Episode");
+  if (check(self->core, lrs_episode_stretch(&next, &low, &high, self->handle)) < 0) return NULL;
+  if (next == LRS_EPISODE_PHASE_TRAIN) Py_RETURN_NONE;
+  return Py_BuildValue("(Onn)", next == LRS_EPISODE_PHASE_REPLAY ? Py_True : Py_False, (Py_ssize_t)low,
+                       (Py_ssize_t)high);
+}
+
+static PyObject *episode_get(PyObject *object, PyObject *key) {
+  Episode *self = (Episode *)object;
+  double found;
+  const char *name = text_of(self->core, key, "Episode.get", "key");
+  if (name == NULL) return NULL;
+  if (IS_BUSY(self)) return busy_error(self->core, "Episode");
+  if (check(self->core, lrs_episode_get(&found, self->handle, name)) < 0) return NULL;
+  return PyFloat_FromDouble(found);
+}
+
 static PyObject *episode_collect(PyObject *object, PyObject *Py_UNUSED(ignored)) {
   Episode *self = (Episode *)object;
   double loss;
@@ -129,6 +164,17 @@ static PyObject *episode_hypergradients(PyObject *object, PyObject *Py_UNUSED(ig
   return NULL;
 }
 
+static PyObject *episode_scales(PyObject *object, PyObject *Py_UNUSED(ignored)) {
+  Episode *self = (Episode *)object;
+  if (IS_BUSY(self)) return busy_error(self->core, "Episode");
+  PyObject *rows = rows_make(self->parameters, 1);
+  if (rows == NULL) return NULL;
+  double *out = (double *)PyBytes_AsString(rows);
+  if (check(self->core, lrs_episode_scales(out, self->parameters, self->handle)) == 0) return rows;
+  Py_DECREF(rows);
+  return NULL;
+}
+
 static PyMethodDef episode_methods[] = {
     {"train", FAST(episode_train), METH_FASTCALL,
      "train($self, program, data, indices, seconds, /)\n--\n\nTraining steps; (steps done, losses)."},
@@ -138,10 +184,18 @@ static PyMethodDef episode_methods[] = {
     {"retreat", FAST(episode_retreat), METH_FASTCALL,
      "retreat($self, program, data, indices, seconds, /)\n--\n\n"
      "Back over the last steps, their batches in reverse order; (steps done, losses)."},
+    {"replay", FAST(episode_replay), METH_FASTCALL,
+     "replay($self, program, data, indices, seconds, /)\n--\n\n"
+     "Steps of the way back that are taken again, in order; (steps done, losses)."},
+    {"stretch", episode_stretch, METH_NOARGS,
+     "stretch($self, /)\n--\n\nWhat comes next on the way back: (whether to replay, low, high), or None."},
+    {"get", episode_get, METH_O, "get($self, key, /)\n--\n\nA number: reverse, cost or replays."},
     {"collect", episode_collect, METH_NOARGS,
      "collect($self, /)\n--\n\nEnds a horizon; the mean validation loss."},
     {"hypergradients", episode_hypergradients, METH_NOARGS,
      "hypergradients($self, /)\n--\n\nSums over all horizons, as bytes of float64."},
+    {"scales", episode_scales, METH_NOARGS,
+     "scales($self, /)\n--\n\nDerivatives by a factor on each parameter at the start, as bytes of float64."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -192,3 +192,15 @@ PyObject *core_measure(PyObject *module, PyObject *const *arguments, Py_ssize_t 
   attributes_release(&attributes);
   return check(core, status) < 0 ? NULL : Py_BuildValue("dd", seconds, operations);
 }
+
+PyObject *core_replay_distance(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+  Core *core = PyModule_GetState(module);
+  size_t found;
+  if (check_count(core, "replay_distance", count, 2, 2) < 0) return NULL;
+  size_t snapshots = PyLong_AsSize_t(arguments[0]);
+  if (snapshots == (size_t)-1 && PyErr_Occurred()) return NULL;
+  size_t points = PyLong_AsSize_t(arguments[1]);
+  if (points == (size_t)-1 && PyErr_Occurred()) return NULL;
+  if (check(core, lrs_replay_distance(&found, snapshots, points)) < 0) return NULL;
+  return PyLong_FromSize_t(found);
+}

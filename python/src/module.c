@@ -113,6 +113,8 @@ static PyMethodDef functions[] = {
      "jvp($module, output, inputs, tangents, /)\n--\n\nDerivatives of output along K stacked tangents."},
     {"replay", FAST(core_replay), METH_FASTCALL,
      "replay($module, rate, attributes, history, machine, /)\n--\n\nRates of another method on a history."},
+    {"replay_distance", FAST(core_replay_distance), METH_FASTCALL,
+     "replay_distance($module, snapshots, points, /)\n--\n\nWhere the snapshot after the first is best taken."},
     {"hvp", FAST(core_hvp), METH_FASTCALL,
      "hvp($module, output, inputs, vectors, /)\n--\n\nThe Hessian of a scalar times K stacked vectors."},
     {"version", version, METH_NOARGS, "version($module, /)\n--\n\nThe library's version."},

@@ -146,6 +146,7 @@ PyObject *core_gradients(PyObject *module, PyObject *const *arguments, Py_ssize_
 PyObject *core_jvp(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_hvp(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_replay(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *core_replay_distance(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_measure(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
 /* vectors.c */

@@ -12,6 +12,7 @@ from .. import random
 from ..checks import check_number, check_whole
 from ..data.batches import permutation
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError
+from ..hypergradients.episode import cheaper_mode
 from ..hypergradients.layers import layer_names
 from ..hypergradients.options import HypergradientOptions
 from ..optim.rules import rules
@@ -62,6 +63,8 @@ class Settings:
     def identity(self) -> dict[str, Any]:
         """The settings that must not change between a checkpoint and its continuation, by name."""
         facts = vars(self.options) | vars(self.learning) | vars(self)
+        # which changes no bit
+        del facts["memory"]
         facts |= {"budgets": self.learning.budgets or (), "counts": self.counts}
         free = ("outer_steps", "blocks", "finalists")
         told_by_others = ("options", "learning", "per", "start", "trials", "ranges")
@@ -100,7 +103,7 @@ def check(
     budgets = [check_whole(b, f"budgets[{i}]", max(windows)) for i, b in enumerate(learning.budgets or ())]
     if max(budgets, default=0) > steps:
         raise ArgumentError(f"budgets: got {budgets}; allowed: at most {steps}, the full length")
-    layers = _layers(make_model, learning.seed) if options.per == "layer" and make_model is not None else ()
+    layers = _layers(make_model, learning.seed, options.per) if make_model is not None else ()
     step_size, initial = (
         tuple(
             _values(entry, f"{name}: {family}", count, layers if family == FAMILIES[0] else ())
@@ -110,7 +113,9 @@ def check(
     )
     if min(min(sizes, default=1.0) for sizes in step_size) <= 0:
         raise ArgumentError(f"step_size: got {learning.step_size}; allowed: numbers above 0")
-    options = replace(options, per="layer" if layers else "all")
+    values = zip(FAMILIES, initial, strict=True)
+    mode = cheaper_mode(options, steps, {family: list(of) for family, of in values}, len(layers))
+    options = replace(options, per=options.per if layers else "all", mode=mode)
     settings = Settings(steps, batch_size, options, learning, windows, layers, step_size, initial)
     if learning.blocks > sum(settings.counts):
         raise ArgumentError(
@@ -196,11 +201,13 @@ def _array(value: Any) -> np.ndarray:
     return value.numpy() if isinstance(value, Tensor) else np.asarray(value)
 
 
-def _layers(make_model: Callable[[int], Any], seed: int) -> tuple[str, ...]:
+def _layers(make_model: Callable[[int], Any], seed: int, per: str) -> tuple[str, ...]:
     """The names of the layers that have rates of their own."""
+    if per == "all":
+        return ()
     state = random.get_state()
     try:
-        return layer_names(make_model(seed))
+        return layer_names(make_model(seed), per)
     finally:
         random.set_state(state)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
@@ -48,10 +49,30 @@ class Adapter:
         """The core's name of this method."""
         return self.rate
 
+    def over(self, direction: str) -> Adapter:
+        """Adapter with what is usual over a direction, where that was left open.
+
+        Args:
+            direction: the core's name of it.
+
+        Returns:
+            An adapter of the same class.
+        """
+        open_ = {
+            name: argument.usual.get(direction, argument.default)
+            for name, argument in self._arguments.items()
+            if argument.usual and getattr(self, name) is None
+        }
+        return dataclasses.replace(self, **open_) if open_ else self
+
     def attributes(self) -> dict[str, Any]:
-        """The arguments as the core names them; what is None or infinite is left out."""
-        values = {argument.core: getattr(self, name) for name, argument in self._arguments.items()}
-        return {key: value for key, value in values.items() if value is not None and value != math.inf}
+        """The arguments as the core names them; what is None, or infinite by default, is left out."""
+        values = [(argument, getattr(self, name)) for name, argument in self._arguments.items()]
+        return {
+            argument.core: value
+            for argument, value in values
+            if value is not None and not (value == math.inf == argument.default)
+        }
 
 
 def arguments_of(adapter: type[Adapter]) -> Mapping[str, Argument]:
