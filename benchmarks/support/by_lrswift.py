@@ -33,7 +33,8 @@ MODELS = {
     "wrn-16-1": lambda: lr.models.wide_resnet(16, 1),
     "wrn-16-4": lambda: lr.models.wide_resnet(16, 4),
     "resnet-18": lr.models.resnet,
-    "gpt": lambda: sequences.gpt(lr.nn, attention, np.arange(sequences.LENGTH)),
+    "gpt": lambda: sequences.gpt(lr.nn, attention, np.arange(sequences.LENGTHS["gpt"])),
+    "gpt-512": lambda: sequences.gpt(lr.nn, attention, np.arange(sequences.LENGTHS["gpt-512"])),
     "lstm": lambda: sequences.lstm(lr.nn),
 }
 OPTIMIZERS = {
