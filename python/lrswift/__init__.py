@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from .hypergradients.check import check_hypergradient
     from .hypergradients.hypergradient import Hypergradient, hypergradient
     from .hypergradients.options import HypergradientOptions
-    from .hypergradients.sharing import best_window, sharing_bound, sharing_noise
+    from .hypergradients.sharing import best_window, sharing_bound, sharing_errors, sharing_noise
     from .learning.learn import learn_schedule
     from .learning.learned_schedule import LearnedSchedule
     from .learning.options import ExecutionOptions, LearningOptions
@@ -121,6 +121,7 @@ _LAZY = {
     "numpy": None,
     "optax": None,
     "sharing_bound": "hypergradients.sharing",
+    "sharing_errors": "hypergradients.sharing",
     "sharing_noise": "hypergradients.sharing",
     "sklearn": None,
     "torch": None,
@@ -141,7 +142,7 @@ __all__ = [
     "hypergradient", "int64", "jvp", "leaderboard", "learn_schedule", "load", "lr_range_test",
     "max_memory_allocated", "memory_allocated",
     "minimize", "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random",
-    "reset_peak_memory_stats", "save", "schedule", "seed", "set_threads", "sharing_bound",
+    "reset_peak_memory_stats", "save", "schedule", "seed", "set_threads", "sharing_bound", "sharing_errors",
     "sharing_noise", "show_config", "tensor", "uint8", "zeros",
 ]  # fmt: skip
 
