@@ -10,7 +10,7 @@ TESTS = ROOT / "python" / "tests"
 
 # Tests of the native module and of the package as a whole; they mirror no module of Python.
 WITHOUT_MIRROR = {"core", "whole"}
-# A program for the type checker, for which folders of tests beside it would be the libraries that they are named after.
+# A program for the type checker, which takes folders of tests beside it for the libraries of their names.
 PROGRAMS = {TESTS / "whole" / "typed_program.py"}
 
 # One suite covers modules that have no use by themselves: module or folder -> suite.
