@@ -51,6 +51,10 @@ class Adapter:
     def attributes(self) -> dict[str, Any]:
         """The arguments as the core names them; what is None or infinite is left out."""
         values = {argument.core: getattr(self, name) for name, argument in self._arguments.items()}
+        for argument in self._arguments.values():
+            # left out it would be its default
+            if values[argument.core] is None and argument.default is not None:
+                values[argument.core] = 0.0
         return {key: value for key, value in values.items() if value is not None and value != math.inf}
 
 
