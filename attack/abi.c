@@ -187,6 +187,14 @@ static void operations(void) {
   lrs_tensor *out = NULL;
   REFUSE(lrs_apply(&out, "nothing", NULL, 0, NULL, 0));
   REFUSE(lrs_apply(&out, "", NULL, 0, NULL, 0));
+  int32_t number = -1;
+  REFUSE(lrs_operation_number(&number, "nothing"));
+  REFUSE(lrs_apply_number(&out, -1, pool[0], 1, NULL, 0));
+  REFUSE(lrs_apply_number(&out, INT32_MAX, pool[0], 1, NULL, 0));
+  MUST(lrs_operation_number(&number, "exp"));
+  MUST(lrs_apply_number(&out, number, pool[0], 1, NULL, 0));
+  if (lrs_tensor_dtype(out) != LRS_FLOAT32 || lrs_tensor_dtype(NULL) != -1) wrong++;
+  lrs_tensor_destroy(out);
   for (int d = 0; d < 5; d++)
     for (int s = 0; s < 4; s++)
       lrs_tensor_destroy(pool[d][s]);
@@ -398,13 +406,24 @@ static void training(void) {
     MUST(lrs_episode_run(&done, losses, episode, program, &data, 1, rows, 1, 2, 10,
                          LRS_EPISODE_PHASE_VALIDATE));
     MUST(lrs_episode_collect(&loss, episode));
+    int32_t phase;
+    size_t low, high;
+    CALL(
+        lrs_episode_run(&done, losses, episode, program, &data, 1, rows, 3, 2, 10, LRS_EPISODE_PHASE_REPLAY));
+    MUST(lrs_episode_stretch(&phase, &low, &high, episode));
+    REFUSE(lrs_episode_stretch(NULL, &low, &high, episode));
     CALL(lrs_episode_run(&done, losses, episode, program, &data, 1, rows, 3, 2, 10,
                          LRS_EPISODE_PHASE_RETREAT));
+    MUST(lrs_episode_get(&loss, episode, "cost"));
+    REFUSE(lrs_episode_get(&loss, episode, "price"));
     MUST(lrs_episode_hypergradients(hypergradients, 2, episode));
     REFUSE(lrs_episode_hypergradients(hypergradients, 1, episode));
     lrs_episode_destroy(episode);
   }
   lrs_episode_destroy(NULL);
+  MUST(lrs_replay_distance(&done, 3, 40));
+  CALL(lrs_replay_distance(&done, SIZE_MAX, SIZE_MAX));
+  REFUSE(lrs_replay_distance(&done, 0, 40));
   lrs_optimizer_destroy(o), lrs_optimizer_destroy(NULL);
   lrs_program_destroy(program), lrs_program_destroy(NULL);
   lrs_tensor_destroy(p), lrs_tensor_destroy(data), lrs_tensor_destroy(narrow);

@@ -1,3 +1,5 @@
+import Vocabulary
+
 /// The list of operations: one line each.
 public enum Catalogue {
   public static let operations: [Operation] =
@@ -36,5 +38,12 @@ public enum Catalogue {
       gruOperation,
     ]
 
-  static let byName = Dictionary(uniqueKeysWithValues: operations.map { ($0.name, $0) })
+  private static let numbers = Dictionary(
+    uniqueKeysWithValues: operations.enumerated().map { ($0.element.name, $0.offset) })
+
+  /// The place of an operation in the list, which is its number for callers that apply it often.
+  public static func number(_ name: String) throws -> Int {
+    guard let number = numbers[name] else { throw Failure.value("there is no operation '\(name)'") }
+    return number
+  }
 }

@@ -75,6 +75,24 @@ class LinearOp: Op {
   }
 }
 
+/// alpha times all of it.
+struct ScaledMap: LinearMap {
+  let count: Int
+  let alpha: Double
+
+  var sourceCount: Int { count }
+  var destinationCount: Int { count }
+  var isIdentity: Bool { alpha == 1 }
+
+  func apply(_ dtype: DType, _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ accumulate: Bool) {
+    scale(dtype.scalar, x, alpha, y, count, accumulate)
+  }
+
+  func adjoint(_ dtype: DType, _ y: UnsafeRawPointer, _ x: UnsafeMutableRawPointer, _ accumulate: Bool) {
+    apply(dtype, y, x, accumulate)
+  }
+}
+
 /// alpha times a strided walk.
 struct WalkMap: LinearMap {
   let walk: StridedWalk

@@ -78,7 +78,11 @@ extension Op {
       output.op = self
       output.inputs = inputs
       output.requiresGrad = true
-      if derivesFromValues { output.versions = inputs.map(\.storage.version) + [output.storage.version] }
+      if derivesFromValues {
+        output.versions.reserveCapacity(inputs.count + 1)
+        for input in inputs { output.versions.append(input.storage.version) }
+        output.versions.append(output.storage.version)
+      }
     }
     Context.recorder?.append(self, inputs, output)
     return output

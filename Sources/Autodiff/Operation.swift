@@ -3,7 +3,7 @@ import Vocabulary
 
 /// What an operation is called, how many inputs it takes, and how to apply it. Each operation is one file in `Ops` and
 /// one line in `Catalogue`; the derivative tests run over `examples` of everything in it.
-public struct Operation: Sendable {
+public final class Operation: Sendable {
   /// An input shape to try, and where its values lie so that the operation is defined and smooth there.
   public struct Example: Sendable {
     public let shapes: [[Int]]
@@ -50,7 +50,7 @@ public struct Operation: Sendable {
 }
 
 extension Operation {
-  func apply(_ inputs: [Tensor], _ attributes: [String: Attributes.Value] = [:]) throws -> Tensor {
+  public func apply(_ inputs: [Tensor], _ attributes: [String: Attributes.Value] = [:]) throws -> Tensor {
     guard inputCount.contains(inputs.count) else {
       let wanted = inputCount.count == 1 ? "\(inputCount.lowerBound)" : "at least \(inputCount.lowerBound)"
       throw Failure.value("\(name) takes \(wanted) inputs, got \(inputs.count)")
@@ -65,10 +65,7 @@ extension Operation {
 public func apply(
   _ name: String, _ inputs: [Tensor], _ attributes: [String: Attributes.Value] = [:]
 ) throws -> Tensor {
-  guard let operation = Catalogue.byName[name] else {
-    throw Failure.value("there is no operation '\(name)'")
-  }
-  return try operation.apply(inputs, attributes)
+  try Catalogue.operations[Catalogue.number(name)].apply(inputs, attributes)
 }
 
 /// Floating inputs of one dtype, or an error that says what was given.
@@ -77,7 +74,7 @@ func requireFloating(_ name: String, _ inputs: [Tensor]) throws {
     let given = inputs.map(\.dtype.name).joined(separator: ", ")
     throw Failure.type("\(name) takes float32 or float64 tensors, got \(given); convert with astype")
   }
-  guard Set(inputs.map(\.dtype)).count == 1 else {
+  guard inputs.allSatisfy({ $0.dtype == inputs[0].dtype }) else {
     let given = inputs.map(\.dtype.name).joined(separator: " and ")
     throw Failure.type("\(name): the inputs must have one dtype, got \(given); convert with astype")
   }

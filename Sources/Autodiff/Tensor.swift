@@ -29,6 +29,9 @@ public final class Tensor: @unchecked Sendable {
   /// Who works on what sweeps leave here; the registry of claims keeps it.
   unowned(unsafe) var claim: Claim?
 
+  /// The shape as C sees it, once somebody has asked.
+  private let described = Atomic<UnsafeMutablePointer<Int64>?>(nil)
+
   private static let counter = Atomic<UInt64>(0)
 
   public init(shape: [Int], dtype: DType, storage: Storage, requiresGrad: Bool = false) {
@@ -66,11 +69,24 @@ public final class Tensor: @unchecked Sendable {
   public var pointer: UnsafeMutableRawPointer { storage.pointer }
   public var isLeaf: Bool { op == nil }
 
+  /// The shape as C sees it, for as long as the tensor lives.
+  public var extents: UnsafePointer<Int64> {
+    if let known = described.load(ordering: .acquiring) { return UnsafePointer(known) }
+    let made = UnsafeMutablePointer<Int64>.allocate(capacity: max(1, rank))
+    for (axis, extent) in shape.enumerated() { made[axis] = Int64(extent) }
+    let (exchanged, other) = described.compareExchange(
+      expected: nil, desired: made, ordering: .acquiringAndReleasing)
+    if exchanged { return UnsafePointer(made) }
+    made.deallocate()
+    return UnsafePointer(other!)
+  }
+
   /// The same data outside the graph.
   public func detached() -> Tensor { Tensor(shape: shape, dtype: dtype, storage: storage) }
 
   /// A graph is as deep as the computation was long: let go of it without recursion.
   deinit {
+    described.load(ordering: .acquiring)?.deallocate()
     guard !inputs.isEmpty else { return }
     var pending = inputs
     inputs = []
@@ -147,6 +163,7 @@ func contiguousStrides(_ shape: [Int]) -> [Int] {
 }
 
 func broadcastShape(_ name: String, _ a: [Int], _ b: [Int]) throws -> [Int] {
+  if a == b { return a }
   let rank = max(a.count, b.count)
   let shape = try (0..<rank).map { axis in
     let x = axis < rank - a.count ? 1 : a[axis - rank + a.count]

@@ -9,6 +9,8 @@ enum EpisodePhase: Int32, CaseIterable {
   case validate = 1
   /// Back over the steps since the last collect.
   case retreat = 2
+  /// Steps of that way that are taken again first.
+  case replay = 3
 }
 
 @c @implementation
@@ -44,7 +46,8 @@ public func lrs_episode_run(
     case .train: try episode.train(program, batches, done: &done.pointee, losses: losses)
     case .validate: try episode.validate(program, batches, done: &done.pointee, losses: losses)
     case .retreat: try episode.retreat(program, batches, done: &done.pointee, losses: losses)
-    case nil: throw Failure.value("phase must be 0, 1 or 2, got \(phase)")
+    case .replay: try episode.replay(program, batches, done: &done.pointee, losses: losses)
+    case nil: throw Failure.value("phase must be 0, 1, 2 or 3, got \(phase)")
     }
   }
 }
@@ -60,11 +63,54 @@ public func lrs_episode_collect(
 }
 
 @c @implementation
+public func lrs_episode_stretch(
+  _ phase: UnsafeMutablePointer<Int32>!, _ low: UnsafeMutablePointer<Int>!,
+  _ high: UnsafeMutablePointer<Int>!, _ episode: OpaquePointer!
+) -> lrs_status {
+  succeeds {
+    let (phase, low, high) = (try place(phase, "phase"), try place(low, "low"), try place(high, "high"))
+    let next = try object(episode, Episode.self, "episode").stretch
+    let kind: EpisodePhase = next.map { $0.replays ? .replay : .retreat } ?? .train
+    (phase.pointee, low.pointee, high.pointee) = (kind.rawValue, next?.low ?? 0, next?.high ?? 0)
+  }
+}
+
+@c @implementation
+public func lrs_episode_get(
+  _ out: UnsafeMutablePointer<Double>!, _ episode: OpaquePointer!, _ key: UnsafePointer<CChar>!
+) -> lrs_status {
+  succeeds {
+    let out = try place(out, "out")
+    let episode = try object(episode, Episode.self, "episode")
+    switch try text(key, "key") {
+    case "reverse": out.pointee = episode.mode == .reverse ? 1 : 0
+    case "cost": out.pointee = episode.cost
+    case "replays": out.pointee = Double(episode.replays)
+    case let key: throw Failure.value("an episode has no '\(key)'")
+    }
+  }
+}
+
+@c @implementation
 public func lrs_episode_hypergradients(
   _ out: UnsafeMutablePointer<Double>!, _ count: Int, _ episode: OpaquePointer!
 ) -> lrs_status {
   succeeds {
     let values = try object(episode, Episode.self, "episode").hypergradients
     try write(values, to: out, "out", count: count, owner: "run", things: "hypergradients")
+  }
+}
+
+@c @implementation
+public func lrs_replay_distance(
+  _ out: UnsafeMutablePointer<Int>!, _ snapshots: Int, _ points: Int
+) -> lrs_status {
+  succeeds {
+    let out = try place(out, "out")
+    guard snapshots >= 1, points >= 2, points <= Int(Int32.max) else {
+      throw Failure.value(
+        "snapshots must be at least 1 and points 2 to \(Int32.max), got \(snapshots) and \(points)")
+    }
+    out.pointee = ReplayPlan(snapshots: snapshots).distance(points)
   }
 }

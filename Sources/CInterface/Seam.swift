@@ -59,8 +59,11 @@ func release<Object: AnyObject>(_ handle: OpaquePointer?, _: Object.Type) {
   Unmanaged<Object>.fromOpaque(UnsafeRawPointer(handle)).release()
 }
 
-func object<Object: AnyObject>(_ handle: OpaquePointer?, _: Object.Type, _ name: String) throws -> Object {
-  guard let handle else { throw Failure.value("\(name) must not be NULL") }
+func object<Object: AnyObject>(_ handle: OpaquePointer?, _: Object.Type, _ name: @autoclosure () -> String)
+  throws
+  -> Object
+{
+  guard let handle else { throw Failure.value("\(name()) must not be NULL") }
   return Unmanaged<Object>.fromOpaque(UnsafeRawPointer(handle)).takeUnretainedValue()
 }
 
@@ -104,9 +107,10 @@ func text(_ pointer: UnsafePointer<CChar>?, _ name: String) throws -> String {
 }
 
 func attributes(_ owner: String, _ list: UnsafePointer<lrs_attribute>?, _ count: Int) throws -> Attributes {
+  if count == 0 { return Attributes(owner) }
   var values: [String: Attributes.Value] = [:]
   try checkCount(count, "attributes")
-  if count > 0 && list == nil { throw Failure.value("attributes must not be NULL") }
+  if list == nil { throw Failure.value("attributes must not be NULL") }
   for i in 0..<count {
     let attribute = list![i]
     let key = try text(attribute.key, "the key of attribute \(i)")

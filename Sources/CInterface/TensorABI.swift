@@ -3,29 +3,15 @@ import CLRSwift
 import Kernels
 import Vocabulary
 
-/// A tensor handle. Its shape lives as long as it does, as C sees it.
-final class TensorHandle {
-  let tensor: Tensor
-  let shape: UnsafeMutablePointer<Int64>
-
-  init(_ tensor: Tensor) {
-    self.tensor = tensor
-    shape = .allocate(capacity: max(1, tensor.rank))
-    for (axis, extent) in tensor.shape.enumerated() { shape[axis] = Int64(extent) }
-  }
-
-  deinit { shape.deallocate() }
-}
-
-func tensor(_ handle: OpaquePointer?, _ name: String = "tensor") throws -> Tensor {
-  try object(handle, TensorHandle.self, name).tensor
+func tensor(_ handle: OpaquePointer?, _ name: @autoclosure () -> String = "tensor") throws -> Tensor {
+  try object(handle, Tensor.self, name())
 }
 
 func tensors(_ handles: UnsafePointer<OpaquePointer?>?, _ count: Int, _ name: String) throws -> [Tensor] {
-  try objects(handles, count, TensorHandle.self, name).map(\.tensor)
+  try objects(handles, count, Tensor.self, name)
 }
 
-func handle(_ tensor: Tensor) -> OpaquePointer { retain(TensorHandle(tensor)) }
+func handle(_ tensor: Tensor) -> OpaquePointer { retain(tensor) }
 
 func doubles(_ values: [Double], shape: [Int]) throws -> Tensor {
   let tensor = try Tensor(shape: shape, dtype: .float64)
@@ -90,19 +76,23 @@ public func lrs_tensor_share(
 }
 
 @c @implementation
-public func lrs_tensor_destroy(_ tensor: OpaquePointer!) { release(tensor, TensorHandle.self) }
+public func lrs_tensor_destroy(_ tensor: OpaquePointer!) { release(tensor, Tensor.self) }
 
 @c @implementation
 public func lrs_tensor_describe(_ out: UnsafeMutablePointer<lrs_description>!, _ tensor: OpaquePointer!)
   -> lrs_status
 {
   succeeds {
-    let box = try object(tensor, TensorHandle.self, "tensor")
-    let t = box.tensor
+    let t = try CInterface.tensor(tensor)
     try place(out, "out").pointee = lrs_description(
-      dtype: t.dtype.rawValue, rank: Int32(t.rank), shape: box.shape, size: Int64(t.count),
+      dtype: t.dtype.rawValue, rank: Int32(t.rank), shape: t.extents, size: Int64(t.count),
       requires_grad: t.requiresGrad, is_leaf: t.isLeaf)
   }
+}
+
+@c @implementation
+public func lrs_tensor_dtype(_ tensor: OpaquePointer!) -> lrs_dtype {
+  (try? CInterface.tensor(tensor))?.dtype.rawValue ?? -1
 }
 
 @c @implementation
@@ -200,11 +190,40 @@ public func lrs_apply(
   _ attribute_count: Int
 ) -> lrs_status {
   succeeds {
-    let out = try place(out, "out")
-    let name = try text(operation, "operation")
-    let arguments = try attributes(name, list, attribute_count)
-    out.pointee = handle(try apply(name, try tensors(inputs, input_count, "inputs"), arguments.values))
+    let operation = try Catalogue.operations[Catalogue.number(text(operation, "operation"))]
+    try apply(operation, inputs, input_count, list, attribute_count, place(out, "out"))
   }
+}
+
+@c @implementation
+public func lrs_operation_number(_ out: UnsafeMutablePointer<Int32>!, _ operation: UnsafePointer<CChar>!)
+  -> lrs_status
+{
+  succeeds { try place(out, "out").pointee = Int32(Catalogue.number(text(operation, "operation"))) }
+}
+
+@c @implementation
+public func lrs_apply_number(
+  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ operation: Int32,
+  _ inputs: UnsafePointer<OpaquePointer?>!, _ input_count: Int, _ list: UnsafePointer<lrs_attribute>!,
+  _ attribute_count: Int
+) -> lrs_status {
+  succeeds {
+    let number = Int(operation)
+    guard Catalogue.operations.indices.contains(number) else {
+      throw Failure.value("there is no operation of number \(number)")
+    }
+    try apply(
+      Catalogue.operations[number], inputs, input_count, list, attribute_count, place(out, "out"))
+  }
+}
+
+private func apply(
+  _ operation: Operation, _ inputs: UnsafePointer<OpaquePointer?>?, _ count: Int,
+  _ list: UnsafePointer<lrs_attribute>?, _ attributeCount: Int, _ out: UnsafeMutablePointer<OpaquePointer?>
+) throws {
+  let arguments = try attributes(operation.name, list, attributeCount)
+  out.pointee = handle(try operation.apply(tensors(inputs, count, "inputs"), arguments.values))
 }
 
 @c @implementation

@@ -8,10 +8,19 @@ import Vocabulary
 /// one layer each.
 ///
 /// Forward mode carries a tangent of parameters and state for every value that has been used (`TangentColumns`), in
-/// memory that does not depend on T. Reverse mode keeps the trajectory and goes back over it (`Trajectory`). Either way
+/// memory that does not depend on T. Reverse mode keeps snapshots and goes back from one to the other (`Trajectory`). Either way
 /// the step itself is the update rule on dual numbers and the Hessian-vector product of the recorded loss; the derived
 /// recursions are those of FDS (Micaelli and Storkey 2021, equation 4) for SGD.
 public final class Episode {
+  public enum Mode: String, CaseIterable {
+    case forward
+    case reverse
+    /// Training alone, without derivatives.
+    case plain
+    /// Forward or reverse, whichever is predicted to cost less.
+    case auto
+  }
+
   /// One value of one hyperparameter.
   struct Column {
     let hyperparameter: Hyperparameter
@@ -33,6 +42,16 @@ public final class Episode {
   let layerCount: Int
   let values: [Hyperparameter: [Double]]
   let columns: [Column]
+  /// By column.
+  let isTracked: [Bool]
+  /// By family, the number of its first column.
+  private let firstColumns: [Hyperparameter: Int]
+  /// Forward, reverse or plain.
+  public let mode: Mode
+  /// Of a step, in plain steps, as predicted.
+  public let cost: Double
+  /// Steps that reverse mode takes a second time or more.
+  public let replays: Int
   let kernels: RuleKernels
   var state: [[Storage]]
   private(set) var validation: ValidationGradient
@@ -70,10 +89,14 @@ public final class Episode {
     layers = settings.layers ?? parameters.map { _ in 0 }
     layerCount = layers.max()! + 1
     columns = settings.columns
+    isTracked = columns.indices.map(Set(settings.tracked).contains)
+    firstColumns = settings.firstColumns
     let dtype = parameters[0].dtype
     kernels = rule.kernels(dtype)
     let slots = rule.slots
-    try settings.checkRoom(parameters)
+    let prediction = try EpisodeCost(settings, parameters).chosen
+    (mode, cost, replays) = (prediction.mode, prediction.cost, prediction.replays)
+    try settings.checkRoom(parameters, mode)
     let initial = rule.initialState
     state = try parameters.map { p in
       try initial.map { value in
@@ -84,20 +107,19 @@ public final class Episode {
     }
     validation = try ValidationGradient(parameters)
     hypergradients = columns.map { _ in 0 }
-    switch settings.mode {
-    case .forward:
-      width = min(settings.tile, settings.tracked.count)
-      tangents = try TangentColumns(
-        parameters, slots: slots, tracked: settings.tracked, width: width, kernels.tangents)
-      trajectory = nil
-    case .reverse:
-      width = 1
-      tangents = nil
-      trajectory = try Trajectory(parameters, slots: slots, kernels.adjoints)
-    case .plain:
-      width = 0
-      tangents = nil
-      trajectory = nil
+    width =
+      switch mode {
+      case .forward: min(settings.tile, settings.tracked.count)
+      case .reverse: 1
+      case .auto, .plain: 0
+      }
+    tangents =
+      mode == .forward
+      ? try TangentColumns(
+        parameters, slots: slots, tracked: settings.tracked, width: width, kernels.tangents) : nil
+    let (length, adjoints) = (steps, kernels.adjoints)
+    trajectory = try prediction.plan.map {
+      try Trajectory(parameters, slots: slots, $0, steps: length, horizon: settings.horizon, adjoints)
     }
   }
 
@@ -117,6 +139,12 @@ public final class Episode {
   func layer(_ i: Int) -> Int { layers[i] }
 
   func window(_ hyperparameter: Hyperparameter, _ t: Int) -> Int { windows(hyperparameter) * t / steps }
+
+  /// The number of the column of a family that is in force at step t, where layers differ in that of this layer.
+  func number(_ hyperparameter: Hyperparameter, _ layer: Int, _ t: Int) -> Int {
+    let row = hyperparameter == .learningRate ? layer * windows(hyperparameter) : 0
+    return firstColumns[hyperparameter]! + row + window(hyperparameter, t)
+  }
 
   /// The hyperparameters of step t, counted from 0, of the i-th parameter.
   func valuesInForce(_ t: Int, _ i: Int) -> Arguments<Double> {
@@ -147,9 +175,9 @@ public final class Episode {
     try batches.run(program, touching: parameters, done: &done) { i in
       let stream = Context.stream
       losses[i] = try evaluate(program)
-      try trajectory?.keep(parameters, state, stream)
+      try trajectory?.keep(self, losses[i], stream)
       try tangents?.advance(self, placement)
-      take(placement)
+      take(placement, at: step)
       step += 1
       return true
     }
@@ -166,22 +194,22 @@ public final class Episode {
     return loss
   }
 
-  /// The step itself, after all that reads the point it leaves.
-  func take(_ placement: Placement) {
+  /// Step t itself, after all that reads the point it leaves.
+  func take(_ placement: Placement, at t: Int) {
     var (parts, rates): ([RulePart], [Double]) = ([], [])
     for case let (leaf, index?) in zip(placement.program.leaves, placement.parameter) {
       guard let gradient = leaf.grad else { continue }
       if clipGradient.isFinite {
         clip(leaf.dtype.scalar, gradient.pointer, leaf.count, scale: 1, limit: clipGradient)
       }
-      let now = valuesInForce(step, index)
+      let now = valuesInForce(t, index)
       let (s0, s1) = pointers(state[index], else: leaf.storage)
       parts.append(
         RulePart(
           kernels,
           RuleVectors(
             parameter: leaf.pointer, gradient: gradient.pointer, state0: s0, state1: s1, newState0: s0,
-            newState1: s1, count: leaf.count), rule.hyper(now, step + 1)))
+            newState1: s1, count: leaf.count), rule.hyper(now, t + 1)))
       rates.append(now[.learningRate])
     }
     takeSteps(parts, rates: rates)

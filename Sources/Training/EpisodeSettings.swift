@@ -4,17 +4,14 @@ import Vocabulary
 
 /// What a differentiated training run is told, checked.
 struct EpisodeSettings {
-  enum Mode: String, CaseIterable {
-    case forward
-    case reverse
-    /// Training alone, without derivatives.
-    case plain
-  }
-
   let rule: RunDirection
-  let mode: Mode
+  let mode: Episode.Mode
   let curvature: TangentReplay.Curvature
   let steps: Int
+  /// Steps between two ends at which the validation loss is differentiated.
+  let horizon: Int
+  /// Bytes for the snapshots of reverse mode.
+  let memory: Double
   let tile: Int
   let values: [Hyperparameter: [Double]]
   /// By parameter, the number of its layer, where each has learning rates of its own: then values are [layers, windows].
@@ -27,13 +24,22 @@ struct EpisodeSettings {
 
   init(_ attributes: Attributes) throws {
     try attributes.allow(
-      ["optimizer", "mode", "curvature", "steps", "tile", "layers", "columns", "clip_gradient", "clip_hvp"]
+      [
+        "optimizer", "mode", "curvature", "steps", "horizon", "memory", "tile", "layers", "columns",
+        "clip_gradient", "clip_hvp",
+      ]
         + Hyperparameter.allCases.map(\.key))
     rule = try RunDirection(attributes.text("optimizer"))
     mode = try choice(attributes, "mode", default: .forward)
     curvature = try choice(attributes, "curvature", default: .hessian)
     steps = try attributes.integer("steps")
     guard steps >= 1 else { throw Failure.value("steps must be at least 1, got \(steps)") }
+    horizon = try attributes.integer("horizon", default: steps)
+    guard (1...steps).contains(horizon) else {
+      throw Failure.value("horizon must be between 1 and \(steps), got \(horizon)")
+    }
+    memory = try attributes.number("memory", default: .infinity)
+    guard memory >= 1 else { throw Failure.value("memory: got \(describe(memory)); allowed: at least 1") }
     tile = try attributes.integer("tile", default: 8)
     guard (1...256).contains(tile) else { throw Failure.value("tile must be between 1 and 256, got \(tile)") }
     layers = try attributes.integers("layers")
@@ -126,7 +132,34 @@ struct EpisodeSettings {
     }
   }
 
-  func checkRoom(_ parameters: [Tensor]) throws {
+  /// Of a family, how many values follow each other.
+  func windows(_ family: Hyperparameter) -> Int {
+    values[family]!.count / (family == .learningRate ? layers.map(Set.init)?.count ?? 1 : 1)
+  }
+
+  /// By family, the number of its first column.
+  var firstColumns: [Hyperparameter: Int] {
+    var found: [Hyperparameter: Int] = [:]
+    for (number, column) in columns.enumerated() where found[column.hyperparameter] == nil {
+      found[column.hyperparameter] = number
+    }
+    return found
+  }
+
+  /// As many snapshots as fit into `memory`.
+  func plan(_ parameters: [Tensor]) throws -> ReplayPlan {
+    let size = parameters.reduce(0) { $0 + $1.byteCount } * (1 + rule.slots)
+    let least = min(3, horizon)
+    let most = (memory / Double(max(1, size))).rounded(.down)
+    guard most >= Double(least) else {
+      throw Failure.value(
+        "memory: got \(Int(memory)) bytes; allowed: at least \(least * size), for \(least) snapshots of \(size) bytes"
+      )
+    }
+    return ReplayPlan(snapshots: most < Double(horizon) ? Int(most) : horizon)
+  }
+
+  func checkRoom(_ parameters: [Tensor], _ mode: Episode.Mode) throws {
     let size = parameters.reduce(0) { $0 + $1.count }
     let copies = (1 + rule.slots) * ((mode == .forward ? tracked.count : 0) + 2) + tile
     try Autodiff.checkRoom([copies, size], parameters[0].dtype)

@@ -3,68 +3,173 @@ import Kernels
 import Optimization
 import Vocabulary
 
-/// Reverse mode: the points of a run, kept to go back over, and the adjoints on the way.
+/// Reverse mode: snapshots of a run, from which it is gone over again where points between them are wanted, and the
+/// adjoints on the way back.
 final class Trajectory {
-  private struct Point {
+  private final class Snapshot {
     let vectors: [Storage]
-    let stream: UInt64
+    var stream: UInt64 = 0
+    var step = 0
 
-    /// Parameters first, then the state of each. stream: of the random numbers that the step drew.
-    init(_ parameters: [Tensor], _ state: [[Storage]], _ stream: UInt64) throws {
-      vectors = try parameters.map { try $0.storage.copy() } + state.joined().map { try $0.copy() }
-      self.stream = stream
+    /// Parameters first, then the state of each.
+    init(like parameters: [Tensor], _ state: [[Storage]]) throws {
+      vectors = try (parameters.map(\.storage) + state.joined()).map { try Storage(byteCount: $0.byteCount) }
+    }
+
+    /// stream: of the random numbers that the step draws.
+    func take(_ parameters: [Tensor], _ state: [[Storage]], step: Int, stream: UInt64) {
+      for (target, source) in zip(vectors, parameters.map(\.storage) + state.joined()) {
+        target.copyContents(from: source)
+      }
+      (self.step, self.stream) = (step, stream)
     }
 
     func restore(_ parameters: [Tensor], _ state: [[Storage]]) {
       for (target, source) in zip(parameters.map(\.storage) + state.joined(), vectors) {
         target.copyContents(from: source)
       }
+      Context.stream = stream
     }
   }
 
+  /// What comes next on the way back.
+  enum Stretch: Equatable {
+    /// These steps are taken again.
+    case replay(Range<Int>)
+    /// These are gone back over, the last one first.
+    case retreat(Range<Int>)
+  }
+
   private let kernels: AdjointKernels
-  private var points: [Point] = []
-  /// Where the horizon ended, once the way back has begun, and the number of its first step.
-  private var end: Point?
+  private let plan: ReplayPlan
+  private let horizon: Int
+  private let steps: Int
+  /// By step; the first ones stay longest.
+  private var snapshots: [Snapshot] = []
+  private var free: [Snapshot] = []
+  /// The step before which the next snapshot is taken.
+  private var next = 0
+  /// Of the steps since `first`, as they were when they were taken first.
+  private var losses: [Double] = []
   private var first = 0
+  /// Where the horizon ended; gone back to when all is done.
+  private var end: Snapshot?
+  private(set) var isReturning = false
+  /// The step whose point the parameters are at on the way back, where one has been gone to.
+  private var current: Int?
   /// By parameter.
   private let adjoint: [Storage]
   private let stateAdjoint: [[Storage]]
   private let gradientAdjoint: [Storage]
   private let products: [Storage]
 
-  init(_ parameters: [Tensor], slots: Int, _ kernels: AdjointKernels) throws {
-    self.kernels = kernels
+  /// horizon: steps between two ends; the last one may be earlier.
+  init(
+    _ parameters: [Tensor], slots: Int, _ plan: ReplayPlan, steps: Int, horizon: Int,
+    _ kernels: AdjointKernels
+  ) throws {
+    (self.plan, self.steps, self.horizon, self.kernels) = (plan, steps, horizon, kernels)
     adjoint = try parameters.map { try Storage(zeroed: $0.byteCount) }
     stateAdjoint = try parameters.map { p in try (0..<slots).map { _ in try Storage(zeroed: p.byteCount) } }
     gradientAdjoint = try parameters.map { try Storage(zeroed: $0.byteCount) }
     products = try parameters.map { try Storage(zeroed: $0.byteCount) }
   }
 
-  var isReturning: Bool { end != nil }
-  var length: Int { points.count }
+  /// Steps that are still to be gone back over.
+  var length: Int { losses.count }
 
-  /// The point that a step is about to leave.
-  func keep(_ parameters: [Tensor], _ state: [[Storage]], _ stream: UInt64) throws {
-    points.append(try Point(parameters, state, stream))
+  // MARK: - Forwards
+
+  /// A step is about to leave a point. Its loss is known.
+  func keep(_ episode: Episode, _ loss: Double, _ stream: UInt64) throws {
+    try keep(episode, episode.step, until: min(first + horizon, steps) + 1, stream)
+    losses.append(loss)
+  }
+
+  /// Takes a snapshot where the plan wants one. end: one beyond the last point that will be wanted.
+  private func keep(_ episode: Episode, _ step: Int, until end: Int, _ stream: UInt64) throws {
+    guard step == next, snapshots.count < plan.snapshots else { return }
+    let snapshot = try free.popLast() ?? Snapshot(like: episode.parameters, episode.state)
+    snapshot.take(episode.parameters, episode.state, step: step, stream: stream)
+    snapshots.append(snapshot)
+    aim(from: step, until: end)
+  }
+
+  /// Where the snapshot after the last one will be.
+  private func aim(from step: Int, until end: Int) {
+    let left = plan.snapshots - snapshots.count + 1
+    next = left > 1 && end - step > 1 ? step + ReplayPlan(snapshots: left).distance(end - step) : .max
   }
 
   /// The end of a horizon: the way back begins with the gradient there.
   func seed(_ episode: Episode, _ gradient: [Storage]) throws {
-    guard !points.isEmpty else { return }
-    end = try Point(episode.parameters, episode.state, Context.stream)
-    first = episode.step - points.count
+    guard !losses.isEmpty else { return }
+    let end = try self.end ?? Snapshot(like: episode.parameters, episode.state)
+    end.take(episode.parameters, episode.state, step: episode.step, stream: Context.stream)
+    self.end = end
+    isReturning = true
+    current = nil
     for (target, source) in zip(adjoint, gradient) { target.copyContents(from: source) }
     for state in stateAdjoint.joined() { state.zero() }
   }
 
+  // MARK: - Backwards
+
+  /// Nil where there is nothing to go back over.
+  var stretch: Stretch? {
+    guard isReturning, let top = snapshots.last else { return nil }
+    let last = first + losses.count - 1
+    if let current, current < last { return .replay(current..<last) }
+    if current == nil, top.step < last { return .replay(top.step..<last) }
+    var low = last
+    var below = current == nil ? snapshots.count - 2 : snapshots.count - 1
+    while below >= 0, snapshots[below].step == low - 1 {
+      low -= 1
+      below -= 1
+    }
+    return .retreat(low..<(last + 1))
+  }
+
+  /// Takes a step again, whose batch is loaded. Returns its loss.
+  func replay(_ episode: Episode, _ placement: Episode.Placement) throws -> Double {
+    let last = first + losses.count - 1
+    if current == nil {
+      let top = snapshots.last!
+      top.restore(episode.parameters, episode.state)
+      current = top.step
+      aim(from: top.step, until: last + 1)
+    }
+    let t = current!
+    let stream = Context.stream
+    let loss = try evaluate(episode, placement, t)
+    try keep(episode, t, until: last + 1, stream)
+    episode.take(placement, at: t)
+    current = t + 1
+    return loss
+  }
+
+  /// Evaluates step t once more, which must give what it gave.
+  private func evaluate(_ episode: Episode, _ placement: Episode.Placement, _ t: Int) throws -> Double {
+    let loss = try episode.evaluate(placement.program)
+    let before = losses[t - first]
+    guard loss.bitPattern == before.bitPattern else {
+      throw Failure.value(
+        "the loss of step \(t) was \(describe(before)) and is \(describe(loss)) when the step is taken again: reverse mode "
+          + "needs a loss and batches that are the same each time")
+    }
+    return loss
+  }
+
   /// Back over the step before, whose batch is loaded. Returns its loss.
   func retreat(_ episode: Episode, _ placement: Episode.Placement) throws -> Double {
-    let point = points.removeLast()
-    let t = first + points.count
-    point.restore(episode.parameters, episode.state)
-    Context.stream = point.stream
-    let loss = try episode.evaluate(placement.program)
+    let t = first + losses.count - 1
+    if current != t {
+      let top = snapshots.removeLast()
+      top.restore(episode.parameters, episode.state)
+      free.append(top)
+    }
+    current = nil
+    let loss = try evaluate(episode, placement, t)
     let families = Array(episode.values.keys)
     var sums = (0..<episode.layerCount).map { _ in [Double](repeating: 0, count: families.count) }
     for case let index? in placement.parameter where episode.parameters[index].grad != nil {
@@ -86,22 +191,47 @@ final class Trajectory {
       let (p, sum) = (episode.parameters[index], adjoint[index].pointer)
       addScaled(p.dtype.scalar, sum, products[index].pointer, 1, sum, p.count)
     }
-    for (number, column) in episode.columns.enumerated()
-    where episode.window(column.hyperparameter, t) == column.window {
-      for (layer, sum) in sums.enumerated() where column.layer == nil || column.layer == layer {
-        episode.hypergradients[number] += sum[families.firstIndex(of: column.hyperparameter)!]
+    for (i, family) in families.enumerated() {
+      for (layer, sum) in sums.enumerated() {
+        let number = episode.number(family, layer, t)
+        if episode.isTracked[number] { episode.hypergradients[number] += sum[i] }
       }
     }
-    if points.isEmpty {
+    losses.removeLast()
+    if losses.isEmpty {
       end!.restore(episode.parameters, episode.state)
-      Context.stream = end!.stream
-      end = nil
+      (isReturning, first) = (false, end!.step)
+      next = first
     }
     return loss
   }
 }
 
 extension Episode {
+  /// What comes next on the way back: whether steps low ..< high are taken again, else they are gone back over. Nil where
+  /// there is no way back.
+  public var stretch: (replays: Bool, low: Int, high: Int)? {
+    switch trajectory?.stretch {
+    case .replay(let range): (true, range.lowerBound, range.upperBound)
+    case .retreat(let range): (false, range.lowerBound, range.upperBound)
+    case nil: nil
+    }
+  }
+
+  /// Takes steps again, from where `stretch` says.
+  public func replay(
+    _ program: Program, _ batches: Batches, done: inout Int, losses: UnsafeMutablePointer<Double>
+  ) throws {
+    guard let trajectory, case .replay(let range) = trajectory.stretch, batches.steps <= range.count else {
+      throw Failure.value("there are not \(batches.steps) steps to take again")
+    }
+    let placement = try placement(program, differentiated: true)
+    try batches.run(program, touching: parameters, done: &done) { i in
+      losses[i] = try trajectory.replay(self, placement)
+      return true
+    }
+  }
+
   /// Goes back over as many steps as there are batches, which are those of the run in reverse order.
   public func retreat(
     _ program: Program, _ batches: Batches, done: inout Int, losses: UnsafeMutablePointer<Double>
@@ -110,6 +240,9 @@ extension Episode {
       throw Failure.value(
         "there are \(trajectory?.length ?? 0) steps to go back over; reverse mode, after collect, as many as were taken"
       )
+    }
+    guard case .retreat(let range) = trajectory.stretch, batches.steps <= range.count else {
+      throw Failure.value("there are steps to take again first")
     }
     let placement = try placement(program, differentiated: true)
     try batches.run(program, touching: parameters, done: &done) { i in

@@ -39,7 +39,7 @@ final class EnumerationsTests: XCTestCase {
     ],
     "episode_phase": [
       "train": LRS_EPISODE_PHASE_TRAIN, "validate": LRS_EPISODE_PHASE_VALIDATE,
-      "retreat": LRS_EPISODE_PHASE_RETREAT,
+      "retreat": LRS_EPISODE_PHASE_RETREAT, "replay": LRS_EPISODE_PHASE_REPLAY,
     ],
   ]
 

@@ -26,7 +26,13 @@ final class EpisodeABITests: XCTestCase {
       expectOK(lrs_episode_run(&done, &losses, episode, program, data, 1, [2], 1, 1, 60, 1))
       var valid = 0.0
       expectOK(lrs_episode_collect(&valid, episode))
+      var (phase, low, high) = (Int32(-1), -1, -1)
+      expectOK(lrs_episode_stretch(&phase, &low, &high, episode))
+      XCTAssertEqual([Int(phase), low, high], mode == "reverse" ? [2, 0, 2] : [0, 0, 0])
       if mode == "reverse" {
+        expect(LRS_VALUE_ERROR, "there are not 2 steps to take again") {
+          lrs_episode_run(&done, &losses, episode, program, data, 1, [0, 1], 2, 1, 60, 3)
+        }
         expectOK(lrs_episode_run(&done, &losses, episode, program, data, 1, [1, 0], 2, 1, 60, 2))
       }
       let end = (1 - r) * r * x1 + r * x2
@@ -37,12 +43,30 @@ final class EpisodeABITests: XCTestCase {
       expect(LRS_VALUE_ERROR, "1 hypergradients", "room was given for 2") {
         lrs_episode_hypergradients(&found, 2, episode)
       }
-      expect(LRS_VALUE_ERROR, "phase must be 0, 1 or 2") {
-        lrs_episode_run(&done, &losses, episode, program, data, 1, [0], 1, 1, 60, 3)
+      expect(LRS_VALUE_ERROR, "phase must be 0, 1, 2 or 3") {
+        lrs_episode_run(&done, &losses, episode, program, data, 1, [0], 1, 1, 60, 4)
+      }
+      var number = -1.0
+      expectOK(lrs_episode_get(&number, episode, "reverse"))
+      XCTAssertEqual(number, mode == "reverse" ? 1 : 0)
+      expectOK(lrs_episode_get(&number, episode, "replays"))
+      XCTAssertEqual(number, 0)
+      expect(LRS_VALUE_ERROR, "an episode has no 'price'") {
+        lrs_episode_get(&number, episode, "price")
       }
       lrs_episode_destroy(episode)
     }
     lrs_episode_destroy(nil)
+  }
+
+  func testWhereTheNextSnapshotIs() {
+    var found = 0
+    expectOK(lrs_replay_distance(&found, 100, 50))
+    XCTAssertEqual(found, 1)
+    expectOK(lrs_replay_distance(&found, 1, 50))
+    XCTAssertEqual(found, 49)
+    expect(LRS_VALUE_ERROR, "got 0 and 50") { lrs_replay_distance(&found, 0, 50) }
+    expect(LRS_VALUE_ERROR, "got 3 and \(Int.max)") { lrs_replay_distance(&found, 3, .max) }
   }
 
   private func make(_ mode: String, _ w: Handle, _ rates: [Double]) -> OpaquePointer? {

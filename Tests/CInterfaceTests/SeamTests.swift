@@ -22,6 +22,7 @@ final class SeamTests: XCTestCase {
     var out: Handle?
     var (request, verdict) = (lrs_request(), lrs_verdict())
     var description = lrs_description()
+    var place: Int32 = 0
     var (done, number, second, name) = (0, 0.0, 0.0, UnsafePointer<CChar>?.none)
     var data: UnsafeMutableRawPointer?
     let none: [Handle?] = [nil]
@@ -42,7 +43,13 @@ final class SeamTests: XCTestCase {
       ("apply", { lrs_apply(&out, nil, one, 1, nil, 0) }),
       ("apply", { lrs_apply(&out, "exp", nil, 1, nil, 0) }),
       ("apply", { lrs_apply(&out, "exp", none, 1, nil, 0) }),
-      ("apply", { lrs_apply(&out, "exp", one, 1, nil, 1) }), ("backward", { lrs_backward(nil, nil) }),
+      ("apply", { lrs_apply(&out, "exp", one, 1, nil, 1) }),
+      ("operation_number", { lrs_operation_number(nil, "exp") }),
+      ("operation_number", { lrs_operation_number(&place, nil) }),
+      ("apply_number", { lrs_apply_number(nil, 0, one, 1, nil, 0) }),
+      ("apply_number", { lrs_apply_number(&out, 0, nil, 1, nil, 0) }),
+      ("apply_number", { lrs_apply_number(&out, 0, none, 1, nil, 0) }),
+      ("backward", { lrs_backward(nil, nil) }),
       ("gradients", { lrs_gradients(nil, t, nil, one, 1) }),
       ("gradients", { lrs_gradients(&outs, nil, nil, one, 1) }),
       ("gradients", { lrs_gradients(&outs, t, t, nil, 1) }),

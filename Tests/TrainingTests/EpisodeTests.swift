@@ -42,6 +42,9 @@ final class EpisodeTests: XCTestCase {
     }
   }
 
+  /// Steps that were taken again.
+  private var taken = 0
+
   private func run(_ mode: String, _ extra: [String: Attributes.Value] = [:]) throws -> (
     Episode, Double, [Double]
   ) {
@@ -55,9 +58,17 @@ final class EpisodeTests: XCTestCase {
     done = 0
     try batches([steps]) { try episode.validate(program, $0, done: &done, losses: &losses) }
     let loss = try episode.collect()
-    if mode == "reverse" {
+    while let next = episode.stretch {
       done = 0
-      try batches((0..<steps).reversed()) { try episode.retreat(program, $0, done: &done, losses: &losses) }
+      let rows = Array(next.low..<next.high)
+      try batches(next.replays ? rows : rows.reversed()) {
+        if next.replays {
+          try episode.replay(program, $0, done: &done, losses: &losses)
+        } else {
+          try episode.retreat(program, $0, done: &done, losses: &losses)
+        }
+      }
+      taken += next.replays ? done : 0
     }
     return (episode, loss, x.values)
   }
@@ -106,14 +117,61 @@ final class EpisodeTests: XCTestCase {
     }
   }
 
+  /// Three numbers of a parameter and of its momentum.
+  private let point = 48.0
+
+  func testReplayedStepsChangeNoBit() throws {
+    let (whole, loss, x) = try run("reverse")
+    XCTAssertEqual(taken, 0)
+    for snapshots in 3...12 {
+      taken = 0
+      let (found, again, end) = try run("reverse", ["memory": .numbers([Double(snapshots) * point])])
+      XCTAssertEqual(found.hypergradients, whole.hypergradients)
+      XCTAssertEqual(again, loss)
+      XCTAssertEqual(end, x)
+      XCTAssertEqual(taken, ReplayPlan(snapshots: snapshots).replays(steps))
+      XCTAssertEqual(found.replays, taken)
+    }
+    expectFailure(.value, ["memory: got 143 bytes", "at least 144", "3 snapshots of 48 bytes"]) {
+      try run("reverse", ["memory": .numbers([143])])
+    }
+  }
+
+  func testABatchThatIsAnotherTheSecondTime() throws {
+    let x = Tensor([1, 3], start, requiresGrad: true)
+    let program = try program(x)
+    let episode = try Episode([x], attributes("reverse", ["memory": .numbers([3 * point])]))
+    var done = 0
+    var losses = [Double](repeating: 0, count: steps)
+    try batches(Array(0..<steps)) { try episode.train(program, $0, done: &done, losses: &losses) }
+    done = 0
+    try batches([steps]) { try episode.validate(program, $0, done: &done, losses: &losses) }
+    _ = try episode.collect()
+    let next = try XCTUnwrap(episode.stretch)
+    XCTAssertTrue(next.replays)
+    expectFailure(.value, ["there are steps to take again first"]) {
+      try batches([11]) { try episode.retreat(program, $0, done: &done, losses: &losses) }
+    }
+    done = 0
+    expectFailure(.value, ["the loss of step \(next.low + 1) was", "the same each time"]) {
+      try batches([next.low, next.low + 2]) {
+        try episode.replay(program, $0, done: &done, losses: &losses)
+      }
+    }
+    XCTAssertEqual(done, 1)
+  }
+
   func testTilesAndColumns() throws {
     let (whole, _, _) = try run("forward")
     let (tiled, _, _) = try run("forward", ["tile": .numbers([2])])
     let (some, _, _) = try run("forward", ["columns": .numbers([1, 4])])
+    let (back, _, _) = try run("reverse", ["columns": .numbers([1, 4])])
     for j in 0..<6 {
       XCTAssertEqual(whole.hypergradients[j], tiled.hypergradients[j], accuracy: 1e-13)
-      XCTAssertEqual(
-        some.hypergradients[j], [1, 4].contains(j) ? whole.hypergradients[j] : 0, accuracy: 1e-13)
+      for found in [some, back] {
+        XCTAssertEqual(
+          found.hypergradients[j], [1, 4].contains(j) ? whole.hypergradients[j] : 0, accuracy: 1e-13)
+      }
     }
   }
 
@@ -155,7 +213,9 @@ final class EpisodeTests: XCTestCase {
     let x = Tensor([1, 3], start, requiresGrad: true)
     let cases: [(String, Attributes.Value, String)] = [
       ("optimizer", .text("newton"), "sgd, nesterov, ema, adam, adamw"),
-      ("mode", .text("back"), "forward, reverse, plain"),
+      ("mode", .text("back"), "forward, reverse, plain, auto"),
+      ("horizon", .numbers([13]), "horizon must be between 1 and 12"),
+      ("memory", .numbers([.nan]), "memory: got nan"),
       ("steps", .numbers([0]), "at least 1"),
       ("tile", .numbers([0]), "between 1 and 256"),
       ("learning_rates", .numbers([]), "at least one value"),

@@ -110,6 +110,31 @@ static PyObject *episode_retreat(PyObject *object, PyObject *const *arguments, P
   return phase(object, arguments, count, "Episode.retreat", LRS_EPISODE_PHASE_RETREAT);
 }
 
+static PyObject *episode_replay(PyObject *object, PyObject *const *arguments, Py_ssize_t count) {
+  return phase(object, arguments, count, "Episode.replay", LRS_EPISODE_PHASE_REPLAY);
+}
+
+static PyObject *episode_stretch(PyObject *object, PyObject *Py_UNUSED(ignored)) {
+  Episode *self = (Episode *)object;
+  int32_t next;
+  size_t low, high;
+  if (IS_BUSY(self)) return busy_error(self->core, "Episode");
+  if (check(self->core, lrs_episode_stretch(&next, &low, &high, self->handle)) < 0) return NULL;
+  if (next == LRS_EPISODE_PHASE_TRAIN) Py_RETURN_NONE;
+  return Py_BuildValue("(Onn)", next == LRS_EPISODE_PHASE_REPLAY ? Py_True : Py_False, (Py_ssize_t)low,
+                       (Py_ssize_t)high);
+}
+
+static PyObject *episode_get(PyObject *object, PyObject *key) {
+  Episode *self = (Episode *)object;
+  double found;
+  const char *name = text_of(self->core, key, "Episode.get", "key");
+  if (name == NULL) return NULL;
+  if (IS_BUSY(self)) return busy_error(self->core, "Episode");
+  if (check(self->core, lrs_episode_get(&found, self->handle, name)) < 0) return NULL;
+  return PyFloat_FromDouble(found);
+}
+
 static PyObject *episode_collect(PyObject *object, PyObject *Py_UNUSED(ignored)) {
   Episode *self = (Episode *)object;
   double loss;
@@ -138,6 +163,12 @@ static PyMethodDef episode_methods[] = {
     {"retreat", FAST(episode_retreat), METH_FASTCALL,
      "retreat($self, program, data, indices, seconds, /)\n--\n\n"
      "Back over the last steps, their batches in reverse order; (steps done, losses)."},
+    {"replay", FAST(episode_replay), METH_FASTCALL,
+     "replay($self, program, data, indices, seconds, /)\n--\n\n"
+     "Steps of the way back that are taken again, in order; (steps done, losses)."},
+    {"stretch", episode_stretch, METH_NOARGS,
+     "stretch($self, /)\n--\n\nWhat comes next on the way back: (whether to replay, low, high), or None."},
+    {"get", episode_get, METH_O, "get($self, key, /)\n--\n\nA number: reverse, cost or replays."},
     {"collect", episode_collect, METH_NOARGS,
      "collect($self, /)\n--\n\nEnds a horizon; the mean validation loss."},
     {"hypergradients", episode_hypergradients, METH_NOARGS,

@@ -1,6 +1,19 @@
 /* Operations and derivatives. */
 #include "shim.h"
 
+int32_t operation_number(Core *core, PyObject *name) {
+  PyObject *known = PyDict_GetItemWithError(core->operations, name);
+  if (known != NULL) return (int32_t)PyLong_AsLong(known);
+  if (PyErr_Occurred()) return -1;
+  const char *text = text_of(core, name, "apply", "name");
+  int32_t number;
+  if (text == NULL || check(core, lrs_operation_number(&number, text)) < 0) return -1;
+  PyObject *kept = PyLong_FromLong(number);
+  int status = kept == NULL ? -1 : PyDict_SetItem(core->operations, name, kept);
+  Py_XDECREF(kept);
+  return status < 0 ? -1 : number;
+}
+
 PyObject *core_apply(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
   Core *core = PyModule_GetState(module);
   Tensors inputs;
@@ -8,16 +21,30 @@ PyObject *core_apply(PyObject *module, PyObject *const *arguments, Py_ssize_t co
   lrs_tensor *made = NULL;
   if (check_count(core, "apply", count, 2, 3) < 0) return NULL;
   const char *name = text_of(core, arguments[0], "apply", "name");
-  if (name == NULL || tensors_take(core, &inputs, arguments[1], name, "inputs") < 0) return NULL;
+  if (name == NULL) return NULL;
+  int32_t number = operation_number(core, arguments[0]);
+  if (number < 0 || tensors_take(core, &inputs, arguments[1], name, "inputs") < 0) return NULL;
   if (attributes_take(core, &attributes, count == 3 ? arguments[2] : NULL, name, "attributes") < 0) {
     tensors_release(&inputs);
     return NULL;
   }
-  int status =
-      check(core, lrs_apply(&made, name, inputs.items, inputs.count, attributes.items, attributes.count));
+  int status = check(
+      core, lrs_apply_number(&made, number, inputs.items, inputs.count, attributes.items, attributes.count));
   attributes_release(&attributes);
   tensors_release(&inputs);
   return status < 0 ? NULL : tensor_wrap(core, made);
+}
+
+PyObject *core_pointwise(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+  Core *core = PyModule_GetState(module);
+  lrs_tensor *made = NULL;
+  if (check_count(core, "pointwise", count, 2, 2) < 0) return NULL;
+  if (!PyObject_TypeCheck(arguments[1], core->tensor_type) || !IS_FLOATING((Tensor *)arguments[1]))
+    Py_RETURN_NOTIMPLEMENTED;
+  int32_t number = operation_number(core, arguments[0]);
+  if (number < 0) return NULL;
+  lrs_tensor *x = ((Tensor *)arguments[1])->handle;
+  return check(core, lrs_apply_number(&made, number, &x, 1, NULL, 0)) < 0 ? NULL : tensor_wrap(core, made);
 }
 
 static int seed_of(Core *core, lrs_tensor **seed, PyObject *value, const char *function) {
@@ -164,4 +191,16 @@ PyObject *core_measure(PyObject *module, PyObject *const *arguments, Py_ssize_t 
   Py_END_ALLOW_THREADS;
   attributes_release(&attributes);
   return check(core, status) < 0 ? NULL : Py_BuildValue("dd", seconds, operations);
+}
+
+PyObject *core_replay_distance(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+  Core *core = PyModule_GetState(module);
+  size_t found;
+  if (check_count(core, "replay_distance", count, 2, 2) < 0) return NULL;
+  size_t snapshots = PyLong_AsSize_t(arguments[0]);
+  if (snapshots == (size_t)-1 && PyErr_Occurred()) return NULL;
+  size_t points = PyLong_AsSize_t(arguments[1]);
+  if (points == (size_t)-1 && PyErr_Occurred()) return NULL;
+  if (check(core, lrs_replay_distance(&found, snapshots, points)) < 0) return NULL;
+  return PyLong_FromSize_t(found);
 }

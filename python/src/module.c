@@ -102,6 +102,9 @@ static PyMethodDef functions[] = {
      "set_tensor_class($module, cls, /)\n--\n\nThe subclass of Tensor that every new tensor has from now on."},
     {"apply", FAST(core_apply), METH_FASTCALL,
      "apply($module, name, inputs, attributes=None, /)\n--\n\nAn operation, by name."},
+    {"pointwise", FAST(core_pointwise), METH_FASTCALL,
+     "pointwise($module, name, x, /)\n--\n\n"
+     "An operation without attributes on one floating tensor; NotImplemented for anything else."},
     {"backward", FAST(core_backward), METH_FASTCALL,
      "backward($module, output, seed=None, /)\n--\n\nAdds to the gradient of every leaf."},
     {"gradients", FAST(core_gradients), METH_FASTCALL,
@@ -110,6 +113,8 @@ static PyMethodDef functions[] = {
      "jvp($module, output, inputs, tangents, /)\n--\n\nDerivatives of output along K stacked tangents."},
     {"replay", FAST(core_replay), METH_FASTCALL,
      "replay($module, rate, attributes, history, machine, /)\n--\n\nRates of another method on a history."},
+    {"replay_distance", FAST(core_replay_distance), METH_FASTCALL,
+     "replay_distance($module, snapshots, points, /)\n--\n\nWhere the snapshot after the first is best taken."},
     {"hvp", FAST(core_hvp), METH_FASTCALL,
      "hvp($module, output, inputs, vectors, /)\n--\n\nThe Hessian of a scalar times K stacked vectors."},
     {"version", version, METH_NOARGS, "version($module, /)\n--\n\nThe library's version."},
@@ -174,6 +179,7 @@ static int module_exec(PyObject *module) {
   Core *core = PyModule_GetState(module);
   if (check_processor() < 0 || errors_create(core, module) < 0) return -1;
   if (add_type(module, &core->tensor_type, &tensor_spec) < 0) return -1;
+  if (operators_create(core) < 0) return -1;
   if (add_type(module, &core->program_type, &program_spec) < 0) return -1;
   if (add_type(module, &core->optimizer_type, &optimizer_spec) < 0) return -1;
   if (add_type(module, &core->search_type, &search_spec) < 0) return -1;
@@ -203,6 +209,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg) {
   Py_VISIT(core->episode_type);
   Py_VISIT(core->learner_type);
   Py_VISIT(core->machine_type);
+  Py_VISIT(core->operations);
   return 0;
 }
 
@@ -224,6 +231,11 @@ static void module_free(void *module) {
   Py_CLEAR(core->episode_type);
   Py_CLEAR(core->learner_type);
   Py_CLEAR(core->machine_type);
+  Py_CLEAR(core->operations);
+  for (int i = 0; i < OPERATORS; i++) {
+    Py_CLEAR(core->forward[i]);
+    Py_CLEAR(core->reflected[i]);
+  }
 }
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};

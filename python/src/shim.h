@@ -15,6 +15,9 @@
 
 #include "lrswift.h"
 
+/* Python's operators that the core answers itself where both sides are floating tensors of one dtype. */
+enum { ADD, SUBTRACT, MULTIPLY, DIVIDE, MATMUL, OPERATORS };
+
 enum { ERROR_KINDS = LRS_BUSY + 1, SHORT_LIST = 8, SHORT_NUMBERS = 32, MAX_RANK = 32 };
 
 typedef struct {
@@ -31,12 +34,16 @@ typedef struct {
   PyTypeObject *episode_type;
   PyTypeObject *learner_type;
   PyTypeObject *machine_type;
+  PyObject *operations;         /* a dict: numbers of operations by name, of those in use so far */
+  int32_t operators[OPERATORS]; /* their operations' numbers */
+  PyObject *forward[OPERATORS], *reflected[OPERATORS]; /* names of methods for what is no pair of tensors */
 } Core;
 
 typedef struct {
   PyObject_HEAD
   lrs_tensor *handle;
   Core *core;
+  lrs_dtype dtype;
 } Tensor;
 
 typedef struct {
@@ -60,6 +67,8 @@ typedef struct {
   Core *core;
   int32_t busy;
 } Search;
+
+#define IS_FLOATING(tensor) ((tensor)->dtype == LRS_FLOAT32 || (tensor)->dtype == LRS_FLOAT64)
 
 /* A method that takes an array of arguments, as PyMethodDef wants it. */
 #define FAST(function) ((PyCFunction)(void (*)(void))(function))
@@ -113,6 +122,7 @@ typedef struct {
 } Tensors;
 
 extern PyType_Spec tensor_spec;
+int operators_create(Core *core);
 int tensors_take(Core *core, Tensors *list, PyObject *sequence, const char *function, const char *argument);
 void tensors_release(Tensors *list);
 lrs_tensor *tensor_handle(Core *core, PyObject *value, const char *function, const char *argument);
@@ -127,12 +137,16 @@ PyObject *dlpack_take(PyObject *module, PyObject *const *arguments, Py_ssize_t c
 PyObject *dlpack_give(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
 /* functions.c: operations and derivatives */
+/* The operation's number, or -1 with an exception. */
+int32_t operation_number(Core *core, PyObject *name);
 PyObject *core_apply(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *core_pointwise(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_backward(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_gradients(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_jvp(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_hvp(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_replay(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *core_replay_distance(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_measure(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
 /* vectors.c */

@@ -37,6 +37,7 @@ PyObject *tensor_wrap(Core *core, lrs_tensor *handle) {
   }
   made->handle = handle;
   made->core = core;
+  made->dtype = lrs_tensor_dtype(handle);
   return (PyObject *)made;
 }
 
@@ -236,16 +237,74 @@ static void tensor_release_buffer(PyObject *object, Py_buffer *view) {
   PyMem_Free(view->internal);
 }
 
+/* ---- operators ---- */
+
+static const struct {
+  const char *operation, *forward, *reflected;
+} operators[OPERATORS] = {
+    [ADD] = {"add", "_add", "_radd"},
+    [SUBTRACT] = {"sub", "_sub", "_rsub"},
+    [MULTIPLY] = {"mul", "_mul", "_rmul"},
+    [DIVIDE] = {"div", "_truediv", "_rtruediv"},
+    [MATMUL] = {"matmul", "_matmul", "_rmatmul"},
+};
+
+int operators_create(Core *core) {
+  core->operations = PyDict_New();
+  if (core->operations == NULL) return -1;
+  for (int i = 0; i < OPERATORS; i++) {
+    core->forward[i] = PyUnicode_InternFromString(operators[i].forward);
+    core->reflected[i] = PyUnicode_InternFromString(operators[i].reflected);
+    if (core->forward[i] == NULL || core->reflected[i] == NULL) return -1;
+    if (check(core, lrs_operation_number(&core->operators[i], operators[i].operation)) < 0) return -1;
+  }
+  return 0;
+}
+
+/* Of this file: no other type has this slot, and its module is not known here yet. */
+static bool is_tensor(PyObject *object) {
+  return PyType_GetSlot(Py_TYPE(object), Py_bf_getbuffer) == (void *)tensor_get_buffer;
+}
+
+static PyObject *operate(PyObject *a, PyObject *b, int which) {
+  bool left = is_tensor(a), right = is_tensor(b);
+  if (left && right) {
+    Tensor *x = (Tensor *)a, *y = (Tensor *)b;
+    if (x->core == y->core && x->dtype == y->dtype && IS_FLOATING(x)) {
+      lrs_tensor *made = NULL, *const inputs[] = {x->handle, y->handle};
+      if (check(x->core, lrs_apply_number(&made, x->core->operators[which], inputs, 2, NULL, 0)) < 0)
+        return NULL;
+      return tensor_wrap(x->core, made);
+    }
+  }
+  if (left) return PyObject_CallMethodObjArgs(a, ((Tensor *)a)->core->forward[which], b, NULL);
+  if (right) return PyObject_CallMethodObjArgs(b, ((Tensor *)b)->core->reflected[which], a, NULL);
+  Py_RETURN_NOTIMPLEMENTED;
+}
+
+static PyObject *tensor_add(PyObject *a, PyObject *b) { return operate(a, b, ADD); }
+static PyObject *tensor_subtract(PyObject *a, PyObject *b) { return operate(a, b, SUBTRACT); }
+static PyObject *tensor_multiply(PyObject *a, PyObject *b) { return operate(a, b, MULTIPLY); }
+static PyObject *tensor_divide(PyObject *a, PyObject *b) { return operate(a, b, DIVIDE); }
+static PyObject *tensor_matmul(PyObject *a, PyObject *b) { return operate(a, b, MATMUL); }
+
 /* ---- properties and methods ---- */
 
-enum { SHAPE, DTYPE_NAME, NDIM, SIZE, REQUIRES_GRAD, IS_LEAF };
+enum { SHAPE, NDIM, SIZE, REQUIRES_GRAD, IS_LEAF };
+
+static PyObject *tensor_dtype_name(PyObject *object, void *Py_UNUSED(closure)) {
+  return PyUnicode_FromString(dtypes[((Tensor *)object)->dtype].name);
+}
+
+static PyObject *tensor_is_floating(PyObject *object, void *Py_UNUSED(closure)) {
+  return PyBool_FromLong(IS_FLOATING((Tensor *)object));
+}
 
 static PyObject *tensor_get(PyObject *object, void *which) {
   Tensor *self = (Tensor *)object;
   lrs_description about;
   if (check(self->core, lrs_tensor_describe(&about, self->handle)) < 0) return NULL;
   switch ((intptr_t)which) {
-  case DTYPE_NAME: return PyUnicode_FromString(dtypes[about.dtype].name);
   case NDIM: return PyLong_FromLong(about.rank);
   case SIZE: return PyLong_FromLongLong(about.size);
   case REQUIRES_GRAD: return PyBool_FromLong(about.requires_grad);
@@ -320,7 +379,8 @@ static PyObject *tensor_assign(PyObject *object, PyObject *source) {
 
 static PyGetSetDef tensor_properties[] = {
     {"shape", tensor_get, NULL, NULL, (void *)SHAPE},
-    {"dtype_name", tensor_get, NULL, NULL, (void *)DTYPE_NAME},
+    {"dtype_name", tensor_dtype_name, NULL, NULL, NULL},
+    {"is_floating", tensor_is_floating, NULL, "Whether the dtype is float32 or float64.", NULL},
     {"ndim", tensor_get, NULL, NULL, (void *)NDIM},
     {"size", tensor_get, NULL, NULL, (void *)SIZE},
     {"requires_grad", tensor_get, tensor_set_requires_grad, NULL, (void *)REQUIRES_GRAD},
@@ -341,6 +401,11 @@ static PyType_Slot tensor_slots[] = {
     {Py_tp_dealloc, tensor_dealloc},
     {Py_tp_getset, tensor_properties},
     {Py_tp_methods, tensor_methods},
+    {Py_nb_add, tensor_add},
+    {Py_nb_subtract, tensor_subtract},
+    {Py_nb_multiply, tensor_multiply},
+    {Py_nb_true_divide, tensor_divide},
+    {Py_nb_matrix_multiply, tensor_matmul},
     {Py_bf_getbuffer, tensor_get_buffer},
     {Py_bf_releasebuffer, tensor_release_buffer},
     {0, NULL},

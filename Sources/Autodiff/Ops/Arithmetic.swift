@@ -9,9 +9,11 @@ private final class SumOp: LinearOp {
   init(shape: [Int], _ a: Tensor, _ b: Tensor, alpha: Double) {
     self.alpha = alpha
     sameShape = a.shape == b.shape
-    super.init(
-      shape: shape, dtype: a.dtype,
-      maps: [.broadcast(a.shape, to: shape), .broadcast(b.shape, to: shape, alpha: alpha)] as [WalkMap])
+    let maps: [any LinearMap] =
+      sameShape
+      ? [ScaledMap(count: a.count, alpha: 1), ScaledMap(count: a.count, alpha: alpha)]
+      : [WalkMap.broadcast(a.shape, to: shape), WalkMap.broadcast(b.shape, to: shape, alpha: alpha)]
+    super.init(shape: shape, dtype: a.dtype, maps: maps)
   }
 
   override func forward(_ inputs: [Tensor], _ output: Tensor) throws {

@@ -104,6 +104,12 @@ private func matmul(_ a: Tensor, _ b: Tensor, transposeB: Bool, bias: Tensor? = 
       "matmul: the inner sizes differ: \(describe(a.shape)) times \(describe(b.shape))\(transposeB ? " transposed" : "")"
     )
   }
+  if a.rank == 2, b.rank == 2 {
+    let form = MatmulForm(
+      m: m, n: n, k: k, transposeB: transposeB, batch: single, aCount: m * k, bCount: k * n, outCount: m * n,
+      sharedB: true)
+    return try product([m, n], form, a, b, bias)
+  }
   let batchShape = try broadcastShape("matmul", Array(a.shape.dropLast(2)), Array(b.shape.dropLast(2)))
   let strides = contiguousStrides(batchShape)
   let aStrides = broadcastStrides(Array(a.shape.dropLast(2)), to: batchShape)
@@ -122,10 +128,16 @@ private func matmul(_ a: Tensor, _ b: Tensor, transposeB: Bool, bias: Tensor? = 
     m: m, n: n, k: k, transposeB: transposeB, batch: batch, aCount: a.count, bCount: b.count,
     outCount: batch.count * m * n,
     sharedB: sharedB && Array(a.shape.dropLast(2)).reduce(1, *) == batch.count)
-  guard let bias else {
-    return try BilinearOp(shape: batchShape + [m, n], dtype: a.dtype, form: form).apply([a, b])
-  }
-  return try BiasedBilinearOp(shape: batchShape + [m, n], dtype: a.dtype, form: form).apply([a, b, bias])
+  return try product(batchShape + [m, n], form, a, b, bias)
+}
+
+private let single = [(a: 0, b: 0, out: 0)]
+
+private func product(_ shape: [Int], _ form: MatmulForm, _ a: Tensor, _ b: Tensor, _ bias: Tensor?) throws
+  -> Tensor
+{
+  guard let bias else { return try BilinearOp(shape: shape, dtype: a.dtype, form: form).apply([a, b]) }
+  return try BiasedBilinearOp(shape: shape, dtype: a.dtype, form: form).apply([a, b, bias])
 }
 
 let matmulOperation = Operation(

@@ -112,7 +112,12 @@ enum { LRS_GUARD_OFF = 0, LRS_GUARD_DETECT = 1, LRS_GUARD_ROLL_BACK = 2 };
 enum { LRS_OUTCOME_TAKEN = 0, LRS_OUTCOME_STAYED = 1, LRS_OUTCOME_SKIPPED = 2, LRS_OUTCOME_UNDONE = 3 };
 enum { LRS_BOUND_LOWEST = -1, LRS_BOUND_NONE = 0, LRS_BOUND_HIGHEST = 1 };
 enum { LRS_SEARCH_PHASE_BISECTION = 0, LRS_SEARCH_PHASE_FINE = 1, LRS_SEARCH_PHASE_DONE = 2 };
-enum { LRS_EPISODE_PHASE_TRAIN = 0, LRS_EPISODE_PHASE_VALIDATE = 1, LRS_EPISODE_PHASE_RETREAT = 2 };
+enum {
+  LRS_EPISODE_PHASE_TRAIN = 0,
+  LRS_EPISODE_PHASE_VALIDATE = 1,
+  LRS_EPISODE_PHASE_RETREAT = 2,
+  LRS_EPISODE_PHASE_REPLAY = 3
+};
 
 /* ---- library ---- */
 const char *lrs_last_error(void);
@@ -157,6 +162,8 @@ lrs_status lrs_tensor_share(lrs_tensor **out, lrs_dtype dtype, int32_t rank, con
                             void (*release)(void *context), void *context);
 void lrs_tensor_destroy(lrs_tensor *tensor);
 lrs_status lrs_tensor_describe(lrs_description *out, const lrs_tensor *tensor);
+/* -1 for NULL. */
+lrs_dtype lrs_tensor_dtype(const lrs_tensor *tensor);
 /* Contiguous row-major data. Fails while recording if the value depends on the recorded inputs. */
 lrs_status lrs_tensor_data(void **out, lrs_tensor *tensor);
 /* Says that someone who has the data may write to it, until it is said that nobody does; as often as it was
@@ -173,6 +180,10 @@ lrs_status lrs_tensor_set_grad(lrs_tensor *tensor, lrs_tensor *gradient); /* NUL
 /* ---- operations and derivatives ---- */
 lrs_status lrs_apply(lrs_tensor **out, const char *operation, lrs_tensor *const *inputs, size_t input_count,
                      const lrs_attribute *attributes, size_t attribute_count);
+/* The number of an operation, the same as long as the process lives; and the operation of a number. */
+lrs_status lrs_operation_number(int32_t *out, const char *operation);
+lrs_status lrs_apply_number(lrs_tensor **out, int32_t operation, lrs_tensor *const *inputs,
+                            size_t input_count, const lrs_attribute *attributes, size_t attribute_count);
 /* Adds to the grad of every leaf. seed: NULL for a scalar. */
 lrs_status lrs_backward(lrs_tensor *output, lrs_tensor *seed);
 /* outs[i]: gradient of output with respect to with_respect_to[i]; NULL where it does not depend on it. */
@@ -380,7 +391,9 @@ lrs_status lrs_finder_run(size_t *steps_done, double *gradients, double *values,
 
 /* ---- training runs differentiated by their hyperparameters (FDS) ---- */
 /* attributes: "optimizer" (a direction, or one of its variants: catalogue "directions"), "mode" (forward,
- * reverse, plain: training alone), "steps", a list of values for each family that the direction's arguments
+ * reverse, plain: training alone, auto: forward or reverse by predicted cost), "steps",
+ * "horizon" (steps between two collects; "steps"), "memory" (bytes for the snapshots of reverse mode; no
+ * bound), a list of values for each family that the direction's arguments
  * name, under the names of the catalogue "hyperparameters" (value floor(n t / steps) is in force at step t),
  * "columns" (those to differentiate by, numbered through the lists in this catalogue's order; all), "tile",
  * "clip_gradient", "clip_hvp". The parameters, and a state of zeros, are where the run begins. */
@@ -388,12 +401,22 @@ lrs_status lrs_episode_create(lrs_episode **out, lrs_tensor *const *parameters, 
                               const lrs_attribute *attributes, size_t attribute_count);
 void lrs_episode_destroy(lrs_episode *episode);
 /* As lrs_program_run. phase: train, validate at the current point, or (reverse mode, after collect) retreat
- * over the steps since the last collect, batches in reverse order. */
+ * over the steps since the last collect, batches in reverse order, and replay, batches in order, where
+ * lrs_episode_stretch says so. A replayed loss that is not the first one's to the bit is an error. */
 lrs_status lrs_episode_run(size_t *steps_done, double *losses, lrs_episode *episode, lrs_program *program,
                            lrs_tensor *const *data, size_t data_count, const int64_t *indices,
                            size_t step_count, size_t batch, double seconds, int32_t phase);
 /* Ends a horizon at the current point with the validation batches since the last one; their mean loss. */
 lrs_status lrs_episode_collect(double *valid_loss, lrs_episode *episode);
+/* What comes next on the way back: steps *low to *high - 1 to replay, or to retreat over, the last one first;
+ * phase train where there is no way back. */
+lrs_status lrs_episode_stretch(int32_t *phase, size_t *low, size_t *high, lrs_episode *episode);
+/* key: "reverse" (the mode that was chosen; 0 or 1), "cost" (of a step in plain steps, as predicted),
+ * "replays" (steps that are taken more than once). */
+lrs_status lrs_episode_get(double *out, lrs_episode *episode, const char *key);
+/* Where the snapshot after the one at the first of so many points of a run is best taken, counted from there,
+ * when as many may be kept at the same time and all points are to be visited backwards. */
+lrs_status lrs_replay_distance(size_t *out, size_t snapshots, size_t points);
 /* Sums over all horizons so far, one for each value of the lists. */
 lrs_status lrs_episode_hypergradients(double *out, size_t count, lrs_episode *episode);
 

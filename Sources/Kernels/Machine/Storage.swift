@@ -145,6 +145,9 @@ final class Recycler: @unchecked Sendable {
   private static let largePage = 2 << 20
 
   private var blocks: [Int: [UnsafeMutableRawPointer]] = [:]
+  /// Those of capacities up to `leastSearched`, by number of lines: most results of eager calls.
+  private var smallBlocks = [[UnsafeMutableRawPointer]](repeating: [], count: leastSearched / 64 + 1)
+  private static let leastSearched = 4096
   private var bytes = 0
   /// Of blocks that are taken.
   private var use = MemoryUse(now: 0, peak: 0)
@@ -180,7 +183,7 @@ final class Recycler: @unchecked Sendable {
     use.now += capacity
     let before = use.peak
     use.peak = max(use.peak, use.now)
-    var block = blocks[capacity]?.popLast()
+    var block = popBlock(capacity)
     if block != nil { bytes -= capacity }
     pthread_mutex_unlock(mutex)
     if block == nil { block = allocate(capacity) }
@@ -194,6 +197,12 @@ final class Recycler: @unchecked Sendable {
     return block
   }
 
+  /// With the lock held.
+  private func popBlock(_ capacity: Int) -> UnsafeMutableRawPointer? {
+    capacity <= Recycler.leastSearched
+      ? smallBlocks[capacity / 64].popLast() : blocks[capacity]?.popLast()
+  }
+
   private func allocate(_ capacity: Int) -> UnsafeMutableRawPointer? {
     let isLarge = capacity >= Recycler.largePage
     let block = cv_allocate(isLarge ? Recycler.largePage : 64, capacity)
@@ -204,12 +213,13 @@ final class Recycler: @unchecked Sendable {
   /// Whether anything was kept.
   private func giveBack() -> Bool {
     pthread_mutex_lock(mutex)
-    let kept = blocks
+    let kept = Array(blocks.values) + smallBlocks
     blocks = [:]
+    for i in smallBlocks.indices { smallBlocks[i] = [] }
     bytes = 0
     pthread_mutex_unlock(mutex)
-    for block in kept.values.joined() { cv_release(block) }
-    return kept.values.contains { !$0.isEmpty }
+    for block in kept.joined() { cv_release(block) }
+    return kept.contains { !$0.isEmpty }
   }
 
   /// `reset`: the peak starts anew from what is in use.
@@ -226,7 +236,11 @@ final class Recycler: @unchecked Sendable {
     use.now -= capacity
     let keep = bytes + capacity <= Recycler.limit
     if keep {
-      blocks[capacity, default: []].append(block)
+      if capacity <= Recycler.leastSearched {
+        smallBlocks[capacity / 64].append(block)
+      } else {
+        blocks[capacity, default: []].append(block)
+      }
       bytes += capacity
     }
     pthread_mutex_unlock(mutex)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,12 +19,16 @@ from ..loop.steps import CHUNK_SECONDS
 from ..optim.rules import FAMILIES
 from ..progress import Progress
 from ..tensors.autograd import enable_grad
+from ..tensors.creation import zeros
 from ..tensors.dtypes import as_dtype
 from ..tensors.modes import frozen_statistics, without_dropout
 from ..tensors.tensor import Tensor
 from .layers import layer_numbers
 from .options import HypergradientOptions
 
+MOST_MEMORY = 1 << 30
+# of a point: a parameter and the state of its rule
+MOST_VECTORS = 3
 # (arrays, rows of them int64 [batches, batch size]): a stretch of batches of one shape
 Stretch = tuple[Batch, np.ndarray]
 
@@ -81,6 +87,33 @@ def source(batches: Any, name: str, dtype: np.dtype) -> Source:
     return batches if isinstance(batches, IndexedBatches) else _ListedBatches(batches, name, dtype)
 
 
+def room(size: int) -> int:
+    """Bytes for snapshots where nobody says how many: at least those of three points of `size` parameters."""
+    try:
+        text = Path("/proc/meminfo").read_text()
+        free = 1024 * int(text.partition("MemAvailable:")[2].split()[0])
+    except (OSError, ValueError, IndexError):
+        free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(min(free // 4, MOST_MEMORY), 3 * MOST_VECTORS * size)
+
+
+def cheaper_mode(
+    options: HypergradientOptions, steps: int, values: Mapping[str, Any], layers: int = 0
+) -> str:
+    """The mode of `options`, and for "auto" the one that is chosen where memory is no bound.
+
+    values: by family; layers: whose rates these are, row by row; 0: of all.
+    """
+    if options.mode != "auto":
+        return options.mode
+    attributes: dict[str, Any] = {"optimizer": options.optimizer, "mode": "auto", "steps": steps}
+    attributes.update((name, v) for name, v in values.items() if len(v))
+    told = {"layers": list(range(layers)) or None, "clip_hvp": options.clip_hvp, "horizon": options.horizon}
+    attributes.update((name, value) for name, value in told.items() if value is not None)
+    core = CoreEpisode([zeros(1, requires_grad=True) for _ in range(layers or 1)], attributes)
+    return "reverse" if core.get("reverse") else "forward"
+
+
 def _cast_copy(model: Any, dtype: np.dtype) -> Any:
     refuse_torch(model, "model", "an nn.Module; lrswift.torch.hypergradient takes modules of torch")
     if not hasattr(model, "parameters"):
@@ -95,7 +128,8 @@ class Episode:
     values: by name of FAMILIES, the numbers that floor(n t / steps) chooses from; rates [layers, n] are those
     of each layer. mode: "plain" is training alone, None that of `options`. columns: numbers of the values to
     differentiate by, counted through the families in order; by default all. Batch-norm uses batch statistics,
-    dropout is off.
+    dropout is off. `mode`, `cost` and `replays` are what was chosen, the predicted cost of a step in plain
+    steps, and how many steps are taken again.
 
     Use: `train` up to a point, `validate` there, `collect`; again until the end; `results`.
     """
@@ -114,21 +148,28 @@ class Episode:
     ) -> None:
         self.dtype = as_dtype(dtype)
         self.model = _cast_copy(model, self.dtype)
-        self.mode = mode or options.mode
         self.values = {name: np.asarray(values.get(name, ()), np.float64) for name in FAMILIES}
         self._recorder = Recorder(self.model, loss, keep_outputs=options.curvature != "hessian")
         attributes: dict[str, Any] = {
-            "optimizer": options.optimizer, "mode": self.mode, "curvature": options.curvature,
+            "optimizer": options.optimizer, "mode": mode or options.mode, "curvature": options.curvature,
             "steps": steps, "tile": tile,
         }  # fmt: skip
         attributes.update((name, v.ravel().tolist()) for name, v in self.values.items() if v.size)
         if self.values["learning_rates"].ndim == 2:
             attributes["layers"] = layer_numbers(self.model)
-        absent = {"columns": columns, "clip_gradient": options.clip_gradient, "clip_hvp": options.clip_hvp}
+        parameters = [p for p in self.model.parameters() if p.requires_grad]
+        memory = options.memory
+        if memory is None:
+            memory = room(sum(p.numpy().nbytes for p in parameters))
+        absent = {
+            "columns": columns, "clip_gradient": options.clip_gradient, "clip_hvp": options.clip_hvp,
+            "horizon": options.horizon, "memory": memory,
+        }  # fmt: skip
         attributes.update((name, value) for name, value in absent.items() if value is not None)
-        self._core = CoreEpisode([p for p in self.model.parameters() if p.requires_grad], attributes)
+        self._core = CoreEpisode(parameters, attributes)
+        self.mode = "reverse" if self._core.get("reverse") else "forward"
+        self.cost, self.replays = self._core.get("cost"), int(self._core.get("replays"))
         self.step = 0
-        self._collected = 0
         self.losses: list[np.ndarray] = []
 
     def train(self, batches: Source, low: int, high: int, bar: Progress) -> None:
@@ -146,12 +187,11 @@ class Episode:
     def collect(self, batches: Source, bar: Progress) -> float:
         """Ends a horizon here; the mean validation loss. batches: those trained on, for reverse mode."""
         loss: float = self._core.collect()
-        if self.mode == "reverse":
-            for losses in self._each(
-                self._core.retreat, batches.stretches(self._collected, self.step, backwards=True)
-            ):
+        while (stretch := self._core.stretch()) is not None:
+            again, low, high = stretch
+            run = self._core.replay if again else self._core.retreat
+            for losses in self._each(run, batches.stretches(low, high, backwards=not again)):
                 bar.advance(len(losses))
-        self._collected = self.step
         return loss
 
     def results(self) -> dict[str, np.ndarray]:

@@ -39,6 +39,9 @@ class Hypergradient:
         losses: float64 [steps], the training loss before each step.
         layers: with per="layer", the names of the modules that the rows of `learning_rates` belong to; else
             empty.
+        mode: "forward" or "reverse", as was asked for or chosen.
+        cost: of a step, in steps of training alone, as predicted from the number of values, of steps and of
+            snapshots.
     """
 
     learning_rates: np.ndarray
@@ -50,11 +53,13 @@ class Hypergradient:
     parameters: dict[str, Any] = field(repr=False)
     losses: np.ndarray = field(repr=False)
     layers: tuple[str, ...] = ()
+    mode: str = "forward"
+    cost: float = float("nan")
 
 
 @takes(
     "model loss train_batches valid_batches learning_rates momentums weight_decays optimizer mode horizon "
-    "tile dtype beta2s epsilons clip_gradient clip_hvp columns progress * per curvature",
+    "tile dtype beta2s epsilons clip_gradient clip_hvp columns progress * memory per curvature",
     options=HypergradientOptions,
 )
 def hypergradient(
@@ -128,8 +133,8 @@ def hypergradient(
     layers = layer_names(model) if options.per == "layer" else ()
     values = values_of(options.optimizer, learning_rates, momentums, weight_decays, beta2s, epsilons, layers)
     episode = Episode(model, loss, steps, values, options, tile=tile, dtype=kind, columns=columns)
-    total = steps * (2 if options.mode == "reverse" else 1)
-    with Progress(total, "hypergradient", progress) as bar:
+    total = steps * (2 if episode.mode == "reverse" else 1) + episode.replays
+    with Progress(total, title(episode.mode, episode.cost, episode.replays), progress) as bar:
         for low in range(0, steps, stride):
             episode.train(train, low, min(low + stride, steps), bar)
             episode.validate(valid)
@@ -140,7 +145,15 @@ def hypergradient(
         parameters=episode.parameters(),
         losses=np.concatenate(episode.losses),
         layers=layers,
+        mode=episode.mode,
+        cost=episode.cost,
     )
+
+
+def title(mode: str, cost: float, replays: int) -> str:
+    """What a progress bar says of how a run is differentiated."""
+    again = f", {replays} replayed" if replays else ""
+    return f"hypergradient, {mode}: about {cost:.1f} plain steps each{again}"
 
 
 def values_of(

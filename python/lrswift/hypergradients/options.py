@@ -12,7 +12,7 @@ from ..records import Record
 from .layers import SCOPES
 
 OPTIMIZERS = tuple(run_rules())
-MODES = ("forward", "reverse")
+MODES = ("auto", "forward", "reverse")
 CURVATURES = ("hessian", "gauss_newton")
 
 
@@ -28,8 +28,12 @@ class HypergradientOptions(Record):
             "adam", "adamw", "rmsprop", "adagrad", "adadelta". Adam's averages are corrected by the betas of
             the step; arguments of no family keep their defaults. Default "sgd".
         mode: "forward" carries a tangent of parameters and state per value, in memory that does not
-            depend on the number of steps; "reverse" keeps the trajectory. Both are exact. Default
-            "forward".
+            depend on the number of steps; "reverse" goes back over the run, at a cost that does not depend
+            on the number of values. Both are exact. "auto": the one that is predicted to cost less;
+            `clip_hvp` wants "forward". Default "auto".
+        memory: bytes that the snapshots of reverse mode may take, of parameters and state each; what lies
+            between them is computed a second time, or more often, which changes no bit. None: a quarter of
+            the memory that is free, at most 1 GiB. Default None.
         horizon: every so many steps the gradient of the validation loss at that point is added and the
             tangents are dropped; 1 is greedy. None: once, at the end. Default None.
         clip_gradient: bound of each element of the gradient, above 0, trained with and differentiated:
@@ -50,7 +54,8 @@ class HypergradientOptions(Record):
     """
 
     optimizer: str = "sgd"
-    mode: str = "forward"
+    mode: str = "auto"
+    memory: int | None = None
     horizon: int | None = None
     clip_gradient: float | None = None
     clip_hvp: float | None = None
@@ -66,6 +71,13 @@ class HypergradientOptions(Record):
             value = getattr(self, name)
             if value is not None and check_number(value, name, infinite=True) <= 0:
                 raise ArgumentError(f"{name}: got {value!r}; allowed: None, or a number above 0")
+        if self.memory is not None:
+            check_whole(self.memory, "memory", 1)
+        if self.clip_hvp is not None and self.mode == "reverse":
+            raise ArgumentError(
+                f"clip_hvp: got {self.clip_hvp!r} in reverse mode; allowed: None, as it bounds the Hessian "
+                "products of forward mode, of which reverse mode has none"
+            )
         if self.horizon is not None:
             check_whole(self.horizon, "horizon", 1)
 
@@ -75,6 +87,7 @@ class HypergradientFields(TypedDict, total=False):
 
     optimizer: str
     mode: str
+    memory: int | None
     horizon: int | None
     clip_gradient: float | None
     clip_hvp: float | None

@@ -12,6 +12,7 @@ from .. import random
 from ..checks import check_number, check_whole
 from ..data.batches import permutation
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError
+from ..hypergradients.episode import cheaper_mode
 from ..hypergradients.layers import layer_names
 from ..hypergradients.options import HypergradientOptions
 from ..optim.rules import rules
@@ -62,6 +63,8 @@ class Settings:
     def identity(self) -> dict[str, Any]:
         """The settings that must not change between a checkpoint and its continuation, by name."""
         facts = vars(self.options) | vars(self.learning) | vars(self)
+        # which changes no bit
+        del facts["memory"]
         facts |= {"budgets": self.learning.budgets or (), "counts": self.counts}
         free = ("outer_steps", "blocks", "finalists")
         told_by_others = ("options", "learning", "per", "start", "trials", "ranges")
@@ -110,7 +113,9 @@ def check(
     )
     if min(min(sizes, default=1.0) for sizes in step_size) <= 0:
         raise ArgumentError(f"step_size: got {learning.step_size}; allowed: numbers above 0")
-    options = replace(options, per="layer" if layers else "all")
+    values = zip(FAMILIES, initial, strict=True)
+    mode = cheaper_mode(options, steps, {family: list(of) for family, of in values}, len(layers))
+    options = replace(options, per="layer" if layers else "all", mode=mode)
     settings = Settings(steps, batch_size, options, learning, windows, layers, step_size, initial)
     if learning.blocks > sum(settings.counts):
         raise ArgumentError(

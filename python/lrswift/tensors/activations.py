@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .operations import apply
-from .tensor import Operand, Tensor, as_floating
+from .tensor import Operand, Tensor, pointwise
 
 __all__ = [
     "gelu", "relu", "sigmoid", "softplus", "tanh",
@@ -24,7 +23,7 @@ def tanh(x: Operand) -> Tensor:
         DTypeError: x does not hold numbers.
         ShapeError: x is a nested list with rows of unequal length.
     """
-    return apply("tanh", as_floating(x))
+    return pointwise("tanh", x)
 
 
 def sigmoid(x: Operand) -> Tensor:
@@ -41,7 +40,7 @@ def sigmoid(x: Operand) -> Tensor:
         DTypeError: x does not hold numbers.
         ShapeError: x is a nested list with rows of unequal length.
     """
-    return apply("sigmoid", as_floating(x))
+    return pointwise("sigmoid", x)
 
 
 def relu(x: Operand) -> Tensor:
@@ -58,7 +57,7 @@ def relu(x: Operand) -> Tensor:
         DTypeError: x does not hold numbers.
         ShapeError: x is a nested list with rows of unequal length.
     """
-    return apply("relu", as_floating(x))
+    return pointwise("relu", x)
 
 
 def gelu(x: Operand) -> Tensor:
@@ -78,7 +77,7 @@ def gelu(x: Operand) -> Tensor:
     Source:
         Hendrycks and Gimpel, "Gaussian error linear units (GELUs)" (2016).
     """
-    return apply("gelu", as_floating(x))
+    return pointwise("gelu", x)
 
 
 def softplus(x: Operand) -> Tensor:
@@ -95,4 +94,4 @@ def softplus(x: Operand) -> Tensor:
         DTypeError: x does not hold numbers.
         ShapeError: x is a nested list with rows of unequal length.
     """
-    return apply("softplus", as_floating(x))
+    return pointwise("softplus", x)

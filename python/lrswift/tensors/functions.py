@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError
 from .dtypes import Axis, normalized_axes
 from .operations import apply, run
-from .tensor import Operand, Tensor, as_floating, as_tensor, binary
+from .tensor import Operand, Tensor, as_tensor, binary, pointwise
 
 __all__ = [
     "abs", "argmax", "broadcast_to", "cat", "exp", "log", "matmul", "max", "maximum", "mean", "min",
@@ -31,7 +31,7 @@ def exp(x: Operand) -> Tensor:
         DTypeError: x does not hold numbers.
         ShapeError: x is a nested list with rows of unequal length.
     """
-    return apply("exp", as_floating(x))
+    return pointwise("exp", x)
 
 
 def log(x: Operand) -> Tensor:
@@ -48,7 +48,7 @@ def log(x: Operand) -> Tensor:
         DTypeError: x does not hold numbers.
         ShapeError: x is a nested list with rows of unequal length.
     """
-    return apply("log", as_floating(x))
+    return pointwise("log", x)
 
 
 def sqrt(x: Operand) -> Tensor:
@@ -65,7 +65,7 @@ def sqrt(x: Operand) -> Tensor:
         DTypeError: x does not hold numbers.
         ShapeError: x is a nested list with rows of unequal length.
     """
-    return apply("sqrt", as_floating(x))
+    return pointwise("sqrt", x)
 
 
 def square(x: Operand) -> Tensor:
@@ -82,7 +82,7 @@ def square(x: Operand) -> Tensor:
         DTypeError: x does not hold numbers.
         ShapeError: x is a nested list with rows of unequal length.
     """
-    return apply("square", as_floating(x))
+    return pointwise("square", x)
 
 
 def abs(x: Operand) -> Tensor:

@@ -25,12 +25,16 @@ def from_array(array: np.ndarray, requires_grad: bool = False) -> Any:
     return core_tensor(array, array.dtype.name, array.shape, requires_grad)
 
 
+def _by_numpy(operation: str, inputs: tuple[Any, ...]) -> bool:
+    """Whether none is floating. The core moves what has one dtype; NumPy knows the dtype of several."""
+    return not any(t.is_floating for t in inputs) and (
+        operation != "concat" or len({t.dtype_name for t in inputs}) > 1
+    )
+
+
 def run(operation: str, inputs: tuple[Any, ...], **attributes: Any) -> Any:
     """One operation of the core; by NumPy for integers and bools, which have no derivatives."""
-    kinds = {t.dtype_name for t in inputs}
-    # NumPy has a dtype for what is of several
-    moved = operation == "concat" and len(kinds) == 1
-    if operation in OPERATIONS and not moved and not any(kind.startswith("float") for kind in kinds):
+    if operation in OPERATIONS and _by_numpy(operation, inputs):
         try:
             result = np.asarray(OPERATIONS[operation](*map(shared_array, inputs), attributes))
         except ValueError as error:

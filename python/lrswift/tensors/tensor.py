@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
 from .._core import Tensor as CoreTensor
 from .._core import backward as core_backward
+from .._core import pointwise as core_pointwise
 from .._core import set_tensor_class
 from ..errors import ArgumentError, DTypeError, RecordingError, ShapeError
 from . import dlpack
@@ -39,6 +40,12 @@ def as_floating(x: Operand) -> Tensor:
     """`x` as a floating tensor: whole numbers and truth values become float32."""
     t = as_tensor(x)
     return t if t.is_floating else t.astype(np.float32)
+
+
+def pointwise(operation: str, x: Operand) -> Tensor:
+    """A function of each element, without parameters, of anything `as_floating` takes."""
+    made = core_pointwise(operation, x)
+    return apply(operation, as_floating(x)) if made is NotImplemented else made
 
 
 def _is_number(value: Any) -> bool:
@@ -92,11 +99,6 @@ class Tensor(CoreTensor):
     def dtype(self) -> np.dtype:
         """The numpy.dtype: float32, float64, int64, uint8 or bool."""
         return DTYPES[self.dtype_name]
-
-    @property
-    def is_floating(self) -> bool:
-        """Whether the dtype is float32 or float64."""
-        return self.dtype_name.startswith("float")
 
     @property
     def grad(self) -> Tensor | None:
@@ -243,6 +245,21 @@ class Tensor(CoreTensor):
         return apply("cast", self, dtype=wanted.name)
 
     # ---- operators ---------------------------------------------------------------------------------
+    # The core answers + - * / @ of two floating tensors of one dtype itself, and asks _add and its like below
+    # for anything else.
+    if TYPE_CHECKING:
+
+        def __add__(self, value: Operand, /) -> Tensor: ...
+        def __radd__(self, value: Operand, /) -> Tensor: ...
+        def __sub__(self, value: Operand, /) -> Tensor: ...
+        def __rsub__(self, value: Operand, /) -> Tensor: ...
+        def __mul__(self, value: Operand, /) -> Tensor: ...
+        def __rmul__(self, value: Operand, /) -> Tensor: ...
+        def __truediv__(self, value: Operand, /) -> Tensor: ...
+        def __rtruediv__(self, value: Operand, /) -> Tensor: ...
+        def __matmul__(self, value: Operand, /) -> Tensor: ...
+        def __rmatmul__(self, value: Operand, /) -> Tensor: ...
+
     def _integral(self, other: Any) -> bool:
         """Whether both are integers or bools, on which NumPy computes."""
         return not self.is_floating and isinstance(other, (int, np.integer, np.bool_))
@@ -254,31 +271,31 @@ class Tensor(CoreTensor):
     def _floating(self) -> Tensor:
         return self if self.is_floating else self.astype(np.float32)
 
-    def __add__(self, other: Operand) -> Tensor:
+    def _add(self, other: Operand) -> Tensor:
         if not _is_number(other):
             return _binary("add", self, other)
         return _whole(operator.add, self, other) if self._integral(other) else self._affine(1.0, float(other))
 
-    def __sub__(self, other: Operand) -> Tensor:
+    def _sub(self, other: Operand) -> Tensor:
         if not _is_number(other):
             return _binary("sub", self, other)
         return (
             _whole(operator.sub, self, other) if self._integral(other) else self._affine(1.0, -float(other))
         )
 
-    def __rsub__(self, other: Operand) -> Tensor:
+    def _rsub(self, other: Operand) -> Tensor:
         if not _is_number(other):
             return _binary("sub", other, self)
         return (
             _whole(operator.sub, other, self) if self._integral(other) else self._affine(-1.0, float(other))
         )
 
-    def __mul__(self, other: Operand) -> Tensor:
+    def _mul(self, other: Operand) -> Tensor:
         if not _is_number(other):
             return _binary("mul", self, other)
         return _whole(operator.mul, self, other) if self._integral(other) else self._affine(float(other), 0.0)
 
-    def __truediv__(self, other: Operand) -> Tensor:
+    def _truediv(self, other: Operand) -> Tensor:
         x = self._floating()
         if not _is_number(other):
             return _binary("div", x, other)
@@ -289,7 +306,7 @@ class Tensor(CoreTensor):
             return apply("affine", x, scale=factor, shift=0.0)
         return _binary("div", x, other)
 
-    def __rtruediv__(self, other: Operand) -> Tensor:
+    def _rtruediv(self, other: Operand) -> Tensor:
         return _binary("div", other, self._floating())
 
     def __pow__(self, other: Operand) -> Tensor:
@@ -305,10 +322,10 @@ class Tensor(CoreTensor):
     def __rpow__(self, other: Operand) -> Tensor:
         return _binary("pow", other, self._floating())
 
-    def __matmul__(self, other: Operand) -> Tensor:
+    def _matmul(self, other: Operand) -> Tensor:
         return _binary("matmul", self, other)
 
-    def __rmatmul__(self, other: Operand) -> Tensor:
+    def _rmatmul(self, other: Operand) -> Tensor:
         return _binary("matmul", other, self)
 
     def __neg__(self) -> Tensor:
@@ -317,8 +334,8 @@ class Tensor(CoreTensor):
     def __abs__(self) -> Tensor:
         return apply("abs", self)
 
-    __radd__ = __add__
-    __rmul__ = __mul__
+    _radd = _add
+    _rmul = _mul
 
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
         return _binary("eq", self, other)

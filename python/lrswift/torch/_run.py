@@ -23,8 +23,9 @@ from torch import Tensor
 from torch.func import grad, grad_and_value, jvp, vjp, vmap
 
 from .._core import Episode as CoreEpisode
-from ..checks import check_whole
+from .._core import replay_distance
 from ..errors import ArgumentError, Diverged, Error, RecordingError
+from ..hypergradients.episode import MOST_MEMORY, room
 from ..hypergradients.layers import layer_names, layer_numbers
 from ..hypergradients.options import HypergradientOptions
 from ..optim.rules import FAMILIES
@@ -42,7 +43,7 @@ class Run:
     """A run of `steps` steps from the parameters that `module` has, on a copy of it in `dtype`.
 
     values: by name of FAMILIES, as for the native episode. columns: numbers of the values to differentiate
-    by, None: all. memory: bytes that a kept trajectory may take, None: any number.
+    by, None: all. `mode`, `cost` and `replays` are as there.
 
     Use: `train` up to a point, `validate` there, `collect`; again until the end; `results`.
     """
@@ -57,7 +58,6 @@ class Run:
         tile: int,
         dtype: torch.dtype,
         columns: Sequence[int] | None,
-        memory: int | None,
     ) -> None:
         if options.curvature != "hessian":
             raise ArgumentError(
@@ -68,9 +68,15 @@ class Run:
         self.steps, self.options, self.tile = steps, options, tile
         layered = values["learning_rates"].ndim == 2
         self.layer_count = len(layer_names(module)) if layered else 1
-        _check_values(steps, values, options, tile, columns, self.layer_count if layered else None)
         self.rule = RULES[options.optimizer]
         self.theta = self.loss.start
+        snapshots = self._snapshots()
+        core = _checked(
+            steps, values, options, tile, columns, self.layer_count if layered else None,
+            snapshots * (1 + self.rule.slots),
+        )  # fmt: skip
+        self.mode = "reverse" if core.get("reverse") else "forward"
+        self.cost, self.replays = core.get("cost"), int(core.get("replays"))
         self.state: State = tuple(torch.zeros_like(self.theta) for _ in range(self.rule.slots))
         device = self.theta.device
         # numbers in double precision, as the core has them, where the device can
@@ -94,12 +100,10 @@ class Run:
         self.differentiated = bool(self._chosen.any())
         self._columns: _Columns | None = None
         self._trajectory: _Trajectory | None = None
-        if self.differentiated and options.mode == "forward":
+        if self.differentiated and self.mode == "forward":
             self._columns = _Columns(self, list(tracked))
         elif self.differentiated:
-            stretch = steps if options.horizon is None else options.horizon
-            every = _spacing(stretch, (1 + self.rule.slots) * self.theta.nbytes, memory)
-            self._trajectory = _Trajectory(self, every)
+            self._trajectory = _Trajectory(self, snapshots, options.horizon or steps)
 
     # ---- the run ---------------------------------------------------------------------------------------
     def train(self, batches: Source, low: int, high: int, bar: Progress) -> None:
@@ -217,6 +221,22 @@ class Run:
         for i, h in enumerate(of_hyper):
             self.hypergradients[i][..., self.window(i, t)] += h
         return of_theta + product, of_state
+
+    def _snapshots(self) -> int:
+        """How many fit into the memory that they may take."""
+        size = (1 + self.rule.slots) * self.theta.nbytes
+        memory = self.options.memory
+        if memory is None and self.theta.device.type == "cuda":
+            memory = max(min(torch.cuda.mem_get_info(self.theta.device)[0] // 4, MOST_MEMORY), 3 * size)
+        elif memory is None:
+            memory = room(self.theta.nbytes)
+        least = min(3, self.options.horizon or self.steps)
+        if memory < least * size and self.options.mode == "reverse":
+            raise ArgumentError(
+                f"memory: got {memory} bytes; allowed: at least {least * size}, for {least} snapshots of "
+                f"{size} bytes"
+            )
+        return memory // size
 
     # ---- numbers ---------------------------------------------------------------------------------------
     def _numbers(self, values: np.ndarray, default: float) -> Tensor:
@@ -340,31 +360,45 @@ class _Columns:
 
 
 class _Trajectory:
-    """Reverse mode: parameters and state before every step, or before every n-th, to replay from there."""
+    """Reverse mode: parameters and state at the best places for so many snapshots, to replay from there."""
 
-    def __init__(self, run: Run, every: int) -> None:
-        self.run, self.every = run, every
+    def __init__(self, run: Run, snapshots: int, horizon: int) -> None:
+        self.run, self.snapshots, self.horizon = run, snapshots, horizon
+        # by step, the first one first
         self.kept: dict[int, tuple[Tensor, State]] = {}
-        self.start = 0
+        self.next = self.end = 0
 
     def keep(self, t: int) -> None:
-        """The run is before step t."""
+        """The run is before step t, for the first time."""
         if not self.kept:
-            self.start = t
-        if (t - self.start) % self.every == 0:
-            self.kept[t] = self.run.theta, self.run.state
+            self.next, self.end = t, min(t + self.horizon, self.run.steps) + 1
+        self._keep(t, self.run.theta, self.run.state)
+
+    def _keep(self, t: int, theta: Tensor, state: State) -> None:
+        if t == self.next and len(self.kept) < self.snapshots:
+            self.kept[t] = theta, state
+            self._aim(t)
+
+    def _aim(self, t: int) -> None:
+        """Where the snapshot after the one before step t will be."""
+        left, points = self.snapshots - len(self.kept) + 1, self.end - t
+        self.next = t + replay_distance(left, points) if left > 1 and points > 1 else -1
 
     def at(self, t: int, batches: Source) -> tuple[Tensor, State]:
         """What there was before step t, which is forgotten."""
         run = self.run
-        last = t - (t - self.start) % self.every
-        if t not in self.kept:
-            theta, state = self.kept[last]
-            for s in range(last, t):
-                g, _ = run.gradient(theta, batches.at(s))
-                theta, state = run.take(theta, state, run.clipped(g), s)
-                self.kept[s + 1] = theta, state
-        return self.kept.pop(t)
+        last = max(self.kept)
+        theta, state = self.kept[last]
+        if last == t:
+            del self.kept[t]
+            return theta, state
+        self.end = t + 1
+        self._aim(last)
+        for s in range(last, t):
+            self._keep(s, theta, state)
+            g, _ = run.gradient(theta, batches.at(s))
+            theta, state = run.take(theta, state, run.clipped(g), s)
+        return theta, state
 
 
 def _places(counts: Sequence[int], layers: int) -> list[tuple[int, int, int | None, int]]:
@@ -377,21 +411,6 @@ def _places(counts: Sequence[int], layers: int) -> list[tuple[int, int, int | No
             layer = i // windows if rows > 1 else None
             found.append((len(found), family, layer, i % windows))
     return found
-
-
-def _spacing(steps: int, size: int, memory: int | None) -> int:
-    """Every how many steps a state of so many bytes is kept, so that all that is kept at once fits."""
-    if memory is None:
-        return 1
-    room = check_whole(memory, "memory", 1) // size
-    for every in range(1, steps + 1):
-        if -(-steps // every) + every - 1 <= room:
-            return every
-    least = min(-(-steps // every) + every - 1 for every in range(1, steps + 1))
-    raise ArgumentError(
-        f"memory: got {memory} bytes; allowed: None, or at least {least * size}, for {steps} steps most of "
-        "which are then replayed"
-    )
 
 
 def _single(function: Callable[..., Any], out_dims: Any = 0) -> Callable[[Tensor], Any]:
@@ -425,21 +444,29 @@ def _diverged(what: str, loss: float, where: str, step: int, steps: int) -> Dive
     return error
 
 
-def _check_values(
+def _checked(
     steps: int,
     values: Mapping[str, np.ndarray],
     options: HypergradientOptions,
     tile: int,
     columns: Sequence[int] | None,
     layers: int | None,
-) -> None:
-    """The core's own checks, by an episode of a number a layer."""
+    room: int,
+) -> CoreEpisode:
+    """An episode of a number a layer: the core's own checks, and its choice of the mode.
+
+    room: how many vectors of all parameters snapshots may take.
+    """
     attributes: dict[str, Any] = {
         "optimizer": options.optimizer, "mode": options.mode, "steps": steps, "tile": tile,
     }  # fmt: skip
     attributes.update((name, v.ravel().tolist()) for name, v in values.items() if v.size)
     if layers is not None:
         attributes["layers"] = list(range(layers))
-    absent = {"columns": columns, "clip_gradient": options.clip_gradient, "clip_hvp": options.clip_hvp}
+    numbers = [zeros(1, requires_grad=True) for _ in range(layers or 1)]
+    absent = {
+        "columns": columns, "clip_gradient": options.clip_gradient, "clip_hvp": options.clip_hvp,
+        "horizon": options.horizon, "memory": max(1, room * sum(n.numpy().nbytes for n in numbers)),
+    }  # fmt: skip
     attributes.update((name, value) for name, value in absent.items() if value is not None)
-    CoreEpisode([zeros(1, requires_grad=True) for _ in range(layers or 1)], attributes)
+    return CoreEpisode(numbers, attributes)

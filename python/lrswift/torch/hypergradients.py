@@ -10,7 +10,7 @@ import torch
 
 from ..checks import check_whole
 from ..errors import DTypeError
-from ..hypergradients.hypergradient import Hypergradient, values_of
+from ..hypergradients.hypergradient import Hypergradient, title, values_of
 from ..hypergradients.layers import layer_names
 from ..hypergradients.options import HypergradientFields, HypergradientOptions
 from ..progress import Progress
@@ -39,7 +39,6 @@ def hypergradient(
     columns: Sequence[int] | None = None,
     progress: bool = False,
     *,
-    memory: int | None = None,
     options: HypergradientOptions = HypergradientOptions(),
     **_: Unpack[HypergradientFields],
 ) -> Hypergradient:
@@ -73,8 +72,6 @@ def hypergradient(
         columns: numbers of the values to differentiate by, counted through rates (row by row), momenta,
             decays, beta2s and epsilons; derivatives with respect to others are 0. None: all. Default None.
         progress: whether to show a bar. Default False.
-        memory: bytes that the trajectory which reverse mode keeps may take; what does not fit is computed a
-            second time, which changes no bit. None: all of it is kept. Default None.
         options: a `HypergradientOptions`, whose fields may be given one by one instead; its `curvature` must
             be "hessian". None: its defaults. Default None.
 
@@ -106,9 +103,9 @@ def hypergradient(
     valid = _source(valid_batches, "valid_batches", kind, device)
     steps = len(train)
     stride = steps if options.horizon is None else check_whole(options.horizon, "horizon", 1, steps)
-    run = Run(module, loss, steps, values, options, tile, kind, columns, memory)
-    total = steps * (2 if options.mode == "reverse" and run.differentiated else 1)
-    with Progress(total, "hypergradient", progress) as bar:
+    run = Run(module, loss, steps, values, options, tile, kind, columns)
+    total = steps * (2 if run.mode == "reverse" else 1)
+    with Progress(total, title(run.mode, run.cost, run.replays), progress) as bar:
         for low in range(0, steps, stride):
             run.train(train, low, min(low + stride, steps), bar)
             run.validate(valid)
@@ -119,6 +116,8 @@ def hypergradient(
         parameters=run.loss.parameters(run.theta),
         losses=np.array(run.losses),
         layers=layers,
+        mode=run.mode,
+        cost=run.cost,
     )
 
 

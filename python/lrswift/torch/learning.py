@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, Unpack
 
 import torch
 
 from .. import random
-from ..checks import check_whole
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hypergradients.options import HypergradientOptions
 from ..learning.inner_run import VALIDATION_BATCH, Job, Outcome, outcome, row_numbers
@@ -43,7 +41,6 @@ def learn_schedule(
     momentums: int = 1,
     weight_decays: int = 1,
     *,
-    memory: int | None = None,
     options: HypergradientOptions = HypergradientOptions(),
     learning: LearningOptions = LearningOptions(),
     execution: ExecutionOptions = ExecutionOptions(),
@@ -53,7 +50,7 @@ def learn_schedule(
 
     Training runs are differentiated by `lrswift.torch.hypergradient`, on the device and in the dtype that the
     modules have; outer steps, finalists, batches and checkpoints are those of `lrswift.learn_schedule`, which
-    says what they are. For `mode`, "reverse" is the faster one with more than three values or so.
+    says what they are.
 
     Args:
         make_module: makes a fresh `torch.nn.Module` from a seed; torch's generators are seeded with it
@@ -69,8 +66,6 @@ def learn_schedule(
             layer. Equal to `steps`, nothing is shared. Default 7.
         momentums: how many momenta share the steps; 0: none are used. Default 1.
         weight_decays: how many weight decays share the steps; 0: none are used. Default 1.
-        memory: bytes that the trajectory which reverse mode keeps may take; the rest is computed a second
-            time. None: all of it is kept. Default None.
         options: a `HypergradientOptions`, whose fields may be given one by one instead; its `curvature` must
             be "hessian". None: its defaults. Default None.
         learning: a `LearningOptions`, likewise. None: its defaults. Default None.
@@ -110,12 +105,10 @@ def learn_schedule(
         raise ArgumentError(
             f"curvature: got {options.curvature!r}; allowed: 'hessian', as torch has no other"
         )
-    if memory is not None:
-        check_whole(memory, "memory", 1)
     make = _Seeded(make_module)
     windows = learning_rates, momentums, weight_decays
     settings = check(steps, batch_size, windows, options, learning, make)
-    engine = Engine("torch", functools.partial(run, memory=memory))
+    engine = Engine("torch", run)
     return learned(make, loss, _columns(train), _columns(valid), settings, execution, engine)
 
 
@@ -141,7 +134,7 @@ class _Seeded:
         return module
 
 
-def run(job: Job, memory: int | None = None) -> Outcome:
+def run(job: Job) -> Outcome:
     """Trains and differentiates one module; a run that diverges is an outcome, too."""
     module = job.make_model(job.seed)
     first = next((p for p in module.parameters() if p.requires_grad), None)
@@ -150,13 +143,12 @@ def run(job: Job, memory: int | None = None) -> Outcome:
     train = as_batch(job.train, "train", first.dtype, first.device)
     valid = as_batch(job.valid, "valid", first.dtype, first.device)
     rows = row_numbers(len(train[0]), job.steps, job.batch_size, job.seed)
-    differentiate = functools.partial(hypergradient, memory=memory if job.options.mode == "reverse" else None)
     return outcome(
         job,
         module,
         RowBatches(train, rows),
         SlicedBatches(valid, VALIDATION_BATCH),
-        differentiate,
+        hypergradient,
         first.dtype,
     )
 

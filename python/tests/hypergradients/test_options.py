@@ -10,9 +10,11 @@ from lrswift.hypergradients.options import HypergradientFields
 
 BAD = [
     ({"optimizer": "rprop"}, "optimizer: got 'rprop'; allowed: sgd, nesterov, ema, adam, adamw, rmsprop"),
-    ({"mode": "plain"}, "mode: got 'plain'; allowed: forward, reverse"),
+    ({"mode": "plain"}, "mode: got 'plain'; allowed: auto, forward, reverse"),
     ({"per": "tensor"}, "per: got 'tensor'; allowed: all, layer"),
     ({"curvature": "fisher"}, "curvature: got 'fisher'; allowed: hessian, gauss_newton"),
+    ({"memory": 0}, "memory: got 0; allowed: an integer of at least 1"),
+    ({"mode": "reverse", "clip_hvp": 1.0}, "clip_hvp: got 1.0 in reverse mode; allowed: None"),
     ({"horizon": 0}, "horizon: got 0; allowed: an integer of at least 1"),
     ({"clip_gradient": 0}, "clip_gradient: got 0; allowed: None, or a number above 0"),
     ({"clip_hvp": float("nan")}, "clip_hvp: got nan; allowed: a finite number"),

@@ -120,3 +120,39 @@ def test_a_derivative_of_a_quotient_is_exact():
 def test_comparisons_see_numbers_below_the_normal_range(relation):
     a = np.array([0.0, 1e-45, -1e-45, 1e-40], np.float32)
     np.testing.assert_array_equal(relation(lr.tensor(a), 0.0).numpy(), relation(a, np.float32(0)))
+
+
+def test_operators_of_foreign_types():
+    t = lr.tensor([1.0, 2.0])
+    assert t.__add__(None) is NotImplemented
+    assert t.__rmatmul__(None) is NotImplemented
+    for operation in (operator.add, operator.sub, operator.mul, operator.truediv, operator.matmul):
+        for pair in ((t, None), (None, t), (t, "x")):
+            with pytest.raises(TypeError):
+                operation(*pair)
+    array = np.array([10.0, 20.0], np.float32)
+    np.testing.assert_array_equal((array - t).numpy(), [9, 18])
+    np.testing.assert_array_equal((array @ t).numpy(), 50)
+    np.testing.assert_array_equal((True / t).numpy(), [1, 0.5])
+
+
+def test_a_subclass_that_overrides_an_operator_reaches_the_one_below():
+    class Doubled(lr.Tensor):
+        def __add__(self, other):
+            return 2 * super().__add__(other)
+
+    t = lr.tensor([1.0, 2.0])
+    t.__class__ = Doubled
+    np.testing.assert_array_equal((t + lr.tensor([3.0, 4.0])).numpy(), [8, 12])
+    np.testing.assert_array_equal((t + 1.0).numpy(), [4, 6])
+    np.testing.assert_array_equal((t * lr.tensor([3.0, 4.0])).numpy(), [3, 8])
+
+
+def test_operators_of_two_dtypes_and_shapes():
+    narrow, wide = lr.tensor([1.0, 2.0]), lr.tensor([3.0, 4.0], dtype="float64")
+    whole = lr.tensor([5, 6])
+    assert (narrow + wide).dtype == np.float64
+    assert (narrow * whole).dtype == np.float32
+    np.testing.assert_array_equal((whole - narrow).numpy(), [4, 4])
+    with pytest.raises(lr.ShapeError, match="broadcast"):
+        narrow + lr.tensor([1.0, 2.0, 3.0])

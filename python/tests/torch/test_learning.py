@@ -171,10 +171,11 @@ def test_bad_arguments_are_named(changes: dict[str, Any], error: type[Exception]
         learn(**changes)
 
 
-def test_runs_that_diverge() -> None:
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_runs_that_diverge(mode: str) -> None:
     with pytest.warns(UserWarning, match="2 of 2 runs diverged at step"):
-        found = learn(initial=(1e200, 0, 0), outer_steps=1)
+        found = learn(initial=(1.7e308, 0, 0), outer_steps=1, mode=mode)
     assert np.isinf(found.seed_losses).all()
     with pytest.raises(lr.Diverged, match="diverged at step") as caught:
-        learn(initial=(1e200, 0, 0), update="sign")
+        learn(initial=(1.7e308, 0, 0), update="sign", mode=mode)
     assert len(caught.value.schedule.values) == 1

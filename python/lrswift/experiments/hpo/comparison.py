@@ -116,7 +116,7 @@ def compare_hpo(
     declared = None if options.costs is None else Costs(*options.costs)
     settings = check(
         steps, batch_size, (options.learning_rates, options.momentums, options.weight_decays),
-        HypergradientOptions(clip_gradient=options.clip_gradient), LearningOptions(seed=seed),
+        HypergradientOptions(mode="forward", clip_gradient=options.clip_gradient), LearningOptions(seed=seed),
     )  # fmt: skip
     need_optuna("compare_hpo")
     setup = Setup.of(data, model, root)
