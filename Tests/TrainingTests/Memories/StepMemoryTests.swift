@@ -2,6 +2,7 @@ import Adaptation
 import Autodiff
 import Kernels
 import TestSupport
+import Vocabulary
 import XCTest
 
 @testable import Training

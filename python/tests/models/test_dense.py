@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from model_checks import has_right_derivatives, learns
 
 import lrswift as lr
-
-from .model_checks import has_right_derivatives, learns
 
 rng = np.random.default_rng(0)
 

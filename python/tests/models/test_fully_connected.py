@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
+from model_checks import has_right_derivatives, learns
 
 import lrswift as lr
-
-from .model_checks import has_right_derivatives, learns
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,6 @@ MNIST = Study(
         "quick": Settings(1, 600, 1, grid=(5,)),
         "small": Settings(12, 20_000, 1),
         "medium": Settings(30, None, 1),
-        "paper": Settings(30, None, 5),
     },
     cells=cells,
     run=run,

@@ -20,9 +20,9 @@ from .training import thinned
 
 GOALS = (1e-3, 1e-6, 1e-10, 1e-14)
 RATES: Mapping[str, tuple[float, ...]] = {
-    "gradient descent": (1e-6, 3e-6, 1e-5, 3e-5),
-    "momentum": (1e-7, 3e-7, 1e-6, 3e-6, 1e-5),
-    "Adam": (1e-4, 1e-3, 3e-3, 1e-2),
+    "gradient descent": (1e-6, 3e-6, 1e-5, 3e-5, 1e-4),
+    "momentum": (3e-7, 1e-6, 3e-6, 1e-5, 2e-5, 4e-5),
+    "Adam": (1e-3, 3e-3, 1e-2, 3e-2, 0.1),
 }
 L4S: Mapping[str, tuple[str, float]] = {
     "L4Mom, alpha 0.15": ("ema", 0.15),

@@ -140,7 +140,6 @@ TABLE = Study(
         "quick": Settings(1, 300, 1),
         "small": Settings(2, 20_000, 1),
         "medium": Settings(4, None, 1),
-        "paper": Settings(32, None, 1),
     },
     cells=_cells(list(rates(100))),
     run=_run,
