@@ -31,10 +31,11 @@ STUDIES: dict[str, Study] = {
     study.name: study
     for study in (
         alrs_mnist.TABLE1, alrs_mnist.TABLE4, alrs_mnist.FIGURE1, alrs_mnist.FRACTION, alrs_mnist.PERIODIC,
-        alrs_mnist.SEARCH, alrs_text.STUDY, tlr_mnist.ROBUSTNESS, tlr_mnist.WINDOW, tlr_mnist.AGAINST_HD,
-        tlr_mnist.PEERS, tlr_mnist.PER_LAYER, tlr_mnist.BOUND, tlr_mnist.SCHEDULE, qlab_functions.FUNCTIONS,
-        qlab_functions.FIND_PLR, qlab_mnist.RATES, qlab_mnist.TABLE, cost.STUDY, l4_regression.STUDY,
-        l4_mnist.MNIST, l4_mnist.BATCH, l4_fashion.STUDY,
+        alrs_mnist.SEARCH, alrs_mnist.READING, alrs_text.STUDY,
+        tlr_mnist.ROBUSTNESS, tlr_mnist.WINDOW, tlr_mnist.AGAINST_HD, tlr_mnist.PEERS, tlr_mnist.PER_LAYER,
+        tlr_mnist.BOUND, tlr_mnist.SCHEDULE,
+        qlab_functions.FUNCTIONS, qlab_functions.FIND_PLR, qlab_mnist.RATES, qlab_mnist.TABLE, cost.STUDY,
+        l4_regression.STUDY, l4_mnist.MNIST, l4_mnist.BATCH, l4_fashion.STUDY,
     )
 }  # fmt: skip
 

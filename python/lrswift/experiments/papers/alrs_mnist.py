@@ -378,3 +378,60 @@ SEARCH = Study(
     picture=lambda _, outcome: beside(outcome, "lr", {}, "rate found"),
     extra=("steps", "signals", "done"),
 )
+
+
+# ---- readings of the printed loop ------------------------------------------------------------------------
+
+READINGS: Mapping[str, Mapping[str, Any]] = {
+    "printed": {"reading": "printed", "restart": math.inf, "count_first_zero": True},
+    "accumulated": {"reading": "accumulated"},
+    "last": {"reading": "last"},
+}
+
+
+def _reading_cells(settings: Settings, seed: int) -> Sequence[Cell]:
+    return [
+        Cell(reading, optimizer, seed + k)
+        for optimizer in OPTIMIZERS
+        for reading in READINGS
+        for k in range(settings.seeds)
+    ]
+
+
+def _read(settings: Settings, cell: Cell, root: Root) -> Numbers:
+    splits = images("mnist", root, settings.images)
+    found = find(settings, cell.setting, splits, cell.seed, window=_window(), **READINGS[cell.method])
+    return {"lr": found.lr, "steps": found.steps, "done": float(found.done)}
+
+
+def _finds(outcome: Outcome) -> Judgement:
+    """Whether the printed loop ends within a factor of ten of the paper's own rates."""
+    told, holds = [], True
+    for optimizer in outcome.settings():
+        parts = [f"{r} {outcome.mean(r, optimizer, 'lr'):.2g}" for r in outcome.methods()]
+        paper = TABLE_4[optimizer, "MNIST"]
+        holds = holds and 0.1 < outcome.mean("printed", optimizer, "lr") / paper < 10
+        told.append(f"{optimizer}: {', '.join(parts)}")
+    return Judgement(holds, "; ".join(told))
+
+
+READING = Study(
+    name="alrs-readings",
+    paper="ALRS",
+    item="algorithm 1",
+    about="""The rates that the loop finds as it is printed, where displacements add up without end,
+    with displacements that begin anew at every signal, and with the last step alone, which is the
+    default here.""",
+    scales={
+        "quick": Settings(1, 1500, 1, "lenet"),
+        "small": Settings(1, 20_000, 2, "lenet"),
+        "medium": Settings(1, None, 3),
+    },
+    cells=_reading_cells,
+    run=_read,
+    metric=("lr", "the rate found"),
+    published={("last", optimizer): rate for (optimizer, _), rate in TABLE_4.items()},
+    claims={"alrs-printed": _finds},
+    picture=lambda _, outcome: beside(outcome, "lr", {}, "rate found"),
+    extra=("steps", "done"),
+)
