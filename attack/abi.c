@@ -416,6 +416,8 @@ static void training(void) {
                          LRS_EPISODE_PHASE_RETREAT));
     MUST(lrs_episode_get(&loss, episode, "cost"));
     REFUSE(lrs_episode_get(&loss, episode, "price"));
+    MUST(lrs_episode_scales(&loss, 1, episode));
+    REFUSE(lrs_episode_scales(&loss, 2, episode));
     MUST(lrs_episode_hypergradients(hypergradients, 2, episode));
     REFUSE(lrs_episode_hypergradients(hypergradients, 1, episode));
     lrs_episode_destroy(episode);
@@ -508,6 +510,24 @@ static void machines(void) {
       changed[place].values = &absurd[i];
       CALL(lrs_machine_begin(&decision, machine, changed, 4));
       lrs_machine_abort(machine);
+    }
+  }
+  int32_t judgement;
+  lrs_attribute judged[] = {number("loss", &nine), number("step", &one), number("skipped", &one)};
+  CALL(lrs_machine_judge(&judgement, machine, judged, 3));
+  REFUSE(lrs_machine_guard(machine, 9, 10, 1));
+  REFUSE(lrs_machine_guard(machine, LRS_GUARD_ROLL_BACK, 0.5, 1));
+  MUST(lrs_machine_guard(machine, LRS_GUARD_ROLL_BACK, 10, 1));
+  REFUSE(lrs_machine_set(machine, "nothing", 1));
+  for (size_t i = 0; i < ABSURD; i++) {
+    CALL(lrs_machine_set(machine, "finish", absurd[i]));
+    CALL(lrs_machine_set(machine, "undone", absurd[i]));
+    CALL(lrs_machine_guard(machine, LRS_GUARD_DETECT, absurd[i], absurd[i]));
+    for (int place = 0; place < 3; place++) {
+      lrs_attribute changed[3];
+      memcpy(changed, judged, sizeof judged);
+      changed[place].values = &absurd[i];
+      CALL(lrs_machine_judge(&judgement, machine, changed, 3));
     }
   }
   const char *name = NULL;

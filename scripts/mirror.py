@@ -39,6 +39,8 @@ COVERED = {
     "Sources/Vocabulary/Hyperparameter.swift": "Tests/OptimizationTests/RunDirectionTests.swift",
     "Sources/Optimization/AdjointKernels.swift": "Tests/OptimizationTests/RunDirectionTests.swift",
     "Sources/Optimization/TangentKernels.swift": "Tests/OptimizationTests/RunDirectionTests.swift",
+    "Sources/Adaptation/ScalarMachine+Run.swift": "Tests/CInterfaceTests/MachineABITests.swift",
+    "Sources/Training/Guard.swift": "Tests/TrainingTests/Optimizer+GuardTests.swift",
     "Sources/Training/EpisodeSettings.swift": "Tests/TrainingTests/EpisodeTests.swift",
     "Sources/Training/TangentColumns.swift": "Tests/TrainingTests/EpisodeTests.swift",
     "Sources/Training/Trajectory.swift": "Tests/TrainingTests/EpisodeTests.swift",

@@ -20,13 +20,16 @@ public struct Auto: SearchingMachine {
 
           rate min(1, (t + 1) / (warmup n), (n - t) / (decay n))
 
-      `fit` tells it the number of steps; other loops give `steps`. A run too short for a search of 16 steps takes the
-      rate `prior`, as does one whose gradients are too noisy to agree with any step. Constants were chosen with
-      AdamW.
+      `fit` tells it the number of steps; other loops give `steps`. A run of infinity steps has the search and the rise
+      of one of 600 or more, and stays level until `finish(steps)` lets it fall; where that is never called, it never
+      ends. A run too short for a search of 16 steps takes the rate `prior`, as does one whose gradients are too noisy
+      to agree with any step. Constants were chosen with AdamW.
       """,
     paper: "docs/auto.md; the derivative's sign: the ALRS paper", cost: "an inner product and a vector",
     arguments: [
-      .init("steps", optional: .count, "steps of the run, search included; none: what `fit` knows"),
+      .init(
+        "steps", optional: .countOrInfinite,
+        "steps of the run, search included; infinity: until `finish`; none: what `fit` knows"),
       .init("search", 0.06, .from(0, below: 1), "share of the run that a search takes at most; 0: no search"),
       .init("prior", 0.01, .positive, "the rate of a run of 600 steps or more where there is no search"),
       .init("warmup", 0.05, .within(0, 1), "share of the steps over which the rate rises"),
@@ -61,6 +64,8 @@ public struct Auto: SearchingMachine {
   private var retreated = false
   /// Whether the search could tell; where it could not, or there was none, the rate is the prior's.
   public private(set) var isReliable = false
+  /// Steps of the rise and of the fall where `finish` was called; else they follow from the run's.
+  private var finish: (rise: Int, fall: Int)?
   /// Whether the direction is the gradient, so that its length says something.
   private var isLinear = false
   /// Size of the first direction's entries.
@@ -69,9 +74,14 @@ public struct Auto: SearchingMachine {
   public init(_ settings: Settings, limits: RateLimits) throws {
     (searchShare, prior) = (settings["search"], settings["prior"])
     (warmup, decay) = (settings["warmup"], settings["decay"])
-    run = Int(settings["steps"])
+    run = Self.steps(settings["steps"])
     self.limits = limits
   }
+
+  /// A run of so many steps or more has no end.
+  private static let endless = Int(Int32.max)
+  private static func steps(_ value: Double) -> Int { Int(min(value, Double(endless))) }
+  private var isEndless: Bool { run == Self.endless }
 
   private var rampLength: Int { min(Self.longest, Int((searchShare * Double(run)).rounded())) }
   private var isLongEnough: Bool {
@@ -80,6 +90,7 @@ public struct Auto: SearchingMachine {
   public var isSearching: Bool { run > 0 && found.isNaN && isLongEnough }
 
   public mutating func begin(run steps: Int) {
+    finish = nil
     // a search that was interrupted goes on, and a run that was begins anew
     if found.isNaN {
       run = taken + steps
@@ -91,7 +102,7 @@ public struct Auto: SearchingMachine {
   public func check(loss: Double) throws {
     guard run > 0 else {
       throw Failure.value(
-        "Auto: the number of steps of the run is not known: use fit, which knows it, or pass steps=, as in Auto(steps=1000)"
+        "Auto: the number of steps of the run is not known: use fit, which knows it, or pass steps=, as in Auto(steps=1000), or steps=math.inf for one that finish(steps) ends"
       )
     }
     guard taken < run else {
@@ -104,10 +115,9 @@ public struct Auto: SearchingMachine {
   public mutating func decide(_ step: StepView) -> Decision {
     if isSearching { return search(step) }
     if found.isNaN { found = scaled(prior) }
-    let steps = run - searched
     let share = TrapezoidSchedule.share(
-      taken - searched, of: steps, warmup: count(warmup, of: steps), decay: count(decay, of: steps))
-    taken += 1
+      taken - searched, of: run - searched, warmup: plan.warmup, decay: plan.decay)
+    if !isEndless || taken < run - 1 { taken += 1 }
     return .take(limits.clamp(found * share))
   }
 
@@ -118,8 +128,25 @@ public struct Auto: SearchingMachine {
 
   /// Steps of the rise and of the fall, of those after the search.
   public var plan: (warmup: Int, decay: Int) {
+    if let finish { return (finish.rise, finish.fall) }
     let steps = run - searched
-    return (count(warmup, of: steps), count(decay, of: steps))
+    return isEndless
+      ? (count(warmup, of: Int(Self.usual)), 0) : (count(warmup, of: steps), count(decay, of: steps))
+  }
+
+  public mutating func finish(in steps: Int) throws {
+    guard !found.isNaN else {
+      throw Failure.value(
+        "finish: the search is not over, so that there is no rate yet; call it after the search")
+    }
+    guard taken < run else {
+      throw Failure.value("finish: the \(run) steps of the run are taken, and the rate is 0")
+    }
+    let (rise, decay) = plan
+    let share = decay > 0 ? min(1, Double(run - taken) / Double(decay)) : 1
+    // from where it stands, should it fall already
+    finish = (rise, max(steps, Int((Double(steps) / share).rounded())))
+    run = taken + steps
   }
 
   private mutating func search(_ step: StepView) -> Decision {
@@ -174,7 +201,8 @@ public struct Auto: SearchingMachine {
     let own: [(name: String, value: Double)] = [
       ("run", Double(run)), ("taken", Double(taken)), ("searched", Double(searched)), ("found", found),
       ("retreated", retreated ? 1 : 0), ("reliable", isReliable ? 1 : 0), ("linear", isLinear ? 1 : 0),
-      ("unit", unit),
+      ("unit", unit), ("rise", finish.map { Double($0.rise) } ?? .nan),
+      ("fall", finish.map { Double($0.fall) } ?? .nan),
     ]
     let none = (RateRamp.names + RateRamp.lossNames).map { (name: $0, value: Double.nan) }
     return own + (ramp?.state ?? none).map { ("ramp_" + $0.name, $0.value) }
@@ -190,6 +218,7 @@ public struct Auto: SearchingMachine {
     (retreated, isReliable) = ((state["retreated"] ?? 0) != 0, (state["reliable"] ?? 0) != 0)
     isLinear = (state["linear"] ?? 0) != 0
     unit = state["unit"] ?? unit
+    finish = (state["fall"] ?? .nan).isNaN ? nil : (whole("rise", 0), whole("fall", 0))
     let ofRamp = state.filter { $0.key.hasPrefix("ramp_") }.map { (String($0.key.dropFirst(5)), $0.value) }
     ramp = RateRamp(Dictionary(uniqueKeysWithValues: ofRamp))
   }

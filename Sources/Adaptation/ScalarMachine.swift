@@ -7,6 +7,8 @@ public final class ScalarMachine {
   public let choice: RateChoice
   var machine: any RateMachine
   var pending: Pending?
+  /// What judges losses where vectors lie elsewhere; none where it is off.
+  var policy: GuardPolicy?
 
   struct Pending {
     var view: StepView
@@ -48,7 +50,11 @@ public final class ScalarMachine {
   }
 
   /// Another machine in the same state; a step in progress is not copied.
-  public func clone() -> ScalarMachine { ScalarMachine(choice, pending?.before ?? machine) }
+  public func clone() -> ScalarMachine {
+    let made = ScalarMachine(choice, pending?.before ?? machine)
+    made.policy = policy
+    return made
+  }
 
   public func check(loss: Double) throws { try machine.check(loss: loss) }
 
@@ -160,16 +166,17 @@ public final class ScalarMachine {
 
   // MARK: - State and facts
 
-  public var state: [(name: String, value: Double)] { (pending?.before ?? machine).state }
+  public var state: [(name: String, value: Double)] { (pending?.before ?? machine).state + guardState }
 
   /// All of `state`, and nothing else; a step in progress is forgotten.
   public func load(_ entries: Attributes) throws {
     let names = machine.state.map(\.name)
-    try entries.allow(names)
+    let guardian = try readGuard(entries)
     var values: [String: Double] = [:]
     for name in names { values[name] = try entries.number(name) }
     abort()
     machine.restore(values)
+    policy = guardian
   }
 
   /// The schedule's factor after `step` steps; 1 without one.
@@ -193,6 +200,11 @@ public final class ScalarMachine {
     case "scope": return Double(choice.scope.rawValue)
     case "initial_rate": return choice.limits.clamp(choice.initialRate)
     case "window": return Double(try choice.windowLength(stepsPerEpoch: choice.stepsPerEpoch))
+    case "guard": return Double((policy?.mode ?? .off).rawValue)
+    case "guard_limit": return policy?.limit ?? .infinity
+    case "guard_in_a_row": return Double(policy?.inARow ?? 0)
+    case "rollbacks": return Double(policy?.rollbacks ?? 0)
+    case "rate_scale": return policy?.scale ?? 1
     default:
       guard let value = searchProperty(key, of: machine as? any SearchingMachine) else {
         throw Failure.value("a rate machine has no '\(key)'")

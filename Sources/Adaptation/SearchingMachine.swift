@@ -9,7 +9,7 @@ public protocol SearchingMachine: RateMachine {
   var found: Double { get }
   /// Steps that it took.
   var searched: Int { get }
-  /// Steps of the run, the search included; 0 where nobody has said.
+  /// Steps of the run, the search included; 0 where nobody has said, the largest Int32 where it has no end.
   var run: Int { get }
   /// Steps of the run that are behind.
   var taken: Int { get }
@@ -20,6 +20,8 @@ public protocol SearchingMachine: RateMachine {
   /// A run of so many steps begins here, whether one before it has come to its end or not. The search, where it is over,
   /// is not made again; where it is not, it goes on.
   mutating func begin(run steps: Int)
+  /// The rate falls to 0 over so many steps from here, whatever the run was to be.
+  mutating func finish(in steps: Int) throws
   /// The loss or its gradient is not finite: what was measured so far must do.
   mutating func giveUp()
 }
@@ -30,7 +32,7 @@ public func searchProperty(_ key: String, of search: (any SearchingMachine)?) ->
   case "searching": return search?.isSearching ?? false ? 1 : 0
   case "found": return search?.found ?? .nan
   case "searched": return Double(search?.searched ?? 0)
-  case "run_steps": return Double(search?.run ?? 0)
+  case "run_steps": return search.map { $0.run == Int(Int32.max) ? .infinity : Double($0.run) } ?? 0
   case "run_taken": return Double(search?.taken ?? 0)
   case "reliable": return search?.isReliable ?? false ? 1 : 0
   case "run_warmup": return Double(search?.plan.warmup ?? 0)

@@ -11,6 +11,7 @@ let enumerations: [(name: String, cases: [(name: String, number: Int)])] = [
   ("decision", cases(Decision.Kind.self)),
   ("scope", cases(Scope.self)),
   ("guard", cases(GuardMode.self)),
+  ("judgement", cases(GuardPolicy.Judgement.self)),
   ("outcome", cases(StepOutcome.self)),
   ("bound", cases(RateBound.self)),
   ("search_phase", cases(SBFSearch.Phase.self)),

@@ -102,6 +102,16 @@ public func lrs_episode_hypergradients(
 }
 
 @c @implementation
+public func lrs_episode_scales(
+  _ out: UnsafeMutablePointer<Double>!, _ count: Int, _ episode: OpaquePointer!
+) -> lrs_status {
+  succeeds {
+    let values = try object(episode, Episode.self, "episode").scales
+    try write(values, to: out, "out", count: count, owner: "run", things: "parameters")
+  }
+}
+
+@c @implementation
 public func lrs_replay_distance(
   _ out: UnsafeMutablePointer<Int>!, _ snapshots: Int, _ points: Int
 ) -> lrs_status {

@@ -1,3 +1,4 @@
+import Adaptation
 import Autodiff
 import CLRSwift
 import Training

@@ -108,6 +108,43 @@ public func lrs_machine_get(
 }
 
 @c @implementation
+public func lrs_machine_set(
+  _ handle: OpaquePointer!, _ key: UnsafePointer<CChar>!, _ value: Double
+) -> lrs_status {
+  succeeds {
+    let machine = try machine(handle)
+    switch try text(key, "key") {
+    case "finish": try machine.finish(steps: value)
+    case "undone": machine.note(undone: value != 0)
+    case let other: throw Failure.value("'\(other)' of a rate machine cannot be set")
+    }
+  }
+}
+
+@c @implementation
+public func lrs_machine_guard(
+  _ handle: OpaquePointer!, _ mode: Int32, _ explode: Double, _ every: Double
+) -> lrs_status {
+  succeeds {
+    guard let mode = GuardMode(rawValue: Int(mode)) else {
+      throw Failure.value("guard: mode must be 0, 1 or 2, got \(mode)")
+    }
+    try machine(handle).setGuard(mode, explode: explode, every: every)
+  }
+}
+
+@c @implementation
+public func lrs_machine_judge(
+  _ out: UnsafeMutablePointer<Int32>!, _ handle: OpaquePointer!, _ list: UnsafePointer<lrs_attribute>!,
+  _ count: Int
+) -> lrs_status {
+  succeeds {
+    let out = try place(out, "out")
+    out.pointee = Int32(try machine(handle).judge(try attributes("judge", list, count)).rawValue)
+  }
+}
+
+@c @implementation
 public func lrs_machine_factor(
   _ out: UnsafeMutablePointer<Double>!, _ handle: OpaquePointer!, _ step: Double
 ) -> lrs_status {

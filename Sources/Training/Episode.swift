@@ -21,15 +21,24 @@ public final class Episode {
     case auto
   }
 
-  /// One value of one hyperparameter.
+  /// What a run is differentiated by.
+  enum Source: Hashable {
+    case family(Hyperparameter)
+    /// A number that the training loss reads.
+    case scalar(Int)
+  }
+
+  /// One value of one of them.
   struct Column {
-    let hyperparameter: Hyperparameter
+    let source: Source
     let window: Int
     /// Nil: of all.
     let layer: Int?
   }
 
   let parameters: [Tensor]
+  let scalars: [Tensor]
+  private let scalarValues: [[Double]]
   let rule: RunDirection
   /// Steps of the whole run, and those taken.
   let steps: Int
@@ -44,8 +53,9 @@ public final class Episode {
   let columns: [Column]
   /// By column.
   let isTracked: [Bool]
-  /// By family, the number of its first column.
-  private let firstColumns: [Hyperparameter: Int]
+  /// The number of the first column.
+  private let firstColumns: [Source: Int]
+  private let windowCounts: [Source: Int]
   /// Forward, reverse or plain.
   public let mode: Mode
   /// Of a step, in plain steps, as predicted.
@@ -57,6 +67,8 @@ public final class Episode {
   private(set) var validation: ValidationGradient
   /// By column, over all horizons so far.
   public internal(set) var hypergradients: [Double]
+  /// By parameter, the derivative by a factor on its values at the start of the run; of reverse mode.
+  public internal(set) var scales: [Double]
   let tangents: TangentColumns?
   let trajectory: Trajectory?
   private var placements: [ObjectIdentifier: Placement] = [:]
@@ -67,12 +79,16 @@ public final class Episode {
     let program: Program
     /// By leaf; nil where it is not trained.
     let parameter: [Int?]
+    /// By leaf, as which scalar it is read.
+    let scalar: [Int?]
     let replay: TangentReplay?
 
     init(
-      _ program: Program, _ parameters: [Tensor], width: Int, _ curvature: TangentReplay.Curvature
+      _ program: Program, _ parameters: [Tensor], _ scalars: [Tensor], width: Int,
+      _ curvature: TangentReplay.Curvature
     ) throws {
       self.program = program
+      scalar = program.leaves.map { leaf in scalars.firstIndex { $0 === leaf } }
       parameter = program.leaves.map { leaf in parameters.firstIndex { $0 === leaf } }
       replay = width > 0 ? try TangentReplay(program, width: width, curvature) : nil
     }
@@ -81,6 +97,15 @@ public final class Episode {
   public init(_ parameters: [Tensor], _ attributes: Attributes) throws {
     let settings = try EpisodeSettings(attributes)
     try EpisodeSettings.check(parameters)
+    scalarValues = settings.scalars
+    guard parameters.count > scalarValues.count else {
+      throw Failure.value("there are no parameters to train")
+    }
+    scalars = Array(parameters.suffix(scalarValues.count))
+    let parameters = Array(parameters.dropLast(scalarValues.count))
+    if let bad = scalars.first(where: { $0.count != 1 }) {
+      throw Failure.shape("a scalar must have one element, got shape \(describe(bad.shape))")
+    }
     self.parameters = parameters
     (rule, steps, values) = (settings.rule, settings.steps, settings.values)
     (clipGradient, clipProduct) = (settings.clipGradient, settings.clipProduct)
@@ -91,6 +116,8 @@ public final class Episode {
     columns = settings.columns
     isTracked = columns.indices.map(Set(settings.tracked).contains)
     firstColumns = settings.firstColumns
+    windowCounts = Dictionary(
+      firstColumns.keys.map { ($0, settings.windows($0)) }, uniquingKeysWith: { first, _ in first })
     let dtype = parameters[0].dtype
     kernels = rule.kernels(dtype)
     let slots = rule.slots
@@ -107,6 +134,7 @@ public final class Episode {
     }
     validation = try ValidationGradient(parameters)
     hypergradients = columns.map { _ in 0 }
+    scales = parameters.map { _ in .nan }
     width =
       switch mode {
       case .forward: min(settings.tile, settings.tracked.count)
@@ -116,42 +144,45 @@ public final class Episode {
     tangents =
       mode == .forward
       ? try TangentColumns(
-        parameters, slots: slots, tracked: settings.tracked, width: width, kernels.tangents) : nil
-    let (length, adjoints) = (steps, kernels.adjoints)
+        parameters, scalars: scalars, slots: slots, tracked: settings.tracked, width: width, kernels.tangents)
+      : nil
+    let (length, read, adjoints) = (steps, scalars, kernels.adjoints)
     trajectory = try prediction.plan.map {
-      try Trajectory(parameters, slots: slots, $0, steps: length, horizon: settings.horizon, adjoints)
+      try Trajectory(
+        parameters, scalars: read, slots: slots, $0, steps: length, horizon: settings.horizon, adjoints)
     }
   }
 
   func placement(_ program: Program, differentiated: Bool) throws -> Placement {
     let key = ObjectIdentifier(program)
     if let known = placements[key], known.replay != nil || !differentiated { return known }
-    let made = try Placement(program, parameters, width: differentiated ? width : 0, curvature)
+    let made = try Placement(program, parameters, scalars, width: differentiated ? width : 0, curvature)
     placements[key] = made
     return made
   }
 
-  private func windows(_ hyperparameter: Hyperparameter) -> Int {
-    values[hyperparameter]!.count / (hyperparameter == .learningRate ? layerCount : 1)
-  }
+  private func windows(_ source: Source) -> Int { windowCounts[source]! }
 
   /// The layer of the i-th parameter, where layers have rates of their own, else 0.
   func layer(_ i: Int) -> Int { layers[i] }
 
-  func window(_ hyperparameter: Hyperparameter, _ t: Int) -> Int { windows(hyperparameter) * t / steps }
+  func window(_ source: Source, _ t: Int) -> Int { windows(source) * t / steps }
 
-  /// The number of the column of a family that is in force at step t, where layers differ in that of this layer.
-  func number(_ hyperparameter: Hyperparameter, _ layer: Int, _ t: Int) -> Int {
-    let row = hyperparameter == .learningRate ? layer * windows(hyperparameter) : 0
-    return firstColumns[hyperparameter]! + row + window(hyperparameter, t)
+  func isInForce(_ column: Column, _ t: Int) -> Bool { window(column.source, t) == column.window }
+
+  /// The number of the column in force at step t, where layers differ in that of this layer.
+  func number(_ source: Source, _ layer: Int, _ t: Int) -> Int {
+    let row = source == .family(.learningRate) ? layer * windows(source) : 0
+    return firstColumns[source]! + row + window(source, t)
   }
 
   /// The hyperparameters of step t, counted from 0, of the i-th parameter.
   func valuesInForce(_ t: Int, _ i: Int) -> Arguments<Double> {
     var now = rule.values
     for (hyperparameter, list) in values {
-      let first = hyperparameter == .learningRate ? layers[i] * windows(hyperparameter) : 0
-      now[hyperparameter] = list[first + window(hyperparameter, t)]
+      let source = Source.family(hyperparameter)
+      let first = hyperparameter == .learningRate ? layers[i] * windows(source) : 0
+      now[hyperparameter] = list[first + window(source, t)]
     }
     return now
   }
@@ -172,9 +203,9 @@ public final class Episode {
         "curvature 'gauss_newton' needs outputs of the model, which the loss has not called")
     }
     let placement = try placement(program, differentiated: width > 0)
-    try batches.run(program, touching: parameters, done: &done) { i in
+    try batches.run(program, touching: parameters + scalars, done: &done) { i in
       let stream = Context.stream
-      losses[i] = try evaluate(program)
+      losses[i] = try evaluate(program, at: step)
       try trajectory?.keep(self, losses[i], stream)
       try tangents?.advance(self, placement)
       take(placement, at: step)
@@ -183,12 +214,15 @@ public final class Episode {
     }
   }
 
-  /// The loss and its gradients at the current point.
-  func evaluate(_ program: Program) throws -> Double {
+  /// The loss of step t and its gradients at the current point.
+  func evaluate(_ program: Program, at t: Int) throws -> Double {
+    for (i, scalar) in scalars.enumerated() {
+      fill(scalar.dtype.scalar, scalar.pointer, 1, scalarValues[i][window(.scalar(i), t)])
+    }
     let loss = try program.forward()
     guard loss.isFinite else {
       throw Failure.diverged(
-        "the training loss is \(describe(loss)) at step \(step) of \(steps)", step: step)
+        "the training loss is \(describe(loss)) at step \(t) of \(steps)", step: t)
     }
     try program.backward()
     return loss

@@ -44,7 +44,7 @@ struct EpisodeCost {
     var active = 0.0
     for number in settings.tracked {
       let column = settings.columns[number]
-      let windows = settings.windows(column.hyperparameter)
+      let windows = settings.windows(column.source)
       let first = (column.window * steps + windows - 1) / windows
       let end = ((column.window + 1) * steps + windows - 1) / windows
       active += Double(min(steps, (end + horizon - 1) / horizon * horizon) - first)

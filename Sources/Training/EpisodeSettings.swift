@@ -16,6 +16,8 @@ struct EpisodeSettings {
   let values: [Hyperparameter: [Double]]
   /// By parameter, the number of its layer, where each has learning rates of its own: then values are [layers, windows].
   let layers: [Int]?
+  /// Of each scalar that the training loss reads, which are the last of the parameters that are given.
+  let scalars: [[Double]]
   let columns: [Episode.Column]
   /// Columns to differentiate by.
   let tracked: [Int]
@@ -26,7 +28,7 @@ struct EpisodeSettings {
     try attributes.allow(
       [
         "optimizer", "mode", "curvature", "steps", "horizon", "memory", "tile", "layers", "columns",
-        "clip_gradient", "clip_hvp",
+        "clip_gradient", "clip_hvp", "scalars", "scalar_values",
       ]
         + Hyperparameter.allCases.map(\.key))
     rule = try RunDirection(attributes.text("optimizer"))
@@ -44,7 +46,14 @@ struct EpisodeSettings {
     guard (1...256).contains(tile) else { throw Failure.value("tile must be between 1 and 256, got \(tile)") }
     layers = try attributes.integers("layers")
     let layerCount = try layers.map(Self.count) ?? 1
-    (values, columns) = try Self.table(attributes, rule, steps, layerCount)
+    let (values, families) = try Self.table(attributes, rule, steps, layerCount)
+    self.values = values
+    scalars = try Self.scalars(attributes, steps)
+    columns =
+      families
+      + scalars.enumerated().flatMap { i, list in
+        list.indices.map { Episode.Column(source: .scalar(i), window: $0, layer: nil) }
+      }
     guard values[.learningRate] != nil else {
       throw Failure.value("learning_rates must hold at least one value")
     }
@@ -58,6 +67,22 @@ struct EpisodeSettings {
     if mode == .reverse, clipProduct.isFinite {
       throw Failure.value(
         "clip_hvp bounds the Hessian products of forward mode; reverse mode has none of them")
+    }
+  }
+
+  private static func scalars(_ attributes: Attributes, _ steps: Int) throws -> [[Double]] {
+    let counts = try attributes.integers("scalars") ?? []
+    var rest = try attributes.has("scalar_values") ? attributes.numbers("scalar_values")[...] : []
+    guard counts.allSatisfy({ (1...steps).contains($0) }), counts.reduce(0, +) == rest.count else {
+      throw Failure.value(
+        "scalars: got \(counts) for \(rest.count) values; allowed: numbers of values, 1 to \(steps) each")
+    }
+    if let bad = rest.first(where: { !$0.isFinite }) {
+      throw Failure.value("scalar_values: got \(describe(bad)); allowed: finite numbers")
+    }
+    return counts.map { count in
+      defer { rest = rest.dropFirst(count) }
+      return Array(rest.prefix(count))
     }
   }
 
@@ -109,7 +134,8 @@ struct EpisodeSettings {
       throw Failure.value("\(key): got \(bad); allowed for \(rule.name): \(argument.learned)")
     }
     return list.indices.map {
-      Episode.Column(hyperparameter: family, window: $0 % windows, layer: rows > 1 ? $0 / windows : nil)
+      Episode.Column(
+        source: .family(family), window: $0 % windows, layer: rows > 1 ? $0 / windows : nil)
     }
   }
 
@@ -132,18 +158,18 @@ struct EpisodeSettings {
     }
   }
 
-  /// Of a family, how many values follow each other.
-  func windows(_ family: Hyperparameter) -> Int {
-    values[family]!.count / (family == .learningRate ? layers.map(Set.init)?.count ?? 1 : 1)
+  /// How many values follow each other.
+  func windows(_ source: Episode.Source) -> Int {
+    switch source {
+    case .family(let family):
+      values[family]!.count / (family == .learningRate ? layers.map(Set.init)?.count ?? 1 : 1)
+    case .scalar(let i): scalars[i].count
+    }
   }
 
-  /// By family, the number of its first column.
-  var firstColumns: [Hyperparameter: Int] {
-    var found: [Hyperparameter: Int] = [:]
-    for (number, column) in columns.enumerated() where found[column.hyperparameter] == nil {
-      found[column.hyperparameter] = number
-    }
-    return found
+  /// The numbers of the first columns.
+  var firstColumns: [Episode.Source: Int] {
+    Dictionary(columns.enumerated().map { ($1.source, $0) }) { first, _ in first }
   }
 
   /// As many snapshots as fit into `memory`.

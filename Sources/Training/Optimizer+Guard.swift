@@ -12,61 +12,49 @@ extension Optimizer {
       safeguard = nil
       return
     }
-    var made = try Guard(mode, explode: explode, buffers: buffers)
-    if let before = safeguard {
-      (made.reference, made.scale) = (before.reference, before.scale)
-      (made.rollbacks, made.inARow, made.every) = (before.rollbacks, before.inARow, before.every)
-    }
-    safeguard = made
+    let policy = try GuardPolicy(mode, explode: explode, after: safeguard?.policy)
+    safeguard = Guard(policy, buffers: buffers)
   }
 
   /// What a guard makes of the loss that a step would begin with; nil where the step may begin.
-  ///
-  /// A loss that is not finite may be the batch's fault, so the step is skipped, as it is without a guard; a second in a
-  /// row is blamed on the parameters. Parameters that have not moved since a good loss are not to blame: a high loss is
-  /// then what the data are like now.
   func judge(loss: Double, finite: Bool) throws -> Request? {
     guard let watch = safeguard else { return nil }
-    let explodes = loss > watch.reference.limit(watch.explode)
-    if finite && !(watch.canUndo && explodes) {
-      let every = watch.mode == .detect ? 1 : watch.every
-      // at the same steps in a run that was resumed, but for its first copy
-      let isDue =
-        watch.snapshot.map { explodes || stepCount % every == 0 || stepCount - $0.step >= every } ?? true
-      if isDue { try keepSnapshot() }
-      if watch.moved { safeguard!.succeed() }
-      if explodes { safeguard!.reference.restart(at: loss) } else { safeguard!.reference.add(loss) }
-      return nil
+    var policy = watch.policy
+    let verdict = policy.judge(
+      loss: loss, finite: finite, step: stepCount, copied: watch.snapshot?.step, skipped: consecutiveSkips)
+    switch verdict {
+    case .go: break
+    case .keep: try keepSnapshot()
+    case .skip:
+      if let snapshot = watch.snapshot { restoreBuffers(snapshot) }
+      return try skip(loss)
+    case .undo:
+      guard finite else {
+        let request = try undo(loss, "the loss or its gradient was not finite twice in a row")
+        skippedSteps += 1
+        return request
+      }
+      return try undo(loss, "the loss, \(describe(loss)), has exploded: the guard's limit is \(policy.limit)")
     }
-    if finite {
-      return try undo(loss, "the loss, \(describe(loss)), has exploded: the guard's limit is \(limit(watch))")
-    }
-    if watch.canUndo && consecutiveSkips > 0 {
-      let request = try undo(loss, "the loss or its gradient was not finite twice in a row")
-      skippedSteps += 1
-      return request
-    }
-    if let snapshot = watch.snapshot { restoreBuffers(snapshot) }
-    return try skip(loss)
+    safeguard!.policy = policy
+    return nil
   }
 
   /// What a guard makes of the parameters after a step; nil where it may stand.
   func judgeParameters(_ active: [ParameterSlot], loss: Double) throws -> Request? {
     guard safeguard != nil, !isSearching else { return nil }
-    safeguard!.moved = true
+    safeguard!.policy.moved = true
     let finite = active.allSatisfy { slot in
       innerProduct(slot.scalar, slot.tensor.pointer, slot.tensor.pointer, slot.tensor.count).isFinite
     }
     if finite { return nil }
     // this step has not returned yet, so it must leave no trace where it raises
-    if safeguard!.mode == .detect { try putBack() }
+    if safeguard!.policy.mode == .detect { try putBack() }
     return try undo(loss, "the step has made parameters that are not finite")
   }
 
   /// Factor of all rates.
-  var rateScale: Double { safeguard?.scale ?? 1 }
-
-  private func limit(_ watch: Guard) -> Double { watch.reference.limit(watch.explode) }
+  var rateScale: Double { safeguard?.policy.scale ?? 1 }
 
   /// Without memory for it there is none, and what it would undo has begun.
   private func keepSnapshot() throws {
@@ -77,24 +65,23 @@ extension Optimizer {
       parameters: try slots.map { try $0.tensor.storage.copy() },
       buffers: try safeguard!.buffers.map { try $0.storage.copy() },
       state: Dictionary(uniqueKeysWithValues: try trainingState.map { ($0.name, $0.value) }))
-    safeguard!.moved = false
   }
 
   private func undo(_ loss: Double, _ reason: String) throws -> Request {
-    guard safeguard!.mode == .rollBack else {
+    guard safeguard!.policy.mode == .rollBack else {
       throw Failure.diverged(
         "\(reason). Nothing was changed; lower the rate, or use guard(rollback=True)", step: stepCount)
     }
-    let limit = limit(safeguard!)
+    let limit = safeguard!.policy.limit
     try putBack()
-    safeguard!.fail()
+    safeguard!.policy.fail()
     recorder?.add(
       FlightRecorder.row(
         step: stepCount, machine: 0, StepView(loss: loss), probes: 0, rate: nil, outcome: .undone,
-        limit: limit, scale: safeguard!.scale))
-    if safeguard!.inARow >= maxSkipped {
+        limit: limit, scale: rateScale))
+    if safeguard!.policy.inARow >= maxSkipped {
       throw Failure.diverged(
-        "\(reason), and \(safeguard!.inARow) steps in a row were undone; the parameters are those of the last good "
+        "\(reason), and \(safeguard!.policy.inARow) steps in a row were undone; the parameters are those of the last good "
           + "step. Check the data, or lower the rate", step: stepCount)
     }
     var request = report(slots)
@@ -113,7 +100,7 @@ extension Optimizer {
     let skipped = skippedSteps
     put(snapshot.state, copies)
     skippedSteps = skipped
-    safeguard!.moved = false
+    safeguard!.policy.moved = false
   }
 
   private func restoreBuffers(_ snapshot: Guard.Snapshot) {

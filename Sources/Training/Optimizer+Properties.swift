@@ -11,11 +11,11 @@ extension Optimizer {
     case "max_skipped": return Double(maxSkipped)
     case "steps_per_epoch": return stepsPerEpoch
     case "scope": return Double(scope.rawValue)
-    case "rollbacks": return Double(safeguard?.rollbacks ?? 0)
+    case "rollbacks": return Double(safeguard?.policy.rollbacks ?? 0)
     case "rate_scale": return rateScale
-    case "guard": return Double((safeguard?.mode ?? .off).rawValue)
-    case "explode": return safeguard?.explode ?? .infinity
-    case "guard_every": return Double(safeguard?.every ?? 0)
+    case "guard": return Double((safeguard?.policy.mode ?? .off).rawValue)
+    case "explode": return safeguard?.policy.explode ?? .infinity
+    case "guard_every": return Double(safeguard?.policy.every ?? 0)
     case "guard_buffers": return Double(safeguard?.buffers.count ?? 0)
     case "validates": return validates ? 1 : 0
     case "probes": return machineType.probes ? 1 : 0
@@ -41,7 +41,7 @@ extension Optimizer {
       guard Bounds.count.contains(value) else {
         throw Failure.value("guard: every must be \(Bounds.count), got \(value)")
       }
-      safeguard?.every = Int(value)
+      safeguard?.policy.every = Int(value)
     case "steps_per_epoch":
       guard Bounds.count.contains(value) else {
         throw Failure.value("steps_per_epoch must be \(Bounds.count), got \(value)")
@@ -52,6 +52,7 @@ extension Optimizer {
       try setEvaluating(value != 0)
     case "found": try setFound(value)
     case "run_steps": try beginRun(steps: value)
+    case "finish": try finishRun(steps: value)
     default: throw Failure.value("'\(key)' of an optimizer cannot be set")
     }
   }

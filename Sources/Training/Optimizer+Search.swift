@@ -18,6 +18,19 @@ extension Optimizer {
     machines[0] = machine
   }
 
+  /// The run ends in so many steps.
+  func finishRun(steps: Double) throws {
+    guard Bounds.count.contains(steps) else {
+      throw Failure.value("finish: steps must be \(Bounds.count), got \(steps)")
+    }
+    guard pending == nil else { throw Failure.value("finish: a step is in progress") }
+    guard var machine = search else {
+      throw Failure.type("finish: \(machineType.card.title) has no plan that could end; allowed: Auto")
+    }
+    try machine.finish(in: Int(steps))
+    machines[0] = machine
+  }
+
   /// The end of a search: everything is as it was before it, but for what the machine knows. Counts as a step.
   func putBack(_ step: PendingStep) throws -> Request {
     record(0, step.views[0], probes: 0, rate: nil)

@@ -11,7 +11,7 @@ extension Optimizer {
 
   private func wholeState() throws -> [(name: String, value: Tensor)] {
     let trainingState = try trainingState
-    guard let numbers = safeguard?.numbers else { return trainingState }
+    guard let numbers = safeguard?.policy.numbers else { return trainingState }
     let tensor = try Tensor(shape: [numbers.count], dtype: .float64)
     numbers.withUnsafeBytes { tensor.pointer.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
     return trainingState + [("guard", tensor)]
@@ -60,11 +60,11 @@ extension Optimizer {
     let kept = entries["guard"]
     let entries = renamed(entries.filter { $0.key != "guard" })
     try check(entries)
-    let restored = try kept.map { try Guard(numbers: numbers($0), buffers: safeguard?.buffers ?? []) }
+    let restored = try kept.map { try GuardPolicy(numbers: numbers($0)) }
     put(entries, try copies(of: entries))
     if var restored {
-      restored.every = safeguard?.every ?? 1
-      safeguard = restored
+      restored.every = safeguard?.policy.every ?? 1
+      safeguard = Guard(restored, buffers: safeguard?.buffers ?? [])
     } else {
       safeguard?.forget()
     }

@@ -2,6 +2,7 @@ import Autodiff
 import Glibc
 import Kernels
 import Optimization
+import Vocabulary
 
 /// Z and C of forward mode: the derivatives of parameters and of the optimizer's state, a column per hyperparameter value
 /// in use. Columns that have begun lie side by side in the order in which they did, so that products with the Hessian are
@@ -19,11 +20,17 @@ final class TangentColumns {
   private let states: [[Storage]]
   /// By parameter: the Hessian times the tangents of a tile, [width, count].
   private let products: [Storage]
+  /// By scalar: its own tangents, [width].
+  private let units: [Storage]
   /// By first place: the tangents from there on, by parameter.
   private let views: [[Storage]]
   private let room: UnsafeMutableBufferPointer<TangentColumn>
 
-  init(_ parameters: [Tensor], slots: Int, tracked: [Int], width: Int, _ kernels: TangentKernels) throws {
+  init(
+    _ parameters: [Tensor], scalars: [Tensor], slots: Int, tracked: [Int], width: Int,
+    _ kernels: TangentKernels
+  ) throws {
+    units = try scalars.map { try Storage(zeroed: width * $0.byteCount) }
     self.parameters = parameters
     self.tracked = Set(tracked)
     self.width = width
@@ -53,16 +60,18 @@ final class TangentColumns {
     let tiles = (live.count + width - 1) / width
     for tile in 0..<tiles {
       let (low, high) = (tile * live.count / tiles, (tile + 1) * live.count / tiles)
-      try multiply(placement, low, high, moving)
+      try multiply(placement, low, high, moves(episode, low, high) ? high : moving)
       for case let index? in placement.parameter where parameters[index].grad != nil {
         let now = episode.valuesInForce(episode.step, index)
         for place in low..<high {
           let column = episode.columns[live[place]]
-          let isInForce =
-            episode.window(column.hyperparameter, episode.step) == column.window
-            && (column.layer == nil || column.layer == episode.layer(index))
-          let constants = episode.rule.constants(
-            now, episode.step + 1, by: isInForce ? column.hyperparameter : nil)
+          var family: Hyperparameter?
+          if case .family(let own) = column.source, episode.isInForce(column, episode.step),
+            column.layer == nil || column.layer == episode.layer(index)
+          {
+            family = own
+          }
+          let constants = episode.rule.constants(now, episode.step + 1, by: family)
           room[place - low] = self.column(index, place, place - low, constants)
         }
         kernels.advance(episode.vectors(index), UnsafeBufferPointer(rebasing: room[..<(high - low)]))
@@ -74,7 +83,7 @@ final class TangentColumns {
   private func begin(_ episode: Episode) {
     for (number, column) in episode.columns.enumerated()
     where tracked.contains(number) && !live.contains(number)
-      && episode.window(column.hyperparameter, episode.step) == column.window
+      && episode.isInForce(column, episode.step)
     {
       let place = live.count
       live.append(number)
@@ -86,12 +95,31 @@ final class TangentColumns {
     }
   }
 
+  /// Whether a scalar is in force in a tile: then also a column that begins has second derivatives. Makes the scalars' own
+  /// tangents, 1 in its column.
+  private func moves(_ episode: Episode, _ low: Int, _ high: Int) -> Bool {
+    var found = false
+    for (i, scalar) in episode.scalars.enumerated() {
+      for place in low..<high {
+        let column = episode.columns[live[place]]
+        let isOwn = column.source == .scalar(i) && episode.isInForce(column, episode.step)
+        found = found || isOwn
+        fill(
+          scalar.dtype.scalar, units[i].pointer + (place - low) * scalar.byteCount, 1, isOwn ? 1 : 0)
+      }
+    }
+    return found
+  }
+
   /// The Hessian times the columns low ..< high, of which those from `moving` on are zero.
   private func multiply(_ placement: Episode.Placement, _ low: Int, _ high: Int, _ moving: Int) throws {
     let count = min(max(moving - low, 0), high - low)
     if count > 0 {
       try placement.replay!.multiply(
-        count, placement.parameter.map { $0.map { views[low][$0] } },
+        count,
+        zip(placement.parameter, placement.scalar).map { parameter, scalar in
+          parameter.map { views[low][$0] } ?? scalar.map { units[$0] }
+        },
         into: placement.parameter.map { $0.map { products[$0] } })
     }
     for (i, p) in parameters.enumerated() where low + count < high {

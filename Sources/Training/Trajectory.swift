@@ -63,9 +63,12 @@ final class Trajectory {
   private let gradientAdjoint: [Storage]
   private let products: [Storage]
 
+  /// By scalar: the product of the second derivatives by it and by parameters with the adjoint of the gradient.
+  private let mixed: [Tensor]
+
   /// horizon: steps between two ends; the last one may be earlier.
   init(
-    _ parameters: [Tensor], slots: Int, _ plan: ReplayPlan, steps: Int, horizon: Int,
+    _ parameters: [Tensor], scalars: [Tensor], slots: Int, _ plan: ReplayPlan, steps: Int, horizon: Int,
     _ kernels: AdjointKernels
   ) throws {
     (self.plan, self.steps, self.horizon, self.kernels) = (plan, steps, horizon, kernels)
@@ -73,6 +76,7 @@ final class Trajectory {
     stateAdjoint = try parameters.map { p in try (0..<slots).map { _ in try Storage(zeroed: p.byteCount) } }
     gradientAdjoint = try parameters.map { try Storage(zeroed: $0.byteCount) }
     products = try parameters.map { try Storage(zeroed: $0.byteCount) }
+    mixed = try scalars.map { try Tensor(shape: $0.shape, dtype: $0.dtype) }
   }
 
   /// Steps that are still to be gone back over.
@@ -150,7 +154,7 @@ final class Trajectory {
 
   /// Evaluates step t once more, which must give what it gave.
   private func evaluate(_ episode: Episode, _ placement: Episode.Placement, _ t: Int) throws -> Double {
-    let loss = try episode.evaluate(placement.program)
+    let loss = try episode.evaluate(placement.program, at: t)
     let before = losses[t - first]
     guard loss.bitPattern == before.bitPattern else {
       throw Failure.value(
@@ -186,19 +190,30 @@ final class Trajectory {
     // The curvature is symmetric: what the gradient's adjoint says about the parameters is its product with it.
     try placement.replay!.multiply(
       1, placement.parameter.map { $0.map { gradientAdjoint[$0] } },
-      into: placement.parameter.map { $0.map { products[$0] } })
+      into: zip(placement.parameter, placement.scalar).map { parameter, scalar in
+        parameter.map { products[$0] } ?? scalar.map { mixed[$0].storage }
+      })
+    for case let index? in placement.scalar {
+      let number = episode.number(.scalar(index), 0, t)
+      if episode.isTracked[number] { episode.hypergradients[number] += mixed[index].scalarValue }
+    }
     for case let index? in placement.parameter {
       let (p, sum) = (episode.parameters[index], adjoint[index].pointer)
       addScaled(p.dtype.scalar, sum, products[index].pointer, 1, sum, p.count)
     }
     for (i, family) in families.enumerated() {
       for (layer, sum) in sums.enumerated() {
-        let number = episode.number(family, layer, t)
+        let number = episode.number(.family(family), layer, t)
         if episode.isTracked[number] { episode.hypergradients[number] += sum[i] }
       }
     }
     losses.removeLast()
     if losses.isEmpty {
+      if t == 0 {
+        for (i, p) in episode.parameters.enumerated() {
+          episode.scales[i] = innerProduct(p.dtype.scalar, adjoint[i].pointer, p.pointer, p.count)
+        }
+      }
       end!.restore(episode.parameters, episode.state)
       (isReturning, first) = (false, end!.step)
       next = first
@@ -226,7 +241,7 @@ extension Episode {
       throw Failure.value("there are not \(batches.steps) steps to take again")
     }
     let placement = try placement(program, differentiated: true)
-    try batches.run(program, touching: parameters, done: &done) { i in
+    try batches.run(program, touching: parameters + scalars, done: &done) { i in
       losses[i] = try trajectory.replay(self, placement)
       return true
     }
@@ -245,7 +260,7 @@ extension Episode {
       throw Failure.value("there are steps to take again first")
     }
     let placement = try placement(program, differentiated: true)
-    try batches.run(program, touching: parameters, done: &done) { i in
+    try batches.run(program, touching: parameters + scalars, done: &done) { i in
       losses[i] = try trajectory.retreat(self, placement)
       return true
     }

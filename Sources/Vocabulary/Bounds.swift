@@ -17,6 +17,7 @@ public struct Bounds: Sendable, CustomStringConvertible {
   public static let anyRate = Bounds(-.infinity, .infinity, openLow: false, openHigh: false)
   public static let count = whole(1, 2_147_483_647)
   public static let countOrZero = whole(0, 2_147_483_647)
+  public static let countOrInfinite = Bounds(1, .infinity, openLow: false, openHigh: false, whole: true)
   public static func whole(_ low: Double, _ high: Double) -> Bounds {
     Bounds(low, high, openLow: false, openHigh: false, whole: true)
   }
@@ -47,7 +48,7 @@ public struct Bounds: Sendable, CustomStringConvertible {
       ? (openHigh && lower == nil ? "finite" : nil)
       : openHigh ? "below \(short(high))" : "at most \(short(high))"
     let range = [lower, upper].compactMap { $0 }.joined(separator: " and ")
-    return range.isEmpty ? "a number" : kind + range
+    return range.isEmpty ? "a number" : kind + range + (whole && high == .infinity ? ", or infinity" : "")
   }
 
   private func short(_ x: Double) -> String { x == x.rounded() && abs(x) < 1e15 ? String(Int(x)) : String(x) }

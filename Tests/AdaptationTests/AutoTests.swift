@@ -118,6 +118,42 @@ final class AutoTests: XCTestCase {
     XCTAssertEqual(rates.last! / found, 1.0 / 30, accuracy: 1e-12)
   }
 
+  /// The search and the rise of 600 steps, level as long as nobody ends it, then down in a straight line.
+  func testARunWithoutAnEndFallsWhenItIsTold() throws {
+    var machine = try make(["steps": .infinity])
+    XCTAssertThrowsError(try machine.finish(in: 10)) { XCTAssertTrue("\($0)".contains("search"), "\($0)") }
+    _ = search(&machine, right: 1e-2)
+    XCTAssertEqual(machine.found / 8e-3, 1, accuracy: 0.3)
+    XCTAssertEqual(searchProperty("run_steps", of: machine), .infinity)
+    let risen = (0..<30).map { _ in machine.decide(view()).number }
+    XCTAssertEqual(risen, (1...30).map { machine.found * min(1, Double($0) / 30) })
+    for _ in 0..<1000 { XCTAssertEqual(machine.decide(view()).number, machine.found) }
+    var other = try make(["steps": .infinity])
+    other.restore(Dictionary(uniqueKeysWithValues: machine.state.map { ($0.name, $0.value) }))
+    for i in 0..<2 {
+      if i == 1 { machine = other }
+      XCTAssertNoThrow(try machine.check(loss: 1))
+      try machine.finish(in: 40)
+      let fallen = (0..<40).map { _ in machine.decide(view()).number }
+      XCTAssertEqual(fallen, (0..<40).map { machine.found * (Double(40 - $0) / 40) })
+      XCTAssertThrowsError(try machine.check(loss: 1)) {
+        XCTAssertTrue("\($0)".contains("are taken"), "\($0)")
+      }
+      XCTAssertThrowsError(try machine.finish(in: 10))
+    }
+  }
+
+  /// Told so in the middle of its fall, a rate goes on from where it stands.
+  func testARunThatIsToEndEarlyFallsFromWhereItStands() throws {
+    var machine = try make(["steps": 1000, "search": 0, "warmup": 0, "decay": 0.5])
+    for _ in 0..<750 { _ = machine.decide(view()) }
+    try machine.finish(in: 10)
+    let rates = (0..<10).map { _ in machine.decide(view()).number / machine.found }
+    for (i, rate) in rates.enumerated() { XCTAssertEqual(rate, 0.5 * Double(10 - i) / 10, accuracy: 1e-12) }
+    machine.begin(run: 100)
+    XCTAssertEqual(machine.plan.decay, 50)
+  }
+
   /// As after Ctrl-C: what was left of the run before is of no account.
   func testARunThatWasInterruptedIsFollowedByAWholeOne() throws {
     var machine = try make()

@@ -29,6 +29,10 @@ final class EnumerationsTests: XCTestCase {
       "all": LRS_SCOPE_ALL, "group": LRS_SCOPE_GROUP, "tensor": LRS_SCOPE_TENSOR, "pooled": LRS_SCOPE_POOLED,
     ],
     "guard": ["off": LRS_GUARD_OFF, "detect": LRS_GUARD_DETECT, "roll_back": LRS_GUARD_ROLL_BACK],
+    "judgement": [
+      "go": LRS_JUDGEMENT_GO, "keep": LRS_JUDGEMENT_KEEP, "undo": LRS_JUDGEMENT_UNDO,
+      "skip": LRS_JUDGEMENT_SKIP,
+    ],
     "outcome": [
       "taken": LRS_OUTCOME_TAKEN, "stayed": LRS_OUTCOME_STAYED, "skipped": LRS_OUTCOME_SKIPPED,
       "undone": LRS_OUTCOME_UNDONE,

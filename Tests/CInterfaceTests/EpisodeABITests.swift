@@ -49,6 +49,9 @@ final class EpisodeABITests: XCTestCase {
       var number = -1.0
       expectOK(lrs_episode_get(&number, episode, "reverse"))
       XCTAssertEqual(number, mode == "reverse" ? 1 : 0)
+      // w starts at 0, which no factor moves
+      expectOK(lrs_episode_scales(&number, 1, episode))
+      XCTAssertTrue(mode == "reverse" ? number == 0 : number.isNaN)
       expectOK(lrs_episode_get(&number, episode, "replays"))
       XCTAssertEqual(number, 0)
       expect(LRS_VALUE_ERROR, "an episode has no 'price'") {

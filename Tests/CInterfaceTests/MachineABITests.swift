@@ -29,6 +29,9 @@ final class MachineABITests: XCTestCase {
     XCTAssertNotEqual(lrs_machine_conclude(nil, nil, nil, nil, 0), ok)
     XCTAssertNotEqual(lrs_machine_get(nil, nil, nil), ok)
     XCTAssertNotEqual(lrs_machine_factor(nil, nil, 0), ok)
+    XCTAssertNotEqual(lrs_machine_set(nil, "finish", 1), ok)
+    XCTAssertNotEqual(lrs_machine_guard(nil, 1, 10, 1), ok)
+    XCTAssertNotEqual(lrs_machine_judge(nil, nil, nil, 0), ok)
     XCTAssertNotEqual(lrs_machine_state(nil, nil, nil, 0), ok)
     XCTAssertNotEqual(lrs_machine_load(nil, nil, 0), ok)
     lrs_machine_abort(nil)
@@ -52,6 +55,61 @@ final class MachineABITests: XCTestCase {
     expect(LRS_VALUE_ERROR, "no step") {
       withAttributes(["loss": [1]]) { lrs_machine_answer(&decision, clone, $0, $1) }
     }
+  }
+
+  func testAGuardBesideTheRate() {
+    let machine = make("hd", ["initial": [0.5]])
+    defer { lrs_machine_destroy(machine) }
+    func judge(_ numbers: [String: [Double]]) -> Int32 {
+      var out: Int32 = -1
+      expectOK(withAttributes(numbers) { lrs_machine_judge(&out, machine, $0, $1) })
+      return out
+    }
+    let first: [String: [Double]] = ["loss": [1], "step": [0], "skipped": [0]]
+    XCTAssertEqual(judge(first), Int32(LRS_JUDGEMENT_GO))
+    expect(LRS_VALUE_ERROR, "explode") { lrs_machine_guard(machine, Int32(LRS_GUARD_ROLL_BACK), 1, 1) }
+    expect(LRS_VALUE_ERROR, "every") { lrs_machine_guard(machine, Int32(LRS_GUARD_ROLL_BACK), 10, 0) }
+    expect(LRS_VALUE_ERROR, "mode") { lrs_machine_guard(machine, 7, 10, 1) }
+    expectOK(lrs_machine_guard(machine, Int32(LRS_GUARD_ROLL_BACK), 10, 1))
+    XCTAssertEqual(judge(first), Int32(LRS_JUDGEMENT_KEEP))
+    expectOK(lrs_machine_set(machine, "undone", 0))
+    XCTAssertEqual(
+      judge(["loss": [50], "step": [1], "skipped": [0], "copied": [0]]), Int32(LRS_JUDGEMENT_UNDO))
+    expectOK(lrs_machine_set(machine, "undone", 1))
+    var value = 0.0
+    expectOK(lrs_machine_get(&value, machine, "rate_scale"))
+    XCTAssertEqual(value, 0.5)
+    for name in ["step", "skipped", "copied"] {
+      var numbers = first
+      numbers[name] = [-1]
+      expect(LRS_VALUE_ERROR, name) {
+        withAttributes(numbers) { list, count in
+          var out: Int32 = -1
+          return lrs_machine_judge(&out, machine, list, count)
+        }
+      }
+    }
+    // its numbers travel with the state, and are checked
+    var saved: [String: [Double]] = [:]
+    var name: UnsafePointer<CChar>?
+    for index in 0... {
+      expectOK(lrs_machine_state(&value, &name, machine, index))
+      guard let name else { break }
+      saved[String(cString: name)] = [value]
+    }
+    XCTAssertEqual(saved["guard.2"], [0.5])
+    let other = make("hd", ["initial": [0.5]])
+    defer { lrs_machine_destroy(other) }
+    var spoilt = saved
+    spoilt["guard.2"] = [7]
+    expect(LRS_VALUE_ERROR, "guard") { withAttributes(spoilt) { lrs_machine_load(other, $0, $1) } }
+    expectOK(lrs_machine_get(&value, other, "guard"))
+    XCTAssertEqual(value, 0)
+    expectOK(withAttributes(saved) { lrs_machine_load(other, $0, $1) })
+    expectOK(lrs_machine_get(&value, other, "rollbacks"))
+    XCTAssertEqual(value, 1)
+    expect(LRS_TYPE_ERROR, "no plan") { lrs_machine_set(machine, "finish", 5) }
+    expect(LRS_VALUE_ERROR, "'nothing'") { lrs_machine_set(machine, "nothing", 5) }
   }
 
   func testStateAndFacts() {

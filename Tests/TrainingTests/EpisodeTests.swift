@@ -216,6 +216,7 @@ final class EpisodeTests: XCTestCase {
       ("mode", .text("back"), "forward, reverse, plain, auto"),
       ("horizon", .numbers([13]), "horizon must be between 1 and 12"),
       ("memory", .numbers([.nan]), "memory: got nan"),
+      ("scalars", .numbers([2]), "got [2] for 0 values"),
       ("steps", .numbers([0]), "at least 1"),
       ("tile", .numbers([0]), "between 1 and 256"),
       ("learning_rates", .numbers([]), "at least one value"),

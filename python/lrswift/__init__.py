@@ -61,7 +61,7 @@ from .tensors.functions import __all__ as _functions
 from .tensors.tensor import Tensor
 
 if TYPE_CHECKING:
-    from . import data, functions, sklearn
+    from . import callbacks, data, functions, sklearn
     from .experiments.comparison import compare
     from .experiments.hpo import compare_hpo
     from .experiments.hpo.options import HpoOptions
@@ -101,6 +101,7 @@ _LAZY = {
     "LearnedSchedule": "learning.learned_schedule",
     "LearningOptions": "learning.options",
     "RangeTest": "search.range_test",
+    "callbacks": None,
     "best_window": "hypergradients.sharing",
     "check_hypergradient": "hypergradients.check",
     "compare": "experiments.comparison",
@@ -130,6 +131,7 @@ __all__ = [
     "FitOptions", "FormatError", "FoundRate", "History", "HpoOptions", "Hypergradient",
     "HypergradientOptions", "LearnedSchedule", "LearningOptions", "MissingFiles", "RangeTest",
     "RecordingError", "ShapeError", "SignOptions", "Tensor", "adapt", "arange", "best_window", "bool_",
+    "callbacks",
     "check_hypergradient", "compare", "compare_hpo", "config", "data", "enable_grad", "eye", "find_lr",
     "fit", "float32", "float64", "from_dlpack", "from_torch", "full", "functions", "get_threads", "grad",
     "hvp",

@@ -211,6 +211,20 @@ class Adapted:
             gradients.append(gradient.astype(value.dtype, copy=False))
         return values, gradients
 
+    def finish(self, steps: int) -> None:
+        """Lets a rate of lr="auto" fall to 0 over the next steps, whatever the run was to be.
+
+        Args:
+            steps: how many are left, at least 1.
+
+        Raises:
+            ArgumentError: `steps` is no whole number of at least 1, the search is not over, or the run is.
+            ArgumentTypeError: the rate was not searched for.
+        """
+        if self._optimizer is None:
+            raise ArgumentError("finish: no step was taken yet; allowed: after the search")
+        self._optimizer.finish(steps)
+
     @property
     def lr(self) -> float | dict[str, float]:
         """Rate of the last step, or {name: rate} where they differ; 0 before any step."""

@@ -10,6 +10,7 @@ are those of PyTorch's `lr_scheduler` of the same name; all keep their last valu
 
 from __future__ import annotations
 
+import dataclasses
 import numbers
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
@@ -433,3 +434,14 @@ class Scaled(Adapter):
     def attributes(self) -> dict[str, Any]:
         """Tells adapter and schedule under the core's names, as name -> value."""
         return self.adapter.attributes() | self.schedule.attributes()
+
+    def over(self, direction: str) -> Scaled:
+        """Adapter with what is usual over a direction, where that was left open, scaled.
+
+        Args:
+            direction: the core's name of it.
+
+        Returns:
+            A scaled adapter.
+        """
+        return dataclasses.replace(self, adapter=self.adapter.over(direction))

@@ -7,12 +7,13 @@ typedef struct {
   PyObject_HEAD
   lrs_episode *handle;
   Core *core;
-  size_t columns;
+  size_t columns, parameters;
   int32_t busy;
 } Episode;
 
 /* The lists of values, in the order in which hypergradients are numbered. */
-static const char *const LISTS[] = {"learning_rates", "momentums", "weight_decays", "beta2s", "epsilons"};
+static const char *const LISTS[] = {"learning_rates", "momentums", "weight_decays",
+                                    "beta2s",         "epsilons",  "scalar_values"};
 
 static size_t columns_of(const Attributes *attributes) {
   size_t columns = 0;
@@ -22,6 +23,14 @@ static size_t columns_of(const Attributes *attributes) {
     }
   }
   return columns;
+}
+
+static size_t scalars_of(const Attributes *attributes) {
+  for (size_t i = 0; i < attributes->count; i++) {
+    const lrs_attribute *item = &attributes->items[i];
+    if (strcmp(item->key, "scalars") == 0) return item->count;
+  }
+  return 0;
 }
 
 static PyObject *episode_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords) {
@@ -42,6 +51,7 @@ static PyObject *episode_new(PyTypeObject *type, PyObject *arguments, PyObject *
   if (made != NULL) {
     made->core = core;
     made->columns = columns_of(&attributes);
+    made->parameters = tensors.count - scalars_of(&attributes);
     status = check(core, lrs_episode_create(&made->handle, tensors.items, tensors.count, attributes.items,
                                             attributes.count));
   }
@@ -154,6 +164,17 @@ static PyObject *episode_hypergradients(PyObject *object, PyObject *Py_UNUSED(ig
   return NULL;
 }
 
+static PyObject *episode_scales(PyObject *object, PyObject *Py_UNUSED(ignored)) {
+  Episode *self = (Episode *)object;
+  if (IS_BUSY(self)) return busy_error(self->core, "Episode");
+  PyObject *rows = rows_make(self->parameters, 1);
+  if (rows == NULL) return NULL;
+  double *out = (double *)PyBytes_AsString(rows);
+  if (check(self->core, lrs_episode_scales(out, self->parameters, self->handle)) == 0) return rows;
+  Py_DECREF(rows);
+  return NULL;
+}
+
 static PyMethodDef episode_methods[] = {
     {"train", FAST(episode_train), METH_FASTCALL,
      "train($self, program, data, indices, seconds, /)\n--\n\nTraining steps; (steps done, losses)."},
@@ -173,6 +194,8 @@ static PyMethodDef episode_methods[] = {
      "collect($self, /)\n--\n\nEnds a horizon; the mean validation loss."},
     {"hypergradients", episode_hypergradients, METH_NOARGS,
      "hypergradients($self, /)\n--\n\nSums over all horizons, as bytes of float64."},
+    {"scales", episode_scales, METH_NOARGS,
+     "scales($self, /)\n--\n\nDerivatives by a factor on each parameter at the start, as bytes of float64."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -118,6 +118,41 @@ static PyObject *machine_get(PyObject *object, PyObject *value) {
   return PyFloat_FromDouble(found);
 }
 
+static PyObject *machine_set(PyObject *object, PyObject *const *arguments, Py_ssize_t count) {
+  Machine *self = (Machine *)object;
+  double number;
+  if (check_count(self->core, "set", count, 2, 2) < 0) return NULL;
+  const char *key = text_of(self->core, arguments[0], "set", "key");
+  if (key == NULL || number_of(self->core, &number, arguments[1], "set", "value") < 0) return NULL;
+  if (check(self->core, lrs_machine_set(self->handle, key, number)) < 0) return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyObject *machine_guard(PyObject *object, PyObject *const *arguments, Py_ssize_t count) {
+  Machine *self = (Machine *)object;
+  Core *core = self->core;
+  long long mode;
+  double explode, every;
+  if (check_count(core, "guard", count, 3, 3) < 0) return NULL;
+  if (integer_of(core, &mode, arguments[0], "guard", "mode") < 0) return NULL;
+  if (number_of(core, &explode, arguments[1], "guard", "explode") < 0) return NULL;
+  if (number_of(core, &every, arguments[2], "guard", "every") < 0) return NULL;
+  int32_t checked = mode >= LRS_GUARD_OFF && mode <= LRS_GUARD_ROLL_BACK ? (int32_t)mode : -1;
+  if (check(core, lrs_machine_guard(self->handle, checked, explode, every)) < 0) return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyObject *machine_judge(PyObject *object, PyObject *numbers) {
+  Machine *self = (Machine *)object;
+  Attributes attributes;
+  int32_t judgement;
+  if (attributes_take(self->core, &attributes, numbers, "judge", "numbers") < 0) return NULL;
+  int status =
+      check(self->core, lrs_machine_judge(&judgement, self->handle, attributes.items, attributes.count));
+  attributes_release(&attributes);
+  return status < 0 ? NULL : PyLong_FromLong(judgement);
+}
+
 static PyObject *machine_factor(PyObject *object, PyObject *value) {
   Machine *self = (Machine *)object;
   double step, factor;
@@ -167,6 +202,11 @@ static PyMethodDef machine_methods[] = {
      "conclude($self, sums, /)\n--\n\nThe decision on the first pass's sums, and the second pass."},
     {"abort", machine_abort, METH_NOARGS, "abort($self, /)\n--\n\nForgets a step in progress."},
     {"get", machine_get, METH_O, "get($self, key, /)\n--\n\nWhat the method needs, and its settings."},
+    {"set", FAST(machine_set), METH_FASTCALL, "set($self, key, value, /)\n--\n\nWhat is said of the run."},
+    {"guard", FAST(machine_guard), METH_FASTCALL,
+     "guard($self, mode, explode, every, /)\n--\n\nA guard whose copies lie elsewhere."},
+    {"judge", machine_judge, METH_O,
+     "judge($self, numbers, /)\n--\n\nWhat the guard makes of a loss, of the enumeration \"judgement\"."},
     {"factor", machine_factor, METH_O, "factor($self, step, /)\n--\n\nThe schedule's factor."},
     {"state", machine_state, METH_NOARGS, "state($self, /)\n--\n\nAll state, by name."},
     {"load", machine_load, METH_O, "load($self, state, /)\n--\n\nPuts back what state() returned."},

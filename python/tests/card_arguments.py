@@ -14,6 +14,8 @@ def spelled(argument: dict[str, Any]) -> str:
 
 def default(argument: dict[str, Any]) -> Any:
     """What the catalogue says, as Python says it."""
+    if argument["usual"]:
+        return None
     value = argument["default"]
     if argument["optional"] and float(value) == 0:
         return None
@@ -29,12 +31,12 @@ def outside(argument: dict[str, Any]) -> list[Any]:
     low, high = float(argument["low"]), float(argument["high"])
     values = [math.nan]
     if argument["whole"]:
-        values += [low - 1, high + 1, low + 0.5, math.inf]
+        values += [low - 1, high + 1, low + 0.5]
     else:
         values += [low if argument["open_low"] else math.nextafter(low, -math.inf)]
         values += [high if argument["open_high"] else math.nextafter(high, math.inf)]
-        # no number is beyond an infinite end that is allowed
-        values = [v for v in values if not (math.isinf(v) and holds(argument, v))]
+    # no number is beyond an infinite end that is allowed
+    values = [v for v in values if not (math.isinf(v) and holds(argument, v))]
     if not holds(argument, math.inf):
         values.append(math.inf)
     return values
@@ -48,7 +50,7 @@ def holds(argument: dict[str, Any], value: float) -> bool:
 
 
 def wrong(argument: dict[str, Any]) -> list[tuple[Any, type[Exception]]]:
-    none = [] if argument["optional"] else [None]
+    none = [] if argument["optional"] or argument["usual"] else [None]
     if argument["choices"]:
         return [(value, lr.ArgumentError) for value in ("nothing of these", "", 0, math.nan, *none)]
     if argument["bounds"] == "true or false":

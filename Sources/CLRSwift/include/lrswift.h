@@ -105,10 +105,12 @@ typedef struct {
   bool starts_anew;  /* the next displacement is zero, the optimizer's state as at its first step */
 } lrs_verdict;
 
-/* Which parameters share a rate; what a guard does; what a row of a history tells, and which limit its rate
- * stands at; where a search is; what an episode's batches are for. */
+/* Which parameters share a rate; what a guard does, and what it makes of a loss (copy before the step what a
+ * bad one would change; go back to the copy; take no step); what a row of a history tells, and which limit
+ * its rate stands at; where a search is; what an episode's batches are for. */
 enum { LRS_SCOPE_ALL = 0, LRS_SCOPE_GROUP = 1, LRS_SCOPE_TENSOR = 2, LRS_SCOPE_POOLED = 3 };
 enum { LRS_GUARD_OFF = 0, LRS_GUARD_DETECT = 1, LRS_GUARD_ROLL_BACK = 2 };
+enum { LRS_JUDGEMENT_GO = 0, LRS_JUDGEMENT_KEEP = 1, LRS_JUDGEMENT_UNDO = 2, LRS_JUDGEMENT_SKIP = 3 };
 enum { LRS_OUTCOME_TAKEN = 0, LRS_OUTCOME_STAYED = 1, LRS_OUTCOME_SKIPPED = 2, LRS_OUTCOME_UNDONE = 3 };
 enum { LRS_BOUND_LOWEST = -1, LRS_BOUND_NONE = 0, LRS_BOUND_HIGHEST = 1 };
 enum { LRS_SEARCH_PHASE_BISECTION = 0, LRS_SEARCH_PHASE_FINE = 1, LRS_SEARCH_PHASE_DONE = 2 };
@@ -305,11 +307,20 @@ lrs_status lrs_machine_conclude(lrs_decision *out, lrs_pass *second, lrs_machine
                                 const lrs_attribute *sums, size_t count);
 /* key: "probes", "needs_loss", "uses_window", "uses_previous", "uses_previous_gradient", "uses_start",
  * "uses_epoch", "is_method", "averages_points" (a method with a point to evaluate), "interpolation" (between
- * its two points), "scope", "initial_rate", "window" (in steps) */
+ * its two points), "scope", "initial_rate", "window" (in steps); of a guard: "guard" (its mode),
+ * "guard_limit", "guard_in_a_row", "rollbacks", "rate_scale" (which multiplies every rate) */
 lrs_status lrs_machine_get(double *out, const lrs_machine *machine, const char *key);
+/* key: "finish" (steps over which the rate falls to 0 from here), "undone" (what came of a judgement: 0, a
+ * step was taken; 1, one was undone) */
+lrs_status lrs_machine_set(lrs_machine *machine, const char *key, double value);
+/* A guard whose copies are the caller's. explode: above 1; every: so many steps share a copy. */
+lrs_status lrs_machine_guard(lrs_machine *machine, int32_t mode, double explode, double every);
+/* LRS_JUDGEMENT_... of the loss that a step would begin with. numbers, by name: loss, finite, step, skipped
+ * (steps in a row that were not finite); copied, the step of the copy that there is. */
+lrs_status lrs_machine_judge(int32_t *out, lrs_machine *machine, const lrs_attribute *numbers, size_t count);
 /* What its schedule multiplies rates by after `step` steps; 1 without one. */
 lrs_status lrs_machine_factor(double *out, const lrs_machine *machine, double step);
-/* The state, number by number; *name is NULL past the end. */
+/* The state, number by number, a guard's with it; *name is NULL past the end. */
 lrs_status lrs_machine_state(double *out, const char **name, const lrs_machine *machine, size_t index);
 lrs_status lrs_machine_load(lrs_machine *machine, const lrs_attribute *state, size_t count);
 
@@ -393,10 +404,12 @@ lrs_status lrs_finder_run(size_t *steps_done, double *gradients, double *values,
 /* attributes: "optimizer" (a direction, or one of its variants: catalogue "directions"), "mode" (forward,
  * reverse, plain: training alone, auto: forward or reverse by predicted cost), "steps",
  * "horizon" (steps between two collects; "steps"), "memory" (bytes for the snapshots of reverse mode; no
- * bound), a list of values for each family that the direction's arguments
- * name, under the names of the catalogue "hyperparameters" (value floor(n t / steps) is in force at step t),
- * "columns" (those to differentiate by, numbered through the lists in this catalogue's order; all), "tile",
- * "clip_gradient", "clip_hvp". The parameters, and a state of zeros, are where the run begins. */
+ * bound), "scalars" (how many values each of the last parameters has, which are numbers that the training
+ * loss reads and not trained) and "scalar_values" (theirs, in a row), a list of values for each family that
+ * the direction's arguments name, under the names of the catalogue "hyperparameters" (value floor(n t /
+ * steps) is in force at step t), "columns" (those to differentiate by, numbered through the lists in this
+ * catalogue's order; all), "tile", "clip_gradient", "clip_hvp". The parameters, and a state of zeros, are
+ * where the run begins. */
 lrs_status lrs_episode_create(lrs_episode **out, lrs_tensor *const *parameters, size_t count,
                               const lrs_attribute *attributes, size_t attribute_count);
 void lrs_episode_destroy(lrs_episode *episode);
@@ -419,6 +432,9 @@ lrs_status lrs_episode_get(double *out, lrs_episode *episode, const char *key);
 lrs_status lrs_replay_distance(size_t *out, size_t snapshots, size_t points);
 /* Sums over all horizons so far, one for each value of the lists. */
 lrs_status lrs_episode_hypergradients(double *out, size_t count, lrs_episode *episode);
+/* Derivatives by a factor on each parameter's values at the start, once reverse mode has gone back to it;
+ * else NaN. */
+lrs_status lrs_episode_scales(double *out, size_t count, lrs_episode *episode);
 
 /* ---- learning a schedule from hypergradients (FDS): the outer loop ---- */
 /* attributes: "update" (gated, sign, gradient), "counts" [rates, momenta, decays], "initial", "step_size" and

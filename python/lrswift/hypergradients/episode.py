@@ -25,6 +25,7 @@ from ..tensors.modes import frozen_statistics, without_dropout
 from ..tensors.tensor import Tensor
 from .layers import layer_numbers
 from .options import HypergradientOptions
+from .scalars import Scalars
 
 MOST_MEMORY = 1 << 30
 # of a point: a parameter and the state of its rule
@@ -145,18 +146,25 @@ class Episode:
         tile: int = 8,
         dtype: Any = np.float64,
         columns: Sequence[int] | None = None,
+        hyperparameters: Mapping[str, Any] | None = None,
     ) -> None:
         self.dtype = as_dtype(dtype)
         self.model = _cast_copy(model, self.dtype)
         self.values = {name: np.asarray(values.get(name, ()), np.float64) for name in FAMILIES}
-        self._recorder = Recorder(self.model, loss, keep_outputs=options.curvature != "hessian")
+        keeps = options.curvature != "hessian"
+        self._scalars = Scalars(loss, hyperparameters or {}, self.dtype)
+        self._recorder = Recorder(self.model, self._scalars.told, keep_outputs=keeps)
+        self._validated = self._recorder
+        if self._scalars.tensors:
+            self._validated = Recorder(self.model, loss)
         attributes: dict[str, Any] = {
             "optimizer": options.optimizer, "mode": mode or options.mode, "curvature": options.curvature,
             "steps": steps, "tile": tile,
         }  # fmt: skip
         attributes.update((name, v.ravel().tolist()) for name, v in self.values.items() if v.size)
         if self.values["learning_rates"].ndim == 2:
-            attributes["layers"] = layer_numbers(self.model)
+            attributes["layers"] = layer_numbers(self.model, options.per)
+        attributes.update(self._scalars.attributes)
         parameters = [p for p in self.model.parameters() if p.requires_grad]
         memory = options.memory
         if memory is None:
@@ -166,7 +174,7 @@ class Episode:
             "horizon": options.horizon, "memory": memory,
         }  # fmt: skip
         attributes.update((name, value) for name, value in absent.items() if value is not None)
-        self._core = CoreEpisode(parameters, attributes)
+        self._core = CoreEpisode([*parameters, *self._scalars.tensors.values()], attributes)
         self.mode = "reverse" if self._core.get("reverse") else "forward"
         self.cost, self.replays = self._core.get("cost"), int(self._core.get("replays"))
         self.step = 0
@@ -175,13 +183,14 @@ class Episode:
     def train(self, batches: Source, low: int, high: int, bar: Progress) -> None:
         """Steps low to high - 1 of `batches`. Diverged where a loss is not finite."""
         for losses in self._each(self._core.train, batches.stretches(low, high)):
+            self._scalars.check_read()
             self.losses.append(losses)
             self.step += len(losses)
             bar.advance(len(losses), loss=losses[-1])
 
     def validate(self, batches: Source) -> None:
         """Adds all of `batches` to the validation loss of this point, and their gradient."""
-        for _ in self._each(self._core.validate, batches.stretches(0, len(batches))):
+        for _ in self._each(self._core.validate, batches.stretches(0, len(batches)), self._validated):
             pass
 
     def collect(self, batches: Source, bar: Progress) -> float:
@@ -194,32 +203,47 @@ class Episode:
                 bar.advance(len(losses))
         return loss
 
-    def results(self) -> dict[str, np.ndarray]:
+    def results(self) -> dict[str, Any]:
         """The hypergradients so far, by family: float64, of the shape of its values."""
-        flat = np.frombuffer(self._core.hypergradients())
+        flat = self._flat()[: sum(v.size for v in self.values.values())]
         parts = np.split(flat, np.cumsum([v.size for v in self.values.values()])[:-1])
         return {
             name: part.reshape(v.shape).copy()
             for (name, v), part in zip(self.values.items(), parts, strict=True)
         }
 
+    def _flat(self) -> np.ndarray:
+        return np.frombuffer(self._core.hypergradients())
+
+    def hyperparameters(self) -> dict[str, np.ndarray]:
+        """Those by what the training loss reads, of the shapes that were given."""
+        return self._scalars.parted(self._flat()[sum(v.size for v in self.values.values()) :])
+
+    def initial_scales(self) -> dict[str, float]:
+        """Derivatives by a factor on each parameter at the start, by name; none in forward mode."""
+        names = [name for name, p in self.model.named_parameters() if p.requires_grad]
+        found = np.frombuffer(self._core.scales())
+        return {name: float(s) for name, s in zip(names, found, strict=True) if self.mode == "reverse"}
+
     def parameters(self) -> dict[str, np.ndarray]:
         """Copies of the parameters and buffers where the run stands."""
         state: dict[str, np.ndarray] = self.model.state_dict()
         return state
 
-    def _each(self, run: Callable[..., Any], stretches: Iterator[Stretch]) -> Iterator[np.ndarray]:
+    def _each(
+        self, run: Callable[..., Any], stretches: Iterator[Stretch], recorder: Recorder | None = None
+    ) -> Iterator[np.ndarray]:
         for tensors, indices in stretches:
-            program = self._program(tensors, indices.shape[1])
+            program = self._program(recorder or self._recorder, tensors, indices.shape[1])
             done = 0
             while done < len(indices):
                 steps, losses = run(program, tensors, indices[done:], CHUNK_SECONDS)
                 done += steps
                 yield np.frombuffer(losses)
 
-    def _program(self, tensors: Batch, batch: int) -> Any:
+    def _program(self, recorder: Recorder, tensors: Batch, batch: int) -> Any:
         with enable_grad(), without_dropout(), frozen_statistics():
-            program = self._recorder.program(tensors, batch)
+            program = recorder.program(tensors, batch)
         if program is None:
             raise RecordingError(
                 "loss: reads values while it is computed, so it cannot be recorded and differentiated twice; "

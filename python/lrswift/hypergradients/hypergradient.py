@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Unpack
 
@@ -28,7 +28,7 @@ class Hypergradient:
     average.
 
     Attributes:
-        learning_rates: float64 [windows], or [layers, windows] with per="layer".
+        learning_rates: float64 [windows], or [layers, windows] with per="layer" or "tensor".
         momentums: float64 [windows].
         weight_decays: float64 [windows].
         beta2s: float64 [windows], empty where the rule has none.
@@ -37,11 +37,15 @@ class Hypergradient:
         parameters: by name, the parameters and buffers where the run ended, in the run's dtype: arrays, or
             tensors of torch from `lrswift.torch.hypergradient`.
         losses: float64 [steps], the training loss before each step.
-        layers: with per="layer", the names of the modules that the rows of `learning_rates` belong to; else
-            empty.
+        layers: with per="layer" or "tensor", the names of the modules or parameters that the rows of
+            `learning_rates` belong to; else empty.
         mode: "forward" or "reverse", as was asked for or chosen.
         cost: of a step, in steps of training alone, as predicted from the number of values, of steps and of
             snapshots.
+        hyperparameters: by name, float64 of the shape that was given: the derivatives by what the training
+            loss reads.
+        initial_scales: by name of a parameter, the derivative by a factor on all of its values at the start
+            of the run, at 1; of a layer the sum of its parameters'. Empty in forward mode.
     """
 
     learning_rates: np.ndarray
@@ -55,11 +59,14 @@ class Hypergradient:
     layers: tuple[str, ...] = ()
     mode: str = "forward"
     cost: float = float("nan")
+    hyperparameters: dict[str, np.ndarray] = field(default_factory=dict)
+    initial_scales: dict[str, float] = field(default_factory=dict)
 
 
 @takes(
     "model loss train_batches valid_batches learning_rates momentums weight_decays optimizer mode horizon "
-    "tile dtype beta2s epsilons clip_gradient clip_hvp columns progress * memory per curvature",
+    "tile dtype beta2s epsilons clip_gradient clip_hvp columns progress * hyperparameters memory per "
+    "curvature",
     options=HypergradientOptions,
 )
 def hypergradient(
@@ -77,6 +84,7 @@ def hypergradient(
     columns: Sequence[int] | None = None,
     progress: bool = False,
     *,
+    hyperparameters: Mapping[str, Any] | None = None,
     options: HypergradientOptions = HypergradientOptions(),
     **_: Unpack[HypergradientFields],
 ) -> Hypergradient:
@@ -94,7 +102,8 @@ def hypergradient(
         loss: a function as in `fit`, returning a scalar Tensor; it is recorded once per shape of batch.
         train_batches: a sequence of T batches (x, y, ...), one for each step, of arrays.
         valid_batches: a sequence of such batches; their mean loss, weighted by examples, is differentiated.
-        learning_rates: numbers [windows]; with per="layer" [layers, windows], or [windows] for all layers.
+        learning_rates: numbers [windows]; with per="layer" or "tensor" [layers, windows], or [windows], for
+            all.
         momentums: numbers [windows]: of SGD and RMSprop, beta of "ema", beta1 of Adam and AdamW. None: the
             rule's default, as in `lrswift.optim`. Default None.
         weight_decays: numbers [windows]; coupled, AdamW's decoupled. Default (0.0,).
@@ -104,7 +113,11 @@ def hypergradient(
             RMSprop, rho of Adadelta. None: the rule's default. Default None.
         epsilons: numbers [windows], of all rules but SGD and "ema". None: the rule's default. Default None.
         columns: numbers of the values to differentiate by, counted through rates (row by row), momenta,
-            decays, beta2s and epsilons; derivatives with respect to others are 0. None: all. Default None.
+            decays, beta2s, epsilons and `hyperparameters`; derivatives with respect to others are 0. None:
+            all. Default None.
+        hyperparameters: by name, a number or numbers [windows] that the training loss reads: it is given a
+            scalar Tensor of this name, {"smoothing": 0.1} for loss(logits, target, smoothing=0.0). The
+            validation loss is the loss with its own default. None: none. Default None.
         progress: whether to show a bar. Default False.
         options: a `HypergradientOptions`, whose fields may be given one by one instead. None: its defaults.
             Default None.
@@ -113,7 +126,9 @@ def hypergradient(
         A `Hypergradient`: the derivatives by family, the validation loss, and where the run ended.
 
     Raises:
-        ArgumentError: a value is out of bounds, or there are more values than steps.
+        ArgumentError: a value is out of bounds, there are more values than steps, `memory` is too small for
+            three snapshots, the loss does not read a hyperparameter, or a replayed loss is another one than
+            before.
         ArgumentTypeError: an argument is of a wrong type, or values are no numbers.
         BufferError: a batch lies in another device's memory.
         DTypeError: `dtype`, or the dtype of a batch, is not allowed.
@@ -130,9 +145,12 @@ def hypergradient(
     valid = source(valid_batches, "valid_batches", kind)
     steps = len(train)
     stride = steps if options.horizon is None else check_whole(options.horizon, "horizon", 1, steps)
-    layers = layer_names(model) if options.per == "layer" else ()
+    layers = () if options.per == "all" else layer_names(model, options.per)
     values = values_of(options.optimizer, learning_rates, momentums, weight_decays, beta2s, epsilons, layers)
-    episode = Episode(model, loss, steps, values, options, tile=tile, dtype=kind, columns=columns)
+    episode = Episode(
+        model, loss, steps, values, options, tile=tile, dtype=kind, columns=columns,
+        hyperparameters=hyperparameters,
+    )  # fmt: skip
     total = steps * (2 if episode.mode == "reverse" else 1) + episode.replays
     with Progress(total, title(episode.mode, episode.cost, episode.replays), progress) as bar:
         for low in range(0, steps, stride):
@@ -147,6 +165,8 @@ def hypergradient(
         layers=layers,
         mode=episode.mode,
         cost=episode.cost,
+        hyperparameters=episode.hyperparameters(),
+        initial_scales=episode.initial_scales(),
     )
 
 

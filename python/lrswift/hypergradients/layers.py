@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 
-SCOPES = ("all", "layer")
+SCOPES = ("all", "layer", "tensor")
 
 
 def layer_of(name: str) -> str:
@@ -17,16 +17,17 @@ def layer_of(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def layer_names(model: Any) -> tuple[str, ...]:
-    """Modules with parameters to train, in the order of their first one."""
-    names = (name for name, p in model.named_parameters() if p.requires_grad)
-    return tuple(dict.fromkeys(map(layer_of, names)))
+def layer_names(model: Any, per: str = "layer") -> tuple[str, ...]:
+    """Modules with parameters to train, in the order of their first one; per="tensor": the parameters."""
+    names = [name for name, p in model.named_parameters() if p.requires_grad]
+    return tuple(names) if per == "tensor" else tuple(dict.fromkeys(map(layer_of, names)))
 
 
-def layer_numbers(model: Any) -> list[int]:
-    """By parameter to train, the number of its layer."""
+def layer_numbers(model: Any, per: str = "layer") -> list[int]:
+    """By parameter to train, the number of its layer; per="tensor": its own."""
     layers = layer_names(model)
-    return [layers.index(layer_of(name)) for name, p in model.named_parameters() if p.requires_grad]
+    names = [name for name, p in model.named_parameters() if p.requires_grad]
+    return list(range(len(names))) if per == "tensor" else [layers.index(layer_of(name)) for name in names]
 
 
 def by_layer(values: np.ndarray, layers: Sequence[str], name: str) -> np.ndarray:
@@ -46,13 +47,14 @@ def parameters_by_layer(params: Iterable[Any], layers: Sequence[str]) -> list[li
     found: list[list[tuple[str, Any]]] = [[] for _ in layers]
     for i, item in enumerate(params):
         name, tensor = item if isinstance(item, tuple) and len(item) == 2 else (None, item)
-        if not isinstance(name, str) or layer_of(name) not in layers:
+        layer = "" if not isinstance(name, str) else name if name in layers else layer_of(name)
+        if not isinstance(name, str) or layer not in layers:
             raise ArgumentError(
                 f"params[{i}]: got {repr(name) if name else 'no name'}; allowed: "
                 f"model.named_parameters() of a model with the layers {', '.join(layers)}"
             )
-        found[layers.index(layer_of(name))].append((name, tensor))
-    missing = [layer for layer, held in zip(layers, found, strict=True) if not held]
+        found[layers.index(layer)].append((name, tensor))
+    missing = [name for name, held in zip(layers, found, strict=True) if not held]
     if missing:
         raise ArgumentError(
             f"params: none of layer {missing[0]}; allowed: parameters of all of {', '.join(layers)}"

@@ -40,8 +40,8 @@ class HypergradientOptions(Record):
             elements beyond it have derivative 0, as those of PyTorch's clamp. None: no bound. Default None.
         clip_hvp: bound of each element of the Hessian products, above 0, in forward mode alone; the
             result is then inexact. None: no bound. Default None.
-        per: "layer" gives every module that holds parameters learning rates of its own; "all": one for
-            all. Default "all".
+        per: "layer" gives every module that holds parameters learning rates of its own, "tensor" every
+            parameter; "all": one for all. Default "all".
         curvature: the matrix that carries tangents. "hessian" is exact; "gauss_newton" is J' H J, J of the
             model's outputs and H of the loss in them, plus what the loss makes of parameters directly. It
             leaves out the network's own second derivatives and has no negative directions where the loss

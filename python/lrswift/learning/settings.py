@@ -103,7 +103,7 @@ def check(
     budgets = [check_whole(b, f"budgets[{i}]", max(windows)) for i, b in enumerate(learning.budgets or ())]
     if max(budgets, default=0) > steps:
         raise ArgumentError(f"budgets: got {budgets}; allowed: at most {steps}, the full length")
-    layers = _layers(make_model, learning.seed) if options.per == "layer" and make_model is not None else ()
+    layers = _layers(make_model, learning.seed, options.per) if make_model is not None else ()
     step_size, initial = (
         tuple(
             _values(entry, f"{name}: {family}", count, layers if family == FAMILIES[0] else ())
@@ -115,7 +115,7 @@ def check(
         raise ArgumentError(f"step_size: got {learning.step_size}; allowed: numbers above 0")
     values = zip(FAMILIES, initial, strict=True)
     mode = cheaper_mode(options, steps, {family: list(of) for family, of in values}, len(layers))
-    options = replace(options, per="layer" if layers else "all", mode=mode)
+    options = replace(options, per=options.per if layers else "all", mode=mode)
     settings = Settings(steps, batch_size, options, learning, windows, layers, step_size, initial)
     if learning.blocks > sum(settings.counts):
         raise ArgumentError(
@@ -201,11 +201,13 @@ def _array(value: Any) -> np.ndarray:
     return value.numpy() if isinstance(value, Tensor) else np.asarray(value)
 
 
-def _layers(make_model: Callable[[int], Any], seed: int) -> tuple[str, ...]:
+def _layers(make_model: Callable[[int], Any], seed: int, per: str) -> tuple[str, ...]:
     """The names of the layers that have rates of their own."""
+    if per == "all":
+        return ()
     state = random.get_state()
     try:
-        return layer_names(make_model(seed))
+        return layer_names(make_model(seed), per)
     finally:
         random.set_state(state)
 

@@ -23,10 +23,12 @@ class History:
         losses: float64 [steps], the loss before each update.
         rates: float64 [steps, 3], mean, lowest and highest rate of each step.
         optimizer: what the run was made with; None where nobody has said.
+        model: what was trained; None where nobody has said.
     """
 
     def __init__(self) -> None:
         self.optimizer: Any = None
+        self.model: Any = None
         self.rows: list[dict[str, Any]] = []
         self._losses: list[np.ndarray] = []
         self._rates: list[np.ndarray] = []

@@ -17,7 +17,8 @@ _ADAMW = read_cards("directions")["adamw"]
 @documented(
     "adamw",
     "auto",
-    steps="steps of the run, the search included (a whole number of at least 1); None: what `fit` knows",
+    steps="steps of the run, the search included (a whole number of at least 1); `math.inf`: it stays level "
+    "until `finish(steps)`; None: what `fit` knows",
 )
 class Auto(Optimizer):
     """AdamW that finds its rate, plans the run and guards it: nothing to choose.
@@ -35,7 +36,7 @@ class Auto(Optimizer):
     def __init__(
         self,
         params: Params,
-        steps: int | None = None,
+        steps: float | None = None,
         search: float = AutoRate.search,
         prior: float = AutoRate.prior,
         warmup: float = AutoRate.warmup,

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import random
 from .._core import Optimizer as CoreOptimizer
-from ..checks import check_number, check_whole, refuse_torch
+from ..checks import check_number, refuse_torch
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..rates.base import Adapter
 from ..rates.codes import Guard, Request, Scope
@@ -21,7 +21,7 @@ from ..tensors.autograd import enable_grad, no_grad
 from ..tensors.modes import frozen_statistics
 from ..tensors.operations import from_array
 from ..tensors.tensor import Tensor
-from . import decisions, searched
+from . import decisions, guarding, searched
 from .attributes import rate_card, spelled
 from .copies import put_together, taken_apart
 from .drive import drive
@@ -69,6 +69,8 @@ class Optimizer:
         clips = {key: check_number(limit, key, infinite=True) for key, limit in limits.items()}
         if isinstance(rate, str):
             rate = named(rate)
+        if isinstance(rate, Adapter):
+            rate = rate.over(direction)
         name, attributes = rate_card(rate)
         self.rate = rate
         self.param_groups: list[dict[str, Any]] = []
@@ -365,16 +367,11 @@ class Optimizer:
             ArgumentTypeError: `explode` is no number.
             DTypeError: a switch is no bool, or a buffer no Tensor.
         """
-        for name, flag in (("rollback", rollback), ("on", on)):
-            if not isinstance(flag, bool):
-                raise DTypeError(f"guard: {name}: got {flag!r}; allowed: True, False")
-        limit = check_number(explode, "guard: explode", infinite=True)
-        check_whole(every, "guard: every", 1)
+        mode, limit = guarding.checked(rollback, explode, on, every)
         held = list(buffers)
         for i, buffer in enumerate(held):
             if not isinstance(buffer, Tensor):
                 raise DTypeError(f"guard: buffers[{i}]: got {type(buffer).__name__}; allowed: tensors")
-        mode = Guard.OFF if not on else Guard.ROLL_BACK if rollback else Guard.DETECT
         self._core.guard(mode, limit, held)
         if mode != Guard.OFF:
             self._core.set("guard_every", float(every))
@@ -451,6 +448,21 @@ class Optimizer:
             step = int(steps[-1]) if len(steps) else 0
         method = self.rate.core_name if isinstance(self.rate, Adapter) else "constant"
         return decisions.explain(self.history, step, method)
+
+    def finish(self, steps: int) -> None:
+        """Lets a rate of lr="auto" fall to 0 over the next steps, whatever the run was to be.
+
+        It ends a run that was begun without an end (`steps=math.inf`), or one that should end early; a rate
+        that falls already falls from where it stands.
+
+        Args:
+            steps: how many are left, at least 1.
+
+        Raises:
+            ArgumentError: `steps` is no whole number of at least 1, the search is not over, or the run is.
+            ArgumentTypeError: the rate was not searched for.
+        """
+        searched.finish(self._core, self.rate, steps)
 
     def frozen(self, params: Params | None = None) -> Optimizer:
         """The explicit optimizer that lr="auto" came to: the same direction at a schedule, nothing to find.

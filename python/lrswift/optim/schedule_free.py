@@ -14,7 +14,7 @@ from .docstrings import documented
 from .optimizer import Optimizer, Params
 
 _CARD, _ADAMW = read_cards("rates")["schedule_free"], read_cards("directions")["adamw"]
-_USUAL = {direction: _CARD["lr"].usual.get(direction, ScheduleFreeRate.lr) for direction in _CARD.directions}
+_USUAL = {direction: _CARD["lr"].usual.get(direction, _CARD["lr"].default) for direction in _CARD.directions}
 
 
 @documented(

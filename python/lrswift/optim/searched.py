@@ -6,6 +6,7 @@ import math
 
 from .._core import Machine as CoreMachine
 from .._core import Optimizer as CoreOptimizer
+from ..checks import check_whole
 from ..errors import ArgumentError, ArgumentTypeError
 from ..rates.base import Adapter
 from ..schedule import Trapezoid
@@ -21,9 +22,9 @@ def is_searched(rate: object) -> bool:
     return isinstance(inner, Adapter) and inner.core_name == SEARCHED
 
 
-def steps_of(rate: object) -> int | None:
+def steps_of(rate: object) -> float | None:
     """The steps that such a rate was given; None where a run is to tell."""
-    steps: int | None = getattr(getattr(rate, "adapter", rate), "steps", None)
+    steps: float | None = getattr(getattr(rate, "adapter", rate), "steps", None)
     return steps
 
 
@@ -31,13 +32,26 @@ def plan(core: CoreOptimizer | CoreMachine) -> Trapezoid:
     """The rate of the steps after the search.
 
     Raises:
-        ArgumentError: the search is not over.
+        ArgumentError: the search is not over, or the run has no end.
     """
-    found, run, searched = core.get("found"), int(core.get("run_steps")), int(core.get("searched"))
+    found, run, searched = core.get("found"), core.get("run_steps"), int(core.get("searched"))
     if math.isnan(found):
         left = f"{searched} steps of it are taken" if searched else "no step was taken yet"
         raise ArgumentError(f"frozen: the search is not over ({left}); allowed: after it")
-    return Trapezoid(found, run - searched, int(core.get("run_warmup")), int(core.get("run_decay")))
+    if math.isinf(run):
+        raise ArgumentError("frozen: the run has no end; allowed: after finish(steps)")
+    return Trapezoid(found, int(run) - searched, int(core.get("run_warmup")), int(core.get("run_decay")))
+
+
+def finish(core: CoreOptimizer | CoreMachine, rate: object, steps: int) -> None:
+    """Lets a rate that was searched for fall to 0 over so many steps.
+
+    Raises:
+        ArgumentError: `steps` is no whole number of at least 1, the search is not over, or the run is.
+        ArgumentTypeError: the rate was not searched for.
+    """
+    check_searched(rate, "finish")
+    core.set("finish", float(check_whole(steps, "finish: steps", 1)))
 
 
 def check_searched(rate: object, what: str) -> None:
@@ -48,59 +62,61 @@ def check_searched(rate: object, what: str) -> None:
 
 def chosen(core: CoreOptimizer | CoreMachine) -> list[str]:
     """What was chosen and why, in three sentences, after the search or where there is none."""
-    run, searched = int(core.get("run_steps")), int(core.get("searched"))
-    shape = plan(core)
+    run, searched = core.get("run_steps"), int(core.get("searched"))
+    rate, warmup = core.get("found"), int(core.get("run_warmup"))
+    length = "a run without an end" if math.isinf(run) else f"a run of {run:.0f} steps"
     if searched and not core.get("reliable"):
         found = (
-            f"In {searched} of {run} steps the rate grew, but gradients were too noisy to agree with the "
+            f"In {searched} steps of {length} the rate grew, but gradients were too noisy to agree with the "
             "steps before them at any rate, so the search tells nothing; it was undone. The rate follows "
             "from `prior`."
         )
     elif core.get("reliable") and not searched:
-        found = f"The rate was found in a run before; this one, of {run} steps, goes on with it."
+        found = f"The rate was found in a run before; this is {length}, which goes on with it."
     elif searched:
         found = (
-            f"In {searched} of {run} steps the rate grew by the same factor at every step until steps were "
-            "too long (<g, d'> below 0, the loss at its least); they were undone. The rate is a share of "
-            "that, more for runs below 600 steps."
+            f"In {searched} steps of {length} the rate grew by the same factor at every step until steps "
+            "were too long (<g, d'> below 0, the loss at its least); they were undone. The rate is a share "
+            "of that, more for runs below 600 steps."
         )
     else:
         found = (
-            f"No search: a run of {run} steps is too short for one, or it was switched off. The rate "
-            "follows from `prior`."
+            f"No search: {length} is too short for one, or it was switched off. The rate follows from "
+            "`prior`."
         )
     origin = f"found in {searched} steps" if searched else "not searched for"
     if core.get("reliable") and not searched:
         origin = "found in a run before"
     if searched and not core.get("reliable"):
         origin = f"a usual one, as {searched} steps of search could not tell"
-    return [
-        f"auto: rate {shape.rate:.4g}, {origin}",
-        found,
-        f"It rises over {shape.warmup} steps, and falls to 0 over the last {shape.decay} of {shape.steps}.",
-    ]
+    if math.isinf(run):
+        shape = f"It rises over {warmup} steps, and stays until finish(steps) lets it fall to 0."
+    else:
+        decay, left = int(core.get("run_decay")), int(run) - searched
+        shape = f"It rises over {warmup} steps, and falls to 0 over the last {decay} of {left}."
+    return [f"auto: rate {rate:.4g}, {origin}", found, shape]
 
 
 def begun(core: CoreOptimizer | CoreMachine) -> list[str]:
     """`chosen`, or how far a search has come that is not over."""
-    run, searched = int(core.get("run_steps")), int(core.get("searched"))
+    run, searched = core.get("run_steps"), int(core.get("searched"))
     if run == 0:
         return ["auto: no run has begun; fit tells how many steps it has, other loops pass steps="]
     if math.isnan(core.get("found")):
         how = f"step {searched} of the search" if searched else "no step taken yet"
-        return [f"auto: {how}, in a run of {run} steps"]
+        return [f"auto: {how}, in a run " + ("without an end" if math.isinf(run) else f"of {run:.0f} steps")]
     return chosen(core)
 
 
-def account(core: CoreOptimizer) -> str:
+def account(core: CoreOptimizer | CoreMachine) -> str:
     """What was chosen and why, and how far the run has come, in some lines."""
     parts = begun(core)
     if not math.isnan(core.get("found")) and core.get("run_steps") > 0:
         taken = int(core.get("run_taken"))
-        parts += [
-            f"{taken} steps are taken; the guard has undone {int(core.get('rollbacks'))}.",
-            f"The same without a search: lr=schedule.{plan(core)!r}",
-        ]
+        undone = f"; the guard has undone {int(core.get('rollbacks'))}" if core.get("guard") else ""
+        parts.append(f"{taken} steps are taken{undone}.")
+        if not math.isinf(core.get("run_steps")):
+            parts.append(f"The same without a search: lr=schedule.{plan(core)!r}")
     return "\n".join(parts)
 
 

@@ -42,15 +42,16 @@ class Auto(Adapter):
 
         rate min(1, (t + 1) / (warmup n), (n - t) / (decay n))
 
-    `fit` tells it the number of steps; other loops give `steps`. A run too short for a search of 16
-    steps takes the rate `prior`, as does one whose gradients are too noisy to agree with any step.
-    Constants were chosen with AdamW.
+    `fit` tells it the number of steps; other loops give `steps`. A run of infinity steps has the search
+    and the rise of one of 600 or more, and stays level until `finish(steps)` lets it fall; where that
+    is never called, it never ends. A run too short for a search of 16 steps takes the rate `prior`, as
+    does one whose gradients are too noisy to agree with any step. Constants were chosen with AdamW.
 
     Extra per step: an inner product and a vector.
 
     Args:
-        steps: steps of the run, search included; none: what `fit` knows (a whole number at least 1, or
-            None; default None).
+        steps: steps of the run, search included; infinity: until `finish`; none: what `fit` knows (a
+            whole number at least 1, or infinity, or None; default None).
         search: share of the run that a search takes at most; 0: no search (at least 0 and below 1;
             default 0.06).
         prior: the rate of a run of 600 steps or more where there is no search (above 0; default 0.01).
@@ -70,7 +71,7 @@ class Auto(Adapter):
     """
 
     rate: ClassVar[str] = "auto"
-    steps: int | None = None
+    steps: float | None = None
     search: float = 0.06
     prior: float = 0.01
     warmup: float = 0.05
@@ -362,7 +363,7 @@ class MoMo(Adapter):
     Goes with SGD, Adam and AdamW; another direction raises TypeError.
 
     Args:
-        lr: largest rate (above 0; default 1; usual over adam: 0.01; usual over adamw: 0.01).
+        lr: largest rate (above 0, or None; default None: 1, 0.01 over adam, 0.01 over adamw).
         beta: memory of the averages over SGD; Adam has its own (at least 0 and below 1; default 0.9).
         lower_bound: below every loss (finite; default 0).
         min_lr: no rate is below it (a number; default 0).
@@ -377,7 +378,7 @@ class MoMo(Adapter):
     """
 
     rate: ClassVar[str] = "momo"
-    lr: float = 1.0
+    lr: float | None = None
     beta: float = 0.9
     lower_bound: float = 0.0
 
@@ -715,7 +716,7 @@ class ScheduleFree(Adapter):
     Goes with SGD and AdamW; another direction raises TypeError.
 
     Args:
-        lr: the rate (above 0; default 1; usual over adamw: 0.0025).
+        lr: the rate (above 0, or None; default None: 1, 0.0025 over adamw).
         beta: weight of the average in the point of the gradient (above 0 and below 1; default 0.9).
         warmup_steps: steps over which the rate grows linearly (a whole number at least 0; default 0).
         r: power of the step in the average's weights (at least 0; default 0).
@@ -732,7 +733,7 @@ class ScheduleFree(Adapter):
     """
 
     rate: ClassVar[str] = "schedule_free"
-    lr: float = 1.0
+    lr: float | None = None
     beta: float = 0.9
     warmup_steps: int = 0
     r: float = 0.0

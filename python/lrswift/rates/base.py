@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
@@ -48,14 +49,32 @@ class Adapter:
         """The core's name of this method."""
         return self.rate
 
+    def over(self, direction: str) -> Adapter:
+        """Adapter with what is usual over a direction, where that was left open.
+
+        Args:
+            direction: the core's name of it.
+
+        Returns:
+            An adapter of the same class.
+        """
+        open_ = {
+            name: argument.usual.get(direction, argument.default)
+            for name, argument in self._arguments.items()
+            if argument.usual and getattr(self, name) is None
+        }
+        return dataclasses.replace(self, **open_) if open_ else self
+
     def attributes(self) -> dict[str, Any]:
-        """The arguments as the core names them; what is None or infinite is left out."""
-        values = {argument.core: getattr(self, name) for name, argument in self._arguments.items()}
-        for argument in self._arguments.values():
-            # left out it would be its default
-            if values[argument.core] is None and argument.default is not None:
-                values[argument.core] = 0.0
-        return {key: value for key, value in values.items() if value is not None and value != math.inf}
+        """The arguments as the core names them; what is None, or infinite by default, is left out."""
+        values = [(argument, getattr(self, name)) for name, argument in self._arguments.items()]
+        # none of what has a default is 0 to the core; left out it would be the default
+        none = {a.core: 0.0 for a, value in values if value is None and a.optional and a.default is not None}
+        return none | {
+            argument.core: value
+            for argument, value in values
+            if value is not None and not (value == math.inf == argument.default)
+        }
 
 
 def arguments_of(adapter: type[Adapter]) -> Mapping[str, Argument]:

@@ -22,7 +22,8 @@ class Argument:
     """An argument of a method: its default, what it may be, and what it means.
 
     core: its name in the core. choices: the words that it may be; empty: a number, or True and False where
-    `flag`. allowed: its bounds in words. usual: direction -> value, where the default does not suit one.
+    `flag`. allowed: its bounds in words. usual: direction -> value, where the default does not suit one; the
+    argument is None then, until the direction is known.
     """
 
     name: str
@@ -50,16 +51,17 @@ class Argument:
         """The type of its values."""
         if self.choices:
             return Literal[self.choices]
-        kind: Any = bool if self.flag else int if self.whole else float
+        # infinity is a float
+        kind: Any = bool if self.flag else int if self.whole and self.high < math.inf else float
         # one that is required is None until it is refused
-        return kind | None if self.optional or self.required else kind
+        return kind | None if self.optional or self.required or self.usual else kind
 
     def check(self, value: Any, owner: str) -> None:
         """Raises ArgumentError or DTypeError, naming owner and argument, unless it may be `value`."""
         where = f"{owner}: {self.name}: "
         if self.required and value is None:
             raise ArgumentTypeError(f"{where}not given; allowed: {self.allowed}")
-        if self.optional and value is None:
+        if (self.optional or self.usual) and value is None:
             return
         if self.choices:
             if not isinstance(value, str) or value not in self.choices:
@@ -77,7 +79,7 @@ class Argument:
         """Whether a number is within the bounds."""
         above = value > self.low if self.open_low else value >= self.low
         below = value < self.high if self.open_high else value <= self.high
-        return above and below and (not self.whole or value == math.floor(value))
+        return above and below and (not self.whole or math.isinf(value) or value == math.floor(value))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from .._core import catalogue
 _CODES: dict[str, dict[str, int]] = json.loads(catalogue("enumerations"))
 _REQUEST, _DECISION, _SCOPE = _CODES["request"], _CODES["decision"], _CODES["scope"]
 _GUARD, _OUTCOME, _BOUND = _CODES["guard"], _CODES["outcome"], _CODES["bound"]
+_JUDGEMENT = _CODES["judgement"]
 
 
 class Request(IntEnum):
@@ -48,6 +49,15 @@ class Guard(IntEnum):
     OFF = _GUARD["off"]
     DETECT = _GUARD["detect"]
     ROLL_BACK = _GUARD["roll_back"]
+
+
+class Judgement(IntEnum):
+    """What a guard makes of the loss that a step would begin with."""
+
+    GO = _JUDGEMENT["go"]
+    KEEP = _JUDGEMENT["keep"]
+    UNDO = _JUDGEMENT["undo"]
+    SKIP = _JUDGEMENT["skip"]
 
 
 class Outcome(IntEnum):

@@ -74,8 +74,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _meaning(argument: Argument) -> str:
-    usual = "".join(f"; usual over {name}: {value:g}" for name, value in argument.usual.items())
-    return f"{argument.meaning} ({_allowed(argument)}; {_default(argument)}{usual})"
+    return f"{argument.meaning} ({_allowed(argument)}; {_default(argument)})"
 
 
 def _allowed(argument: Argument) -> str:
@@ -83,13 +82,16 @@ def _allowed(argument: Argument) -> str:
         return "one of " + ", ".join(f'"{word}"' for word in argument.choices)
     # counts end where 32 bits do, which tells a reader nothing
     words = "True or False" if argument.flag else argument.allowed.removesuffix(" and at most 2147483647")
-    return f"{words}, or None" if argument.optional else words
+    return f"{words}, or None" if argument.optional or argument.usual else words
 
 
 def _default(argument: Argument) -> str:
     if argument.required:
         return "required"
     value: Any = argument.default
+    if argument.usual:
+        usual = "".join(f", {number:g} over {name}" for name, number in argument.usual.items())
+        return f"default None: {value:g}{usual}"
     shown = f'"{value}"' if isinstance(value, str) else f"{value:g}" if type(value) is float else str(value)
     return f"default {shown}"
 

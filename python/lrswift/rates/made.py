@@ -78,8 +78,8 @@ def described(
         cls.texts = {key: argument.choices for key, argument in arguments.items() if argument.choices}
         cls.__annotations__ = {key: argument.annotation for key, argument in arguments.items()}
         for key, argument in arguments.items():
-            keyword = key in common
-            setattr(cls, key, dataclasses.field(default=argument.default, kw_only=keyword))
+            keyword, default = key in common, None if argument.usual else argument.default
+            setattr(cls, key, dataclasses.field(default=default, kw_only=keyword))
         written, cls.__doc__ = cls.__doc__ or "", card.title
         described = register(dataclasses.dataclass(frozen=True)(cls))
         composed = _Composed(lambda: docstring(card, arguments.values(), written))

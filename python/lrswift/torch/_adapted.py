@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -13,9 +13,11 @@ from torch import Tensor
 
 from .._core import Machine as CoreMachine
 from ..errors import ArgumentError, Diverged, DTypeError
+from ..optim import guarding
 from ..optim.attributes import rate_card
-from ..optim.searched import begun, check_searched, is_searched
-from ..rates.codes import Scope
+from ..optim.searched import GUARD_EVERY, account, check_searched, finish, is_searched
+from ..rates.base import Adapter
+from ..rates.codes import Guard, Judgement, Scope
 from ..rates.named import named
 from . import _state
 from ._active import Active, ActiveFinder, check_parameters, names, parameters
@@ -23,6 +25,8 @@ from ._clipping import Watch
 from ._decide import Conversation
 from ._direction import Directions, StepDirections, check_base
 from ._groups import Groups
+from ._guard import StepGuard
+from ._native_rule import NativeRule
 from ._probing import Evaluation, Starts, checked, random_state
 from ._search import SearchStart
 from ._shards import Shards, is_sharded
@@ -87,6 +91,9 @@ class Adapted(torch.optim.Optimizer):
         self.skipped_steps = 0
         self._skipped_in_row = 0
         self.step_count = 0
+        if isinstance(self.rate, Adapter):
+            rule = NativeRule(inner)
+            self.rate = self.rate.over(rule.rule(inner.param_groups[0])[0] if rule.kind else "")
         self._card = rate_card(self.rate)
         if self._card[0] == "periodic_alrs":
             raise DTypeError(
@@ -117,7 +124,10 @@ class Adapted(torch.optim.Optimizer):
         self._watch = Watch(parameters(base)) if first.get("sees_loss") and self._shards is None else None
         check_parameters(parameters(base))
         self._groups = Groups(base, self.rate, self._scope)
+        self._guard: StepGuard | None = None
         self._add_machines()
+        if self._searches and self._shards is None:
+            self.guard(every=GUARD_EVERY)
         super().__setstate__({})  # hooks; the base class's own lists would be the base's twice
 
     # ---- what torch looks at ---------------------------------------------------------------------------
@@ -162,6 +172,8 @@ class Adapted(torch.optim.Optimizer):
         if self._watch is not None:
             self._watch.add(new["params"])
         self._finder.forget()
+        if self._guard is not None:
+            self._guard.forget()
         self._groups.add(param_group.get("lr"), self.step_count > 0)
         self._add_machines()
         if self._whole is not None:
@@ -269,6 +281,8 @@ class Adapted(torch.optim.Optimizer):
                 f"step: loss: not given; {self._title} needs it: step(loss=loss), observe(loss) before "
                 "step(), or step(closure) with a closure that returns it"
             )
+        if value is None and self._guard is not None:
+            raise DTypeError("step: loss: not given; the guard needs it: step(loss=loss)")
         if self._probes and closure is None and loss_closure is None:
             raise DTypeError(
                 f"step: loss_closure: not given; {self._title} evaluates the loss at trial points: "
@@ -298,7 +312,72 @@ class Adapted(torch.optim.Optimizer):
             ArgumentTypeError: the rate is another than `lr="auto"`.
         """
         check_searched(self.rate, "explain")
-        return "\n".join(begun(self._machines[0]))
+        return account(self._machines[0])
+
+    def finish(self, steps: int) -> None:
+        """Lets a rate of lr="auto" fall to 0 over the next steps, whatever the run was to be.
+
+        Args:
+            steps: how many are left, at least 1.
+
+        Raises:
+            ArgumentError: `steps` is no whole number of at least 1, the search is not over, or the run is.
+            ArgumentTypeError: the rate was not searched for.
+        """
+        finish(self._machines[0], self.rate, steps)
+
+    def guard(
+        self,
+        rollback: bool = True,
+        explode: float = 10.0,
+        *,
+        buffers: Iterable[Tensor] = (),
+        on: bool = True,
+        every: int = 1,
+    ) -> None:
+        """Undoes steps that make the loss explode, as the native optimizer's guard does.
+
+        A loss explodes above `explode` times the median of the last 25. Then parameters, the base's state and
+        the adapter's go back to before the step that led there, and all rates are halved; every good step
+        takes 1 % off the factor's logarithm again. A loss or gradient that is not finite is skipped first,
+        and blamed on the step before if the next is not, either. A step then raises Diverged after
+        `max_skipped` rollbacks in a row. With lr="auto" a guard is on from the start, with `every=10`.
+
+        What schedulers of torch have done to the groups stays. On a device the numbers of a step are read
+        once more, and a copy of parameters and state is kept there.
+
+        Args:
+            rollback: False only detects: Diverged is raised at once, by a call that changes nothing. Default
+                True.
+            explode: above 1. Default 10.0.
+            buffers: what the model updates beside its parameters (`model.buffers()`: batch-norm statistics),
+                put back with them. Default: none.
+            on: False ends the guard. Default True.
+            every: so many steps share a copy to go back to, at least 1. Default 1.
+
+        Raises:
+            ArgumentError: `explode` is out of bounds, `every` no whole number of at least 1, or the
+                parameters are sharded.
+            ArgumentTypeError: `explode` is no number.
+            DTypeError: a switch is no bool, or a buffer no Tensor.
+        """
+        mode, limit = guarding.checked(rollback, explode, on, every)
+        held = list(buffers)
+        for i, buffer in enumerate(held):
+            if not isinstance(buffer, Tensor):
+                raise DTypeError(f"guard: buffers[{i}]: got {type(buffer).__name__}; allowed: tensors")
+        if mode != Guard.OFF and self._shards is not None:
+            raise ArgumentError(
+                "guard: the parameters are sharded; allowed: on=False, or parameters that are whole"
+            )
+        made = StepGuard(mode, limit, every, held)
+        made.tell(self._machines[0])
+        self._guard = None if mode == Guard.OFF else made
+
+    @property
+    def rollbacks(self) -> int:
+        """How many steps the guard has undone."""
+        return int(self._machines[0].get("rollbacks"))
 
     def eval(self) -> None:
         """Moves the parameters to where the method evaluates: Schedule-Free's average x.
@@ -334,10 +413,9 @@ class Adapted(torch.optim.Optimizer):
                 sums.add("whole2", clipping.originals, clipping.originals)
         sums.add("gradient_norm2", active.gradients, active.gradients)
         number, found = sums.read(value, group)
-        if not finite(number, found):
-            self._skip()
+        if not self._may_step(number, finite(number, found)):
             return
-        scheduled = machine.factor(self.step_count) * factor
+        scheduled = machine.factor(self.step_count) * factor * machine.get("rate_scale")
         try:
             taken = whole.take(active, machine, number, found[0], scheduled, group)
         except BaseException:
@@ -345,8 +423,7 @@ class Adapted(torch.optim.Optimizer):
             raise
         rate = taken or 0.0
         self._rates.update(dict.fromkeys(active.places, rate))
-        self.step_count += 1
-        self._skipped_in_row = 0
+        self._count()
         for i in active.group_set:
             self._groups.show(i, rate / factor if factor != 0 else 0.0)
 
@@ -369,17 +446,17 @@ class Adapted(torch.optim.Optimizer):
         # a direction that divides by its gradients is as long as before they were clipped
         lengths = active.gradients if clipping is None or clipping.linear else clipping.originals
         sums.add("gradient_norm2", lengths, lengths)
-        # on the CPU reading is free, and what is not finite is seen before the base moves
-        early = group is None and active.on_cpu
+        # on the CPU reading is free, and what is not finite is seen before the base moves; as a guard has to
+        early = (group is None and active.on_cpu) or self._guard is not None
         found: Numbers = {}
         number = 0.0
         if early:
-            number, found = sums.read(value, None)
-            if not finite(number, found):
-                self._skip()
-                return
-            for index in found:
+            number, found = sums.read(value, group)
+            fine = finite(number, found)
+            for index in found if fine else ():
                 self._machines[index].check(number)
+            if not self._may_step(number, fine):
+                return
         if self._searches:
             self._search.keep(active, self._machines[0])
         kept = None if early and not self._probes else self._directions.keep(active)
@@ -445,7 +522,8 @@ class Adapted(torch.optim.Optimizer):
         multipliers: list[float],
         common: float,
     ) -> None:
-        factor = self._machines[0].factor(self.step_count)
+        machine = self._machines[0]
+        factor = machine.factor(self.step_count) * machine.get("rate_scale")
         plain = {index: 0.0 if own is None else own * factor for index, own in taken.items()}
         of_group = {i: multipliers[i] for i in active.group_set}
         if len(plain) == 1 and (active.ratios is not None or len(set(of_group.values())) == 1):
@@ -466,9 +544,30 @@ class Adapted(torch.optim.Optimizer):
                     together.setdefault(rate, []).append(i)
             for rate, members in together.items():
                 formed.move(active, rate, members)
+        self._count()
+        self._show(active, plain)
+
+    def _count(self) -> None:
+        """A step was taken."""
         self.step_count += 1
         self._skipped_in_row = 0
-        self._show(active, plain)
+        if self._guard is not None and not self._is_searching:
+            self._machines[0].set("undone", 0.0)
+
+    @property
+    def _is_searching(self) -> bool:
+        return self._searches and bool(self._machines[0].get("searching"))
+
+    def _may_step(self, number: float, fine: bool) -> bool:
+        """Whether a step of this loss is taken; where not, all that is to be done has been."""
+        if self._guard is not None and not self._is_searching:
+            asked = self._guard.judge(self, number, fine)
+            if asked == Judgement.UNDO:
+                return False
+            fine = asked != Judgement.SKIP
+        if not fine:
+            self._skip()
+        return fine
 
     def _put_back(self) -> None:
         """The end of a search, which is one of the run's steps."""
@@ -479,7 +578,7 @@ class Adapted(torch.optim.Optimizer):
         self._skipped_in_row = 0
 
     def _skip(self) -> None:
-        if self._searches and self._machines[0].get("searching"):
+        if self._is_searching:
             # what was measured must do
             self._machines[0].begin({"loss": math.nan})
             self._put_back()
@@ -557,6 +656,8 @@ class Adapted(torch.optim.Optimizer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._machines = [CoreMachine(*self._card) for _ in state["_machines"]]
+        if self._guard is not None:
+            self._guard.tell(self._machines[0])
         for machine, numbers in zip(self._machines, state["_machines"], strict=True):
             machine.load(numbers)
         sees_loss = CoreMachine(*self._card).get("sees_loss") and self._shards is None

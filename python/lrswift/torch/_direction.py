@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,6 +48,10 @@ def check_base(base: Any) -> None:
         for option in ("maximize", "differentiable"):
             if group.get(option):
                 raise ArgumentError(f"base: param_groups[{i}]: {option}=True; allowed: False")
+
+
+# of a parameter: its place, itself, a copy of what the base keeps of it (None: nothing), and its steps
+Kept = tuple[int, Tensor, dict[str, Any] | None, int]
 
 
 @dataclass(frozen=True)
@@ -320,16 +324,20 @@ class Directions:
         """Whether `exp_avg` is Adam's average; that of Lion, which has no squares, goes by the second."""
         return "exp_avg" in state and (self._stands_in or "exp_avg_sq" in state)
 
-    def keep(self, active: Active) -> list[tuple[int, Tensor, dict[str, Any] | None, int]]:
+    def keep(self, active: Active) -> list[Kept]:
         """Copies of the base's state, for `put_back`."""
-        kept = []
-        for place, p in zip(active.places, active.tensors, strict=True):
+        return self.keep_of(active.places, active.tensors)
+
+    def keep_of(self, places: Iterable[int], tensors: Iterable[Tensor]) -> list[Kept]:
+        """The same of any parameters."""
+        kept: list[Kept] = []
+        for place, p in zip(places, tensors, strict=True):
             state = self.base.state.get(p) if p in self.base.state else None
             copied = None if state is None else {k: _copy(v) for k, v in state.items()}
             kept.append((place, p, copied, self.count(place, p)))
         return kept
 
-    def put_back(self, kept: list[tuple[int, Tensor, dict[str, Any] | None, int]]) -> None:
+    def put_back(self, kept: Sequence[Kept]) -> None:
         for place, p, state, steps in kept:
             self.steps[place] = steps
             if state is None:

@@ -44,6 +44,8 @@ def check_machine(given: Any, own: Mapping[str, float], where: str) -> None:
     """The numbers of a rate's machine: those of a new one, `own`; nan only where that has it."""
     if not isinstance(given, Mapping):
         raise DTypeError(f"{_WHERE}: {where}: got {type(given).__name__}; allowed: a dict of numbers")
+    # what a guard has gathered is checked by the core
+    given = {key: value for key, value in given.items() if not str(key).startswith("guard.")}
     for key in given:
         if key not in own:
             raise ArgumentError(f"{_WHERE}: {where}: {key!r}; allowed: {', '.join(own)}")

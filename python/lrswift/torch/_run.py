@@ -67,7 +67,7 @@ class Run:
         self.loss = FlatLoss(module, loss, dtype)
         self.steps, self.options, self.tile = steps, options, tile
         layered = values["learning_rates"].ndim == 2
-        self.layer_count = len(layer_names(module)) if layered else 1
+        self.layer_count = len(layer_names(module, options.per)) if layered else 1
         self.rule = RULES[options.optimizer]
         self.theta = self.loss.start
         snapshots = self._snapshots()
@@ -87,7 +87,7 @@ class Run:
         self.counts = [int(values[name].size) for name in FAMILIES]
         self.layers: Tensor | None = None
         if layered:
-            numbers = torch.tensor(layer_numbers(module), device=device)
+            numbers = torch.tensor(layer_numbers(module, options.per), device=device)
             self.layers = numbers.repeat_interleave(torch.tensor(self.loss.sizes, device=device))
         self.losses: list[float] = []
         self.hypergradients = [torch.zeros_like(v) for v in self.values]
@@ -155,7 +155,7 @@ class Run:
         self._collected = self.step
         return loss
 
-    def results(self) -> dict[str, np.ndarray]:
+    def results(self) -> dict[str, Any]:
         """The hypergradients so far by family, float64, of the shape of its values."""
         found = {}
         ends = np.cumsum([0, *self.counts])

@@ -85,6 +85,8 @@ def write(adapted: Any, given: dict[str, Any]) -> None:
     adapted._skipped_in_row = 0
     adapted._observed = []
     adapted._finder.forget()
+    if adapted._guard is not None:
+        adapted._guard.forget()
     adapted._search.restore(vectors.pop("search_start", {}), held)
     adapted._directions.last = vectors.pop("previous_direction", {})
     adapted._memory.vectors = {name: vectors.get(name, {}) for name in adapted._memory.names}

@@ -60,7 +60,8 @@ def hypergradient(
         train_batches: a sequence of T batches (x, y, ...), one for each step, of tensors or arrays, which are
             brought to the module's device.
         valid_batches: a sequence of such batches; their mean loss, weighted by examples, is differentiated.
-        learning_rates: numbers [windows]; with per="layer" [layers, windows], or [windows] for all layers.
+        learning_rates: numbers [windows]; with per="layer" or "tensor" [layers, windows], or [windows], for
+            all.
         momentums: numbers [windows]: of SGD and RMSprop, beta of "ema", beta1 of Adam and AdamW. None: the
             rule's default, as in `lrswift.optim`. Default None.
         weight_decays: numbers [windows]; coupled, AdamW's decoupled. Default (0.0,).
@@ -94,8 +95,8 @@ def hypergradient(
         2007.07869), equation 4, by torch.func.
     """
     layers: tuple[str, ...] = ()
-    if options.per == "layer" and isinstance(module, torch.nn.Module):
-        layers = layer_names(module)
+    if options.per != "all" and isinstance(module, torch.nn.Module):
+        layers = layer_names(module, options.per)
     values = values_of(options.optimizer, learning_rates, momentums, weight_decays, beta2s, epsilons, layers)
     kind = run_dtype(dtype)
     device = next((p.device for p in _parameters(module)), torch.device("cpu"))

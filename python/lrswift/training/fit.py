@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
 from .. import store
+from ..callbacks import Callback
 from ..checks import check_whole, refuse_torch
 from ..data import Dataset
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError
@@ -132,6 +133,9 @@ def fit(
                 answers = [callback(run.history) for callback in callbacks]
                 if any(answer is not None and bool(answer) for answer in answers):
                     break
+            for callback in callbacks:
+                if isinstance(callback, Callback):
+                    callback.end(run.history)
     except BaseException as error:
         error.history = run.history  # type: ignore[attr-defined]
         raise
@@ -176,7 +180,7 @@ class _Run:
         # whether Python code of the caller runs between epochs, which may change what the loss computes
         self.watchful = False
         self.history = self.steps.history
-        self.history.optimizer = optimizer
+        self.history.optimizer, self.history.model = optimizer, model
         self.epochs = epochs
         self.first = 0
         floating = optimizer.param_groups[0]["params"][0].dtype

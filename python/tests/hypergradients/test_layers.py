@@ -95,8 +95,8 @@ def test_bad_rates_are_named() -> None:
         run(model, np.ones((2, 3)))
     with pytest.raises(lr.ShapeError, match="learning_rates"):
         run(model, np.ones((3, 3)), per="all")
-    with pytest.raises(lr.ArgumentError, match="per: got 'tensor'; allowed: all, layer"):
-        run(model, [0.1], per="tensor")
+    with pytest.raises(lr.ArgumentError, match="per: got 'row'; allowed: all, layer, tensor"):
+        run(model, [0.1], per="row")
     with pytest.raises(lr.ArgumentError, match="learning_rates: 41 values do not fit into 40 steps"):
         run(model, np.full((3, 41), 0.1))
     with pytest.raises(lr.ArgumentError, match="learning_rates must hold at least one value"):
@@ -174,9 +174,58 @@ def test_the_optimizer_trains_as_the_learner_did() -> None:
 def test_bad_starting_rates_are_named() -> None:
     with pytest.raises(lr.ArgumentError, match="initial: learning_rates: .*2 for each of the 4 layers"):
         learned(initial=([[0.1, 0.2]] * 3, 0, 0))
-    with pytest.raises(lr.ArgumentError, match="per: got 'tensor'"):
-        learned(per="tensor")
+    with pytest.raises(lr.ArgumentError, match="per: got 'row'"):
+        learned(per="row")
     with pytest.raises(lr.ArgumentError, match="curvature: got 'fisher'"):
         learned(curvature="fisher")
     with pytest.raises(lr.ArgumentError, match="learning_rates: got 13 for 12 steps"):
         learned(learning_rates=13)
+
+
+def test_tensors_have_rates_of_their_own() -> None:
+    """Layers are what their tensors share, and the derivative by a shared rate is the sum of theirs."""
+    model = network(True)
+    names = [name for name, _ in model.named_parameters()]
+    found = {mode: run(model, [0.2, 0.1], per="tensor", mode=mode) for mode in ("forward", "reverse")}
+    for h in found.values():
+        assert h.layers == tuple(names)
+        assert h.learning_rates.shape == (len(names), 2)
+    forward, reverse = (found[mode].learning_rates for mode in found)
+    np.testing.assert_allclose(forward, reverse, rtol=0, atol=1e-10 * np.abs(forward).max())
+    by_layer = run(model, [0.2, 0.1], mode="reverse")
+    for layer, row in zip(by_layer.layers, by_layer.learning_rates, strict=True):
+        own = [i for i, name in enumerate(names) if name.rpartition(".")[0] == layer]
+        np.testing.assert_allclose(reverse[own].sum(0), row, rtol=1e-10)
+
+
+def test_differences_of_a_tensor() -> None:
+    model, rng = network(True), np.random.default_rng(5)
+    rates = rng.uniform(0.1, 0.3, (8, 4))
+    found = run(model, rates, per="tensor")
+    assert found.mode == "reverse"
+    for row in range(8):
+        direction = np.zeros_like(rates)
+        direction[row] = rng.normal(size=4) * rates[row]
+        exact = float((found.learning_rates * direction).sum())
+        slopes = []
+        for h in (1e-2, 1e-3, 1e-4, 1e-5):
+            up, down = (
+                run(model, rates + s * h * direction, per="tensor", columns=()).valid_loss for s in (1, -1)
+            )
+            slopes.append((up - down) / (2 * h))
+        slopes.append((100 * slopes[1] - slopes[0]) / 99)
+        largest = np.abs(found.learning_rates * rates).max()
+        assert min(abs(s - exact) for s in slopes) < max(1e-6 * abs(exact), 1e-10 * largest)
+
+
+def test_a_schedule_by_tensor() -> None:
+    x, y = zip(*batches(40), strict=True)
+    learned = lr.learn_schedule(
+        lambda seed: network(False), F.cross_entropy, (np.concatenate(x), np.concatenate(y)), steps=10,
+        batch_size=8, learning_rates=2, outer_steps=2, per="tensor", seeds=1, finalists=1, progress=False,
+    )  # fmt: skip
+    model = network(False)
+    assert learned.layers == tuple(name for name, _ in model.named_parameters())
+    assert learned.learning_rates.shape == (6, 2)
+    optimizer = learned.optimizer(model.named_parameters(), 10)
+    assert len(optimizer.param_groups) == 6

@@ -11,7 +11,7 @@ from lrswift.hypergradients.options import HypergradientFields
 BAD = [
     ({"optimizer": "rprop"}, "optimizer: got 'rprop'; allowed: sgd, nesterov, ema, adam, adamw, rmsprop"),
     ({"mode": "plain"}, "mode: got 'plain'; allowed: auto, forward, reverse"),
-    ({"per": "tensor"}, "per: got 'tensor'; allowed: all, layer"),
+    ({"per": "row"}, "per: got 'row'; allowed: all, layer, tensor"),
     ({"curvature": "fisher"}, "curvature: got 'fisher'; allowed: hessian, gauss_newton"),
     ({"memory": 0}, "memory: got 0; allowed: an integer of at least 1"),
     ({"mode": "reverse", "clip_hvp": 1.0}, "clip_hvp: got 1.0 in reverse mode; allowed: None"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import numpy as np
 import pytest
@@ -135,6 +136,35 @@ def test_running_statistics_see_nothing_of_the_search():
     assert_same({name: b.numpy().copy() for name, b in model.named_buffers()}, before)
     train(model, optimizer, 40, 41)
     assert any((b.numpy() != before[name]).any() for name, b in model.named_buffers())
+
+
+def test_a_run_without_an_end_goes_on_until_it_is_told_to_finish():
+    model, twin = network(), network()
+    optimizer = lr.optim.Auto(model.named_parameters(), steps=math.inf)
+    with pytest.raises(lr.ArgumentError, match="the search is not over"):
+        optimizer.finish(10)
+    count = search(model, optimizer)
+    with pytest.raises(lr.ArgumentError, match="no end"):
+        optimizer.frozen()
+    assert "until finish(steps)" in optimizer.explain()
+    losses = train(model, optimizer, count, count + 200)
+    level = optimizer.lr
+    losses += train(model, optimizer, count + 200, count + 210)
+    assert optimizer.lr == level
+    for steps in (0, 1.5, True):
+        with pytest.raises(lr.Error, match="finish: steps"):
+            optimizer.finish(steps)
+    optimizer.finish(40)
+    losses += train(model, optimizer, count + 210, count + 250)
+    assert optimizer.lr == pytest.approx(level / 40)
+    with pytest.raises(lr.ArgumentError, match="are taken"):
+        train(model, optimizer, 0, 1)
+    frozen = optimizer.frozen(twin.named_parameters())
+    assert frozen.rate.steps == 250
+    assert train(twin, frozen, count, count + 250) == losses
+    assert_same(values(model), values(twin))
+    with pytest.raises(lr.ArgumentTypeError, match="lr='auto'"):
+        lr.optim.Adam(model.parameters()).finish(10)
 
 
 def test_the_number_of_steps_must_be_known():

@@ -160,3 +160,20 @@ def test_pairs_and_bridges_take_their_defaults_from_the_card() -> None:
         if argument["name"] not in ("lr", "beta"):
             assert free[argument["name"]].default == default(argument)
     assert free["betas"].default[0] == default(arguments("schedule_free")["beta"])
+
+
+@pytest.mark.parametrize(("title", "direction", "expected"), [
+    ("MoMo", "SGD", 1.0), ("MoMo", "Adam", 0.01), ("MoMo", "AdamW", 0.01), ("ScheduleFree", "SGD", 1.0),
+    ("ScheduleFree", "AdamW", 0.0025),
+])  # fmt: skip
+def test_what_is_left_open_is_what_is_usual_over_the_direction(title, direction, expected) -> None:
+    adapter = getattr(lr.adapt, title)()
+    assert adapter.lr is None
+    p = [lr.tensor([1.0], requires_grad=True)]
+    make = getattr(lr.optim, direction)
+    assert make(p, lr=adapter).rate.lr == expected
+    assert make(p, lr=lr.schedule.Constant(0.5) * adapter).rate.adapter.lr == expected
+    assert make(p, lr=getattr(lr.adapt, title)(lr=0.3)).rate.lr == 0.3
+    torch = pytest.importorskip("torch")
+    base = getattr(torch.optim, direction)([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    assert lr.torch.Adapted(base, lr=adapter).rate.lr == expected

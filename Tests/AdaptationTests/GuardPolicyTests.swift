@@ -1,7 +1,7 @@
 import TestSupport
 import XCTest
 
-@testable import Training
+@testable import Adaptation
 
 final class LossReferenceTests: XCTestCase {
   private func reference(_ losses: [Double]) -> LossReference {
@@ -37,10 +37,10 @@ final class LossReferenceTests: XCTestCase {
   }
 }
 
-final class GuardTests: XCTestCase {
+final class GuardPolicyTests: XCTestCase {
   /// A hundredth off the logarithm every good step, and 1 in the end.
   func testTheScaleRecovers() throws {
-    var watch = try Guard(.rollBack, explode: 10)
+    var watch = try GuardPolicy(.rollBack, explode: 10)
     for _ in 0..<3 { watch.fail() }
     XCTAssertEqual([watch.scale, Double(watch.inARow), Double(watch.rollbacks)], [0.125, 3, 3])
     for _ in 0..<100 { watch.succeed() }
@@ -51,30 +51,56 @@ final class GuardTests: XCTestCase {
   }
 
   func testNumbersMakeTheSameGuard() throws {
-    var watch = try Guard(.detect, explode: 4)
+    var watch = try GuardPolicy(.detect, explode: 4)
     watch.fail()
     watch.moved = true
     for i in 0..<30 { watch.reference.add(Double(i)) }
-    let copy = try Guard(numbers: watch.numbers, buffers: [])
+    let copy = try GuardPolicy(numbers: watch.numbers)
     XCTAssertEqual(copy.numbers, watch.numbers)
     XCTAssertEqual(copy.mode, .detect)
     XCTAssertEqual(copy.reference.limit(4), watch.reference.limit(4))
   }
 
+  /// Copies are renewed at every tenth step of the run; a bad loss is a step's fault only where one was taken since.
+  func testJudgesLossesInTheirOrder() throws {
+    var watch = try GuardPolicy(.rollBack, explode: 10)
+    watch.every = 10
+    func judge(_ loss: Double, _ step: Int, copied: Int?, skipped: Int = 0) -> GuardPolicy.Judgement {
+      watch.judge(loss: loss, finite: loss.isFinite, step: step, copied: copied, skipped: skipped)
+    }
+    XCTAssertEqual(judge(1, 3, copied: nil), .keep)
+    watch.moved = true
+    XCTAssertEqual(judge(1, 4, copied: 3), .go)
+    XCTAssertEqual(judge(1, 10, copied: 3), .keep)
+    // nothing has moved since
+    XCTAssertEqual(judge(100, 11, copied: 10), .keep)
+    XCTAssertEqual(watch.limit, 1000)
+    watch.moved = true
+    XCTAssertEqual(judge(2000, 12, copied: 11), .undo)
+    watch.fail()
+    XCTAssertEqual(watch.scale, 0.5)
+    XCTAssertFalse(watch.moved)
+    XCTAssertEqual(judge(.nan, 11, copied: 11), .skip)
+    watch.moved = true
+    XCTAssertEqual(judge(.nan, 12, copied: 11), .skip)
+    XCTAssertEqual(judge(.nan, 12, copied: 11, skipped: 1), .undo)
+    XCTAssertEqual(judge(.nan, 12, copied: nil, skipped: 1), .skip)
+  }
+
   func testRefusesWhatItCannotBe() {
     for explode in [1, 0.5, -.infinity, .nan] {
-      expectFailure(.value, ["explode must be above 1"]) { try Guard(.detect, explode: explode) }
+      expectFailure(.value, ["explode must be above 1"]) { try GuardPolicy(.detect, explode: explode) }
     }
     let good = [1, 10, 0.5, 1, 1, 0, .nan, 2.0]
-    XCTAssertNoThrow(try Guard(numbers: good, buffers: []))
+    XCTAssertNoThrow(try GuardPolicy(numbers: good))
     for (place, value) in [
       (0, 3.0), (1, 1.0), (2, 0.0), (2, 1.5), (3, 0.5), (4, -1.0), (5, .nan), (7, .infinity),
     ] {
       var numbers = good
       numbers[place] = value
-      XCTAssertThrowsError(try Guard(numbers: numbers, buffers: []), "\(place)")
+      XCTAssertThrowsError(try GuardPolicy(numbers: numbers), "\(place)")
     }
-    XCTAssertThrowsError(try Guard(numbers: Array(good.prefix(6)), buffers: []))
-    XCTAssertThrowsError(try Guard(numbers: good + [Double](repeating: 0, count: 25), buffers: []))
+    XCTAssertThrowsError(try GuardPolicy(numbers: Array(good.prefix(6))))
+    XCTAssertThrowsError(try GuardPolicy(numbers: good + [Double](repeating: 0, count: 25)))
   }
 }
