@@ -150,6 +150,7 @@ MNIST = Study(
         "l4-mnist-adam": beats("L4Adam", "Adam"),
         "l4-mnist-accuracy": accurate,
     },
+    whole=frozenset({"l4-mnist-zero", "l4-mnist-accuracy"}),
     picture=lambda _, outcome: curves(outcome, "losses", "training loss"),
     extra=("final_loss", "accuracy"),
 )

@@ -26,6 +26,8 @@ from ...progress import Progress
 from ..results import write_table
 from .lines import append, read
 
+# scales of fewer data or steps than the paper's
+SHORT = ("quick", "small")
 Root = str | os.PathLike[str] | None
 Numbers = Mapping[str, Any]
 
@@ -105,6 +107,8 @@ class Study:
         metric: the number that the table shows, and its unit.
         published: (method, setting) -> the paper's number.
         claims: name in the ledger -> judgement of the outcome.
+        whole: those of the claims that are of the paper's own length and data; a smaller scale gives the
+            numbers, and no judgement.
         picture: (settings, outcome) -> a matplotlib Figure.
         extra: further numbers of the table, by key.
     """
@@ -119,6 +123,7 @@ class Study:
     metric: tuple[str, str]
     published: Mapping[tuple[str, str], float] = field(default_factory=dict)
     claims: Mapping[str, Callable[[Outcome], Judgement]] = field(default_factory=dict)
+    whole: frozenset[str] = frozenset()
     picture: Callable[[Any, Outcome], Any] | None = None
     extra: Sequence[str] = ()
 
@@ -176,6 +181,8 @@ def report(study: Study, scale: str, outcome: Outcome, out: Path, seed: int) -> 
     settings = study.scales[scale]
     rows = table_rows(study, outcome)
     judged = {name: judge(outcome).told() for name, judge in study.claims.items()}
+    if scale in SHORT:
+        judged |= {name: {**judged[name], "holds": None} for name in study.whole}
     facts = {
         "study": study.name,
         "paper": study.paper,
