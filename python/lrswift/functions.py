@@ -27,6 +27,7 @@ class TestFunction:
         domain: (low, high) of both numbers where it is usually looked at.
         minima: its global minima, pairs of numbers.
         least: its value there.
+        formula: (x, y) -> value and both derivatives, of arrays of one shape.
     """
 
     # pytest looks for classes whose names begin so

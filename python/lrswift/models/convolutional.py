@@ -107,6 +107,7 @@ def fashion_convnet(classes: int = 10, dropout: tuple[float, float] = (0.4, 0.5)
 
     Raises:
         ArgumentError: classes or dropout is out of bounds.
+        ArgumentTypeError: dropout is no pair of numbers.
 
     Source:
         The Fashion-MNIST experiment of Rolinek and Martius, "L4" (arXiv 1802.05074), section 3.5; where its

@@ -48,6 +48,9 @@ def densenet(
 
     Raises:
         ArgumentError: another depth, or a number out of bounds.
+        ArgumentTypeError: a number is none.
+        DTypeError: a number is no integer.
+        ShapeError: a size is no shape of an array.
 
     Source:
         Huang et al., "Densely connected convolutional networks" (2017); growth 12 as in the TLR paper.

@@ -14,7 +14,7 @@ from .sbf_search import SBFSearch
 
 @runtime_checkable
 class ParameterSearch(Protocol):
-    """What `find_lr` asks of a search: four names, the paper's point of extension.
+    """Search by signals, as `find_lr` drives it: four names, the paper's point of extension.
 
     Attributes:
         value: the value to try next, above 0.

@@ -36,7 +36,15 @@ class SignOptions(Record):
     count_first_zero: bool = False
 
     def check(self, rule: str) -> None:
-        """Raises ArgumentError or ArgumentTypeError for what no search with this rule can be told."""
+        """Checks the options against each other and the rule.
+
+        Args:
+            rule: "trials" or "signs".
+
+        Raises:
+            ArgumentError: a value is out of bounds, or given for a rule that takes none of them.
+            ArgumentTypeError: a value is of a wrong type.
+        """
         if self.reading not in READINGS:
             raise ArgumentError(f"reading: got {self.reading!r}; allowed: {', '.join(map(repr, READINGS))}")
         if self.window is not None:
@@ -51,7 +59,7 @@ class SignOptions(Record):
             raise ArgumentError(f"signs: got {self!r} with rule={rule!r}; allowed: with rule='signs'")
 
     def attributes(self) -> dict[str, Any]:
-        """As the core names them."""
+        """The options as the core names them."""
         told: dict[str, Any] = {
             "accumulate": self.reading != "last",
             "anew": self.reading != "printed",

@@ -197,7 +197,7 @@ def _table1(name: str, item: str, picture: Any) -> Study:
         descent from the standard rate.""",
         scales={
             "quick": Settings(1, 1500, 1, "lenet"),
-            "small": Settings(5, 20_000, 2, "lenet"),
+            "small": Settings(4, 10_000, 1, "lenet"),
             "medium": Settings(10, None, 3),
         },
         cells=_train_cells,
@@ -252,7 +252,7 @@ FRACTION = Study(
     The network, data and searches are those of table 1.""",
     scales={
         "quick": Settings(1, 1500, 1, "lenet", fractions=(0.1, 0.5)),
-        "small": Settings(3, 20_000, 2, "lenet"),
+        "small": Settings(4, 10_000, 1, "lenet"),
         "medium": Settings(10, None, 3),
     },
     cells=_fraction_cells,
@@ -310,7 +310,7 @@ PERIODIC = Study(
     about="Training loss with the rate found once, and found again during training.",
     scales={
         "quick": Settings(2, 1500, 1, "lenet"),
-        "small": Settings(6, 20_000, 2, "lenet"),
+        "small": Settings(6, 10_000, 1, "lenet"),
         "medium": Settings(20, None, 3),
     },
     cells=_periodic_cells,
@@ -368,7 +368,7 @@ SEARCH = Study(
     search, each half alone, and a bracket that is bisected, which never takes a signal back.""",
     scales={
         "quick": Settings(1, 1500, 1, "lenet"),
-        "small": Settings(1, 20_000, 3, "lenet"),
+        "small": Settings(1, 20_000, 2, "lenet"),
         "medium": Settings(1, None, 10),
     },
     cells=_search_cells,

@@ -88,7 +88,7 @@ STUDY = Study(
     about="""Training loss per character of a transformer of two layers, 32 wide, on 3200 excerpts of 24
     characters from Shakespeare's plays, with Adam at a standard rate, a tenth and ten times of it, and
     at the rates that find_lr finds by signs (ALRS) and by trials.""",
-    scales={"quick": _Settings(1, 1), "small": _Settings(6, 2), "medium": _Settings(20, 3)},
+    scales={"quick": _Settings(1, 1), "small": _Settings(6, 1), "medium": _Settings(20, 3)},
     cells=_cells,
     run=_run,
     metric=("train_loss", "mean of the last epoch, nats per character"),

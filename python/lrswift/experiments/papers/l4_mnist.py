@@ -163,7 +163,7 @@ BATCH = Study(
     the constant rates that the paper tuned at 64.""",
     scales={
         "quick": Settings(1, 600, 1, (16, 64)),
-        "small": Settings(4, 10_000, 1, (8, 16, 32, 64)),
+        "small": Settings(4, 6000, 1, (8, 16, 32, 64)),
         "medium": Settings(10, None, 3, (8, 16, 32, 64)),
     },
     cells=batch_cells,

@@ -138,7 +138,7 @@ TABLE = Study(
     QLABGrad is the paper's (check=None); "checked" is ours.""",
     scales={
         "quick": Settings(1, 300, 1),
-        "small": Settings(2, 20_000, 1),
+        "small": Settings(2, 8000, 1),
         "medium": Settings(4, None, 1),
     },
     cells=_cells(list(rates(100))),
@@ -157,7 +157,7 @@ RATES = Study(
     about="The rates of hypergradient descent, L4, LQA and QLABGrad over a run on MNIST (784-1000-1000-10).",
     scales={
         "quick": Settings(1, 300, 1, ("MLP",)),
-        "small": Settings(1, 20_000, 1, ("MLP",)),
+        "small": Settings(1, 10_000, 1, ("MLP",)),
         "medium": Settings(4, None, 1, ("MLP",)),
     },
     cells=_cells(ADAPTIVE),

@@ -45,7 +45,7 @@ class Settings:
 
 
 QUICK = Settings(2, 600, 1, (1e-2, 1e-1))
-SMALL = Settings(10, 8000, 1)
+SMALL = Settings(12, 4000, 1)
 MEDIUM = Settings(30, None, 1)
 SCALES = {"quick": QUICK, "small": SMALL, "medium": MEDIUM}
 
