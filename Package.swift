@@ -30,6 +30,7 @@ let floatOnly = ["Draws.swift", "WinogradTiles.swift"]
 #endif
 // What the Swift runtime cannot do without is asked for through `CVector`, which has a reserve.
 let guarded = ["malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign", "_Znwm"]
+let replaced = guarded + ["hypotf"]
 
 let numeric: [SwiftSetting] = [.swiftLanguageMode(.v5), .unsafeFlags(vectorFlags)]
 let microKernels = ["MicroKernels", "MicroKernels64"] + wideTargets.map(\.name)
@@ -43,7 +44,7 @@ let package = Package(
     // C
     .target(name: "CLRSwift"),
     .target(
-      name: "CVector", linkerSettings: [.unsafeFlags(guarded.flatMap { ["-Xlinker", "--wrap=\($0)"] })]),
+      name: "CVector", linkerSettings: [.unsafeFlags(replaced.flatMap { ["-Xlinker", "--wrap=\($0)"] })]),
     .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
     // Swift; imports go downwards only
     .target(name: "Vocabulary"),

@@ -13,10 +13,12 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
 
 ROOT = Path(__file__).resolve().parent
 LIBRARY = "liblrswift.so"
@@ -30,6 +32,16 @@ def version() -> str:
     if found is None:
         raise SystemExit(f"{source}: no version in it")
     return found[1]
+
+
+def long_description() -> str:
+    """README.md for those who read it elsewhere: its links lead to the repository."""
+    home = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Source"]
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    here = r"(?![a-z]+:|#|/)"
+    text = re.sub(rf"(!\[[^]]*\]\(){here}", rf"\1{home}/raw/main/", text)
+    text = re.sub(rf"((?:src|srcset)=\"){here}", rf"\1{home}/raw/main/", text)
+    return re.sub(rf"((?<!!)\[(?:[^][]|\[[^]]*\])*\]\(|href=\"){here}", rf"\1{home}/blob/main/", text)
 
 
 def stop(reason: str) -> None:
@@ -75,6 +87,8 @@ def build_library(swift: str) -> Path:
     command = [
         *(swift, "build", "-c", "release", "--package-path", str(ROOT), "--scratch-path", scratch),
         *("--product", "lrswift", "-Xswiftc", "-static-stdlib"),
+        # without a name of its own the linker writes down where the file was made
+        *("-Xlinker", f"-soname={LIBRARY}"),
     ]
     print(shlex.join(command), flush=True)
     if subprocess.run(command, cwd=ROOT).returncode:
@@ -134,6 +148,15 @@ class BuildWithSwift(build_ext):
         return [*super().get_outputs(), str(Path(self.build_lib) / "lrswift" / LIBRARY)]
 
 
+class SdistWithLinks(sdist):
+    """`sdist` with every target: of folders that are links to each other setuptools takes only one."""
+
+    def make_release_tree(self, base_dir: str, files: list[str]) -> None:
+        targets = sorted((ROOT / "Sources").iterdir())
+        sources = [str(p.relative_to(ROOT)) for target in targets for p in target.rglob("*") if p.is_file()]
+        super().make_release_tree(base_dir, sorted({*files, *sources}))
+
+
 core = Extension(
     "lrswift._core",
     sources=sorted(str(p.relative_to(ROOT)) for p in (ROOT / "python" / "src").glob("*.c")),
@@ -153,7 +176,9 @@ core = Extension(
 
 setup(
     version=version(),
+    long_description=long_description(),
+    long_description_content_type="text/markdown",
     ext_modules=[core],
-    cmdclass={"build_ext": BuildWithSwift},
+    cmdclass={"build_ext": BuildWithSwift, "sdist": SdistWithLinks},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

@@ -1,6 +1,6 @@
 """What a learning-rate method costs per step, beside the plain direction it works over.
 
-    python benchmarks/rate_cost.py --data DIR [--readme README.md]
+    python benchmarks/rate_cost.py --data DIR [--page docs/performance.md]
 
 All methods take turns, a block of steps each, on the MNIST CNN (batch 64) and the MLP 784-1000-1000-10
 (batch 128), on MNIST: how often a method evaluates the loss depends on the data. A figure is the median
@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--steps", type=int, default=10, help="steps per block")
     parser.add_argument("--processor", action="store_true", help="processor time on one thread")
-    parser.add_argument("--readme", type=Path, help="write the table between its markers in this file")
+    parser.add_argument("--page", type=Path, help="write the table between its markers in this file")
     parser.add_argument("--json", type=Path, help="write all figures there")
     arguments = parser.parse_args()
     Clock.processor = arguments.processor
@@ -179,11 +179,11 @@ def main() -> None:
     print(table(cnn, mlp))
     if arguments.json:
         arguments.json.write_text(json.dumps({"cnn": cnn, "mlp": mlp}, indent=1))
-    if arguments.readme:
-        text = arguments.readme.read_text()
+    if arguments.page:
+        text = arguments.page.read_text()
         start, end = "<!-- rate cost -->\n", "<!-- end of rate cost -->"
         head, rest = text.split(start)
-        arguments.readme.write_text(head + start + table(cnn, mlp) + "\n" + end + rest.split(end)[1])
+        arguments.page.write_text(head + start + table(cnn, mlp) + "\n" + end + rest.split(end)[1])
 
 
 if __name__ == "__main__":

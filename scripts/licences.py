@@ -33,22 +33,34 @@ What the wheel contains and what it depends on, by licence.
 
 Written by `python scripts/licences.py --write`; `make check` holds it to what is installed.
 
-## In the wheel
+## In every wheel
 
 | part | licence |
 |---|---|
 | lrswift | Apache-2.0 |
 | Swift's standard library and Synchronization, inside `liblrswift.so` | Apache-2.0 WITH Swift-exception |
 
-The exception asks for no notice with compiled programs.
+The exception asks for no notice with compiled programs; the text is there all the same.
+
+## In the wheel for manylinux
+
+What `make wheel` puts beside the library, in `lrswift.libs/`.
+A wheel of `make build` loads these from the system.
+
+| part | licence | texts |
+|---|---|---|
+| OpenBLAS | BSD-3-Clause AND BSD-2-Clause | `openblas.txt` |
+| libgfortran | GPL-3.0-or-later WITH GCC-exception-3.1 | `gpl-3.0.txt`, `gcc-runtime-exception-3.1.txt` |
+| libquadmath | LGPL-2.1-or-later | `lgpl-2.1.txt` |
+
+The texts are those of `licences/`, and lie in the wheel, in `lrswift-*.dist-info/licenses`. libquadmath is a
+file of its own, which can be replaced.
 
 ## Loaded from the system
 
 | part | licence |
 |---|---|
-| OpenBLAS | BSD-3-Clause |
-| libgfortran, libgcc, libstdc++ | GPL-3.0 WITH GCC-exception-3.1 |
-| libquadmath | LGPL-2.1 |
+| libgcc, libstdc++ | GPL-3.0-or-later WITH GCC-exception-3.1 |
 | the C library | LGPL-2.1 |
 """
 
@@ -57,8 +69,8 @@ def requirements() -> dict[str, list[str]]:
     """Names by extra; "" is what every installation needs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     given = {"": project["dependencies"], **project["optional-dependencies"]}
-    # tools, which nothing of ours is shipped with
-    for tools in ("bench", "test"):
+    # tools, which nothing of ours is shipped with, and extras that are made of others
+    for tools in ("all", "bench", "dev", "docs", "test"):
         del given[tools]
     return {extra: [re.split(r"[^\w.-]", line)[0] for line in lines] for extra, lines in given.items()}
 

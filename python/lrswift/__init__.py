@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from . import adapt, models, nn, optim, random, schedule
@@ -61,7 +61,11 @@ from .tensors.functions import __all__ as _functions
 from .tensors.tensor import Tensor
 
 if TYPE_CHECKING:
-    from . import callbacks, data, functions, sklearn
+    from . import callbacks, data, functions
+    from . import numpy as numpy
+    from . import optax as optax
+    from . import sklearn as sklearn
+    from . import torch as torch
     from .experiments.comparison import compare
     from .experiments.hpo import compare_hpo
     from .experiments.hpo.options import HpoOptions
@@ -70,7 +74,7 @@ if TYPE_CHECKING:
     from .hypergradients.check import check_hypergradient
     from .hypergradients.hypergradient import Hypergradient, hypergradient
     from .hypergradients.options import HypergradientOptions
-    from .hypergradients.sharing import best_window, sharing_bound, sharing_noise
+    from .hypergradients.sharing import best_window, sharing_bound, sharing_errors, sharing_noise
     from .learning.learn import learn_schedule
     from .learning.learned_schedule import LearnedSchedule
     from .learning.options import ExecutionOptions, LearningOptions
@@ -120,10 +124,14 @@ _LAZY = {
     "numpy": None,
     "optax": None,
     "sharing_bound": "hypergradients.sharing",
+    "sharing_errors": "hypergradients.sharing",
     "sharing_noise": "hypergradients.sharing",
     "sklearn": None,
     "torch": None,
 }
+# of those, what needs a package that may be missing; `dir` leaves out what cannot be had, so that `help`
+# and `inspect.getmembers`, which ask for every name, work
+_NEEDS = {"optax": ("jax", "optax"), "sklearn": ("sklearn",), "torch": ("torch",)}
 
 __all__ = [
     *_activations, *_functions,
@@ -138,8 +146,8 @@ __all__ = [
     "hypergradient", "int64", "jvp", "leaderboard", "learn_schedule", "load", "lr_range_test",
     "max_memory_allocated", "memory_allocated",
     "minimize", "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random",
-    "reset_peak_memory_stats", "save", "schedule", "seed", "set_threads", "sharing_bound",
-    "sharing_noise", "show_config", "sklearn", "tensor", "uint8", "zeros",
+    "reset_peak_memory_stats", "save", "schedule", "seed", "set_threads", "sharing_bound", "sharing_errors",
+    "sharing_noise", "show_config", "tensor", "uint8", "zeros",
 ]  # fmt: skip
 
 
@@ -154,4 +162,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    missing = {name for name, needs in _NEEDS.items() if not all(map(importlib.util.find_spec, needs))}
+    return sorted({*globals(), *_LAZY} - missing)

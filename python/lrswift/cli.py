@@ -1,9 +1,12 @@
+# PYTHON_ARGCOMPLETE_OK
 """The command line: `lrswift info | train | find-lr | learn-schedule | compare | leaderboard | ...`."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
+import json
 import multiprocessing
 import os
 import shlex
@@ -15,10 +18,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 from . import optim, random
-from .config import get_threads, max_memory_allocated, set_threads, show_config
-from .data import DATASETS, Splits, load
-from .errors import Error
-from .experiments import comparison
+from ._core import version as core_version
+from .config import config, get_threads, max_memory_allocated, set_threads, show_config
+from .data import DATASETS, Splits
+from .errors import Error, MissingFiles
+from .experiments import comparison, own
 from .experiments.hpo import SEARCHES, HpoComparison, compare_hpo
 from .experiments.hpo.comparison import DEFAULT_SEARCHES
 from .experiments.leaderboard import DEFAULT_METHODS, WORKLOADS, leaderboard, named, references
@@ -29,6 +33,7 @@ from .experiments.sensitivity import Sensitivity, sensitivity
 from .files.atomic import check_target, make_folder
 from .learning.learn import learn_schedule
 from .learning.options import UPDATES
+from .loop.history import History
 from .nn import Module
 from .nn.functional import cross_entropy
 from .pictures.figure import saved
@@ -36,7 +41,7 @@ from .pictures.table import Cell, Column, Row, Table
 from .rates.docstrings import describe_methods
 from .rates.made import RATES
 from .search.find import RULES, find_lr
-from .store import save, write_json
+from .store import plain, save, write_json
 from .training.composed import DIRECTIONS, direction
 from .training.fit import fit, held_out
 from .training.methods import KINDS, METHODS, Method
@@ -59,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
         description="Training that finds its own learning rate.",
         epilog="lrswift COMMAND --help says more.",
     )
+    top.add_argument("--version", action="version", version=f"lrswift {core_version()}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     info = commands.add_parser("info", help="version, processor, kernels, BLAS, threads")
@@ -254,11 +260,22 @@ def _rates(text: str) -> list[float]:
 
 
 def _problem(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--data", choices=_PICTURES, default="digits", help="data set (default: digits)")
+    command.add_argument(
+        "--data", default="digits", metavar="NAME|FILE",
+        help=f"{', '.join(_PICTURES)}, or a .csv, .npz or .parquet file of yours: a class and numbers in "
+        "each row, of which a fifth is kept for the test (default: digits)",
+    )  # fmt: skip
+    command.add_argument(
+        "--target", metavar="COLUMN", help="the class in your file (default: the last column, y of .npz)"
+    )
     command.add_argument(
         "--root", metavar="DIR", help="where data sets are (default: $LRSWIFT_DATA, then ./data)"
     )
-    command.add_argument("--model", choices=comparison.MODELS, default="mlp", help="network (default: mlp)")
+    command.add_argument(
+        "--model", default="mlp", metavar="NAME|MODULE:FUNCTION",
+        help=f"{', '.join(comparison.MODELS)}, or a function of yours that makes a network, of lrswift or "
+        "torch, of (inputs, classes) (default: mlp)",
+    )  # fmt: skip
     command.add_argument("--batch-size", type=_positive, default=64, help="examples per step (default: 64)")
 
 
@@ -270,6 +287,7 @@ def _common(
     command.add_argument("--out", metavar="DIR", default=default, help=out or "folder for info.json")
     command.add_argument("--threads", type=_positive, help="how many to use (default: all cores)")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
+    command.add_argument("--json", action="store_true", help="the result on stdout as a JSON record")
 
 
 @contextlib.contextmanager
@@ -291,17 +309,25 @@ def _folder(args: argparse.Namespace) -> Iterator[None]:
                 args.out.rmdir()
 
 
-def _prepared(args: argparse.Namespace) -> tuple[Splits, Module]:
-    splits = load(args.data, args.root).scaled()
+def _given(args: argparse.Namespace) -> None:
+    """Reads data and network that are named, before anything is trained."""
+    args.splits = own.data(args.data, args.target, args.root, args.seed)
     random.seed(args.seed)
-    return splits, comparison.MODELS[args.model](splits.train, len(splits.classes))
+    args.make = own.network(args.model, args.splits)
+
+
+def _prepared(args: argparse.Namespace) -> tuple[Splits, Module]:
+    random.seed(args.seed)
+    return args.splits, args.make(args.splits.train, len(args.splits.classes))
 
 
 def _info(args: argparse.Namespace) -> None:
     if args.methods:
         print(describe_methods())
         return
-    facts = show_config()
+    facts = config() if args.json else show_config()
+    if args.json:
+        print(json.dumps(facts))
     if args.out is not None:
         write_json(args.out / "info.json", facts)
 
@@ -324,18 +350,35 @@ def _train(args: argparse.Namespace) -> None:
         rate = found.lr
     optimizer = method.optimizer(model.named_parameters(), rate)  # type: ignore[arg-type]
     train, rate_valid = held_out(optimizer, splits.train)
-    history = fit(
-        model, optimizer, train, splits.test, rate_valid=rate_valid,
-        epochs=args.epochs, batch_size=args.batch_size, seed=args.seed, progress=not args.quiet,
-    )  # fmt: skip
+    stopped = None
+    try:
+        history = fit(
+            model, optimizer, train, splits.test, rate_valid=rate_valid,
+            epochs=args.epochs, batch_size=args.batch_size, seed=args.seed, progress=not args.quiet,
+        )  # fmt: skip
+    except KeyboardInterrupt as stop:
+        known: History | None = getattr(stop, "history", None)
+        if known is None or not known.rows:
+            raise
+        stopped, history = stop, known
+        print(f"interrupted: what follows is of the {len(known.rows)} epochs that are done", file=sys.stderr)
     heads = ("epoch", "train loss", "test loss", "accuracy %", "learning rate", "seconds")
-    print(_table(heads, map(_epoch, history.rows)))
+    facts = {"data": args.data, "model": args.model, "method": method.label, "epochs": history.rows}
+    _tell(args, facts, lambda: _table(heads, map(_epoch, history.rows)))
     if not args.quiet:
         most = max_memory_allocated() / 1e6
         print(f"at most {most:.1f} MB in tensors, gradients and buffers", file=sys.stderr)
     if args.out is not None:
         history.to_csv(args.out / "history.csv")
         save(args.out / "model.safetensors", model)
+        print(f"{args.out / 'history.csv'}, {args.out / 'model.safetensors'}", file=sys.stderr)
+    if stopped is not None:
+        raise stopped
+
+
+def _tell(args: argparse.Namespace, facts: dict[str, Any], text: Callable[[], str]) -> None:
+    """The result on stdout: as text, or as a record."""
+    print(json.dumps(plain(facts)) if args.json else text())
 
 
 def _epoch(row: dict[str, Any]) -> list[str]:
@@ -358,25 +401,26 @@ def _find(args: argparse.Namespace) -> None:
         start=args.start, seed=args.seed, progress=not args.quiet, rule=args.rule,
     )  # fmt: skip
     untouched = "untouched" if found.receipt["untouched"] else "CHANGED"
-    print(
+    facts: dict[str, Any] = {
+        "lr": found.lr, "value": found.value, "done": found.done, "steps": found.steps,
+        "signals": found.signals, "values": found.values.tolist(), "receipt": found.receipt,
+        "reliable": found.reliable, "rule": found.rule,
+    }  # fmt: skip
+    told = (
         f"learning rate {found.lr:.4g} (a tenth of {found.value:.4g}), "
         f"{found.steps} batches, model {untouched}{'' if found.reliable else ', not reliable'}"
     )
+    _tell(args, facts, lambda: told)
     if args.out is not None:
-        facts: dict[str, Any] = {
-            "lr": found.lr, "value": found.value, "done": found.done, "steps": found.steps,
-            "signals": found.signals, "values": found.values.tolist(), "receipt": found.receipt,
-            "reliable": found.reliable, "rule": found.rule,
-        }  # fmt: skip
         write_json(args.out / "found.json", facts)
         _draw(args.out / "found.png", found.plot)
 
 
 def _learn(args: argparse.Namespace) -> None:
-    splits = load(args.data, args.root).scaled()
+    splits = args.splits
     folder = args.out
     learned = learn_schedule(
-        lambda seed: comparison.MODELS[args.model](splits.train, len(splits.classes)),
+        lambda seed: args.make(splits.train, len(splits.classes)),
         cross_entropy, splits.train, None, args.steps, args.batch_size, args.rates,
         outer_steps=args.outer_steps, update=args.update, seeds=args.seeds, seed=args.seed,
         start=None if args.trials is None else "optuna", trials=args.trials or 1,
@@ -407,10 +451,10 @@ def _compare(args: argparse.Namespace) -> None:
     told = {"progress": not args.quiet, "command": args.line}
     result: comparison.Comparison | Sensitivity
     if args.initial is None:
-        result = comparison.compare(args.data, args.model, methods, *common, **told)
+        result = comparison.compare(args.splits, args.make, methods, *common, **told)
     else:
-        result = sensitivity(args.data, args.model, methods, args.initial, *common, **told)
-    print(result.table())
+        result = sensitivity(args.splits, args.make, methods, args.initial, *common, **told)
+    _tell(args, result.facts(), result.table)
     print(f"\n{result.write(args.out)}")
 
 
@@ -418,7 +462,7 @@ def _compare_hpo(args: argparse.Namespace) -> None:
     names = [name for name in args.searches.split(",") if name]
     try:
         result = compare_hpo(
-            args.data, args.model, names, args.steps, args.budget, args.seeds, args.batch_size, args.seed,
+            args.splits, args.make, names, args.steps, args.budget, args.seeds, args.batch_size, args.seed,
             learning_rates=args.rates, root=args.root, out=args.out, resume=args.resume,
             progress=not args.quiet, command=args.line,
         )  # fmt: skip
@@ -475,16 +519,39 @@ def _reproduce(args: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status. What the user got wrong is one line, not a traceback."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    args = parser().parse_args(given)
+    top = parser()
+    with contextlib.suppress(ImportError):
+        # completion in a shell that was told: eval "$(register-python-argcomplete lrswift)"
+        importlib.import_module("argcomplete").autocomplete(top)
+    args = top.parse_args(given)
     args.line = shlex.join(["lrswift", *given])
+    # bars are for people, and files of output have none
+    args.quiet = args.quiet or not sys.stderr.isatty()
     try:
-        if args.threads is not None:
-            set_threads(args.threads)
-        with _folder(args):
-            args.run(args)
+        return _done(args)
     except KeyboardInterrupt:
         print("lrswift: interrupted", file=sys.stderr)
         return 130
+
+
+def _done(args: argparse.Namespace) -> int:
+    kept = contextlib.ExitStack()
+    try:
+        if args.threads is not None:
+            set_threads(args.threads)
+        kept.enter_context(_folder(args))
+        with contextlib.ExitStack() as undone:
+            undone.push(kept.__exit__)
+            if hasattr(args, "target"):
+                _given(args)
+            undone.pop_all()
+    except (Error, OSError, ImportError) as error:
+        print(f"lrswift: {error}", file=sys.stderr)
+        # a data set of the list that is not there is nobody's mistake
+        return 1 if isinstance(error, MissingFiles) and args.data in DATASETS else 2
+    try:
+        with kept:
+            args.run(args)
     except (Error, OSError, ImportError) as error:
         print(f"lrswift: {error}", file=sys.stderr)
         return 1

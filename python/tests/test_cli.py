@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import lrswift as lr
-from lrswift import _core
+from lrswift import _core, cli
 from lrswift.cli import main
 
 
@@ -174,7 +174,7 @@ COMMANDS = [
 def test_a_folder_that_cannot_be_written_is_refused_before_the_work(capsys, tmp_path, command):
     (tmp_path / "file").write_bytes(b"mine")
     for out, told in (("file", "a file stands in the folder's place"), ("/proc/x", "choose another folder")):
-        assert main([*command, "--quiet", "--out", str(tmp_path / out)]) == 1
+        assert main([*command, "--quiet", "--out", str(tmp_path / out)]) == 2
         shown = capsys.readouterr()
         assert shown.out == "" and "--out: " in shown.err and told in shown.err
         assert shown.err.count("\n") == 1
@@ -183,7 +183,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_work(capsys, tmp_
 
 def test_what_stands_in_the_place_of_a_result_is_refused_before_the_work(capsys, tmp_path):
     (tmp_path / "model.safetensors").mkdir()
-    assert main(["train", "--epochs", "1", "--quiet", "--out", str(tmp_path)]) == 1
+    assert main(["train", "--epochs", "1", "--quiet", "--out", str(tmp_path)]) == 2
     shown = capsys.readouterr()
     assert shown.out == "" and "model.safetensors is a folder" in shown.err
 
@@ -200,3 +200,40 @@ def test_a_wrong_count_is_told_in_words(given, said, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["train", "--epochs", given])
     assert caught.value.code == 2 and f"--epochs: {said}" in capsys.readouterr().err
+
+
+def test_version_and_records(capsys, tmp_path):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"lrswift {lr.__version__}\n"
+    assert main(["info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["version"] == lr.__version__
+    assert main(["find-lr", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["lr"] > 0 and record["receipt"]["untouched"]
+    few = ["--methods", "sgd", "--seeds", "1", "--epochs", "1"]
+    assert main(["compare", *few, "--json", "--out", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["summary"][0]["method"] == "sgd"
+
+
+def test_bars_are_for_terminals(capsys):
+    assert main(["train", "--epochs", "1"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_ctrl_c_in_train_keeps_what_is_done(tmp_path, capsys, monkeypatch):
+    def interrupted(*given, **options):
+        def stop(history):
+            if len(history.rows) == 2:
+                raise KeyboardInterrupt
+
+        return lr.fit(*given, callbacks=[stop], **options)
+
+    monkeypatch.setattr(cli, "fit", interrupted)
+    assert main(["train", "--epochs", "5", "--out", str(tmp_path)]) == 130
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 3
+    assert "2 epochs that are done" in shown.err
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 3
+    assert lr.load(tmp_path / "model.safetensors")

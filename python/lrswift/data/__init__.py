@@ -3,5 +3,6 @@
 from .batches import Batches, permutation
 from .dataset import Dataset, Splits
 from .loading import DATASETS, load
+from .tables import from_file
 
-__all__ = ["DATASETS", "Batches", "Dataset", "Splits", "load", "permutation"]
+__all__ = ["DATASETS", "Batches", "Dataset", "Splits", "from_file", "load", "permutation"]

@@ -6,6 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -67,6 +68,10 @@ class Results(ABC, Generic[AnyRun]):
     @abstractmethod
     def page(self) -> str:
         """The HTML of report.html."""
+
+    def _repr_html_(self) -> str:
+        frame = "width:100%;height:640px;border:1px solid #d0d4d9"
+        return f'<iframe title="report" style="{frame}" srcdoc="{escape(self.page())}"></iframe>'
 
     def write(self, folder: str | os.PathLike[str]) -> Path:
         """Writes results.csv, results.json and report.html, each whole or not at all; returns the last."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import check_whole
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError
 
 
@@ -97,6 +98,69 @@ def best_window(mse1: float, epsilon: float, correlation: float = 0.0) -> float:
     return max(1.0, (noise ** (1 / 3) / epsilon ** (2 / 3)) if epsilon > 0 else math.inf)
 
 
+def sharing_errors(hypergradients: Any, counts: Any, networks: int = 1) -> np.ndarray:
+    """Estimates the mean squared error of hypergradients that windows share, from those of every step.
+
+    Of T steps, n windows share their averages as a run shares its values: step t is in window
+    floor(n t / T). With V_n the variance of those averages over seeds and b_n the mean square of what the
+    windows hide of the mean, the error of an average over m = `networks` networks is
+
+        V_n / m + b_n.
+
+    V_n is the variance over the seeds. b_n is the mean square of (an average of one seed less a step of the
+    others' mean), which has the expectation V_n + b_n + V_T / (S - 1), less the other two. Nothing is
+    supposed of the noise: correlated steps count as they are.
+
+    Args:
+        hypergradients: numbers [seeds, steps], at least 2 seeds: as `hypergradient` gives them with a value
+            for every step.
+        counts: numbers of windows, each from 1 to the number of steps.
+        networks: over how many networks hypergradients will be averaged, at least 1. Default 1.
+
+    Returns:
+        float64, the error of each of `counts`, per step; an estimate, which may be below 0.
+
+    Raises:
+        ArgumentError: a count or `networks` is out of bounds, or a hypergradient is not finite.
+        ArgumentTypeError: `hypergradients` are no numbers.
+        ShapeError: `hypergradients` have another shape.
+
+    Source:
+        Micaelli and Storkey (arXiv 2007.07869), section 4, whose error this is; the estimate is ours.
+    """
+    found = _finite(hypergradients, "[seeds, steps], at least 2 seeds")
+    if found.ndim != 2 or len(found) < 2 or found.shape[1] < 1:
+        raise ShapeError(
+            f"hypergradients: got shape {found.shape}; allowed: [seeds, steps], at least 2 seeds"
+        )
+    seeds, steps = found.shape
+    networks = check_whole(networks, "networks", 1)
+    others = (found.sum(0) - found) / (seeds - 1)
+    noise = found.var(0, ddof=1).mean() / (seeds - 1)
+    errors = []
+    for i, n in enumerate(counts):
+        check_whole(n, f"counts[{i}]", 1, steps)
+        window = n * np.arange(steps) // steps
+        lengths = np.bincount(window)
+        averages = np.stack([np.bincount(window, row) / lengths for row in found])[:, window]
+        variance = averages.var(0, ddof=1).mean()
+        bias = np.mean((averages - others) ** 2) - variance - noise
+        errors.append(variance / networks + bias)
+    return np.array(errors)
+
+
+def _finite(hypergradients: Any, allowed: str) -> np.ndarray:
+    try:
+        found = np.asarray(hypergradients, np.float64)
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(
+            f"hypergradients: got {type(hypergradients).__name__}; allowed: numbers {allowed}"
+        ) from None
+    if not np.isfinite(found).all():
+        raise ArgumentError("hypergradients: not all finite; allowed: finite numbers")
+    return found
+
+
 @dataclass(frozen=True)
 class SharingNoise:
     """The noise, drift and correlation of hypergradients: the arguments of `best_window`.
@@ -146,20 +210,13 @@ def sharing_noise(hypergradients: Any, window: int, lags: int | None = None) -> 
         Micaelli and Storkey (arXiv 2007.07869), Theorem 4.1, whose quantities these are; the estimates are
         ours.
     """
-    try:
-        sums = np.asarray(hypergradients, np.float64)
-    except (TypeError, ValueError):
-        raise ArgumentTypeError(
-            f"hypergradients: got {type(hypergradients).__name__}; allowed: an array"
-        ) from None
+    sums = _finite(hypergradients, "[seeds, windows], at least 2 each")
     if sums.ndim != 2 or min(sums.shape) < 2:
         raise ShapeError(
             f"hypergradients: got shape {sums.shape}; allowed: [seeds, windows], at least 2 each"
         )
     if window < 1:
         raise ArgumentError(f"window: got {window!r}; allowed: at least 1")
-    if not np.isfinite(sums).all():
-        raise ArgumentError("hypergradients: not all finite; allowed: finite numbers")
     seeds, windows = sums.shape
     if lags is not None and (window != 1 or not 1 <= lags < windows):
         raise ArgumentError(

@@ -15,6 +15,7 @@ from ..errors import ArgumentError, FormatError
 from ..hypergradients.layers import parameters_by_layer
 from ..optim import SGD
 from ..pictures.figure import GRAY, ORANGE, panels
+from ..pictures.notebook import shown
 from ..schedule import Piecewise
 from .settings import FAMILIES
 
@@ -114,16 +115,28 @@ class LearnedSchedule:
             params = [{"params": held, "lr": rate} for held, rate in groups]
         return SGD(params, rates[0], nesterov=self.nesterov, **pieces)
 
-    def plot(self) -> Any:
+    def plot(self, ax: Any = None) -> Any:
         """A matplotlib Figure: schedules of all outer steps, light to dark, the best one in color.
 
+        Args:
+            ax: as many axes of matplotlib to draw into. None: a new Figure. Default None.
+
         Returns:
-            The Figure, a panel for each family of values and one for the validation losses.
+            The Figure, a panel for each family of values and one for the validation losses, or `ax`.
 
         Raises:
+            ArgumentError: `ax` are not so many axes.
             ImportError: matplotlib is not installed.
         """
-        return _drawn(self)
+        return _drawn(self, ax)
+
+    def _repr_html_(self) -> str:
+        facts = {"steps": str(self.steps), "outer steps": str(len(self.values))}
+        if self.best >= 0:
+            facts["best outer step"] = str(self.best + 1)
+            facts["its validation loss"] = f"{self.valid_losses[self.best]:.5g}"
+            facts["learning rates"] = ", ".join(f"{r:.3g}" for r in np.ravel(self.learning_rates)[:12])
+        return shown("Learned schedule", facts, self.plot if len(self.values) else None)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a safetensors file, atomically.
@@ -302,7 +315,7 @@ def _check(where: str, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> 
         raise store.altered(where, f"finalists of {tried} that are none")
 
 
-def _drawn(learned: LearnedSchedule) -> Any:
+def _drawn(learned: LearnedSchedule, ax: Any = None) -> Any:
     """Schedules of all outer steps over the inner ones, light to dark, and their validation losses.
 
     Of rates by layer, the best ones alone.
@@ -315,7 +328,7 @@ def _drawn(learned: LearnedSchedule) -> Any:
     families += [("Momentum", learned.momentums[None]), ("Weight decay", learned.weight_decays[None])]
     ends = np.cumsum([0, *(values.size for _, values in families)])
     shown = [(t, v, e) for (t, v), e in zip(families, ends, strict=False) if v.size]
-    figure, axes = panels(len(shown) + 1)
+    figure, axes = panels(len(shown) + 1, ax)
     outer = len(learned.values)
     shades = mpl.colormaps["Blues"](np.linspace(0.2, 0.95, max(outer, 2)))
     for ax, (title, best, first) in zip(axes, shown, strict=False):

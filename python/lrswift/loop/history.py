@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..pictures.figure import BLUE, ORANGE, panels, smoothed
+from ..pictures.notebook import shown
 from ..store import write_csv
 
 COLUMNS = ("epoch", "step", "train_loss", "lr", "lr_low", "lr_high", "valid_loss", "accuracy", "seconds")
@@ -104,16 +105,28 @@ class History:
         names = list(dict.fromkeys([*COLUMNS, *(key for row in self.rows for key in row)]))
         write_csv(path, names, self.rows)
 
-    def plot(self) -> Any:
+    def plot(self, ax: Any = None) -> Any:
         """A matplotlib Figure: loss, accuracy (where known) and learning rate.
 
+        Args:
+            ax: two axes of matplotlib to draw into, three where accuracies are known. None: a new Figure.
+                Default None.
+
         Returns:
-            The Figure, of two or three panels.
+            The Figure, of two or three panels, or `ax`.
 
         Raises:
+            ArgumentError: `ax` are not so many axes.
             ImportError: matplotlib is not installed.
         """
-        return _drawn(self)
+        return _drawn(self, ax)
+
+    def _repr_html_(self) -> str:
+        if not self.rows:
+            return shown("History", {"epochs": "0"})
+        last = self.rows[-1].items()
+        facts = {key: f"{v:.5g}" if isinstance(v, float) else str(v) for key, v in last if v is not None}
+        return shown(f"History, {len(self.rows)} epochs", facts, self.plot)
 
     def __repr__(self) -> str:
         if not self.rows:
@@ -130,10 +143,10 @@ def _summary(rates: np.ndarray) -> tuple[float, float, float]:
     return float(rates[:, 0].mean()), float(rates[:, 1].min()), float(rates[:, 2].max())
 
 
-def _drawn(history: History) -> Any:
+def _drawn(history: History, ax: Any = None) -> Any:
     """Loss, accuracy where it is known, and learning rate of a History, side by side."""
     known = [row for row in history.rows if row["accuracy"] is not None]
-    figure, axes = panels(3 if known else 2)
+    figure, axes = panels(3 if known else 2, ax)
     losses, rates = history.losses, history.rates
     steps = np.arange(1, len(losses) + 1)
     axes[0].plot(steps, losses, color=BLUE, alpha=0.2, linewidth=0.7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from .._core import Optimizer as CoreOptimizer
 from .._core import replay as core_replay
 from .._core import tensor as core_tensor
 from ..errors import ArgumentError, ArgumentTypeError
+from ..pictures.figure import BLUE, ORANGE, panels
 from ..rates.base import Adapter
 from ..rates.cards import read_cards
 from ..rates.codes import Bound, Outcome
@@ -162,6 +164,31 @@ def _reason(method: str) -> Callable[[dict[str, float]], str]:
     if card.whole:
         return _whole
     return _window if card.uses_window else _probe if card.probes else _slope
+
+
+def drawn(history: History, ax: Any = None) -> Any:
+    """Loss and rates of the steps on record, side by side.
+
+    Raises:
+        ArgumentError: nothing is on record, or `ax` are not two axes.
+    """
+    if not len(history["step"]):
+        raise ArgumentError("plot: nothing is on record; allowed: after record() and some steps")
+    figure, (left, right) = panels(2, ax)
+    first, kept = history["machine"] == 0, history["outcome"] == Outcome.TAKEN
+    left.plot(history["step"][first], history["loss"][first], color=BLUE, linewidth=0.8)
+    undone = history["outcome"] == Outcome.UNDONE
+    left.plot(history["step"][undone], history["loss"][undone], "x", color=ORANGE)
+    left.set(title="Loss", xlabel="step", ylabel="loss")
+    for machine in np.unique(history["machine"]):
+        own = kept & (history["machine"] == machine)
+        right.plot(history["step"][own], history["rate"][own], color=BLUE, linewidth=0.8)
+    right.set(title="Learning rate", xlabel="step", ylabel="rate")
+    for axes, values in ((left, history["loss"]), (right, history["rate"][kept])):
+        finite = values[np.isfinite(values)]
+        if len(finite) and finite.min() > 0:
+            axes.set_yscale("log")
+    return figure
 
 
 def replay(record: History, adapter: Adapter, machine: int = 0) -> np.ndarray:

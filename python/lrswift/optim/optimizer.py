@@ -449,6 +449,21 @@ class Optimizer:
         method = self.rate.core_name if isinstance(self.rate, Adapter) else "constant"
         return decisions.explain(self.history, step, method)
 
+    def plot(self, ax: Any = None) -> Any:
+        """A matplotlib Figure: loss and rate of the steps on record.
+
+        Args:
+            ax: two axes of matplotlib to draw into. None: a new Figure. Default None.
+
+        Returns:
+            The Figure, or `ax`.
+
+        Raises:
+            ArgumentError: `ax` is given and not two axes, or nothing is on record.
+            ImportError: matplotlib is not installed.
+        """
+        return decisions.drawn(self.history, ax)
+
     def finish(self, steps: int) -> None:
         """Lets a rate of lr="auto" fall to 0 over the next steps, whatever the run was to be.
 

@@ -9,14 +9,28 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ArgumentError
 from ..files import atomic
 
 # Okabe and Ito's: distinct for the color-blind
 BLUE, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#009e73", "#8a8f98"
 
 
-def panels(count: int) -> tuple[Any, list[Any]]:
-    """A figure of `count` axes in a row, in the style of all pictures here."""
+def panels(count: int, ax: Any = None) -> tuple[Any, list[Any]]:
+    """A figure of `count` axes in a row, in the style of all pictures here; or those given as they are.
+
+    With axes that are given, what is returned in the figure's place is `ax`.
+
+    Raises:
+        ArgumentError: `ax` are not so many axes.
+    """
+    if ax is not None:
+        given = [ax] if hasattr(ax, "plot") else list(np.ravel(np.asarray(ax, dtype=object)))
+        if len(given) != count or not all(hasattr(each, "plot") for each in given):
+            raise ArgumentError(
+                f"plot: ax: got {len(given)} of {type(ax).__name__}; allowed: {count} axes of matplotlib"
+            )
+        return ax, given
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, count, figsize=(4.2 * count, 3.2), layout="constrained")

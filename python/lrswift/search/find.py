@@ -19,6 +19,7 @@ from ..loop.recorder import Modes, Recorder, rows
 from ..loop.steps import CHUNK_SECONDS
 from ..optim import Adam, Optimizer
 from ..pictures.figure import BLUE, GRAY, ORANGE, panels
+from ..pictures.notebook import shown
 from ..progress import Progress
 from ..records import takes
 from ..tensors.autograd import enable_grad
@@ -68,16 +69,28 @@ class FoundRate:
     reliable: bool = True
     rule: str = "signs"
 
-    def plot(self) -> Any:
+    def plot(self, ax: Any = None) -> Any:
         """A matplotlib Figure: the rate tried and the derivative with respect to it, batch by batch.
 
+        Args:
+            ax: two axes of matplotlib to draw into. None: a new Figure. Default None.
+
         Returns:
-            The Figure, of two panels.
+            The Figure, of two panels, or `ax`.
 
         Raises:
+            ArgumentError: `ax` are not so many axes.
             ImportError: matplotlib is not installed.
         """
-        return _drawn(self)
+        return _drawn(self, ax)
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "rate": f"{self.lr:.4g}", "found by": self.rule, "batches": str(self.steps),
+            "reliable": "yes" if self.reliable else "no, what was measured could not tell rates apart",
+            "model": "untouched" if self.receipt.get("untouched") else "changed",
+        }  # fmt: skip
+        return shown("Found rate", facts, self.plot)
 
 
 @takes(
@@ -363,9 +376,9 @@ class _RateSearch:
             bar.advance(len(values), rate=values[-1])
 
 
-def _drawn(found: FoundRate) -> Any:
+def _drawn(found: FoundRate, ax: Any = None) -> Any:
     """The rate tried, and the derivative with respect to it, at every batch of a search."""
-    figure, axes = panels(2)
+    figure, axes = panels(2, ax)
     batches = np.arange(1, len(found.values) + 1)
     axes[0].step(batches, found.values, where="post", color=BLUE)
     title = f"Rate tried: ends at {found.value:.3g}, train with {found.lr:.3g}"

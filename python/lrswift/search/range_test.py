@@ -17,6 +17,7 @@ from ..loop.recorder import Modes, Recorder
 from ..loop.steps import TrainingSteps
 from ..optim import SGD, Optimizer
 from ..pictures.figure import BLUE, ORANGE, panels
+from ..pictures.notebook import shown
 from ..progress import Progress
 from ..schedule import Exponential, Linear, Schedule
 from ..tensors.tensor import Tensor
@@ -47,16 +48,24 @@ class RangeTest:
     suggestion: float | None
     receipt: dict[str, Any] = field(repr=False)
 
-    def plot(self) -> Any:
+    def plot(self, ax: Any = None) -> Any:
         """A matplotlib Figure: the loss, plain and smoothed, over the rate, and the suggestion.
 
+        Args:
+            ax: an Axes of matplotlib to draw into. None: a new Figure. Default None.
+
         Returns:
-            The Figure, of one panel.
+            The Figure, of one panel, or `ax`.
 
         Raises:
+            ArgumentError: `ax` are not so many axes.
             ImportError: matplotlib is not installed.
         """
-        return _drawn(self)
+        return _drawn(self, ax)
+
+    def _repr_html_(self) -> str:
+        suggested = "none" if self.suggestion is None else f"{self.suggestion:.4g}"
+        return shown("Range test", {"suggestion": suggested, "steps": str(len(self.rates))}, self.plot)
 
 
 def lr_range_test(
@@ -199,9 +208,9 @@ class _Sweep:
         return loss > self.diverge * self.best >= 0
 
 
-def _drawn(ranged: RangeTest) -> Any:
+def _drawn(ranged: RangeTest, ax: Any = None) -> Any:
     """The loss over the rate of a range test, with its suggestion."""
-    figure, (axes,) = panels(1)
+    figure, (axes,) = panels(1, ax)
     axes.plot(ranged.rates, ranged.losses, color=BLUE, alpha=0.25, linewidth=0.7)
     axes.plot(ranged.rates, ranged.smoothed, color=BLUE)
     title = "No rate suggested"

@@ -8,16 +8,18 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .._core import Machine as CoreMachine
+from ..checks import check_whole
 from ..errors import ArgumentError, Diverged, DTypeError
-from ..optim import guarding
+from ..optim import decisions, guarding
 from ..optim.attributes import rate_card
-from ..optim.searched import GUARD_EVERY, account, check_searched, finish, is_searched
+from ..optim.searched import GUARD_EVERY, account, finish, is_searched
 from ..rates.base import Adapter
-from ..rates.codes import Guard, Judgement, Scope
+from ..rates.codes import Guard, Judgement, Outcome, Scope
 from ..rates.named import named
 from . import _state
 from ._active import Active, ActiveFinder, check_parameters, names, parameters
@@ -28,6 +30,7 @@ from ._groups import Groups
 from ._guard import StepGuard
 from ._native_rule import NativeRule
 from ._probing import Evaluation, Starts, checked, random_state
+from ._record import StepRecord
 from ._search import SearchStart
 from ._shards import Shards, is_sharded
 from ._sums import Numbers, finite
@@ -125,6 +128,7 @@ class Adapted(torch.optim.Optimizer):
         check_parameters(parameters(base))
         self._groups = Groups(base, self.rate, self._scope)
         self._guard: StepGuard | None = None
+        self._record: StepRecord | None = None
         self._add_machines()
         if self._searches and self._shards is None:
             self.guard(every=GUARD_EVERY)
@@ -301,18 +305,61 @@ class Adapted(torch.optim.Optimizer):
         return loss
 
     # ---- two points ------------------------------------------------------------------------------------
-    def explain(self) -> str:
-        """Says what a rate that is searched for has come to, and why, in some lines.
+    def record(self, on: bool = True, capacity: int = 10_000) -> None:
+        """Keeps the last decisions of the rate, with their inputs, for `history`, `explain` and `plot`.
 
-        Returns:
-            The text; before the end of the search, how far it has come.
+        Args:
+            on: False forgets them. Default True.
+            capacity: how many are kept, at least 1. Default 10000.
 
         Raises:
-            ArgumentError: the search is not over, which other threads' steps may have begun anew.
-            ArgumentTypeError: the rate is another than `lr="auto"`.
+            ArgumentError: `capacity` is no whole number of at least 1.
         """
-        check_searched(self.rate, "explain")
-        return account(self._machines[0])
+        check_whole(capacity, "record: capacity", 1)
+        low, high = getattr(self.rate, "min_lr", -math.inf), getattr(self.rate, "max_lr", math.inf)
+        self._record = StepRecord(capacity, low, high) if on else None
+
+    @property
+    def history(self) -> dict[str, np.ndarray]:
+        """Decisions since `record()`, as of the native optimizer: field -> float64 [rows], oldest first."""
+        kept = StepRecord(1, 0.0, 0.0) if self._record is None else self._record
+        return kept.history()
+
+    def explain(self, step: int | None = None) -> str:
+        """Says in words why the rate of a step is what it is, a line per rate.
+
+        Args:
+            step: counted from 0. `record()` must have been called before it. None: with lr="auto" what was
+                found and planned for the whole run, or how far the search has come; else the last step on
+                record. Default None.
+
+        Returns:
+            The text.
+
+        Raises:
+            ArgumentError: the record does not hold that step.
+        """
+        if step is None:
+            if self._searches:
+                return account(self._machines[0])
+            steps = self.history["step"]
+            step = int(steps[-1]) if len(steps) else 0
+        return decisions.explain(self.history, step, self._card[0])
+
+    def plot(self, ax: Any = None) -> Any:
+        """A matplotlib Figure: loss and rate of the steps on record.
+
+        Args:
+            ax: two axes of matplotlib to draw into. None: a new Figure. Default None.
+
+        Returns:
+            The Figure, or what was given.
+
+        Raises:
+            ArgumentError: `ax` is given and not two axes, or nothing is on record.
+            ImportError: matplotlib is not installed.
+        """
+        return decisions.drawn(self.history, ax)
 
     def finish(self, steps: int) -> None:
         """Lets a rate of lr="auto" fall to 0 over the next steps, whatever the run was to be.
@@ -421,6 +468,7 @@ class Adapted(torch.optim.Optimizer):
         except BaseException:
             machine.abort()
             raise
+        self._note(0, {"loss": number, "gradient_norm2": found[0]["gradient_norm2"]}, taken)
         rate = taken or 0.0
         self._rates.update(dict.fromkeys(active.places, rate))
         self._count()
@@ -493,7 +541,10 @@ class Adapted(torch.optim.Optimizer):
                 held = active.tensors if self._shards is None else parameters(self.base)
                 found[0]["entries"] = float(sum(p.numel() for p in held))
             talk = Conversation(active, formed.directions, backup, evaluation, group)
-            taken = {i: talk.decide(self._machines[i], number, of) for i, of in found.items()}
+            taken = {}
+            for i, of in found.items():
+                taken[i] = talk.decide(self._machines[i], number, of)
+                self._note(i, {"loss": number, **of, **talk.probed}, taken[i])
             talk.end()
             if self._probes:
                 # the loss of other people has run since
@@ -561,13 +612,26 @@ class Adapted(torch.optim.Optimizer):
     def _may_step(self, number: float, fine: bool) -> bool:
         """Whether a step of this loss is taken; where not, all that is to be done has been."""
         if self._guard is not None and not self._is_searching:
+            step, limit = self.step_count, self._machines[0].get("guard_limit")
             asked = self._guard.judge(self, number, fine)
             if asked == Judgement.UNDO:
+                if self._record is not None:
+                    scale = self._machines[0].get("rate_scale")
+                    self._record.add(step, 0, {"loss": number}, Outcome.UNDONE, None, scale, limit)
                 return False
             fine = asked != Judgement.SKIP
         if not fine:
+            if self._record is not None and not self._is_searching:
+                self._record.add(self.step_count, 0, {"loss": number}, Outcome.SKIPPED)
             self._skip()
         return fine
+
+    def _note(self, index: int, numbers: dict[str, float], rate: float | None) -> None:
+        """Records what a machine made of a step."""
+        if self._record is not None:
+            outcome = Outcome.STAYED if rate is None else Outcome.TAKEN
+            scale = self._machines[0].get("rate_scale")
+            self._record.add(self.step_count, index, numbers, outcome, rate, scale)
 
     def _put_back(self) -> None:
         """The end of a search, which is one of the run's steps."""

@@ -35,11 +35,14 @@ class Conversation:
     ) -> None:
         self.active, self.directions, self.backup = active, list(directions), backup
         self.evaluation, self.group = evaluation, group
+        # of the last machine that evaluated the loss, by the record's names
+        self.probed: dict[str, float] = {}
         # whether a search has ended, and nothing is to stay of it
         self.puts_back = False
 
     def decide(self, machine: CoreMachine, loss: float, numbers: dict[str, float]) -> float | None:
         """The rate that the machine takes; None where it stays, or puts back what a search has moved."""
+        self.probed = {}
         asked = machine.begin({"loss": loss, "precision": self.active.precision, **numbers})
         # not an attribute: that would be a circle, and keep the model until Python looks for circles
         evaluate = {
@@ -62,11 +65,18 @@ class Conversation:
 
     def _loss(self, asked: tuple[int, float]) -> dict[str, float]:
         self._displace(asked[1])
-        return {"loss": self._read(self.evaluation.loss())}
+        return self._seen(asked[1], {"loss": self._read(self.evaluation.loss())})
+
+    def _seen(self, length: float, found: dict[str, float]) -> dict[str, float]:
+        count = self.probed.get("probes", 0.0) + 1
+        self.probed = {"probes": count, "probe_length": length, "probe_loss": found["loss"]}
+        return found
 
     def _curvature(self, asked: tuple[int, float]) -> dict[str, float]:
         self.end()
-        return {"curvature": self._read(self.evaluation.curvature(self.active.tensors, self.directions))}
+        found = {"curvature": self._read(self.evaluation.curvature(self.active.tensors, self.directions))}
+        self.probed = dict(found)
+        return found
 
     def _slope(self, asked: tuple[int, float]) -> dict[str, float]:
         self._displace(asked[1])
@@ -75,7 +85,7 @@ class Conversation:
         sums = Sums(Plan(tensors, [0] * len(tensors)))
         sums.add("slope", gradients, self.directions)
         number, found = sums.read(loss, self.group)
-        return {"loss": number, "slope": found[0]["slope"]}
+        return self._seen(asked[1], {"loss": number, "slope": found[0]["slope"]})
 
     def _read(self, number: Tensor | float) -> float:
         return Sums(Plan([], [])).read(number, self.group)[0]

@@ -103,6 +103,56 @@ def test_noise_that_forgets_slowly(window):
         )
 
 
+@pytest.mark.parametrize("r", [0.0, 0.7])
+@pytest.mark.parametrize("networks", [1, 4])
+def test_the_estimated_error_is_the_error(r, networks):
+    """Of averages over windows, against a mean that is known, with noise that forgets slowly or at once."""
+    seeds, steps, draws, counts = 6, 60, 600, [1, 2, 5, 7, 20, 60]
+    random = np.random.default_rng(4)
+    mean = np.sin(np.arange(steps) / 12) + 0.01 * np.arange(steps)
+
+    def noise(rows):
+        found = np.zeros((rows, steps))
+        found[:, 0] = random.standard_normal(rows)
+        for t in range(1, steps):
+            found[:, t] = r * found[:, t - 1] + math.sqrt(1 - r * r) * random.standard_normal(rows)
+        return 0.8 * found
+
+    estimates = np.mean([lr.sharing_errors(mean + noise(seeds), counts, networks) for _ in range(draws)], 0)
+    averaged = mean + noise(draws * networks).reshape(draws, networks, steps).mean(1)
+    for n, estimate in zip(counts, estimates, strict=True):
+        parts = [np.flatnonzero(n * np.arange(steps) // steps == k) for k in range(n)]
+        true = np.mean([((averaged[:, p].mean(1, keepdims=True) - mean[p]) ** 2).sum(1) for p in parts])
+        assert estimate == pytest.approx(true * n / steps, rel=0.1, abs=0.01), n
+
+
+def test_the_smallest_error_is_that_of_the_theorem():
+    """A mean along a straight line, noise that forgets at once: 6 s2 / e^2 to the third, of 400 steps."""
+    steps, mse1, epsilon = 400, 1.0, 0.01
+    random = np.random.default_rng(5)
+    values = epsilon * np.arange(steps) + math.sqrt(mse1) * random.standard_normal((100, steps))
+    counts = [1, 2, 4, 8, 16, 32, 64]
+    best = counts[int(np.argmin(lr.sharing_errors(values, counts)))]
+    window = lr.best_window(mse1, epsilon)
+    assert min(counts, key=lambda n: lr.sharing_bound(mse1, epsilon, 0.0, steps / n)) == best
+    assert best / 2 < steps / window < best * 2
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ((np.ones((1, 5)), [1]), lr.ShapeError, "hypergradients: got shape"),
+        ((np.full((2, 5), np.nan), [1]), lr.ArgumentError, "hypergradients: not all finite"),
+        (("x", [1]), lr.ArgumentTypeError, "hypergradients: got str"),
+        ((np.ones((2, 5)), [1, 6]), lr.ArgumentError, r"counts\[1\]: got 6; allowed: .*1 to 5"),
+        ((np.ones((2, 5)), [1], 0), lr.ArgumentError, "networks: got 0"),
+    ],
+)
+def test_bad_ones_of_every_step(given, error, message):
+    with pytest.raises(error, match=message):
+        lr.sharing_errors(*given)
+
+
 def test_arrays_of_windows():
     windows = np.array([[1, 2], [5, 10]])
     bounds = lr.sharing_bound(0.25, 0.08, 0.0, windows)

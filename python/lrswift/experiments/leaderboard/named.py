@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import os
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...errors import ArgumentError, ArgumentTypeError
+from ..own import imported
 from .method import Method, optimizer
 from .methods import METHODS
 from .workload import Half, Workload
@@ -31,7 +29,7 @@ def workload(given: str | Workload) -> Workload:
         name, _, times = given.rpartition("@")
         return workload(name).longer(int(times) if times.isdecimal() else 0)
     if isinstance(given, str) and ":" in given:
-        made = _imported(given, "workloads")
+        made = imported(given, "workloads")
         if isinstance(made, Workload):
             return made
         raise ArgumentTypeError(f"workloads: {given} is {type(made).__name__}; allowed: a Workload")
@@ -67,7 +65,7 @@ def method(given: str | Method | Callable[..., Any]) -> Method:
     if isinstance(given, str) and given in METHODS:
         return METHODS[given]
     if isinstance(given, str) and ":" in given:
-        return _own(_imported(given, "mine"), given)
+        return _own(imported(given, "mine"), given)
     if not isinstance(given, str):
         return _own(given, f"{getattr(given, '__module__', '')}:{getattr(given, '__name__', 'method')}")
     raise ArgumentError(f"methods: got {given!r}; allowed: {', '.join(METHODS)}, or module:name")
@@ -91,22 +89,6 @@ def _distinct(found: list[Any], what: str) -> list[Any]:
             f"{what}: got {', '.join(twice) + ' twice' if twice else 'none'}; allowed: one or more, each once"
         )
     return found
-
-
-def _imported(given: str, what: str) -> Any:
-    place, _, name = given.partition(":")
-    # as for `python -m`: a file beside the user is found
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        module = importlib.import_module(place)
-    except ImportError as error:
-        raise ArgumentError(
-            f"{what}: {given}: {error}; allowed: module:name, the module importable from here"
-        ) from None
-    if not hasattr(module, name):
-        raise ArgumentError(f"{what}: {given}: {place} has no {name!r}; allowed: a name that it has")
-    return getattr(module, name)
 
 
 def _own(made: Any, given: str) -> Method:

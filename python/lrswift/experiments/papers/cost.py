@@ -77,8 +77,8 @@ STUDY = Study(
     name="cost",
     paper="QLABGrad",
     item="section 5, relative times",
-    about="""Processor time of a step over that of plain gradient descent (784-1000-1000-10, batches of
-    64), by rounds in turn; the median of the rounds.""",
+    about="""Processor time of a step by `minimize`, in a loop of Python, over that of plain gradient
+    descent (784-1000-1000-10, batches of 64), by rounds in turn; the median of the rounds.""",
     scales={"quick": _Settings(1, 2), "small": _Settings(11, 20), "medium": _Settings(31, 50)},
     cells=_cells,
     run=_run,

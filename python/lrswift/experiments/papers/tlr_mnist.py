@@ -70,8 +70,8 @@ def rule(method: str, initial: float, epochs: int, epoch: int) -> Make:
     """The optimizer of a method, from an initial rate, for so many epochs of so many steps."""
     name, _, value = method.partition(" = ")
     steps = epochs * epoch
-    # given its epochs' length, TLR has the paper's windows, however short
-    tlr = functools.partial(TLR, initial=initial, steps_per_epoch=epoch)
+    # fit tells the epochs' length, and keeps windows of few batches longer than the momentum's memory
+    tlr = functools.partial(TLR, initial=initial)
     made: Mapping[str, Callable[[], Make]] = {
         "TLR": lambda: sgd(tlr()),
         "TLR, window": lambda: sgd(tlr(window=float(value))),
@@ -79,7 +79,7 @@ def rule(method: str, initial: float, epochs: int, epoch: int) -> Make:
         "TLR per tensor": lambda: sgd(tlr(per="tensor")),
         "TLR, restart": lambda: sgd(tlr(restart=0.5)),
         "TLR, restart from the largest": lambda: sgd(tlr(restart=0.5, restart_from="largest")),
-        "NTLR": lambda: sgd(NTLR(initial=initial, steps_per_epoch=epoch)),
+        "NTLR": lambda: sgd(NTLR(initial=initial)),
         "HD, beta": lambda: sgd(HD(initial=initial, meta_lr=float(value))),
         "SGD": lambda: sgd(initial),
         "multi-step": lambda: sgd(schedule.MultiStep(initial, [steps // 2, 3 * steps // 4], 0.1)),
@@ -127,7 +127,7 @@ def spread(outcome: Outcome, method: str) -> float:
 
 def _robust(outcome: Outcome) -> Judgement:
     found = {method: spread(outcome, method) for method in outcome.methods()}
-    told = ", ".join(f"{method} {ratio:.3g}" for method, ratio in found.items())
+    told = ", ".join(f"{method} {_number(ratio)}" for method, ratio in found.items())
     return Judgement(found["TLR"] <= 2 and found["SGD"] > 10, f"largest over smallest loss: {told}")
 
 
@@ -137,7 +137,11 @@ def least(outcome: Outcome, method: str) -> float:
 
 
 def _listed(outcome: Outcome, measure: Callable[[Outcome, str], float]) -> str:
-    return ", ".join(f"{method} {measure(outcome, method):.3g}" for method in outcome.methods())
+    return ", ".join(f"{method} {_number(measure(outcome, method))}" for method in outcome.methods())
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "diverged"
 
 
 def _worst(outcome: Outcome, method: str) -> float:
@@ -225,6 +229,8 @@ WINDOW = _study(
     "tlr-window", "figure 6", "Training loss against the window, a fraction of an epoch.",
     [f"TLR, window = {window:g}" for window in (0.1, 0.25, 0.333, 0.5, 1.0)], {"tlr-window": _windows},
 )  # fmt: skip
+# a tenth of an epoch is then longer than the momentum's memory
+WINDOW.scales["small"] = Settings(6, 12_000, 1)  # type: ignore[index]
 AGAINST_HD = _study(
     "tlr-hd", "figures 2 and 9", "TLR beside hypergradient descent with three rates of its own rate.",
     ("TLR", "HD, beta = 0.001", "HD, beta = 0.0001", "HD, beta = 1e-05"), {"tlr-hd": _beats_hd},
