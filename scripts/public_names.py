@@ -31,7 +31,7 @@ def exported() -> dict[str, Any]:
     """Every function and class of these modules by its shortest dotted name."""
     found: dict[int, tuple[str, Any]] = {}
     for module in map(importlib.import_module, MODULES):
-        for name in _names(module):
+        for name in names(module):
             value = getattr(module, name)
             if inspect.isroutine(value) or inspect.isclass(value):
                 found.setdefault(id(value), (f"{module.__name__}.{name}", value))
@@ -39,10 +39,10 @@ def exported() -> dict[str, Any]:
 
 
 def _module(module: Any) -> dict[str, Any]:
-    return {name: _described(getattr(module, name)) for name in _names(module)}
+    return {name: _described(getattr(module, name)) for name in names(module)}
 
 
-def _names(module: Any) -> list[str]:
+def names(module: Any) -> list[str]:
     names = getattr(module, "__all__", None)
     if names is None:
         names = [name for name, value in vars(module).items() if _is_own(name, value, module)]

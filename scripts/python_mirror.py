@@ -33,7 +33,6 @@ COVERED = {
     "learning/settings.py": "learning/test_learn.py",
     "loop/history.py": "training/test_fit.py",
     "loop/steps.py": "training/test_fit.py",
-    "nn/attention.py": "nn/test_recurrent.py",
     "nn/containers.py": "nn/test_module.py",
     "nn/functional.py": "nn/test_layers.py",
     "nn/init.py": "nn/test_layers.py",

@@ -1,4 +1,4 @@
-"""What scripts/wheel.py runs with the installed wheel: numbers, training, commands, what is loaded."""
+"""What scripts/wheels.py runs with the installed wheel: numbers, training, commands, what is loaded."""
 
 import re
 import shutil

@@ -12,6 +12,8 @@ enum Role {
 struct Operand {
   let pointer: UnsafeRawPointer
   let stacked: Bool
+  /// The value of a view, which lies as its tensor says.
+  var isView = false
 }
 
 /// A bilinear map B, stated as the three partial gradients of <g, B(x, w)>:
@@ -65,7 +67,9 @@ class BilinearOp: Op {
   }
 
   private func role(_ index: Int) -> Role { index == 0 ? .left : .right }
-  fileprivate func value(_ t: Tensor) -> Operand { Operand(pointer: t.pointer, stacked: false) }
+  fileprivate func value(_ t: Tensor) -> Operand {
+    Operand(pointer: t.pointer, stacked: false, isView: t.strides != nil)
+  }
   private func tangent(_ t: Tensor) -> Operand { Operand(pointer: t.tangent.pointer, stacked: true) }
   private func gradient(_ t: Tensor) -> Operand { Operand(pointer: t.gradient.pointer, stacked: false) }
 

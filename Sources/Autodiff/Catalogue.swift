@@ -34,6 +34,7 @@ public enum Catalogue {
       batchNormOperation,
       layerNormOperation,
       softmaxOperation,
+      attentionOperation,
       lstmOperation,
       gruOperation,
     ]

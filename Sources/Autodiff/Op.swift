@@ -26,6 +26,8 @@ class Op {
   var random: RandomStream? { nil }
   /// Memory the output shares with an input, for views.
   func sharedStorage(_ inputs: [Tensor]) -> Storage? { nil }
+  /// In which order of axes the output reads it.
+  func strides(_ inputs: [Tensor]) -> [Int]? { nil }
 
   func forward(_ inputs: [Tensor], _ output: Tensor) throws {}
   /// output.tangent from the tangents of the inputs.
@@ -68,7 +70,7 @@ extension Op {
     try checkRoom(shape, dtype)
     let output: Tensor
     if let shared = sharedStorage(inputs) {
-      output = Tensor(shape: shape, dtype: dtype, storage: shared)
+      output = Tensor(shape: shape, dtype: dtype, storage: shared, strides: strides(inputs))
     } else {
       output = try Tensor(shape: shape, dtype: dtype)
     }

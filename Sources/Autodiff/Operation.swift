@@ -33,11 +33,13 @@ public final class Operation: Sendable {
   public let inputCount: ClosedRange<Int>
   public let arguments: [String]
   public let examples: [Example]
+  /// Reads views as they lie; others are given row-major copies.
+  let readsViews: Bool
   let build: @Sendable ([Tensor], Attributes) throws -> Tensor
 
   init(
     _ name: String, _ family: Family, inputs: ClosedRange<Int>, arguments: [String] = [],
-    examples: [Example] = [],
+    examples: [Example] = [], readsViews: Bool = false,
     build: @escaping @Sendable ([Tensor], Attributes) throws -> Tensor
   ) {
     self.name = name
@@ -45,6 +47,7 @@ public final class Operation: Sendable {
     inputCount = inputs
     self.arguments = arguments
     self.examples = examples
+    self.readsViews = readsViews
     self.build = build
   }
 }
@@ -57,6 +60,9 @@ extension Operation {
     }
     let given = Attributes(name, attributes)
     if !attributes.isEmpty { try given.allow(arguments) }
+    if !readsViews, inputs.contains(where: { $0.strides != nil }) {
+      return try build(inputs.map(dense), given)
+    }
     return try build(inputs, given)
   }
 }

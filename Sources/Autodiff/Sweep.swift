@@ -151,7 +151,8 @@ public final class Sweep {
   )
     throws
   {
-    (self.kind, self.output, self.seed, self.inputs, self.stacks) = (kind, output, seed, inputs, stacks)
+    (self.kind, self.output, self.inputs) = (kind, output, inputs)
+    (self.seed, self.stacks) = (try seed?.dense(), try stacks.map { try $0.dense() })
     wanted = Set(inputs.map { ObjectIdentifier($0) })
     switch kind {
     case .backward:

@@ -2,7 +2,7 @@ import Kernels
 import Synchronization
 import Vocabulary
 
-/// A contiguous row-major array, and its place in the graph that made it.
+/// A row-major array, or a view of one in another order of axes, and its place in the graph that made it.
 ///
 /// Beside its value a tensor has room for what sweeps leave on it: the gradient, K stacked tangents, and the K tangents
 /// of the gradient. A buffer that is not `ready` is structurally zero; it may still hold memory from an earlier sweep.
@@ -10,6 +10,9 @@ public final class Tensor: @unchecked Sendable {
   public let shape: [Int]
   public let dtype: DType
   public let storage: Storage
+  /// In elements, of a view whose elements do not lie one behind the other in order; nil: row-major. What sweeps leave
+  /// is row-major always.
+  public let strides: [Int]?
   public var requiresGrad: Bool
   /// What `backward` has added up, for leaves.
   public var grad: Tensor?
@@ -34,8 +37,11 @@ public final class Tensor: @unchecked Sendable {
 
   private static let counter = Atomic<UInt64>(0)
 
-  public init(shape: [Int], dtype: DType, storage: Storage, requiresGrad: Bool = false) {
+  public init(
+    shape: [Int], dtype: DType, storage: Storage, requiresGrad: Bool = false, strides: [Int]? = nil
+  ) {
     self.shape = shape
+    self.strides = strides
     self.dtype = dtype
     self.storage = storage
     self.requiresGrad = requiresGrad
@@ -46,6 +52,7 @@ public final class Tensor: @unchecked Sendable {
   /// At another's place in the order of creation, for a graph in which it stands for that one.
   init(inPlaceOf other: Tensor, shape: [Int]) throws {
     self.shape = shape
+    strides = nil
     dtype = other.dtype
     storage = try Storage(byteCount: shape.reduce(1, *) * other.dtype.byteCount)
     requiresGrad = other.requiresGrad
@@ -69,11 +76,15 @@ public final class Tensor: @unchecked Sendable {
   public var pointer: UnsafeMutableRawPointer { storage.pointer }
   public var isLeaf: Bool { op == nil }
 
+  /// The strides as C sees them, for as long as the tensor lives; nil where it is row-major.
+  public var steps: UnsafePointer<Int64>? { strides == nil ? nil : extents + rank }
+
   /// The shape as C sees it, for as long as the tensor lives.
   public var extents: UnsafePointer<Int64> {
     if let known = described.load(ordering: .acquiring) { return UnsafePointer(known) }
-    let made = UnsafeMutablePointer<Int64>.allocate(capacity: max(1, rank))
-    for (axis, extent) in shape.enumerated() { made[axis] = Int64(extent) }
+    let numbers = shape + (strides ?? [])
+    let made = UnsafeMutablePointer<Int64>.allocate(capacity: max(1, numbers.count))
+    for (i, number) in numbers.enumerated() { made[i] = Int64(number) }
     let (exchanged, other) = described.compareExchange(
       expected: nil, desired: made, ordering: .acquiringAndReleasing)
     if exchanged { return UnsafePointer(made) }
@@ -82,7 +93,17 @@ public final class Tensor: @unchecked Sendable {
   }
 
   /// The same data outside the graph.
-  public func detached() -> Tensor { Tensor(shape: shape, dtype: dtype, storage: storage) }
+  public func detached() -> Tensor {
+    Tensor(shape: shape, dtype: dtype, storage: storage, strides: strides)
+  }
+
+  /// Itself where it is row-major, else its values in a row-major array outside the graph.
+  public func dense() throws -> Tensor {
+    guard let strides else { return self }
+    let result = try Tensor(shape: shape, dtype: dtype)
+    copyElements(dtype, denseWalk(shape, strides), pointer, result.pointer)
+    return result
+  }
 
   /// A graph is as deep as the computation was long: let go of it without recursion.
   deinit {
@@ -105,8 +126,13 @@ public final class Tensor: @unchecked Sendable {
     guard source.dtype == dtype else {
       throw Failure.type("assign: expected dtype \(dtype.name), got \(source.dtype.name)")
     }
-    guard source.storage !== storage else { return }
-    storage.copyContents(from: source.storage)
+    guard source.storage !== storage || source.strides != strides else { return }
+    let values = try source.dense()
+    if let strides {
+      copyElements(dtype, denseWalk(shape, strides).swapped, values.pointer, pointer)
+    } else {
+      storage.copyContents(from: values.storage)
+    }
     storage.version &+= 1
   }
 
@@ -153,6 +179,22 @@ struct SweepBuffer {
 /// A shape as Python writes it.
 public func describe(_ shape: [Int]) -> String {
   shape.count == 1 ? "(\(shape[0]),)" : "(" + shape.map(String.init).joined(separator: ", ") + ")"
+}
+
+/// From an array of these strides into a row-major one.
+func denseWalk(_ shape: [Int], _ strides: [Int]) -> StridedWalk {
+  StridedWalk(extents: shape, source: strides, destination: contiguousStrides(shape))
+}
+
+/// The elements of a walk that covers its destination, of any dtype.
+func copyElements(
+  _ dtype: DType, _ walk: StridedWalk, _ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer
+) {
+  if dtype.isFloating {
+    stridedCopy(dtype.scalar, walk, from, to, 1, false)
+  } else {
+    moveElements(walk, byteCount: dtype.byteCount, from, to)
+  }
 }
 
 /// Row-major strides, in elements.

@@ -20,7 +20,7 @@ public func lrs_episode_create(
 ) -> lrs_status {
   succeeds {
     let out = try place(out, "out")
-    let parameters = try tensors(parameters, count, "parameters")
+    let parameters = try arrays(parameters, count, "parameters")
     out.pointee = retain(try Episode(parameters, try attributes("hypergradient", list, attribute_count)))
   }
 }

@@ -19,7 +19,7 @@ public func lrs_optimizer_guard(
       throw Failure.value("guard: mode must be 0, 1 or 2, got \(mode)")
     }
     try object(optimizer, Optimizer.self, "optimizer").setGuard(
-      mode, explode: explode, buffers: try tensors(buffers, count, "buffers"))
+      mode, explode: explode, buffers: try arrays(buffers, count, "buffers"))
   }
 }
 
@@ -47,7 +47,7 @@ public func lrs_replay(
   succeeds {
     let out = try place(out, "out")
     let name = try text(rate, "rate")
-    let rows = try tensor(history, "history")
+    let rows = try tensor(history, "history").dense()
     guard rows.dtype == .float64, rows.rank == 2, rows.shape[1] == Optimizer.recordFields.count else {
       throw Failure.shape(
         "history must be float64 [rows, \(Optimizer.recordFields.count)], got \(describe(rows.shape)) of "

@@ -11,6 +11,20 @@ func tensors(_ handles: UnsafePointer<OpaquePointer?>?, _ count: Int, _ name: St
   try objects(handles, count, Tensor.self, name)
 }
 
+/// Their values in row-major arrays, which is all that is read from them.
+func values(_ handles: UnsafePointer<OpaquePointer?>?, _ count: Int, _ name: String) throws -> [Tensor] {
+  try tensors(handles, count, name).map { try $0.dense() }
+}
+
+/// Tensors that are written to where they are.
+func arrays(_ handles: UnsafePointer<OpaquePointer?>?, _ count: Int, _ name: String) throws -> [Tensor] {
+  let given = try tensors(handles, count, name)
+  if let i = given.firstIndex(where: { $0.strides != nil }) {
+    throw Failure.value("\(name)[\(i)] must be row-major, and not a transposed view")
+  }
+  return given
+}
+
 func handle(_ tensor: Tensor) -> OpaquePointer { retain(tensor) }
 
 func doubles(_ values: [Double], shape: [Int]) throws -> Tensor {
@@ -85,7 +99,7 @@ public func lrs_tensor_describe(_ out: UnsafeMutablePointer<lrs_description>!, _
   succeeds {
     let t = try CInterface.tensor(tensor)
     try place(out, "out").pointee = lrs_description(
-      dtype: t.dtype.rawValue, rank: Int32(t.rank), shape: t.extents, size: Int64(t.count),
+      dtype: t.dtype.rawValue, rank: Int32(t.rank), shape: t.extents, strides: t.steps, size: Int64(t.count),
       requires_grad: t.requiresGrad, is_leaf: t.isLeaf)
   }
 }
@@ -147,6 +161,11 @@ public func lrs_tensor_set_requires_grad(_ tensor: OpaquePointer!, _ requires_gr
     guard t.isLeaf || requires_grad else {
       throw Failure.value("requires_grad can be turned off for leaf tensors only; use detach()")
     }
+    guard !requires_grad || t.strides == nil || !t.isLeaf else {
+      throw Failure.value(
+        "requires_grad: a transposed view shares the memory of another tensor and cannot be learned; clone() it first"
+      )
+    }
     try Claim.check("requires_grad", [t])
     t.requiresGrad = requires_grad
   }
@@ -167,7 +186,7 @@ public func lrs_tensor_get_grad(_ out: UnsafeMutablePointer<OpaquePointer?>!, _ 
 public func lrs_tensor_set_grad(_ tensor: OpaquePointer!, _ gradient: OpaquePointer!) -> lrs_status {
   succeeds {
     let t = try CInterface.tensor(tensor)
-    let g = gradient == nil ? nil : try CInterface.tensor(gradient, "gradient")
+    let g = gradient == nil ? nil : try CInterface.tensor(gradient, "gradient").dense()
     if let g, g.shape != t.shape || g.dtype != t.dtype {
       throw Failure.shape(
         "grad must have shape \(describe(t.shape)) and dtype \(t.dtype.name), got \(describe(g.shape)) and "

@@ -8,7 +8,7 @@ import Vocabulary
 
 @c @implementation
 public func lrs_record_begin(_ inputs: UnsafePointer<OpaquePointer?>!, _ count: Int) -> lrs_status {
-  succeeds { try Recorder.begin(try tensors(inputs, count, "inputs")) }
+  succeeds { try Recorder.begin(try arrays(inputs, count, "inputs")) }
 }
 
 @c @implementation
@@ -35,7 +35,7 @@ func batches(
   try checkCount(steps, "steps")
   try checkCount(batch, "batch")
   return Batches(
-    data: try tensors(data, count, "data"), indices: indices, steps: steps, batch: batch, seconds: seconds)
+    data: try values(data, count, "data"), indices: indices, steps: steps, batch: batch, seconds: seconds)
 }
 
 @c @implementation
@@ -88,7 +88,7 @@ public func lrs_optimizer_add_group(
 ) -> lrs_status {
   succeeds {
     let optimizer = try object(optimizer, Optimizer.self, "optimizer")
-    let parameters = try tensors(parameters, count, "parameters")
+    let parameters = try arrays(parameters, count, "parameters")
     if count > 0 && names == nil { throw Failure.value("names must not be NULL") }
     let names = try (0..<count).map { try text(names[$0], "names[\($0)]") }
     try optimizer.addGroup(parameters, names: names, try attributes("group", list, attribute_count))
@@ -199,7 +199,7 @@ public func lrs_optimizer_load(
 ) -> lrs_status {
   succeeds {
     let optimizer = try object(optimizer, Optimizer.self, "optimizer")
-    let tensors = try tensors(values, count, "values")
+    let tensors = try CInterface.values(values, count, "values")
     var entries: [String: Tensor] = [:]
     if count > 0 && names == nil { throw Failure.value("names must not be NULL") }
     for (i, tensor) in tensors.enumerated() { entries[try text(names[i], "names[\(i)]")] = tensor }

@@ -55,9 +55,11 @@ uint64_t cv_digest(const void *memory, int64_t bytes) {
   return digest;
 }
 
+enum { SCRATCHES = 3 };
+
 typedef struct {
-  void *memory[2];
-  size_t bytes[2];
+  void *memory[SCRATCHES];
+  size_t bytes[SCRATCHES];
 } scratch;
 
 static _Thread_local scratch *own;
@@ -66,7 +68,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void release(void *data) {
   scratch *s = data;
-  for (int slot = 0; slot < 2; slot++)
+  for (int slot = 0; slot < SCRATCHES; slot++)
     cv_release(s->memory[slot]);
   free(s);
   own = NULL;

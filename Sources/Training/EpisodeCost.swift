@@ -3,8 +3,8 @@ import Vocabulary
 
 /// What a step of a differentiated run will cost, in plain steps, by mode.
 struct EpisodeCost {
-  /// Of a tangent column, and of going back over a step: medians of LeNet and MLPs, batch 128
-  /// (benchmarks/replay.py).
+  /// Of a tangent column, and of going back over a step: between 1.6 and 1.8, and 2.6 and 4.0, of LeNet and of an MLP
+  /// whose parameters do not fit into the cache (benchmarks/replay.py).
   private static let column = 1.6
   private static let retreat = 2.9
 

@@ -22,6 +22,14 @@ final class CatalogueTests: XCTestCase {
         return try apply("cross_entropy", [$0[0], labels])
       })
     all.append(
+      DerivativeCase(label: "cross_entropy of many", shapes: [[2, 67]], values: [numbers.array(134)]) {
+        let labels = try! Tensor(shape: [2], dtype: .uint8)
+        for (i, label) in [66, 5].enumerated() {
+          labels.pointer.storeBytes(of: UInt8(label), toByteOffset: i, as: UInt8.self)
+        }
+        return try apply("cross_entropy", [$0[0], labels])
+      })
+    all.append(
       DerivativeCase(label: "gather", shapes: [[4, 3]], values: [numbers.array(12)]) {
         let index = try! Tensor(shape: [5], dtype: .uint8)
         for (i, row) in [3, 0, 3, 1, 3].enumerated() {

@@ -13,7 +13,7 @@ extension Tensor {
 
   public var values: [Double] {
     var result = [Double](repeating: 0, count: count)
-    castElements(dtype, pointer, .float64, &result, count)
+    castElements(dtype, try! dense().pointer, .float64, &result, count)
     return result
   }
 }

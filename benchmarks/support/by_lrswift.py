@@ -9,7 +9,6 @@ from lrswift import _core
 from lrswift.hypergradients.episode import Episode, IndexedBatches
 from lrswift.loop.recorder import Recorder
 from lrswift.progress import Progress
-from lrswift.tensors.operations import apply, run
 
 from . import sequence_networks as sequences
 from .turns import Clock, Turn
@@ -18,8 +17,7 @@ from .work import Columns, Training, Updates
 
 def attention(q: lr.Tensor, k: lr.Tensor, v: lr.Tensor) -> lr.Tensor:
     """softmax(q k^T / sqrt(width)) v, each place of those before it."""
-    scores = run("matmul", (q * q.shape[-1] ** -0.5, k), transpose_b=True)
-    return apply("softmax", scores, causal=True) @ v
+    return lr.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
 
 
 def cross_entropy(outputs: lr.Tensor, labels: lr.Tensor) -> lr.Tensor:
@@ -35,7 +33,8 @@ MODELS = {
     "wrn-16-1": lambda: lr.models.wide_resnet(16, 1),
     "wrn-16-4": lambda: lr.models.wide_resnet(16, 4),
     "resnet-18": lr.models.resnet,
-    "gpt": lambda: sequences.gpt(lr.nn, attention, np.arange(sequences.LENGTH)),
+    "gpt": lambda: sequences.gpt(lr.nn, attention, np.arange(sequences.LENGTHS["gpt"])),
+    "gpt-512": lambda: sequences.gpt(lr.nn, attention, np.arange(sequences.LENGTHS["gpt-512"])),
     "lstm": lambda: sequences.lstm(lr.nn),
 }
 OPTIMIZERS = {

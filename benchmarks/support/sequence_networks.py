@@ -1,23 +1,26 @@
 """Networks over sequences of characters, from the layers of PyTorch or of lrswift, whichever `nn` is given.
 
-A batch is [sequences, LENGTH] of numbers below WORDS; the result is [sequences, LENGTH, WORDS].
+A batch is [sequences, length] of numbers below WORDS; the result is [sequences, length, WORDS]. LENGTHS tells
+the length by the name of the network.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-WORDS, LENGTH, WIDTH, HEADS, LAYERS = 65, 64, 128, 4, 2
+WORDS, WIDTH, HEADS, LAYERS = 65, 128, 4, 2
+LENGTHS = {"gpt": 64, "gpt-512": 512, "lstm": 64}
 
 
 def operations(network: str) -> float:
     """Of the products of a training step, for one sequence: three for each of the forward pass."""
+    length = LENGTHS[network]
     if network == "lstm":
         weights = 8 * WIDTH * WIDTH + WORDS * WIDTH
-        return 3 * 2.0 * LENGTH * weights
+        return 3 * 2.0 * length * weights
     weights = LAYERS * 12 * WIDTH * WIDTH + WORDS * WIDTH
     # of the causal half of the scores
-    return 3 * (2.0 * LENGTH * weights + LAYERS * 2.0 * LENGTH * LENGTH * WIDTH)
+    return 3 * (2.0 * length * weights + LAYERS * 2.0 * length * length * WIDTH)
 
 
 def lstm(nn: Any) -> Any:
@@ -38,7 +41,7 @@ def lstm(nn: Any) -> Any:
 def gpt(nn: Any, attention: Any, places: Any) -> Any:
     """GPT: causal self-attention and GELU, norms first, LAYERS blocks.
 
-    attention: of query, key and value [sequences, HEADS, LENGTH, width], causal; places: 0 to LENGTH - 1.
+    attention: of query, key and value [sequences, HEADS, length, width], causal; places: 0 to length - 1.
     """
 
     class Block(nn.Module):  # type: ignore[misc]
@@ -64,7 +67,7 @@ def gpt(nn: Any, attention: Any, places: Any) -> Any:
     class Network(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self.embed, self.place = nn.Embedding(WORDS, WIDTH), nn.Embedding(LENGTH, WIDTH)
+            self.embed, self.place = nn.Embedding(WORDS, WIDTH), nn.Embedding(len(places), WIDTH)
             self.blocks = nn.Sequential(*(Block() for _ in range(LAYERS)))
             self.norm, self.head = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, WORDS)
 

@@ -25,8 +25,9 @@ class Training:
     def data(self) -> tuple[np.ndarray, np.ndarray]:
         """Random images and labels, or sequences of numbers and as many to come after each."""
         rng = np.random.default_rng(0)
-        if self.network in ("gpt", "lstm"):
-            both = rng.integers(0, sequence_networks.WORDS, (2, IMAGES, sequence_networks.LENGTH))
+        if self.network in sequence_networks.LENGTHS:
+            length = sequence_networks.LENGTHS[self.network]
+            both = rng.integers(0, sequence_networks.WORDS, (2, IMAGES, length))
             return both[0], both[1]
         shape = (IMAGES, *networks.shape(self.network))
         return rng.random(shape, dtype=np.dtype(self.dtype)), rng.integers(0, 10, IMAGES)

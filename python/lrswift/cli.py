@@ -314,6 +314,8 @@ def _given(args: argparse.Namespace) -> None:
     args.splits = own.data(args.data, args.target, args.root, args.seed)
     random.seed(args.seed)
     args.make = own.network(args.model, args.splits)
+    # records have the name
+    args.named = args.model if args.model in comparison.MODELS else args.make
 
 
 def _prepared(args: argparse.Namespace) -> tuple[Splits, Module]:
@@ -451,18 +453,18 @@ def _compare(args: argparse.Namespace) -> None:
     told = {"progress": not args.quiet, "command": args.line}
     result: comparison.Comparison | Sensitivity
     if args.initial is None:
-        result = comparison.compare(args.splits, args.make, methods, *common, **told)
+        result = comparison.compare(args.splits, args.named, methods, *common, **told)
     else:
-        result = sensitivity(args.splits, args.make, methods, args.initial, *common, **told)
+        result = sensitivity(args.splits, args.named, methods, args.initial, *common, **told)
     _tell(args, result.facts(), result.table)
-    print(f"\n{result.write(args.out)}")
+    print(f"\n{result.write(args.out)}", file=sys.stderr if args.json else sys.stdout)
 
 
 def _compare_hpo(args: argparse.Namespace) -> None:
     names = [name for name in args.searches.split(",") if name]
     try:
         result = compare_hpo(
-            args.splits, args.make, names, args.steps, args.budget, args.seeds, args.batch_size, args.seed,
+            args.splits, args.named, names, args.steps, args.budget, args.seeds, args.batch_size, args.seed,
             learning_rates=args.rates, root=args.root, out=args.out, resume=args.resume,
             progress=not args.quiet, command=args.line,
         )  # fmt: skip

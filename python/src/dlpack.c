@@ -241,7 +241,7 @@ static Export *export_make(Core *core, PyObject *tensor, Array *array) {
   int64_t *strides = export->extents + about.rank, step = 1;
   for (int32_t axis = about.rank - 1; axis >= 0; axis--) {
     export->extents[axis] = about.shape[axis];
-    strides[axis] = step;
+    strides[axis] = about.strides == NULL ? step : about.strides[axis];
     step *= about.shape[axis];
   }
   export->tensor = Py_NewRef(tensor);

@@ -17,20 +17,20 @@ int32_t operation_number(Core *core, PyObject *name) {
 PyObject *core_apply(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
   Core *core = PyModule_GetState(module);
   Tensors inputs;
-  Attributes attributes;
+  Attributes given;
   lrs_tensor *made = NULL;
   if (check_count(core, "apply", count, 2, 3) < 0) return NULL;
   const char *name = text_of(core, arguments[0], "apply", "name");
   if (name == NULL) return NULL;
   int32_t number = operation_number(core, arguments[0]);
   if (number < 0 || tensors_take(core, &inputs, arguments[1], name, "inputs") < 0) return NULL;
-  if (attributes_take(core, &attributes, count == 3 ? arguments[2] : NULL, name, "attributes") < 0) {
+  if (attributes_take(core, &given, count == 3 ? arguments[2] : NULL, name, "attributes") < 0) {
     tensors_release(&inputs);
     return NULL;
   }
-  int status = check(
-      core, lrs_apply_number(&made, number, inputs.items, inputs.count, attributes.items, attributes.count));
-  attributes_release(&attributes);
+  int status =
+      check(core, lrs_apply_number(&made, number, inputs.items, inputs.count, given.items, given.count));
+  attributes_release(&given);
   tensors_release(&inputs);
   return status < 0 ? NULL : tensor_wrap(core, made);
 }

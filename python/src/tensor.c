@@ -202,6 +202,12 @@ static int tensor_get_buffer(PyObject *object, Py_buffer *view, int flags) {
     PyErr_SetString(PyExc_BufferError, "Tensor: memory is in C order, not in Fortran order");
     return -1;
   }
+  if (about.strides != NULL &&
+      ((flags & PyBUF_STRIDES) != PyBUF_STRIDES || (flags & PyBUF_C_CONTIGUOUS) == PyBUF_C_CONTIGUOUS ||
+       (flags & PyBUF_ANY_CONTIGUOUS) == PyBUF_ANY_CONTIGUOUS)) {
+    PyErr_SetString(PyExc_BufferError, "Tensor: a transposed view is not contiguous; clone() it first");
+    return -1;
+  }
   Py_ssize_t *extents = PyMem_Malloc((2 * (size_t)about.rank + 1) * sizeof *extents);
   if (extents == NULL) {
     PyErr_NoMemory();
@@ -214,7 +220,7 @@ static int tensor_get_buffer(PyObject *object, Py_buffer *view, int flags) {
   Py_ssize_t *strides = extents + about.rank, step = dtypes[about.dtype].size;
   for (int32_t axis = about.rank - 1; axis >= 0; axis--) {
     extents[axis] = (Py_ssize_t)about.shape[axis];
-    strides[axis] = step;
+    strides[axis] = about.strides == NULL ? step : (Py_ssize_t)about.strides[axis] * dtypes[about.dtype].size;
     step *= extents[axis];
   }
   view->buf = data;

@@ -214,7 +214,8 @@ def test_version_and_records(capsys, tmp_path):
     assert record["lr"] > 0 and record["receipt"]["untouched"]
     few = ["--methods", "sgd", "--seeds", "1", "--epochs", "1"]
     assert main(["compare", *few, "--json", "--out", str(tmp_path)]) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[0])["summary"][0]["method"] == "sgd"
+    assert json.loads(capsys.readouterr().out)["summary"][0]["method"] == "sgd"
+    assert json.loads((tmp_path / "results.json").read_text())["settings"]["model"] == "mlp"
 
 
 def test_bars_are_for_terminals(capsys):

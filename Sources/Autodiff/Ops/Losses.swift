@@ -6,13 +6,17 @@ import Vocabulary
 private final class CrossEntropyOp: Op {
   private let rows: Int
   private let classes: Int
-  private let probabilities: Storage
+  /// The softmax; of many classes it is computed anew where it is needed.
+  private let probabilities: Storage?
+  private let wide: WideCrossEntropy?
   private let labels: Storage
 
   init(_ logits: Tensor) throws {
     rows = logits.shape[0]
     classes = logits.shape[1]
-    probabilities = try Storage(byteCount: logits.byteCount)
+    let isWide = WideCrossEntropy.takes(classes)
+    wide = isWide ? try WideCrossEntropy(rows: rows, classes: classes) : nil
+    probabilities = isWide ? nil : try Storage(byteCount: logits.byteCount)
     labels = try Storage(byteCount: rows * 4)
     super.init(shape: [], dtype: logits.dtype)
   }
@@ -21,8 +25,10 @@ private final class CrossEntropyOp: Op {
 
   override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
     try readIndices("cross_entropy", "labels", inputs[1], classes, into: indices)
-    let total = softmaxCrossEntropy(
-      dtype.scalar, inputs[0].pointer, indices, probabilities.pointer, rows, classes)
+    let total =
+      wide?.loss(dtype.scalar, inputs[0].pointer, indices)
+      ?? softmaxCrossEntropy(
+        dtype.scalar, inputs[0].pointer, indices, probabilities!.pointer, rows, classes)
     fill(dtype.scalar, output.pointer, 1, total / Double(rows))
   }
 
@@ -30,17 +36,18 @@ private final class CrossEntropyOp: Op {
     guard inputs[0].tangent.ready else { return }
     let (out, _) = try output.tangent.receive(count * output.byteCount)
     for k in 0..<count {
-      let total = crossEntropyTangent(
-        dtype.scalar, probabilities.pointer, indices, inputs[0].tangent.pointer + k * inputs[0].byteCount,
-        rows,
-        classes)
+      let dx = inputs[0].tangent.pointer + k * inputs[0].byteCount
+      let total =
+        wide?.tangent(dtype.scalar, inputs[0].pointer, indices, dx)
+        ?? crossEntropyTangent(dtype.scalar, probabilities!.pointer, indices, dx, rows, classes)
       fill(dtype.scalar, out + k * output.byteCount, 1, total / Double(rows))
     }
   }
 
   override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) throws {
     guard index == 0 else { return }
-    try addGradient(scalar(output.gradient.pointer), &inputs[0].gradient, inputs[0], 0, 1)
+    let (out, accumulate) = try inputs[0].gradient.receive(inputs[0].byteCount)
+    gradient(inputs[0], scalar(output.gradient.pointer), out, accumulate)
   }
 
   override func pullTangent(_ inputs: [Tensor], _ output: Tensor, _ index: Int, _ count: Int) throws {
@@ -50,10 +57,7 @@ private final class CrossEntropyOp: Op {
       let (out, accumulate) = try x.gradientTangent.receive(count * x.byteCount)
       for k in 0..<count {
         let dg = scalar(output.gradientTangent.pointer + k * output.byteCount)
-        crossEntropyGradient(
-          dtype.scalar, probabilities.pointer, indices, dg / Double(rows), out + k * x.byteCount, rows,
-          classes,
-          accumulate)
+        gradient(x, dg, out + k * x.byteCount, accumulate)
       }
     }
     guard x.tangent.ready else { return }
@@ -61,20 +65,23 @@ private final class CrossEntropyOp: Op {
     let (out, accumulate) = try x.gradientTangent.receive(count * x.byteCount)
     if !accumulate { fill(dtype.scalar, out, count * x.count, 0) }
     for k in 0..<count {
-      crossEntropyCurvature(
-        dtype.scalar, probabilities.pointer, x.tangent.pointer + k * x.byteCount, g, out + k * x.byteCount,
-        rows,
-        classes)
+      let (dx, out) = (x.tangent.pointer + k * x.byteCount, out + k * x.byteCount)
+      if let wide {
+        wide.curvature(dtype.scalar, x.pointer, dx, g, out)
+      } else {
+        crossEntropyCurvature(dtype.scalar, probabilities!.pointer, dx, g, out, rows, classes)
+      }
     }
   }
 
-  private func addGradient(_ g: Double, _ buffer: inout SweepBuffer, _ x: Tensor, _ k: Int, _ count: Int)
-    throws
-  {
-    let (out, accumulate) = try buffer.receive(count * x.byteCount)
-    crossEntropyGradient(
-      dtype.scalar, probabilities.pointer, indices, g / Double(rows), out + k * x.byteCount, rows, classes,
-      accumulate)
+  /// out (+)= g times the gradient of the loss
+  private func gradient(_ x: Tensor, _ g: Double, _ out: UnsafeMutableRawPointer, _ accumulate: Bool) {
+    if let wide {
+      wide.gradient(dtype.scalar, x.pointer, indices, g / Double(rows), out, accumulate)
+    } else {
+      crossEntropyGradient(
+        dtype.scalar, probabilities!.pointer, indices, g / Double(rows), out, rows, classes, accumulate)
+    }
   }
 
   private func scalar(_ pointer: UnsafeRawPointer) -> Double {

@@ -1,6 +1,13 @@
 import Kernels
 import Vocabulary
 
+/// How the matrices of a view lie: `offsets` to those of the batch.
+private struct Layout {
+  let row: Int
+  let column: Int
+  let offsets: [Int]
+}
+
 /// Batched matrix products a b (or a b'), as NumPy's matmul; one-dimensional operands are handled by the caller.
 private struct MatmulForm: BilinearForm {
   let m: Int, n: Int, k: Int
@@ -10,6 +17,9 @@ private struct MatmulForm: BilinearForm {
   let aCount: Int, bCount: Int, outCount: Int
   /// b is a single matrix: the batch of a is extra rows, and one tall product does it all.
   let sharedB: Bool
+  /// Of values that are views.
+  var aLayout: Layout?
+  var bLayout: Layout?
   var finishes: Bool { true }
 
   func partial(
@@ -19,49 +29,76 @@ private struct MatmulForm: BilinearForm {
     let type = dtype.scalar
     let size = dtype.byteCount
     let rows = sharedB ? m * max(1, batch.count) : m
-    let places = sharedB ? [(a: 0, b: 0, out: 0)] : batch
+    let places = sharedB ? single : batch
     if sharedB && batch.isEmpty { return zeroIfNeeded(target, type, out, stack, accumulate) }
     switch target {
     case .output:
       if sharedB && a.stacked && !b.stacked {
-        gemm(type, false, transposeB, stack * rows, n, k, a.pointer, b.pointer, out, accumulate, finish)
+        gemm(type, stack * rows, n, k, left(a, 0, 0, size), right(b, 0, 0, size), out, accumulate, finish)
         return
       }
-      forEach(stack, places, distinct: true, work: rows * n * k) { s, p, shared in
+      forEach(stack, places, distinct: true, work: rows * n * k) { s, i, shared in
         gemm(
-          type, false, transposeB, rows, n, k, at(a, s, aCount, size) + p.a * size,
-          at(b, s, bCount, size) + p.b * size, out + (s * outCount + p.out) * size, accumulate, finish,
-          shared: shared)
+          type, rows, n, k, left(a, s, i, size), right(b, s, i, size),
+          out + (s * outCount + places[i].out) * size, accumulate, finish, shared: shared)
       }
     case .left:  // ga = g b' (or g b)
       if sharedB && a.stacked && !b.stacked {
-        gemm(type, false, !transposeB, stack * rows, k, n, a.pointer, b.pointer, out, accumulate, finish)
+        gemm(
+          type, stack * rows, k, n, result(a, 0, 0, size), right(b, 0, 0, size).transposed, out, accumulate,
+          finish)
         return
       }
       if !sharedB { zeroIfNeeded(target, type, out, stack, accumulate) }
       forEach(stack, places, distinct: sharedB || aCount == batch.count * m * k, work: rows * n * k) {
-        s, p, shared in
+        s, i, shared in
         gemm(
-          type, false, !transposeB, rows, k, n, at(a, s, outCount, size) + p.out * size,
-          at(b, s, bCount, size) + p.b * size, out + (s * aCount + p.a) * size,
-          sharedB ? accumulate : true, finish, shared: shared)
+          type, rows, k, n, result(a, s, i, size), right(b, s, i, size).transposed,
+          out + (s * aCount + places[i].a) * size, sharedB ? accumulate : true, finish, shared: shared)
       }
     case .right:  // gb = a' g (or g' a)
       if !sharedB { zeroIfNeeded(target, type, out, stack, accumulate) }
       forEach(stack, places, distinct: sharedB || bCount == batch.count * k * n, work: rows * n * k) {
-        s, p, shared in
-        let place = out + (s * bCount + p.b) * size
-        let g = at(a, s, outCount, size) + p.out * size
-        let x = at(b, s, aCount, size) + p.a * size
+        s, i, shared in
+        let place = out + (s * bCount + places[i].b) * size
+        let (g, x) = (result(a, s, i, size), left(b, s, i, size))
         if transposeB {
           gemm(
-            type, true, false, n, k, rows, g, x, place, sharedB ? accumulate : true, finish, shared: shared)
+            type, n, k, rows, g.transposed, x, place, sharedB ? accumulate : true, finish, shared: shared)
         } else {
           gemm(
-            type, true, false, k, n, rows, x, g, place, sharedB ? accumulate : true, finish, shared: shared)
+            type, k, n, rows, x.transposed, g, place, sharedB ? accumulate : true, finish, shared: shared)
         }
       }
     }
+  }
+
+  /// Matrix i of the batch of a's value or of tangent s of it; m x k.
+  private func left(_ operand: Operand, _ s: Int, _ i: Int, _ size: Int) -> MatrixView {
+    if operand.isView, let aLayout { return matrix(operand, aLayout, i, size) }
+    let place = sharedB ? 0 : batch[i].a
+    return MatrixView(at(operand, s, aCount, size) + place * size, row: k, column: 1)
+  }
+
+  /// The same of b, as k x n.
+  private func right(_ operand: Operand, _ s: Int, _ i: Int, _ size: Int) -> MatrixView {
+    if operand.isView, let bLayout {
+      let view = matrix(operand, bLayout, i, size)
+      return transposeB ? view.transposed : view
+    }
+    let place = sharedB ? 0 : batch[i].b
+    return MatrixView(
+      at(operand, s, bCount, size) + place * size, row: transposeB ? 1 : n, column: transposeB ? k : 1)
+  }
+
+  /// The same of the product's gradient.
+  private func result(_ operand: Operand, _ s: Int, _ i: Int, _ size: Int) -> MatrixView {
+    let place = sharedB ? 0 : batch[i].out
+    return MatrixView(at(operand, s, outCount, size) + place * size, row: n, column: 1)
+  }
+
+  private func matrix(_ operand: Operand, _ layout: Layout, _ i: Int, _ size: Int) -> MatrixView {
+    MatrixView(operand.pointer + layout.offsets[i] * size, row: layout.row, column: layout.column)
   }
 
   private typealias Place = (a: Int, b: Int, out: Int)
@@ -69,14 +106,14 @@ private struct MatmulForm: BilinearForm {
   /// Every member of the stack and the batch: many small products are shared out whole, a few large ones by parts.
   /// Members whose results are the same memory take their turns in order.
   private func forEach(
-    _ stack: Int, _ places: [Place], distinct: Bool, work: Int, _ body: (Int, Place, _ shared: Bool) -> Void
+    _ stack: Int, _ places: [Place], distinct: Bool, work: Int, _ body: (Int, Int, _ shared: Bool) -> Void
   ) {
     let count = stack * places.count
     let whole = distinct && count > 1 && work < 1 << 20 && count * work > 1 << 18
     let blocks = whole ? min(count, 64) : 1
     func run(_ block: Int) {
       for index in (count * block / blocks)..<(count * (block + 1) / blocks) {
-        body(index / places.count, places[index % places.count], !whole)
+        body(index / places.count, index % places.count, !whole)
       }
     }
     if whole { ThreadPool.shared.run(blocks, run) } else { run(0) }
@@ -95,7 +132,31 @@ private struct MatmulForm: BilinearForm {
   }
 }
 
+/// The matrices of a batch as they lie in a view; nil where x is none.
+private func layout(_ x: Tensor, _ batchShape: [Int]) -> Layout? {
+  guard let strides = x.strides else { return nil }
+  let count = batchShape.reduce(1, *)
+  let places = contiguousStrides(batchShape)
+  let missing = batchShape.count - (x.rank - 2)
+  let offsets = (0..<count).map { flat in
+    batchShape.indices.reduce(0) { offset, axis in
+      guard axis >= missing, x.shape[axis - missing] > 1 else { return offset }
+      return offset + flat / places[axis] % batchShape[axis] * strides[axis - missing]
+    }
+  }
+  return Layout(row: strides[x.rank - 2], column: strides[x.rank - 1], offsets: offsets)
+}
+
+/// Whether a product reads the matrices of x as they lie: rows or columns without gaps.
+private func isReadable(_ x: Tensor) -> Bool {
+  guard let strides = x.strides else { return true }
+  return strides[x.rank - 1] == 1 || strides[x.rank - 2] == 1
+}
+
 private func matmul(_ a: Tensor, _ b: Tensor, transposeB: Bool, bias: Tensor? = nil) throws -> Tensor {
+  let b = isReadable(b) ? b : try dense(b)
+  // One tall product of a copy is faster than one for each matrix of a view.
+  let a = isReadable(a) && (a.rank == 2 || b.rank > 2) ? a : try dense(a)
   let (m, k) = (a.shape[a.rank - 2], a.shape[a.rank - 1])
   let (bk, n) =
     transposeB ? (b.shape[b.rank - 1], b.shape[b.rank - 2]) : (b.shape[b.rank - 2], b.shape[b.rank - 1])
@@ -107,7 +168,7 @@ private func matmul(_ a: Tensor, _ b: Tensor, transposeB: Bool, bias: Tensor? = 
   if a.rank == 2, b.rank == 2 {
     let form = MatmulForm(
       m: m, n: n, k: k, transposeB: transposeB, batch: single, aCount: m * k, bCount: k * n, outCount: m * n,
-      sharedB: true)
+      sharedB: true, aLayout: layout(a, []), bLayout: layout(b, []))
     return try product([m, n], form, a, b, bias)
   }
   let batchShape = try broadcastShape("matmul", Array(a.shape.dropLast(2)), Array(b.shape.dropLast(2)))
@@ -123,11 +184,13 @@ private func matmul(_ a: Tensor, _ b: Tensor, transposeB: Bool, bias: Tensor? = 
     }
     return (a: ai * m * k, b: bi * k * n, out: flat * m * n)
   }
-  let sharedB = b.rank == 2 || b.shape.dropLast(2).allSatisfy { $0 == 1 }
+  let isSingle = b.rank == 2 || b.shape.dropLast(2).allSatisfy { $0 == 1 }
+  // Rows of a view do not follow each other from matrix to matrix.
+  let sharedB = isSingle && a.strides == nil && a.shape.dropLast(2).reduce(1, *) == batch.count
   let form = MatmulForm(
     m: m, n: n, k: k, transposeB: transposeB, batch: batch, aCount: a.count, bCount: b.count,
-    outCount: batch.count * m * n,
-    sharedB: sharedB && Array(a.shape.dropLast(2)).reduce(1, *) == batch.count)
+    outCount: batch.count * m * n, sharedB: sharedB, aLayout: layout(a, batchShape),
+    bLayout: layout(b, batchShape))
   return try product(batchShape + [m, n], form, a, b, bias)
 }
 
@@ -148,7 +211,7 @@ let matmulOperation = Operation(
     .init([[2, 3, 4], [2, 4, 5]]), .init([[3, 4], [2, 4, 5]]), .init([[4], [4, 5]]), .init([[3, 4], [4]]),
     .init([[4], [4]]), .init([[0, 4], [4, 5]]), .init([[3, 0], [0, 5]]), .init([[1, 1], [1, 1]]),
     .init([[2, 1, 3, 4], [5, 6, 4]], ["transpose_b": .numbers([1])]),
-  ]
+  ], readsViews: true
 ) { inputs, attributes in
   try requireFloating("matmul", inputs)
   let transposeB = try attributes.flag("transpose_b", default: false)
@@ -174,7 +237,7 @@ let linearOperation = Operation(
     .init([[3, 4], [5, 4], [5]]), .init([[2, 3, 4], [5, 4], [5]]), .init([[4], [5, 4], [5]]),
     .init([[0, 4], [5, 4], [5]]), .init([[3, 0], [5, 0], [5]]), .init([[3, 4], [0, 4], [0]]),
     .init([[1, 1], [1, 1], [1]]),
-  ]
+  ], readsViews: true
 ) { inputs, _ in
   try requireFloating("linear", inputs)
   let (x, w, b) = (inputs[0], inputs[1], inputs[2])

@@ -40,12 +40,62 @@ let reshapeOperation = Operation(
   return try reshape(x, to: shape)
 }
 
+/// The axes in another order: a view.
+private final class TransposeOp: LinearOp {
+  private let viewed: [Int]?
+
+  init(_ x: Tensor, _ axes: [Int]) {
+    let shape = axes.map { x.shape[$0] }
+    // Of gradients and tangents, which are row-major.
+    let own = contiguousStrides(x.shape)
+    let walk = denseWalk(shape, axes.map { own[$0] })
+    let lies = x.strides ?? own
+    viewed = stridesUnlessDense(shape, axes.map { lies[$0] })
+    super.init(
+      shape: shape, dtype: x.dtype, maps: [WalkMap(walk, sourceCount: x.count, destinationCount: x.count)])
+  }
+
+  override var isDifferentiable: Bool { dtype.isFloating }
+  override func sharedStorage(_ inputs: [Tensor]) -> Storage? { inputs[0].storage }
+  override func strides(_ inputs: [Tensor]) -> [Int]? { viewed }
+  override func forward(_ inputs: [Tensor], _ output: Tensor) throws {}
+}
+
+/// nil where these are the strides of a row-major array, apart from axes along which nothing moves.
+private func stridesUnlessDense(_ shape: [Int], _ strides: [Int]) -> [Int]? {
+  let dense = contiguousStrides(shape)
+  let differs = shape.indices.contains { shape[$0] > 1 && strides[$0] != dense[$0] }
+  return differs && !shape.contains(0) ? strides : nil
+}
+
+/// A row-major copy of a view.
+private final class DenseOp: LinearOp {
+  private let walk: StridedWalk
+
+  init(_ x: Tensor, _ strides: [Int]) {
+    walk = denseWalk(x.shape, strides)
+    super.init(shape: x.shape, dtype: x.dtype, maps: [ScaledMap(count: x.count, alpha: 1)])
+  }
+
+  override var isDifferentiable: Bool { dtype.isFloating }
+
+  override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
+    copyElements(dtype, walk, inputs[0].pointer, output.pointer)
+  }
+}
+
+/// x, row-major, in the graph.
+func dense(_ x: Tensor) throws -> Tensor {
+  guard let strides = x.strides else { return x }
+  return try DenseOp(x, strides).apply([x])
+}
+
 let transposeOperation = Operation(
   "transpose", .linear, inputs: 1...1, arguments: ["axes"],
   examples: [
     .init([[3, 4]]), .init([[2, 3, 4]], ["axes": .numbers([1, 2, 0])]), .init([[0, 2]]), .init([[1, 5]]),
     .init([[]]),
-  ]
+  ], readsViews: true
 ) { inputs, attributes in
   let x = inputs[0]
   let given = try attributes.integers("axes") ?? Array((0..<x.rank).reversed())
@@ -53,11 +103,7 @@ let transposeOperation = Operation(
   guard axes.sorted() == Array(0..<x.rank) else {
     throw Failure.value("transpose: axes must be a permutation of \(x.rank) axes, got \(given)")
   }
-  let strides = contiguousStrides(x.shape)
-  let shape = axes.map { x.shape[$0] }
-  let walk = StridedWalk(
-    extents: shape, source: axes.map { strides[$0] }, destination: contiguousStrides(shape))
-  return try moved("transpose", [x], to: shape, [walk])
+  return try TransposeOp(x, axes).apply([x])
 }
 
 /// x[starts:stops:steps] along every axis; steps may be negative. Bounds are as Python's `slice.indices` gives them.

@@ -62,6 +62,7 @@ typedef struct {
   lrs_dtype dtype;
   int32_t rank;
   const int64_t *shape;
+  const int64_t *strides; /* in elements; NULL: row-major */
   int64_t size;
   bool requires_grad;
   bool is_leaf;
@@ -166,7 +167,8 @@ void lrs_tensor_destroy(lrs_tensor *tensor);
 lrs_status lrs_tensor_describe(lrs_description *out, const lrs_tensor *tensor);
 /* -1 for NULL. */
 lrs_dtype lrs_tensor_dtype(const lrs_tensor *tensor);
-/* Contiguous row-major data. Fails while recording if the value depends on the recorded inputs. */
+/* The first element; the others lie as the description says. Fails while recording if the value depends on
+ * the recorded inputs. */
 lrs_status lrs_tensor_data(void **out, lrs_tensor *tensor);
 /* Says that someone who has the data may write to it, until it is said that nobody does; as often as it was
  * said. In between, what a graph was computed from is compared by its contents. */

@@ -443,7 +443,8 @@ typedef struct {
 cv_thread_state *cv_thread(void);
 
 /* Memory of the calling thread, 64-byte aligned, at least `bytes`, kept for its next call with this slot (0
- * or 1) and freed when the thread ends; NULL, and `refused` set, where there is none. */
+ * to 2: two for products, one for who asks for them) and freed when the thread ends; NULL, and `refused` set,
+ * where there is none. */
 void *cv_scratch(int slot, size_t bytes);
 
 /* Whether this processor and its operating system run code for x86-64-v4 (AVX-512 F, VL, DQ, BW, CD). */

@@ -65,6 +65,9 @@ public func stridedCopy<T: Scalar>(
       return repeatRow(src, n, T(alpha), dst, walk.extents[0], accumulate)
     }
   }
+  if let crossed = crossedAxis(walk) {
+    return crossedCopy(walk, crossed, src, dst, T(alpha), accumulate)
+  }
   let outer = rank == 1 ? 1 : walk.extents[0]
   let perOuter = walk.count / outer
   if rank > 1, walk.count >= 2 * blockLength, walk.destination[0] != 0 {
@@ -77,6 +80,58 @@ public func stridedCopy<T: Scalar>(
   } else {
     stridedInner(walk, 0, src, dst, alpha, accumulate)
   }
+}
+
+/// The axis that is contiguous on one side where the last axis is on the other: a walk along either alone would touch a
+/// line of memory for each element.
+private func crossedAxis(_ walk: StridedWalk) -> Int? {
+  let last = walk.extents.count - 1
+  guard last > 0, !walk.reduces, walk.extents[last] > 1 else { return nil }
+  let (source, destination) = (walk.source[last], walk.destination[last])
+  guard source != 0, (source == 1) != (destination == 1) else { return nil }
+  return (0..<last).first {
+    walk.extents[$0] > 1 && (destination == 1 ? walk.source[$0] == 1 : walk.destination[$0] == 1)
+  }
+}
+
+/// In tiles whose lines stay in the first-level cache on both sides.
+@inline(__always)
+private func crossedCopy<T: Scalar>(
+  _ walk: StridedWalk, _ crossed: Int, _ src: UnsafePointer<T>, _ dst: UnsafeMutablePointer<T>, _ factor: T,
+  _ accumulate: Bool
+) {
+  let tile = 16
+  let last = walk.extents.count - 1
+  let (rows, columns) = (walk.extents[crossed], walk.extents[last])
+  let (sr, sc, dr, dc) = (
+    walk.source[crossed], walk.source[last], walk.destination[crossed], walk.destination[last]
+  )
+  let bands = (rows + tile - 1) / tile
+  let others = walk.count / (rows * columns)
+  func copy(_ low: Int, _ high: Int) {
+    for item in low..<high {
+      var (rest, s, d) = (item / bands, 0, 0)
+      for axis in stride(from: last - 1, through: 0, by: -1) where axis != crossed {
+        let index = rest % walk.extents[axis]
+        rest /= walk.extents[axis]
+        s += index * walk.source[axis]
+        d += index * walk.destination[axis]
+      }
+      let first = item % bands * tile
+      let end = min(rows, first + tile)
+      for left in stride(from: 0, to: columns, by: tile) {
+        let right = min(columns, left + tile)
+        for row in first..<end {
+          let (from, to) = (src + (s &+ row &* sr), dst + (d &+ row &* dr))
+          for column in left..<right {
+            let value = from[column &* sc] * factor
+            to[column &* dc] = accumulate ? to[column &* dc] + value : value
+          }
+        }
+      }
+    }
+  }
+  parallelRanges(others * bands, length: max(1, blockLength / (tile * columns)), copy)
 }
 
 /// Every one of `rows` rows (+)= factor times one short row: as many copies of it as vectors have elements are whole

@@ -77,6 +77,21 @@ public struct PointwiseKernels: Sendable {
   public let bends: Bool
   public let commutesWithMaximum: Bool
 
+  init(
+    value: @escaping @Sendable (_ x: Raw, _ y: RawOut, _ n: Int, _ p: PointwiseParameters) -> Void,
+    first:
+      @escaping @Sendable (
+        _ x: Raw, _ y: Raw, _ v: Raw, _ out: RawOut, _ n: Int, _ accumulate: Bool, _ p: PointwiseParameters
+      ) -> Void,
+    second:
+      @escaping @Sendable (
+        _ x: Raw, _ y: Raw, _ u: Raw, _ v: Raw, _ out: RawOut, _ n: Int, _ p: PointwiseParameters
+      ) -> Void, bends: Bool, commutesWithMaximum: Bool
+  ) {
+    (self.value, self.first, self.second) = (value, first, second)
+    (self.bends, self.commutesWithMaximum) = (bends, commutesWithMaximum)
+  }
+
   @inline(__always)
   init<F: PointwiseFunction, T: Scalar>(_: F.Type, _: T.Type) {
     bends = F.bends

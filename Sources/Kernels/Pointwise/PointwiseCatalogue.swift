@@ -6,7 +6,7 @@ public enum PointwiseCatalogue {
     .init(Relu.self),
     .init(Tanh.self),
     .init(Sigmoid.self),
-    .init(Gelu.self),
+    .init(Gelu.self, single: GeluKernels.pointwise),
     .init(Exp.self),
     .init(Log.self),
     .init(SquareRoot.self),
@@ -31,9 +31,9 @@ public struct CataloguedFunction: Sendable {
 
   // Inlined where the function is named, so that its loops are compiled for it.
   @inline(__always)
-  init<F: PointwiseFunction>(_ function: F.Type) {
+  init<F: PointwiseFunction>(_ function: F.Type, single: PointwiseKernels? = nil) {
     (name, constants, domain) = (F.name, F.constants, F.domain)
-    single = PointwiseKernels(function, Float.self)
+    self.single = single ?? PointwiseKernels(function, Float.self)
     double = PointwiseKernels(function, Double.self)
   }
 

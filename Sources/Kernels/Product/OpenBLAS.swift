@@ -12,10 +12,22 @@ func gemmByBLAS<T: Scalar>(
   _: T.Type, _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ a: UnsafeRawPointer,
   _ b: UnsafeRawPointer, _ c: UnsafeMutableRawPointer, _ accumulate: Bool, shared: Bool
 ) {
+  gemmByBLAS(
+    T.self, m, n, k, MatrixView(a, row: transposeA ? 1 : k, column: transposeA ? m : 1),
+    MatrixView(b, row: transposeB ? 1 : n, column: transposeB ? k : 1), c, accumulate, shared: shared, row: n)
+}
+
+func gemmByBLAS<T: Scalar>(
+  _: T.Type, _ m: Int, _ n: Int, _ k: Int, _ first: MatrixView, _ second: MatrixView,
+  _ c: UnsafeMutableRawPointer, _ accumulate: Bool, shared: Bool, row: Int
+) {
   _ = singleThreadedBLAS
   let size = MemoryLayout<T>.stride
-  let lda = transposeA ? m : k
-  let ldb = transposeB ? k : n
+  let (a, b) = (first.pointer, second.pointer)
+  let (transposeA, transposeB) = (first.column != 1, second.column != 1)
+  // Of a single row or column the stride counts for nothing, but is looked at.
+  let lda = max(transposeA ? first.column : first.row, transposeA ? m : k)
+  let ldb = max(transposeB ? second.column : second.row, transposeB ? k : n)
   let byRows = m >= n
   let extent = byRows ? m : n
   let blocks = shared && m * n * k > 1 << 18 ? min(8, max(1, extent / 32)) : 1
@@ -23,7 +35,7 @@ func gemmByBLAS<T: Scalar>(
     return Refusal.note()
   }
   if blocks == 1 {
-    blasCall(T.dtype, transposeA, transposeB, m, n, k, a, lda, b, ldb, c, n, accumulate)
+    blasCall(T.dtype, transposeA, transposeB, m, n, k, a, lda, b, ldb, c, row, accumulate)
     return
   }
   ThreadPool.shared.run(blocks) { block in
@@ -33,12 +45,12 @@ func gemmByBLAS<T: Scalar>(
       blasCall(
         T.dtype, transposeA, transposeB, high - low, n, k, a + (transposeA ? low : low * lda) * size, lda, b,
         ldb,
-        c + low * n * size, n, accumulate)
+        c + low * row * size, row, accumulate)
     } else {
       blasCall(
         T.dtype, transposeA, transposeB, m, high - low, k, a, lda, b + (transposeB ? low * ldb : low) * size,
         ldb,
-        c + low * size, n, accumulate)
+        c + low * size, row, accumulate)
     }
   }
 }

@@ -89,4 +89,4 @@ let drawKernels: [@Sendable (UnsafePointer<cv_draw>) -> Void] = {
   return [{ MicroKernels.drawBits($0) }]
 }()
 
-private let drawKernel = drawKernels.last!
+let drawKernel = drawKernels.last!

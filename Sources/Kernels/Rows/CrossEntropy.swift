@@ -68,7 +68,7 @@ private func crossEntropyRows<T: Scalar>(
 }
 
 /// Classes below which vectors along a row would be mostly empty or partial, so that they go across rows.
-private let fewClasses = 64
+let fewClasses = 64
 
 /// As many rows as a vector has lanes, a row in each lane. The tile holds them transposed, then the largest of each.
 @inline(__always)

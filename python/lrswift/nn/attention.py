@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..checks import check_whole
+from ..checks import check_fraction, check_whole
 from ..errors import ArgumentError, ShapeError
 from ..tensors.creation import zeros
 from ..tensors.functions import where
+from ..tensors.modes import modes
 from ..tensors.operations import run
 from ..tensors.tensor import Operand, Tensor, as_tensor
 from . import functional as F
@@ -21,14 +22,14 @@ from .parameter import Parameter
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
 
 
-def _masked(scores: Tensor, mask: Operand, name: str, shape: tuple[int, ...]) -> Tensor:
-    """Scores with what a bool mask marks at minus infinity, or with a floating mask added."""
-    t = as_tensor(mask, scores, name)
+def _mask(mask: Operand, like: Tensor, name: str, shape: tuple[int, ...]) -> Tensor:
+    """What is added to scores: minus infinity where a bool mask is True, or a floating mask itself."""
+    t = as_tensor(mask, like, name)
     if t.size != math.prod(shape):
         raise ShapeError(f"{name}: got shape {t.shape}; allowed: {shape} or its axes without those of 1")
     t = t.reshape(shape)
     added = t if t.is_floating else where(t != 0, -math.inf, 0.0)
-    return scores + added.astype(scores.dtype)
+    return added.astype(like.dtype)
 
 
 class MultiheadAttention(Module):
@@ -107,32 +108,50 @@ class MultiheadAttention(Module):
             DTypeError: an input is of another dtype than the weights.
             ShapeError: an input has not three axes or another last one, or a mask does not fit.
         """
-        q, k, v = (self._heads(x, part) for part, x in enumerate((query, key, value)))
-        n, _, length, width = q.shape
-        scores = run("matmul", (q * (1.0 / math.sqrt(width)), k), transpose_b=True)
+        q, k, v = self._projected(query, key, value)
+        n, length, places = q.shape[0], q.shape[1], k.shape[1]
+        mask = None
         if attn_mask is not None:
             each = (1, 1) if as_tensor(attn_mask).ndim == 2 else (n, self.num_heads)
-            shape = (*each, length, k.shape[2])
-            scores = _masked(scores, attn_mask, "MultiheadAttention: attn_mask", shape)
+            mask = _mask(attn_mask, q, "MultiheadAttention: attn_mask", (*each, length, places))
         if key_padding_mask is not None:
-            shape = (n, 1, 1, k.shape[2])
-            scores = _masked(scores, key_padding_mask, "MultiheadAttention: key_padding_mask", shape)
-        weights = F.dropout(F.softmax(scores), self.dropout, self.training)
-        mixed = (weights @ v).transpose(*((0, 2, 1, 3) if self.batch_first else (2, 0, 1, 3)))
-        outputs = self.out_proj(mixed.reshape(*mixed.shape[:2], self.embed_dim))
-        return outputs, weights.mean(1) if need_weights else None
+            shape = (n, 1, 1, places)
+            padding = _mask(key_padding_mask, q, "MultiheadAttention: key_padding_mask", shape)
+            mask = padding if mask is None else mask + padding
+        share = check_fraction(self.dropout, "dropout: p", one=False)
+        share = share if self.training and modes.dropout else 0.0
+        scale = 1.0 / math.sqrt(self.embed_dim // self.num_heads)
+        weights = None
+        if need_weights:
+            q, k, v = (self._heads(t) for t in (q, k, v))
+            scores: Tensor = run("matmul", (q * scale, k), transpose_b=True)
+            weights = F.dropout(F.softmax(scores if mask is None else scores + mask), share)
+            mixed = (weights @ v).transpose(0, 2, 1, 3).reshape(n, length, self.embed_dim)
+            weights = weights.mean(1)
+        else:
+            mixed = F.attend(q, k, v, mask, scale, heads=self.num_heads, dropout=share)
+        outputs = self.out_proj(mixed if self.batch_first else mixed.transpose(1, 0, 2))
+        return outputs, weights
 
-    def _heads(self, x: Operand, part: int) -> Tensor:
-        """[N, heads, length, width] of query (0), key (1) or value (2)."""
-        rows = slice(part * self.embed_dim, (part + 1) * self.embed_dim)
-        t = as_tensor(x, self.in_proj_weight, "MultiheadAttention: x")
-        if t.ndim != 3:
-            axes = "[N, L, embed_dim]" if self.batch_first else "[L, N, embed_dim]"
-            raise ShapeError(f"MultiheadAttention: got shape {t.shape}; allowed: {axes}")
-        bias = None if self.in_proj_bias is None else self.in_proj_bias[rows]
-        t = F.linear(t, self.in_proj_weight[rows], bias)
-        split = t.reshape(*t.shape[:2], self.num_heads, self.embed_dim // self.num_heads)
-        return split.transpose(*((0, 2, 1, 3) if self.batch_first else (1, 2, 0, 3)))
+    def _projected(self, query: Operand, key: Operand, value: Operand) -> tuple[Tensor, Tensor, Tensor]:
+        """Query, key and value, each [N, its length, embed_dim]."""
+
+        def part(x: Operand, number: int) -> Tensor:
+            t = as_tensor(x, self.in_proj_weight, "MultiheadAttention: x")
+            if t.ndim != 3:
+                axes = "[N, L, embed_dim]" if self.batch_first else "[L, N, embed_dim]"
+                raise ShapeError(f"MultiheadAttention: got shape {t.shape}; allowed: {axes}")
+            rows = slice(number * self.embed_dim, (number + 1) * self.embed_dim)
+            bias = None if self.in_proj_bias is None else self.in_proj_bias[rows]
+            t = F.linear(t, self.in_proj_weight[rows], bias)
+            return t if self.batch_first else t.transpose(1, 0, 2)
+
+        return part(query, 0), part(key, 1), part(value, 2)
+
+    def _heads(self, x: Tensor) -> Tensor:
+        """[N, heads, length, width] of [N, length, embed_dim]."""
+        split = x.reshape(*x.shape[:2], self.num_heads, self.embed_dim // self.num_heads)
+        return split.transpose(0, 2, 1, 3)
 
     def extra_repr(self) -> str:
         """The sizes."""

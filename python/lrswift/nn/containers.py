@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentTypeError
 from .module import Module
+
+if TYPE_CHECKING:
+    from ..tensors.tensor import Tensor
 
 
 class ModuleList(Module):
@@ -63,6 +66,12 @@ class Sequential(ModuleList):
 
     def __init__(self, *modules: Module) -> None:
         super().__init__(modules)
+
+    if TYPE_CHECKING:
+        # one that ends in a module with another output says so by a cast
+        def __call__(self, *inputs: Any, **options: Any) -> Tensor:
+            """Calls `forward`."""
+            ...
 
     def forward(self, x: Any) -> Any:
         """Hands x through all modules.

@@ -7,18 +7,20 @@ import operator
 from collections.abc import Sequence
 
 from .._core import apply as core_apply
-from ..checks import check_fraction, check_positive
+from ..checks import check_fraction, check_number, check_positive
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from ..tensors.activations import *  # noqa: F403
 from ..tensors.activations import __all__ as _activations
 from ..tensors.dtypes import normalized_axes
+from ..tensors.functions import where
 from ..tensors.modes import modes
 from ..tensors.operations import apply
 from ..tensors.tensor import Operand, Tensor, as_tensor
 
 __all__ = [
     *_activations, "avg_pool2d", "batch_norm", "conv2d", "cross_entropy", "dropout", "embedding", "flatten",
-    "global_avg_pool2d", "layer_norm", "linear", "log_softmax", "max_pool2d", "mse_loss", "softmax",
+    "global_avg_pool2d", "layer_norm", "linear", "log_softmax", "max_pool2d", "mse_loss",
+    "scaled_dot_product_attention", "softmax",
 ]  # fmt: skip
 
 Pair = int | Sequence[int]
@@ -243,6 +245,103 @@ def dropout(x: Operand, p: float = 0.5, training: bool = True) -> Tensor:
     share = check_fraction(p, "dropout: p", one=False)
     t = as_float(x, "dropout")
     return apply("dropout", t, p=share) if training and share > 0 and modes.dropout else t
+
+
+def scaled_dot_product_attention(
+    query: Operand,
+    key: Operand,
+    value: Operand,
+    attn_mask: Operand | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """Mixes values by how well their keys go with a query: softmax(scale q k^T + mask) v.
+
+    One operation: of the scores no more than a block of rows is in memory, forward and backward. A mask that
+    requires a gradient has all of them there.
+
+    Args:
+        query: floating [..., L, E].
+        key: [..., S, E], of the query's dtype and leading axes.
+        value: [..., S, Ev], likewise.
+        attn_mask: broadcasts to [..., L, S]. Of bools: True where a place is looked at; of numbers: added to
+            the scores. Rows that see nothing are zeros. None: all is looked at. Default None.
+        dropout_p: probability with which a weight is dropped, 0 to below 1. Default 0.0.
+        is_causal: whether row i sees the keys 0 to i alone. Default False.
+        scale: factor of the scores. None: 1 / sqrt(E). Default None.
+
+    Returns:
+        Tensor [..., L, Ev].
+
+    Raises:
+        ArgumentError: dropout_p is out of bounds, or a value is masked in the sense of numpy.ma.
+        ArgumentTypeError: dropout_p or scale is no number.
+        DTypeError: query, key and value are not floating, or of several dtypes.
+        ShapeError: sizes do not fit.
+
+    Source:
+        Vaswani et al., "Attention is all you need" (2017). Blocks: Dao et al., "FlashAttention" (2022).
+    """
+    name = "scaled_dot_product_attention"
+    q = as_tensor(query, name=f"{name}: query")
+    k, v = as_tensor(key, q, f"{name}: key"), as_tensor(value, q, f"{name}: value")
+    if not q.is_floating or q.dtype != k.dtype or q.dtype != v.dtype:
+        raise DTypeError(f"{name}: got {q.dtype}, {k.dtype} and {v.dtype}; allowed: one floating dtype")
+    lead = q.shape[:-2]
+    if min(q.ndim, k.ndim, v.ndim) < 2 or lead != k.shape[:-2] or k.shape[:-1] != v.shape[:-1]:
+        raise ShapeError(
+            f"{name}: got query {q.shape}, key {k.shape} and value {v.shape}; "
+            "allowed: [..., L, E], [..., S, E] and [..., S, Ev] with the same leading axes"
+        )
+    mask = None
+    if attn_mask is not None:
+        mask = as_tensor(attn_mask, q, f"{name}: attn_mask")
+        if not mask.is_floating:
+            mask = where(mask != 0, 0.0, -math.inf)
+        mask = mask.astype(q.dtype)
+    share = check_fraction(dropout_p, f"{name}: dropout_p", one=False) if modes.dropout else 0.0
+    factor = 1 / math.sqrt(max(1, q.shape[-1])) if scale is None else check_number(scale, f"{name}: scale")
+    return attend(
+        q, k, v, mask, factor, dropout=share, causal=bool(is_causal), empty_is_zero=mask is not None
+    )
+
+
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float,
+    *, heads: int | None = None, dropout: float = 0.0, causal: bool = False, empty_is_zero: bool = False,
+) -> Tensor:  # fmt: skip
+    """`scaled_dot_product_attention` of tensors that fit.
+
+    heads: their last axis holds so many beside each other, and the mask is of [..., heads, L, S]. A mask that
+    requires a gradient has none in the fused operation.
+    """
+    if mask is None or not mask.requires_grad:
+        options: dict[str, float] = {
+            "scale": scale,
+            "causal": causal,
+            "empty_is_zero": empty_is_zero,
+            "p": dropout,
+        }
+        if heads is not None:
+            options["heads"] = heads
+        inputs = (q, k, v) if mask is None else (q, k, v, mask)
+        return core_apply("attention", inputs, options)  # type: ignore[return-value]
+    if heads is not None:
+        q, k, v = (_split(t, heads) for t in (q, k, v))
+    scores: Tensor = core_apply("matmul", (q * scale, k), {"transpose_b": True})  # type: ignore[assignment]
+    weights = apply("softmax", scores + mask, empty_is_zero=empty_is_zero, causal=causal)
+    mixed = (apply("dropout", weights, p=dropout) if dropout > 0 else weights) @ v
+    if heads is None:
+        return mixed
+    turned = mixed.transpose(*range(mixed.ndim - 3), mixed.ndim - 2, mixed.ndim - 3, mixed.ndim - 1)
+    return turned.reshape(*turned.shape[:-2], -1)
+
+
+def _split(x: Tensor, heads: int) -> Tensor:
+    """[..., heads, L, width] of [..., L, heads width]."""
+    parts = x.reshape(*x.shape[:-1], heads, x.shape[-1] // heads)
+    return parts.transpose(*range(parts.ndim - 3), parts.ndim - 2, parts.ndim - 3, parts.ndim - 1)
 
 
 def softmax(x: Operand, axis: int = -1) -> Tensor:

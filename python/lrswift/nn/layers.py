@@ -12,11 +12,11 @@ from ..tensors.modes import modes
 from ..tensors.tensor import Operand, Tensor
 from . import functional as F
 from . import init
-from .module import Module
+from .module import Layer
 from .parameter import Parameter
 
 
-class Linear(Module):
+class Linear(Layer):
     """Multiplies by a learned matrix and adds a learned bias: x W^T + b.
 
     Parameters: weight [out_features, in_features], bias [out_features]. Both start as U(-1/sqrt(in_features),
@@ -60,7 +60,7 @@ class Linear(Module):
         return f"{self.in_features}, {self.out_features}" + ("" if self.bias is not None else ", bias=False")
 
 
-class Conv2d(Module):
+class Conv2d(Layer):
     """Cross-correlates images with learned kernels.
 
     Parameters: weight [kh, kw, in_channels / groups, out_channels], bias [out_channels]. Both start as
@@ -134,7 +134,7 @@ class Conv2d(Module):
         return text + ("" if self.groups == 1 else f", groups={self.groups}")
 
 
-class _BatchNorm(Module):
+class _BatchNorm(Layer):
     """Normalizes each channel (last axis) over all other axes."""
 
     axes: tuple[int, ...]
@@ -249,7 +249,7 @@ class BatchNorm2d(_BatchNorm):
     allowed = "[N, H, W, C]"
 
 
-class LayerNorm(Module):
+class LayerNorm(Layer):
     """Normalizes each row over its trailing axes to mean 0 and variance 1, then scales and shifts.
 
     Parameters: weight (ones at first) and bias (zeros), [*shape].
@@ -295,7 +295,7 @@ class LayerNorm(Module):
         return f"{self.shape}, eps={self.eps}"
 
 
-class GroupNorm(Module):
+class GroupNorm(Layer):
     """Normalizes each group of channels over its channels and all positions, then scales and shifts.
 
     Parameters: weight (ones at first) and bias (zeros), [num_channels].
@@ -352,7 +352,7 @@ class GroupNorm(Module):
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}"
 
 
-class Embedding(Module):
+class Embedding(Layer):
     """A learned table whose rows are named by integers.
 
     Parameter: weight [num_embeddings, embedding_dim], N(0, 1) at first.
@@ -394,7 +394,7 @@ class Embedding(Module):
         return f"{self.num_embeddings}, {self.embedding_dim}"
 
 
-class Dropout(Module):
+class Dropout(Layer):
     """Zeroes each element with probability p in train mode, and scales the rest by 1 / (1 - p).
 
     Args:
@@ -434,7 +434,7 @@ class Dropout(Module):
         return f"p={self.p}"
 
 
-class Flatten(Module):
+class Flatten(Layer):
     """Merges the last axes into one.
 
     Args:
@@ -462,7 +462,7 @@ class Flatten(Module):
         return F.flatten(x, self.start)
 
 
-class _Pool(Module):
+class _Pool(Layer):
     function: Callable[..., Tensor]
 
     def __init__(self, size: F.Pair, stride: F.Pair | None = None, padding: F.Pair = 0) -> None:
@@ -521,7 +521,7 @@ class AvgPool2d(_Pool):
     function = staticmethod(F.avg_pool2d)
 
 
-class GlobalAvgPool2d(Module):
+class GlobalAvgPool2d(Layer):
     """Takes the mean over height and width of an image: [N, H, W, C] to [N, C]."""
 
     def forward(self, x: Operand) -> Tensor:
@@ -541,7 +541,7 @@ class GlobalAvgPool2d(Module):
         return F.global_avg_pool2d(x)
 
 
-class _Activation(Module):
+class _Activation(Layer):
     """A function applied to every element."""
 
     function: Callable[[Operand], Tensor]
@@ -581,7 +581,7 @@ class Softplus(_Activation):
     function = staticmethod(F.softplus)
 
 
-class Identity(Module):
+class Identity(Layer):
     """Returns its input."""
 
     def forward(self, x: Operand) -> Operand:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -267,3 +267,13 @@ def _cast(value: Tensor, dtype: np.dtype) -> Tensor:
     made = Parameter(from_array(array), value.requires_grad)
     made.name = value.name
     return made
+
+
+class Layer(Module):
+    """A module whose output is one tensor, which type checkers are told."""
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *inputs: Any, **options: Any) -> Tensor:
+            """Calls `forward`."""
+            ...

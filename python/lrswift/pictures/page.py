@@ -12,7 +12,10 @@ Marked = tuple[str, str]
 
 def page(title: str, subject: str, lead: str, legend: str, body: Iterable[str]) -> str:
     """A whole page: title, lead (HTML) and legend, then what `body` has. subject: for the window's title."""
-    style = resources.files(__package__).joinpath("report.css").read_text(encoding="utf-8")
+    style, script = (
+        resources.files(__package__).joinpath(f"report.{kind}").read_text(encoding="utf-8")
+        for kind in ("css", "js")
+    )
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -30,6 +33,7 @@ def page(title: str, subject: str, lead: str, legend: str, body: Iterable[str]) 
 <main>
 {"".join(body)}
 </main>
+<script>{script}</script>
 </body>
 </html>
 """

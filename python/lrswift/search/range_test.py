@@ -124,36 +124,25 @@ def lr_range_test(
         suggestion that became customary.
     """
     start = START if start is None else start
-    schedule = _schedule(start, end, steps, mode)
-    if not 0 < check_number(smoothing, "smoothing") <= 1:
-        raise ArgumentError(f"smoothing: got {smoothing!r}; allowed: above 0 and at most 1")
-    if check_number(diverge, "diverge") <= 1:
-        raise ArgumentError(f"diverge: got {diverge!r}; allowed: above 1")
+    schedule = checked_schedule(start, end, steps, mode)
+    smoothed = Smoothing(smoothing, diverge)
     refuse_iterator(data)
     tensors = trainable(model, optimizer)
     with untouched(model, tensors, data) as receipt:
         random.seed(seed)
         source = feed(data, "data", tensors[0].dtype, batch_size, True, seed)
-        sweep = _Sweep(
-            TrainingSteps(Recorder(model, loss), optimizer(tensors, lr=schedule)), smoothing, diverge
-        )
+        sweep = _Sweep(TrainingSteps(Recorder(model, loss), optimizer(tensors, lr=schedule)), smoothed)
         with Progress(steps, "lr_range_test", progress) as bar:
             Modes(model).train()
             sweep.run(source, steps, bar)
-    losses, smoothed = sweep.steps.history.losses, np.array(sweep.smoothed)
+    losses = sweep.steps.history.losses
     # a skipped step has a rate of its own only here: the optimizer still holds the one before
-    rates = (np.geomspace if mode == "exponential" else np.linspace)(start, end, steps)[: len(losses)]
-    suggestion = _suggestion(rates, smoothed)
-    if suggestion is None:
-        warn(
-            f"lr_range_test: no suggestion from {len(rates)} steps, since they are fewer than {FEWEST} "
-            "or the loss fell nowhere; use a smaller start or more steps"
-        )
-    warn_touched(receipt)
-    return RangeTest(rates, losses, smoothed, suggestion, receipt)
+    rates = rates_of(start, end, steps, mode)[: len(losses)]
+    return concluded(rates, losses, smoothed.values, receipt)
 
 
-def _schedule(start: float, end: float, steps: int, mode: str) -> Schedule:
+def checked_schedule(start: float, end: float, steps: int, mode: str) -> Schedule:
+    """The schedule of a test; ArgumentError where a value is out of bounds."""
     if check_number(start, "start") <= 0:
         raise ArgumentError(f"start: got {start!r}; allowed: above 0")
     if check_number(end, "end") <= start:
@@ -174,15 +163,55 @@ def _suggestion(rates: np.ndarray, smoothed: np.ndarray) -> float | None:
     return float(rates[DROPPED_FIRST + steepest]) if slopes[steepest] < 0 else None
 
 
+class Smoothing:
+    """The smoothed loss of a test, and whether the test has ended with it."""
+
+    def __init__(self, share: float, diverge: float) -> None:
+        if not 0 < check_number(share, "smoothing") <= 1:
+            raise ArgumentError(f"smoothing: got {share!r}; allowed: above 0 and at most 1")
+        if check_number(diverge, "diverge") <= 1:
+            raise ArgumentError(f"diverge: got {diverge!r}; allowed: above 1")
+        self.share, self.diverge = share, diverge
+        self.values: list[float] = []
+        self.best = math.inf
+
+    def ended(self, loss: float) -> bool:
+        """Takes a loss into account."""
+        if self.values:
+            loss = self.share * loss + (1 - self.share) * self.values[-1]
+        self.values.append(loss)
+        if not math.isfinite(loss):
+            return True
+        self.best = min(self.best, loss)
+        return loss > self.diverge * self.best >= 0
+
+
+def rates_of(start: float, end: float, steps: int, mode: str) -> np.ndarray:
+    """The rate of every step, float64 [steps]."""
+    spaced = np.geomspace if mode == "exponential" else np.linspace
+    found: np.ndarray = spaced(start, end, steps)
+    return found
+
+
+def concluded(
+    rates: np.ndarray, losses: np.ndarray, smoothed: list[float], receipt: dict[str, Any]
+) -> RangeTest:
+    """The result; warns where there is no suggestion, or something was touched."""
+    suggestion = _suggestion(rates, np.array(smoothed))
+    if suggestion is None:
+        warn(
+            f"lr_range_test: no suggestion from {len(rates)} steps, since they are fewer than {FEWEST} "
+            "or the loss fell nowhere; use a smaller start or more steps"
+        )
+    warn_touched(receipt)
+    return RangeTest(rates, losses, np.array(smoothed), suggestion, receipt)
+
+
 class _Sweep:
     """One test: steps until the rate is at its end or the loss has gone."""
 
-    def __init__(self, steps: TrainingSteps, smoothing: float, diverge: float) -> None:
-        self.steps = steps
-        self.smoothing = smoothing
-        self.diverge = diverge
-        self.smoothed: list[float] = []
-        self.best = math.inf
+    def __init__(self, steps: TrainingSteps, smoothing: Smoothing) -> None:
+        self.steps, self.smoothing = steps, smoothing
 
     def run(self, source: Any, steps: int, bar: Progress) -> None:
         epoch = 0
@@ -191,21 +220,11 @@ class _Sweep:
                 program = self.steps.recorder.program(tensors, indices.shape[1])
                 for i in range(len(indices)):
                     self.steps.take(program, tensors, indices[i : i + 1], bar)
-                    if self._ended() or len(self.smoothed) == steps:
+                    ended = self.smoothing.ended(float(self.steps.history.losses[-1]))
+                    # a schedule does not count skipped steps, so the rate would stay behind
+                    if ended or self.steps.optimizer.skipped_steps or len(self.smoothing.values) == steps:
                         return
             epoch += 1
-
-    def _ended(self) -> bool:
-        """Takes the last loss into account."""
-        loss = float(self.steps.history.losses[-1])
-        if self.smoothed:
-            loss = self.smoothing * loss + (1 - self.smoothing) * self.smoothed[-1]
-        self.smoothed.append(loss)
-        # a schedule does not count skipped steps, so the rate would stay behind
-        if not math.isfinite(loss) or self.steps.optimizer.skipped_steps:
-            return True
-        self.best = min(self.best, loss)
-        return loss > self.diverge * self.best >= 0
 
 
 def _drawn(ranged: RangeTest, ax: Any = None) -> Any:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from .._core import Tensor as CoreTensor
+from .._core import apply as core_apply
 from .._core import backward as core_backward
 from .._core import pointwise as core_pointwise
 from .._core import set_tensor_class
@@ -81,8 +82,9 @@ def binary(operation: str, a: Operand, b: Operand) -> Tensor:
 class Tensor(CoreTensor):
     """An n-dimensional array with reverse- and forward-mode derivatives.
 
-    Made by `lrswift.tensor` and the operations on tensors, never by calling this class. Memory is
-    C-contiguous, and exported through the buffer protocol, `__array__` and `__dlpack__` without a copy.
+    Made by `lrswift.tensor` and the operations on tensors, never by calling this class. Memory is exported
+    through the buffer protocol, `__array__` and `__dlpack__` without a copy; it is C-contiguous, but for
+    transposes, which are views of the tensor they were made of: writing to the memory of one writes both.
     Equality is element-wise; hashing is by identity.
 
     Attributes:
@@ -115,8 +117,8 @@ class Tensor(CoreTensor):
 
     @property
     def T(self) -> Tensor:  # noqa: N802
-        """All axes in reverse order."""
-        return self.transpose()
+        """All axes in reverse order: a view, which costs nothing until something needs it row by row."""
+        return core_apply("transpose", (self,))  # type: ignore[return-value]
 
     def __len__(self) -> int:
         if not self.shape:

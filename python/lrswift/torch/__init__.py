@@ -11,6 +11,7 @@ from .fitting import fit
 from .hypergradients import hypergradient
 from .l4 import l4_adam, l4_mom
 from .learning import learn_schedule
+from .range_test import lr_range_test
 from .scheduling import schedule
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "l4_adam",
     "l4_mom",
     "learn_schedule",
+    "lr_range_test",
     "schedule",
 ]

@@ -87,6 +87,31 @@ def find_lr(
         "signs": the ALRS paper, with displacements of single steps ("reading B"). "trials": docs/find-lr.md.
     """
     check_number(fraction, "fraction")
+    trained = checked_problem(model, loss, data, optimizer)
+    kind = checked_rule(rule, search)
+    chosen = driven(search if search is not None else SBFSearch(check_number(start, "start")))
+    base = optimizer(trained, lr=1.0)
+    check_base(base)
+    with untouched(model, data) as receipt:
+        torch.manual_seed(seed)
+        hunt = _Hunt(model, loss, base, chosen, attributes_of(kind, _steps(data, batch_size)))
+        train_mode(model)
+        if kind == "trials":
+            hunt.trials(lambda: batches_of(data, batch_size))
+        else:
+            for _ in range(max_epochs):
+                hunt.epoch(batches_of(data, batch_size))
+                if chosen.done:
+                    break
+        if not hunt.values:
+            raise ArgumentError("data: gave no batch; allowed: at least one")
+    warn_touched(receipt)
+    gradients, values = [np.array(hunt.gradients)], [np.array(hunt.values)]
+    return concluded(chosen, kind, fraction, max_epochs, gradients, values, receipt)
+
+
+def checked_problem(model: Any, loss: Any, data: Any, optimizer: Any) -> list[torch.nn.Parameter]:
+    """What is trained of the model; raises what `find_lr` says of arguments of another kind."""
     _check_kinds(model, loss, optimizer)
     if isinstance(data, Iterator):
         raise ArgumentError("data: got an iterator, which cannot start anew; allowed: (x, y) or a DataLoader")
@@ -101,26 +126,7 @@ def find_lr(
     trained = [p for p in model.parameters() if p.requires_grad]
     if not trained:
         raise ArgumentError("model: has no parameters that require a gradient")
-    kind = checked_rule(rule, search)
-    chosen = driven(search if search is not None else SBFSearch(check_number(start, "start")))
-    base = optimizer(trained, lr=1.0)
-    check_base(base)
-    with _untouched(model, data) as receipt:
-        torch.manual_seed(seed)
-        hunt = _Hunt(model, loss, base, chosen, attributes_of(kind, _steps(data, batch_size)))
-        _train(model)
-        if kind == "trials":
-            hunt.trials(lambda: _batches(data, batch_size))
-        else:
-            for _ in range(max_epochs):
-                hunt.epoch(_batches(data, batch_size))
-                if chosen.done:
-                    break
-        if not hunt.values:
-            raise ArgumentError("data: gave no batch; allowed: at least one")
-    warn_touched(receipt)
-    gradients, values = [np.array(hunt.gradients)], [np.array(hunt.values)]
-    return concluded(chosen, kind, fraction, max_epochs, gradients, values, receipt)
+    return trained
 
 
 def _check_kinds(model: Any, loss: Any, optimizer: Any) -> None:
@@ -140,7 +146,7 @@ def _check_kinds(model: Any, loss: Any, optimizer: Any) -> None:
         )
 
 
-def _train(model: torch.nn.Module) -> None:
+def train_mode(model: torch.nn.Module) -> None:
     """Train mode, but for modules that are in eval mode inside a model in train mode: frozen on purpose."""
     modes = [(m, m.training) for m in model.modules()]
     model.train()
@@ -183,7 +189,8 @@ def _rows(batch: Any) -> int | None:
     return next((len(part) for part in parts if isinstance(part, Tensor) and part.ndim > 0), None)
 
 
-def _batches(data: Any, size: int) -> Any:
+def batches_of(data: Any, size: int) -> Any:
+    """A pass over the data, in a new order where they are tensors."""
     if not _is_whole(data):
         return data
     order = torch.randperm(len(_parts(data)[0]))
@@ -193,7 +200,7 @@ def _batches(data: Any, size: int) -> Any:
     return [tuple(value[i] for value in data) for i in cuts]
 
 
-def _loss_of(model: torch.nn.Module, loss: Callable[..., Any], batch: Any) -> Tensor:
+def loss_of(model: torch.nn.Module, loss: Callable[..., Any], batch: Any) -> Tensor:
     """The loss of a batch, checked to be a scalar that depends on parameters."""
     if not callable(loss):
         raise ArgumentTypeError(f"loss: got {type(loss).__name__}; allowed: a function or a module of torch")
@@ -268,7 +275,7 @@ class _Hunt:
         if displacement is not None:
             with torch.no_grad():
                 torch._foreach_add_(self.parameters, displacement)
-        loss = _loss_of(self.model, self.loss, batch)
+        loss = loss_of(self.model, self.loss, batch)
         found = torch.autograd.grad(loss, self.parameters, allow_unused=True)
         with torch.no_grad():
             torch._foreach_copy_(self.parameters, self.origins)
@@ -316,7 +323,7 @@ class _Hunt:
 
 
 @contextmanager
-def _untouched(model: torch.nn.Module, data: Any) -> Iterator[dict[str, Any]]:
+def untouched(model: torch.nn.Module, data: Any) -> Iterator[dict[str, Any]]:
     """Puts parameters, gradients, buffers, modes, random states and the loader back.
 
     The receipt is filled in then.

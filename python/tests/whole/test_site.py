@@ -1,0 +1,31 @@
+"""The documentation site has every page: what no table of contents names is told here, before `make docs`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+INDEX = ROOT / "docs" / "index.md"
+pytestmark = pytest.mark.skipif(not INDEX.is_file(), reason="needs the repository")
+
+
+def listed() -> list[str]:
+    """Entries of the tables of contents, from the repository's root, without an ending."""
+    trees = re.findall(r"```\{toctree\}\n(.*?)```", INDEX.read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
+    return [line[1:] if line.startswith("/") else f"docs/{line}" for line in lines]
+
+
+def test_every_page_is_in_one_table_of_contents() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "notebooks").glob("*.ipynb")]
+    names = {str(page.relative_to(ROOT).with_suffix("")) for page in pages} - {"docs/index"}
+    found = [name for entry in listed() for name in sorted(names) if Path(name).match(entry)]
+    assert sorted(found) == sorted(names)
+
+
+def test_every_entry_is_a_page() -> None:
+    for entry in listed():
+        assert list(ROOT.glob(f"{entry}.md")) or list(ROOT.glob(f"{entry}.ipynb")), entry
