@@ -21,8 +21,10 @@ endif
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: system $(BIN)/python ## nine methods on scikit-learn's digits; the report lands in report/
+demo: system $(BIN)/python ## digits from every learning rate and from none, then nine methods; reports land in report/
 	$(BIN)/pip install --quiet '.[demo]'
+	$(BIN)/lrswift compare --data digits --model mlp --methods auto,momentum,adam,l4adam,tlr \
+	  --initial 1e-4,1e-3,1e-2,1e-1,1 --epochs 10 --seeds 1 --out report/sensitivity
 	$(BIN)/lrswift compare --data digits --model mlp \
 	  --methods auto,sgd,momentum,adam,l4mom,l4adam,tlr,qlabgrad,alrs --seeds 3 --out report
 

@@ -2,9 +2,8 @@
 
     python benchmarks/auto.py [--rounds 7] [--threads 1]
 
-Prints the ratio of processor times, median and quartiles over rounds, with the guard and without. The goal
-is 1.12 with both. The floor of the guard is a copy of parameters and state, 3 vectors read and written once
-in ten steps.
+Prints the ratio of processor times, median and quartiles over rounds, with the guard and without. The floor
+of the guard is a copy of parameters and state, 3 vectors read and written once in ten steps.
 """
 
 from __future__ import annotations

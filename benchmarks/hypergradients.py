@@ -98,8 +98,8 @@ def long_run(arrays: Arrays, count: int) -> None:
 
 # ---- peers ---------------------------------------------------------------------------------------------
 
-# network, turns that a run allows, goal
-NETWORKS = [("mlp", 20, 1.4), ("lenet", 30, 2.5), ("wrn-16-1", 5, 2.5)]
+# network, turns that a run allows
+NETWORKS = [("mlp", 20), ("lenet", 30), ("wrn-16-1", 5)]
 PEERS = ["torch loop", "torch vmap", "jax vmap", "jax linearize"]
 
 
@@ -108,7 +108,7 @@ def peers(networks: list[str], threads: int, patience: float) -> None:
     remote.prepare(threads)
     print(f"8 + 1 + 1 columns, batch {BATCH}, {threads} threads; * others took more than a tenth\n")
     print("| network | | ms | over lrswift (quartiles) | peak MB | over lrswift |\n|---|---|--:|--:|--:|--:|")
-    for network, steps, goal in NETWORKS:
+    for network, steps in NETWORKS:
         if network not in networks:
             continue
         work = Columns(network, "momentum", BATCH, threads, steps)
@@ -129,7 +129,6 @@ def peers(networks: list[str], threads: int, patience: float) -> None:
                 print(f"| {title} | {cells} |", flush=True)
         for name, reason in missing.items():
             print(f"| {network} | {name} | left out: {reason} | | | |")
-        print(f"| {network} | goal | | {goal} | | 2 |", flush=True)
 
 
 def main() -> None:

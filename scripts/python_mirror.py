@@ -10,6 +10,8 @@ TESTS = ROOT / "python" / "tests"
 
 # Tests of the native module and of the package as a whole; they mirror no module of Python.
 WITHOUT_MIRROR = {"core", "whole"}
+# A program for the type checker, which takes folders of tests beside it for the libraries of their names.
+PROGRAMS = {TESTS / "whole" / "typed_program.py"}
 
 # One suite covers modules that have no use by themselves: module or folder -> suite.
 COVERED = {
@@ -86,7 +88,7 @@ def faults() -> Iterator[str]:
         if re.search(r"\d", facet):
             yield f"{test.relative_to(ROOT)}: a number for a name"
     for path in sorted(TESTS.rglob("*.py")):
-        if path.parent not in (TESTS, TESTS / "reference") and path not in tests:
+        if path.parent not in (TESTS, TESTS / "reference") and path not in tests and path not in PROGRAMS:
             yield f"{path.relative_to(ROOT)}: what tests share lies in {TESTS.relative_to(ROOT)} itself"
     yield from gaps({module for module in mirrors.values() if module})
 

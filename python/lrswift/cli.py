@@ -20,8 +20,9 @@ from typing import Any, get_args
 from . import optim, random
 from ._core import version as core_version
 from .config import config, get_threads, max_memory_allocated, set_threads, show_config
-from .data import DATASETS, Splits
-from .errors import Error, MissingFiles
+from .data import DATASETS, Splits, fetch, load
+from .data.fetch import REMOTES
+from .errors import ArgumentError, Error, MissingFiles
 from .experiments import comparison, own
 from .experiments.hpo import SEARCHES, HpoComparison, compare_hpo
 from .experiments.hpo.comparison import DEFAULT_SEARCHES
@@ -186,6 +187,15 @@ def parser() -> argparse.ArgumentParser:
         "leaderboard", seeded=False,
     )  # fmt: skip
     board.set_defaults(run=_leaderboard, files=("results.csv", "results.json", "report.html"))
+
+    sets = commands.add_parser("data", help="list the data sets, or download one")
+    sets.add_argument("action", choices=("list", "get"), help="list: what is known, and what is here")
+    sets.add_argument("name", nargs="?", metavar="NAME", help=", ".join(REMOTES))
+    sets.add_argument(
+        "--root", metavar="DIR", help="where data sets are (default: $LRSWIFT_DATA, then ./data)"
+    )
+    sets.add_argument("--quiet", action="store_true", help="no progress bars")
+    sets.set_defaults(run=_data, files=(), out=None, threads=None, json=False)
 
     again = commands.add_parser(
         "reproduce", help="the papers' figures and tables, again, beside the papers' numbers",
@@ -508,6 +518,23 @@ def _processes(count: int) -> Iterator[ProcessPoolExecutor | None]:
         count, multiprocessing.get_context("spawn"), set_threads, (get_threads(),)
     ) as pool:
         yield pool
+
+
+def _data(args: argparse.Namespace) -> None:
+    if args.action == "get":
+        if args.name is None:
+            raise ArgumentError(f"data get: name: not given; allowed: {', '.join(REMOTES)}")
+        print(fetch(args.name, args.root, not args.quiet))
+        return
+    rows = []
+    for name in DATASETS:
+        try:
+            splits = load(name, args.root)
+            here = f"{len(splits.train)} + {len(splits.test)} examples"
+        except MissingFiles:
+            here = f"not here; lrswift data get {name}" if name in REMOTES else "not here"
+        rows.append([name, here])
+    print(_table(("data set", "train + test"), rows))
 
 
 def _reproduce(args: argparse.Namespace) -> None:

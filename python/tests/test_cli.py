@@ -238,3 +238,16 @@ def test_ctrl_c_in_train_keeps_what_is_done(tmp_path, capsys, monkeypatch):
     assert "2 epochs that are done" in shown.err
     assert len((tmp_path / "history.csv").read_text().splitlines()) == 3
     assert lr.load(tmp_path / "model.safetensors")
+
+
+def test_data_are_listed_and_got(capsys, tmp_path, monkeypatch):
+    assert main(["data", "list"]) == 0
+    shown = capsys.readouterr().out
+    assert "mnist" in shown and "60000 + 10000 examples" in shown
+    assert main(["data", "list", "--root", str(tmp_path)]) == 0
+    assert "not here; lrswift data get mnist" in capsys.readouterr().out
+    monkeypatch.setitem(cli.REMOTES, "text", ("tinyshakespeare", []))
+    assert main(["data", "get", "text", "--root", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'tinyshakespeare'}\n"
+    assert main(["data", "get"]) == 1
+    assert "name: not given; allowed: mnist" in capsys.readouterr().err

@@ -1,3 +1,5 @@
+import CVector
+
 /// A strided walk: dst[sum i_a dst_a] (+)= alpha src[sum i_a src_a] over an index space. Transposition, slicing,
 /// broadcasting, concatenation and summation are all this one loop; its adjoint swaps the two sides.
 public struct StridedWalk: Sendable {
@@ -108,6 +110,7 @@ private func crossedCopy<T: Scalar>(
   )
   let bands = (rows + tile - 1) / tile
   let others = walk.count / (rows * columns)
+  let moves = factor == 1 && !accumulate
   func copy(_ low: Int, _ high: Int) {
     for item in low..<high {
       var (rest, s, d) = (item / bands, 0, 0)
@@ -121,6 +124,14 @@ private func crossedCopy<T: Scalar>(
       let end = min(rows, first + tile)
       for left in stride(from: 0, to: columns, by: tile) {
         let right = min(columns, left + tile)
+        if moves, end &- first == tile, right &- left == tile {
+          // The side that is contiguous along the last axis is read or written by rows of the other.
+          let (from, to) = (
+            src + (s &+ first &* sr &+ left &* sc), dst + (d &+ first &* dr &+ left &* dc)
+          )
+          transposeTile(from, dc == 1 ? sc : sr, to, dc == 1 ? dr : dc)
+          continue
+        }
         for row in first..<end {
           let (from, to) = (src + (s &+ row &* sr), dst + (d &+ row &* dr))
           for column in left..<right {
@@ -132,6 +143,25 @@ private func crossedCopy<T: Scalar>(
     }
   }
   parallelRanges(others * bands, length: max(1, blockLength / (tile * columns)), copy)
+}
+
+/// to[j * step + i] = from[i * gap + j] for i, j < 16.
+@inline(__always)
+private func transposeTile<T: Scalar>(
+  _ from: UnsafePointer<T>, _ gap: Int, _ to: UnsafeMutablePointer<T>, _ step: Int
+) {
+  let (from, to) = (UnsafeRawPointer(from), UnsafeMutableRawPointer(to))
+  if MemoryLayout<T>.size == 4 {
+    cv_transpose_f32(
+      from.assumingMemoryBound(to: Float.self), gap, 16, to.assumingMemoryBound(to: Float.self), step)
+    return
+  }
+  let (a, b) = (from.assumingMemoryBound(to: Double.self), to.assumingMemoryBound(to: Double.self))
+  for i in stride(from: 0, to: 16, by: 8) {
+    for j in stride(from: 0, to: 16, by: 8) {
+      cv_transpose_f64(a + (i &* gap &+ j), gap, 8, b + (j &* step &+ i), step)
+    }
+  }
 }
 
 /// Every one of `rows` rows (+)= factor times one short row: as many copies of it as vectors have elements are whole

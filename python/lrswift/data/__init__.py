@@ -2,7 +2,8 @@
 
 from .batches import Batches, permutation
 from .dataset import Dataset, Splits
+from .fetch import fetch
 from .loading import DATASETS, load
 from .tables import from_file
 
-__all__ = ["DATASETS", "Batches", "Dataset", "Splits", "from_file", "load", "permutation"]
+__all__ = ["DATASETS", "Batches", "Dataset", "Splits", "fetch", "from_file", "load", "permutation"]

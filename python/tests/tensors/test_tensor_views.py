@@ -188,3 +188,19 @@ def test_memory_of_others():
         np.testing.assert_array_equal(taken.numpy(), a.numpy().T)
     with pytest.raises(BufferError, match="clone"):
         hash_of(a.T)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(16, 16), (33, 50), (160, 31), (3, 40, 37), (33, 2, 48), (5, 4, 32, 33)])
+def test_copies_of_large_views(dtype, shape):
+    x = _random(*shape, dtype=dtype)
+    x.flat[::7] = [-0.0, np.nan, np.inf][len(shape) - 2]
+    t = lr.tensor(x, dtype=dtype, requires_grad=True)
+    for axes in itertools.permutations(range(len(shape))):
+        copied = t.transpose(*axes).reshape(-1)
+        np.testing.assert_array_equal(copied.numpy(), x.transpose(axes).reshape(-1))
+        t.grad = None
+        g = _random(x.size, seed=1).astype(dtype)
+        copied.backward(g)
+        back = g.reshape(x.transpose(axes).shape).transpose(np.argsort(axes))
+        np.testing.assert_array_equal(t.grad.numpy(), back)
