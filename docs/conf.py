@@ -79,18 +79,35 @@ def link_to_the_repository(app: Any, docname: str, source: list[str]) -> None:
 
 
 def plain(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """A docstring as reStructuredText: backticks are code, everything else means itself."""
+    """A docstring as reStructuredText: backticks and indented lines are code, all else means itself."""
+    out: list[str] = []
+    prose: list[str] = []
+    code = False
+    for before, line in zip(["", *lines], lines, strict=False):
+        if not line.startswith("    ") and line:
+            code = False
+        elif line and not before and not code and prose and _last(prose)[:1].strip():
+            # between blank lines and below a line that is not indented: a formula, or code
+            out += [*escaped(prose), "::", ""]
+            prose, code = [], True
+        (out if code else prose).append(line)
+    lines[:] = [*out, *escaped(prose)]
+
+
+def _last(lines: list[str]) -> str:
+    return next((line for line in reversed(lines) if line), "")
+
+
+def escaped(lines: list[str]) -> list[str]:
+    """Prose without markup but its code."""
     spans = re.split(r"(`+[^`]+`+)", "\n".join(lines))
-    escaped = r"([*|\\]|(?<=\w)_(?!\w)|^\s*\.\.(?= ))"
-    spans[::2] = [re.sub(escaped, r"\\\1", text, flags=re.MULTILINE) for text in spans[::2]]
-    spans[1::2] = [f"``{code.strip('`')}``" for code in spans[1::2]]
+    marks = r"([*|\\]|(?<=\w)_(?!\w)|^\s*\.\.(?= ))"
+    spans[::2] = [re.sub(marks, r"\\\1", text, flags=re.MULTILINE) for text in spans[::2]]
+    code = [f"``{span.strip('`')}``" for span in spans[1::2]]
     # code that a letter follows, as in `lr`s, ends by an escaped blank
-    pieces = [
-        code + "\\ " if re.match(r"\w", after) else code
-        for code, after in zip(spans[1::2], spans[2::2], strict=True)
-    ]
-    spans[1::2] = pieces
-    lines[:] = "".join(spans).split("\n")
+    follows = zip(code, spans[2::2], strict=True)
+    spans[1::2] = [span + "\\ " if re.match(r"\w", after) else span for span, after in follows]
+    return "".join(spans).split("\n")
 
 
 def reference(app: Any) -> None:

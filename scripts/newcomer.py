@@ -6,14 +6,17 @@
 There is no Swift on the PATH, and as root on Linux no OpenBLAS on the machine. Blocks run in the order of
 the page, each in a process of its own, in one empty folder. `pip install` takes the wheel for lrswift.
 Commands of the documents, and `leaderboard`, are ended after `--patience` seconds, and count as begun.
-Commands that name a file of the reader's are only parsed. Ends with 1 where anything failed.
+Commands that name a file of the reader's are only parsed. Public data sets are looked for where $LRSWIFT_DATA
+says; a command that lacks one says so, which is no failure. Ends with 1 where anything failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,31 +45,34 @@ class Newcomer:
         self.failures: list[str] = []
         subprocess.run([python, "-m", "venv", folder / "env"], check=True)
         self.bare = wheels.bare()
+        data = {"LRSWIFT_DATA": os.environ["LRSWIFT_DATA"]} if "LRSWIFT_DATA" in os.environ else {}
         self.environment = {
             "HOME": str(self.home), "PATH": f"{self.bin}:/usr/bin:/bin", "LANG": "C.UTF-8",
-            "MPLBACKEND": "Agg", **wheels.index_settings(),
+            "MPLBACKEND": "Agg", **data, **wheels.index_settings(),
         }  # fmt: skip
 
-    def run(self, what: str, command: list[str], limit: float, long: bool = False) -> bool:
+    def run(self, what: str, command: list[str], limit: float, long: bool = False) -> None:
         """Runs it and says how it went; `long`: may still run when `limit` seconds are over."""
         start = time.perf_counter()
+        process = subprocess.Popen(
+            [*self.bare, *command], cwd=self.work, env=self.environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        )  # fmt: skip
         try:
-            done = subprocess.run(
-                [*self.bare, *command], cwd=self.work, env=self.environment, stdin=subprocess.DEVNULL,
-                capture_output=True, text=True, timeout=limit,
-            )  # fmt: skip
-            fault = (
-                ""
-                if done.returncode == 0
-                else f"ends with {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-3000:]}"
-            )
-            told = "ok"
+            said, _ = process.communicate(timeout=limit)
+            told, fault = "ok", process.returncode != 0
         except subprocess.TimeoutExpired:
-            fault, told = ("", "begun") if long else (f"takes more than {limit:.0f} s", "")
+            # its workers, too, which hold the pipe
+            os.killpg(process.pid, signal.SIGKILL)
+            said, _ = process.communicate()
+            told, fault = "begun", not long
+        if fault and "$LRSWIFT_DATA is not set" in said:
+            told, fault = "needs data sets ($LRSWIFT_DATA)", False
         print(f"{what}: {'FAILED' if fault else told}, {time.perf_counter() - start:.1f} s", flush=True)
         if fault:
-            self.failures.append(f"{what}: {fault}")
-        return not fault
+            reason = f"ends with {process.returncode}" if told == "ok" else f"takes more than {limit:.0f} s"
+            self.failures.append(f"{what}: {reason}\n{said[-3000:]}")
+            print(self.failures[-1], flush=True)
 
     def pip(self, where: str, line: str) -> None:
         words = shlex.split(line, comments=True)
@@ -99,6 +105,8 @@ class Newcomer:
                         self.pip(where, line)
                     elif line.startswith("lrswift "):
                         self.command(where, line, long=path.name != "README.md" or line.split()[1] in LONG)
+        for match in re.finditer(r"^    (lrswift (?:.*\\\n)*.*)$", FENCE.sub("", text), re.MULTILINE):
+            self.command(name, match[1].replace("\\\n", " "), long=True)
 
 
 def install_line(readme: str) -> str | None:

@@ -172,6 +172,13 @@ def tried(wheel: Path, python: str) -> str:
         return run(*bare(), inside / "python", TRIAL, env=environment, cwd=folder).strip()
 
 
+def same_every_time() -> None:
+    """Times in archives are that of the commit, as in `make build`."""
+    git = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True)
+    if git.returncode == 0:
+        os.environ.setdefault("SOURCE_DATE_EPOCH", git.stdout.strip())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("wheel", type=Path, help="from `make build`")
@@ -179,6 +186,7 @@ def main() -> int:
     parser.add_argument("--python", action="append", help="try it with this one; default: all that are found")
     options = parser.parse_args()
     wheel = options.wheel
+    same_every_time()
     if not options.check:
         wheel = repaired(wheel)
         with_licences(wheel)

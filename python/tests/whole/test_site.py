@@ -16,6 +16,7 @@ def listed() -> list[str]:
     """Entries of the tables of contents, from the repository's root, without an ending."""
     trees = re.findall(r"```\{toctree\}\n(.*?)```", INDEX.read_text(encoding="utf-8"), re.DOTALL)
     lines = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
+    lines = [re.sub(r".* <(.*)>", r"\1", line) for line in lines]
     return [line[1:] if line.startswith("/") else f"docs/{line}" for line in lines]
 
 
