@@ -139,6 +139,7 @@ check: ## formatters, linters, types, stubs, rooms, mirror, sizes, licences, AVX
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml lrswift._core lrswift.rates.adapters lrswift.optim.made
 	$(BIN)/python scripts/stubs.py
 	PYTHONPATH=python $(BIN)/lint-imports
+	$(BIN)/python scripts/papers.py
 	$(BIN)/python scripts/mirror.py
 	$(BIN)/python scripts/sizes.py
 	$(BIN)/python scripts/licences.py

@@ -359,6 +359,8 @@ static void training(void) {
     CALL(lrs_search_signal(search, i));
   MUST(lrs_search_get(held, search, "value"));
   REFUSE(lrs_search_get(held, search, "nothing"));
+  REFUSE(lrs_search_go_on(search, 1, false));
+  REFUSE(lrs_search_go_on(NULL, 1, false));
   lrs_alrs *alrs = NULL;
   double window = 2;
   lrs_attribute attribute = number("window", &window);

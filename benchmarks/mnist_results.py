@@ -39,16 +39,14 @@ OPTIMIZERS: dict[str, Callable[..., Any]] = {
 NAMES = {"sgd": "SGD, momentum 0.9", "adam": "Adam"}
 STARTS = (1e-3, 0.1, 10.0)
 PAPER = {"sgd": (0.0164, 0.0026), "adam": (0.0017, 0.0004)}
-SPREAD = {"sgd": 0.25, "adam": 0.35}
 
 
 @dataclass(frozen=True)
 class Run:
-    """A network trained with one method. goal: test accuracy in percent."""
+    """A network trained with one method."""
 
     name: str
     label: str
-    goal: float
     epochs: int
     make: Callable[[Any], Any]
     search: str | None = None
@@ -86,19 +84,19 @@ def runs() -> list[Run]:
     """The trained networks, a row each."""
     sgd, adapt = lr.optim.SGD, lr.adapt
     rows = [
-        Run("l4mom", "L4Mom", 97.0, 2, lr.optim.L4Mom),
-        Run("l4adam", "L4Adam", 97.0, 2, lr.optim.L4Adam),
+        Run("l4mom", "L4Mom", 2, lr.optim.L4Mom),
+        Run("l4adam", "L4Adam", 2, lr.optim.L4Adam),
     ]
     for trial in (1e-4, 1e-2, 0.1, 1.0):
         rate = adapt.QLABGrad(trial=trial)
         make = functools.partial(sgd, lr=rate)
-        rows.append(Run(f"qlabgrad-{trial:g}", f"QLABGrad, trial rate {trial:g}", 96.5, 2, make))
+        rows.append(Run(f"qlabgrad-{trial:g}", f"QLABGrad, trial rate {trial:g}", 2, make))
     for name, optimizer in OPTIMIZERS.items():
-        rows.append(Run(f"alrs-{name}", f"ALRS, then {NAMES[name]}", 97.0, 2, optimizer, search=name))
+        rows.append(Run(f"alrs-{name}", f"ALRS, then {NAMES[name]}", 2, optimizer, search=name))
     for initial in (1e-3, 1e-2, 1e-1):
         rate = adapt.TLR(initial=initial, window=1 / 3)
         make = functools.partial(sgd, lr=rate, momentum=0.8, weight_decay=5e-4)
-        rows.append(Run(f"tlr-{initial:g}", f"TLR, initial rate {initial:g}", 97.3, 8, make))
+        rows.append(Run(f"tlr-{initial:g}", f"TLR, initial rate {initial:g}", 8, make))
     return rows
 
 
@@ -164,8 +162,8 @@ def rate_text(results: Sequence[Result]) -> str:
 def train_all(cache: Cache, train: Arrays, test: Arrays, seeds: int, quick: bool) -> list[str]:
     """The table of trained networks as Markdown lines, each printed when known."""
     lines = [
-        "| method | epochs | goal % | test accuracy % | met | learning rate |",
-        "|---|--:|--:|--:|---|---|",
+        "| method | epochs | test accuracy % | learning rate |",
+        "|---|--:|--:|---|",
     ]
     say(*lines)
     for run in runs():
@@ -175,11 +173,7 @@ def train_all(cache: Cache, train: Arrays, test: Arrays, seeds: int, quick: bool
         ]
         epochs = 1 if quick else run.epochs
         accuracies = [result["accuracy"] for result in results]
-        verdict = "-" if quick else reached(accuracies, run.goal)
-        lines.append(
-            f"| {run.label} | {epochs} | {run.goal:.1f} | {percent(accuracies)} | {verdict} "
-            f"| {rate_text(results)} |"
-        )
+        lines.append(f"| {run.label} | {epochs} | {percent(accuracies)} | {rate_text(results)} |")
         say(lines[-1])
     return lines
 
@@ -207,9 +201,9 @@ def search_all(cache: Cache, train: Arrays, quick: bool) -> list[str]:
 
 def summarize(found: dict[str, list[Result]]) -> list[str]:
     lines = [
-        "| optimizer | the paper | found, mean +- std | of the paper | goal | std / mean | goal | batches "
+        "| optimizer | the paper | found, mean +- std | of the paper | std / mean | batches "
         "| model untouched |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|---|",
+        "|---|--:|--:|--:|--:|--:|---|",
     ]
     for name, results in found.items():
         rates = [result["lr"] for result in results]
@@ -218,23 +212,11 @@ def summarize(found: dict[str, list[Result]]) -> list[str]:
         untouched = sum(result["untouched"] for result in results)
         lines.append(
             f"| {NAMES[name]} | {PAPER[name][0]} +- {PAPER[name][1]} | {mean:.5f} +- {deviation:.5f} "
-            f"| {mean / PAPER[name][0]:.2f} {met(0.5 <= mean / PAPER[name][0] <= 2)} | 0.5 to 2 "
-            f"| {100 * deviation / mean:.0f} % {met(deviation <= SPREAD[name] * mean)} "
-            f"| {100 * SPREAD[name]:.0f} % | {min(steps)} to {max(steps)} | {untouched} of {len(results)} |"
+            f"| {mean / PAPER[name][0]:.2f} | {100 * deviation / mean:.0f} % "
+            f"| {min(steps)} to {max(steps)} | {untouched} of {len(results)} |"
         )
     say("", *lines)
     return lines
-
-
-def met(goal: bool) -> str:
-    return "(met)" if goal else "(**missed**)"
-
-
-def reached(accuracies: Sequence[float], goal: float) -> str:
-    """Whether the goal is met: by how many seeds, and bold where their mean misses it."""
-    count = sum(accuracy >= goal for accuracy in accuracies)
-    text = f"{count} of {len(accuracies)}"
-    return text if fmean(accuracies) >= goal else f"**{text}**"
 
 
 def machine() -> str:
@@ -250,6 +232,10 @@ def machine() -> str:
 
 
 DOCUMENT = """# Results on MNIST
+
+The papers' figures, tables and claims, each with its command, our number and whether it holds here, are in
+[papers/README.md](papers/README.md); what their theorems say in [theory.md](theory.md). Here is what else
+was measured.
 
 What the rates reach on MNIST when nobody chooses them. The other parts of this page: scikit-learn's
 estimators, a schedule learned from nothing, the sensitivity to the initial rate, and figures of FDS in
@@ -269,14 +255,12 @@ L4 runs with its defaults. QLABGrad finds its trial rate again every 100 steps. 
 with weight decay 5e-4 and a window of a third of an epoch. The last column gives the range that holds the
 middle 90 % of the steps' rates, and the rate of the last step.
 
-"Met" counts seeds; it is bold where the mean misses the goal.
-
 {trained}
 
 QLABGrad takes the minimum of one batch's parabola. Where the parabola is nearly flat, its minimum is far
 away. Such a step now and then sets the network back, which takes some steps to recover. Rates beyond 2.5
-trial rates are checked and halved until the batch's loss falls as promised; before that check, single
-runs ended as low as 90 %. But the batch cannot know what a step does to other batches. The accuracy above
+trial rates are checked and halved until the batch's loss falls as promised (`check=None`: the paper's rule,
+without). But the batch cannot know what a step does to other batches. The accuracy above
 is that of the last step, and a run may end on a bad one: the last batch has 32 images only.
 
 ## Rates found before training
@@ -287,8 +271,7 @@ own network for MNIST, so its rates are a neighbor to compare with, not digits t
 
 {searched}
 
-A search starts Adam's moments and A anew whenever its value has moved by a factor of 2. Without that,
-searches from 10 ended 2.4 times higher than searches from 0.001, and the spread with Adam was 41 %.
+A search starts Adam's moments and A anew whenever its value has moved by a factor of 2 (`restart`).
 """
 
 

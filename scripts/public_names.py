@@ -15,7 +15,8 @@ from typing import Any
 
 LIST = Path(__file__).resolve().parent.parent / "python" / "tests" / "public_names.json"
 MODULES = (
-    "lrswift", "lrswift.adapt", "lrswift.data", "lrswift.errors", "lrswift.models", "lrswift.nn",
+    "lrswift", "lrswift.adapt", "lrswift.data", "lrswift.errors", "lrswift.functions", "lrswift.models",
+    "lrswift.nn",
     "lrswift.nn.functional", "lrswift.nn.init", "lrswift.numpy", "lrswift.optax", "lrswift.optim",
     "lrswift.random", "lrswift.schedule", "lrswift.sklearn", "lrswift.torch",
 )  # fmt: skip

@@ -8,7 +8,8 @@ import Vocabulary
 /// sees numbers only, so finders whose vectors live elsewhere share it.
 ///
 /// Readings (algorithms: the printed loop is ambiguous): by default A is the last step alone, while the optimizer's own
-/// state runs on. With `accumulate` the finder sums the steps of a window, and starts anew at every signal. The first
+/// state runs on. With `accumulate` the finder sums the steps of a window, and starts anew at every signal; without
+/// `anew` it sums them throughout, as the loop is printed. The first
 /// derivative is 0 because A is, and counts only with `count_first_zero`.
 ///
 /// What the optimizer remembers belongs to the rates it was gathered at: overlong steps early in a search from above
@@ -42,6 +43,10 @@ public struct ALRSMachine {
   /// Whether A is the sum of all steps since it last was 0.
   public let accumulates: Bool
   private let window: Int
+  /// Whether A, where it accumulates, starts anew at every signal.
+  private let startsAnewAtSignals: Bool
+  /// The share of a window's derivatives that must be negative for an increase.
+  private let threshold: Double
   private let countFirstZero: Bool
   private let restart: Double
   /// Those of the window so far.
@@ -51,7 +56,8 @@ public struct ALRSMachine {
   /// The value when A and the state last started anew for its sake.
   private var restartedAt: Double
 
-  /// Attributes: window, derivatives per signal; rule, "signs"; accumulate, count_first_zero; restart, 2. With the rule
+  /// Attributes: window, derivatives per signal; rule, "signs"; accumulate, anew, count_first_zero; threshold, 0.9;
+  /// restart, 2. With the rule
   /// "trials": rule, and rows of a batch, 64.
   public init(_ search: SBFSearch, _ attributes: Attributes) throws {
     let owner = attributes.owner
@@ -70,13 +76,21 @@ public struct ALRSMachine {
       }
       (trials, accumulates) = (RateTrials(start: search.value, rows: rows), true)
       (window, countFirstZero, restart) = (.max, false, .infinity)
+      (startsAnewAtSignals, threshold) = (true, 0.9)
       return
     }
-    try attributes.allow(["window", "rule", "accumulate", "count_first_zero", "restart"])
+    try attributes.allow([
+      "window", "rule", "accumulate", "anew", "count_first_zero", "threshold", "restart",
+    ])
     window = try attributes.integer("window")
     guard window >= 1 else { throw Failure.value("\(owner): window must be at least 1, got \(window)") }
     accumulates = try attributes.flag("accumulate", default: false)
+    startsAnewAtSignals = try attributes.flag("anew", default: true)
     countFirstZero = try attributes.flag("count_first_zero", default: false)
+    threshold = try attributes.number("threshold", default: 0.9)
+    guard threshold > 0, threshold <= 1 else {
+      throw Failure.value("\(owner): threshold must be above 0 and at most 1, got \(threshold)")
+    }
     restart = try attributes.number("restart", default: 2)
     guard restart > 1 else { throw Failure.value("\(owner): restart must be above 1, got \(restart)") }
   }
@@ -99,6 +113,8 @@ public struct ALRSMachine {
   public mutating func observe(_ derivative: Double, loss: Double = .nan) throws -> Verdict {
     try checkOpen()
     var verdict = Verdict(derivative: derivative.isFinite ? derivative : .infinity)
+    // where another search has said its value since, and the finder does not ask before it displaces
+    if trials == nil, restartsWhereMoved() { return Verdict(derivative: .nan, startsAnew: true) }
     if !derivative.isFinite {
       verdict.startsAnew = true
     } else if !isDisplaced && !countFirstZero {
@@ -116,17 +132,21 @@ public struct ALRSMachine {
     return verdict
   }
 
+  /// Whether the value has moved so far since A and the state last started anew that they must again.
+  public mutating func restartsWhereMoved() -> Bool {
+    let moved = value / restartedAt
+    guard moved >= restart || moved <= 1 / restart else { return false }
+    (restartedAt, isDisplaced) = (value, false)
+    return true
+  }
+
   private mutating func conclude(_ verdict: inout Verdict) throws {
     let negative = derivatives.filter { $0 < 0 }.count
-    let rises = Double(negative) >= 0.9 * Double(window) && derivatives.reduce(0, +) < 0
+    let rises = Double(negative) >= threshold * Double(window) && derivatives.reduce(0, +) < 0
     verdict.signal = rises ? 1 : -1
     derivatives.removeAll(keepingCapacity: true)
     try search.signal(Double(verdict.signal))
-    let moved = search.value / restartedAt
-    if moved >= restart || moved <= 1 / restart {
-      verdict.startsAnew = true
-      restartedAt = search.value
-    }
-    if accumulates { verdict.startsAnew = true }
+    if restartsWhereMoved() { verdict.startsAnew = true }
+    if accumulates, startsAnewAtSignals { verdict.startsAnew = true }
   }
 }

@@ -10,7 +10,8 @@ public struct L4: RateMachine {
 
           rate = alpha (L - gamma L_min) / (<g^, d> + eps)
 
-      g^ is the direction's own bias-corrected average of the gradient. L_min starts at gamma0 times the first loss,
+      g^ is the direction's own bias-corrected average of the gradient (direction), the gradient itself (gradient), or a
+      bias-corrected average of its own with memory beta (ema). L_min starts at gamma0 times the first loss,
       follows every lower loss, and is inflated by 1 + 1/tau each step, after it was used. Where <g^, d> is not positive
       the parameters stay where they are. A loss below lower_bound raises ArgumentError.
       """,
@@ -25,10 +26,19 @@ public struct L4: RateMachine {
       .init("gamma0", 0.75, .above(0, to: 1), "first lowest loss, as a fraction of the first loss"),
       .init("epsilon", 1e-12, .notNegative, "added to the slope"),
       .init("lower_bound", 0, .finite, "a value the loss never falls below"),
+      .init("estimator", Estimator.self, "what stands for the gradient of the loss"),
+      .init("beta", 0.9, .from(0, below: 1), "memory of the estimator ema"),
     ])
+  /// Of the gradient, g^: the paper's direction and estimator are two roles, which any pair may fill.
+  enum Estimator: Choice { case direction, gradient, ema }
   public static let needsLoss = true
+  public static func memories(_ settings: Settings) -> Set<Memory> {
+    settings.choice("estimator") == Estimator.ema ? [.gradientAverage] : []
+  }
+  public static func averaging(_ settings: Settings) -> Double { settings["beta"] }
 
   private let alpha, gamma, tau, gamma0, epsilon, lowerBound: Double
+  private let estimator: Estimator
   private let limits: RateLimits
   /// NaN before the first step.
   private var lowest = Double.nan
@@ -40,6 +50,7 @@ public struct L4: RateMachine {
     gamma0 = settings["gamma0"]
     epsilon = settings["epsilon"]
     lowerBound = settings["lower_bound"]
+    estimator = settings.choice("estimator")
     self.limits = limits
   }
 
@@ -56,8 +67,14 @@ public struct L4: RateMachine {
     lowest = lowest.isNaN ? gamma0 * loss : min(lowest, loss)
     let target = gamma * lowest
     lowest *= 1 + 1 / tau
-    guard step.smoothedSlope > 0 else { return .stay }
-    return .take(limits.clamp(alpha * (loss - target) / (step.smoothedSlope * step.turn + epsilon)))
+    let slope =
+      switch estimator {
+      case .direction: step.smoothedSlope
+      case .gradient: step.slope
+      case .ema: step.averageSlope
+      }
+    guard slope > 0 else { return .stay }
+    return .take(limits.clamp(alpha * (loss - target) / (slope * step.turn + epsilon)))
   }
 
   public var state: [(name: String, value: Double)] { [("lowest_loss", lowest)] }

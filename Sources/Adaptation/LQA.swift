@@ -2,6 +2,7 @@ import Vocabulary
 
 /// LQA: the minimiser of the parabola through three losses along the direction (Zhu et al. 2021). The QLABGrad paper's table
 /// prints a sum where the product belongs. A denominator that is not finite or drowned by rounding counts as not positive.
+/// No loss is evaluated further away than `max_lr` allows.
 public struct LQA: RateMachine {
   public static let card = Card(
     "lqa", title: "LQA",
@@ -30,22 +31,23 @@ public struct LQA: RateMachine {
   private var ahead: Double?
 
   public init(_ settings: Settings, limits: RateLimits) throws {
-    trial = settings["trial"]
+    trial = min(settings["trial"], limits.high)
     rate = limits.clamp(trial)
     self.limits = limits
   }
 
   public mutating func decide(_ step: StepView) -> Decision {
-    guard let probe = step.probe else { return .probe(at: trial * step.stretch) }
+    let length = min(trial * step.stretch, limits.high)
+    guard let probe = step.probe else { return .probe(at: length) }
     guard let ahead else {
       self.ahead = probe.loss
-      return .probe(at: -trial * step.stretch)
+      return .probe(at: -length)
     }
     self.ahead = nil
     let behind = probe.loss
     let denominator = behind + ahead - 2 * step.loss
     let resolution = LQA.roundingErrors * step.precision * max(abs(step.loss), abs(ahead), abs(behind))
-    let best = trial * step.stretch / 2 * (behind - ahead) / denominator
+    let best = length / 2 * (behind - ahead) / denominator
     fellBack = !(denominator > resolution && best.isFinite)
     if !fellBack { rate = limits.clamp(best) }
     return .take(rate)

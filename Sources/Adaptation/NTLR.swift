@@ -23,7 +23,7 @@ public struct NTLR: RateMachine {
   public static let memories: Set<Memory> = [.window]
 
   private let gamma: Double
-  private let restart: Restart
+  private var restart: Restart
   private let limits: RateLimits
   private var rate: Double
   /// Squared norm of the window before; NaN until there is one.
@@ -32,7 +32,7 @@ public struct NTLR: RateMachine {
   public init(_ settings: Settings, limits: RateLimits) throws {
     gamma = settings["gamma"]
     rate = limits.clamp(settings["initial"])
-    restart = Restart(initial: rate, fraction: settings["restart"])
+    restart = Restart(settings, initial: rate)
     self.limits = limits
   }
 
@@ -46,9 +46,12 @@ public struct NTLR: RateMachine {
     return .take(rate)
   }
 
-  public var state: [(name: String, value: Double)] { [("rate", rate), ("previous_norm2", previousNorm2)] }
+  public var state: [(name: String, value: Double)] {
+    [("rate", rate), ("previous_norm2", previousNorm2)] + restart.state
+  }
   public mutating func restore(_ state: [String: Double]) {
     rate = state["rate"] ?? rate
     previousNorm2 = state["previous_norm2"] ?? previousNorm2
+    restart.restore(state)
   }
 }

@@ -4,8 +4,9 @@ import Vocabulary
 /// Deviations: a probe that is not finite counts as +infinity in FindPLR, and elsewhere halves the trial rate for good
 /// and is repeated; both loops are capped. A bracket within a few rounding errors of the two losses says nothing of
 /// the curvature and counts as not positive: in float32 a trial rate of 1e-4 would otherwise divide by noise. A rate
-/// beyond 2.5 trial rates is an extrapolation and is checked. The paper's claim that rates stay below the trial rate
-/// (Lemma 2) does not hold and is not enforced.
+/// beyond `check` trial rates is an extrapolation and is checked. Without the check the rule is the paper's, and a bracket
+/// is taken as it is. The paper's claim that rates stay below the trial rate (Lemma 2) does not hold and is not enforced.
+/// No loss is evaluated at a rate that `max_lr` forbids.
 public struct QLABGrad: RateMachine {
   public static let card = Card(
     "qlabgrad", title: "QLABGrad",
@@ -15,8 +16,9 @@ public struct QLABGrad: RateMachine {
           rate = s a^2 / (2 (L(theta - a d) - L(theta) + a s)),  s = <g, d>
 
       a is the trial rate, which is taken where the bracket is not positive. FindPLR finds it at the start and again every
-      refind_every steps: doubling while the bracket is negative, then halving while the loss rises. A rate beyond 2.5 a is
-      halved until the loss there has fallen by four fifths of what the parabola promises.
+      refind_every steps: doubling while the bracket is negative, then halving while the loss rises. A rate beyond check a
+      is halved until the loss there has fallen by four fifths of what the parabola promises. That check is not in the
+      paper, whose rule without it can raise the loss of a smooth convex function at every step.
       """,
     paper: "the QLABGrad paper, eq. 10 and FindPLR", cost: "one more forward pass",
     arguments: [
@@ -24,6 +26,8 @@ public struct QLABGrad: RateMachine {
       .init("find_trial", 1, .flag, "search for the trial rate (FindPLR)"),
       .init("refind_every", 100, .count, "steps between searches"),
       .init("max_ratio", .infinity, .positiveOrInfinite, "largest rate, as a multiple of the trial rate"),
+      .init(
+        "check", optional: .positive, default: 2.5, "trial rates beyond which a rate is checked; none: never"),
     ])
   public static let probes = true
   public static let needsLoss = true
@@ -38,14 +42,14 @@ public struct QLABGrad: RateMachine {
 
   private static let searchLimit = 64
   private static let roundingErrors = 8.0
-  /// Trial rates up to which the parabola is believed unchecked.
-  private static let trusted = 2.5
   /// Of slope times rate; the parabola promises half of that.
   private static let leastDecrease = 0.4
 
   private let findTrial: Bool
   private let every: Int
   private let maxRatio: Double
+  /// Trial rates up to which the parabola is believed unchecked.
+  private let trusted: Double
   private let limits: RateLimits
   private var trial: Double
   private var steps = 0
@@ -59,18 +63,22 @@ public struct QLABGrad: RateMachine {
     findTrial = settings["find_trial"] != 0
     every = Int(settings["refind_every"])
     maxRatio = settings["max_ratio"]
+    trusted = settings["check"] > 0 ? settings["check"] : .infinity
     self.limits = limits
+    trial = min(trial, limits.high)
   }
 
   public mutating func decide(_ step: StepView) -> Decision {
     guard let probe = step.probe, phase != .idle else {
       phase = findTrial && steps % every == 0 ? .doubling : .measuring
       tries = 0
+      trial = min(trial, limits.high / step.stretch)
       return .probe(at: trial * step.stretch)
     }
     let loss = probe.loss.isFinite ? probe.loss : .infinity
     if phase == .doubling {
-      if bracket(step, loss) < 0, step.slope > 0, tries < QLABGrad.searchLimit {
+      let mayDouble = 2 * trial * step.stretch <= limits.high
+      if bracket(step, loss) < 0, step.slope > 0, mayDouble, tries < QLABGrad.searchLimit {
         return retry(trial * 2, step)
       }
       phase = .halving
@@ -95,7 +103,8 @@ public struct QLABGrad: RateMachine {
 
   /// Takes a rate near the trial rate at once; one far beyond it only if the loss there has fallen.
   private mutating func extrapolate(to rate: Double, _ step: StepView) -> Decision {
-    guard rate > QLABGrad.trusted * trial * step.stretch else { return finish(rate) }
+    let rate = limits.clamp(rate)
+    guard rate > trusted * trial * step.stretch else { return finish(rate) }
     phase = .checking
     candidate = rate
     return .probe(at: rate)
@@ -113,9 +122,10 @@ public struct QLABGrad: RateMachine {
     return .probe(at: trial * step.stretch)
   }
 
-  /// Twice the estimated curvature times trial^2 / 2; negative where rounding drowns it.
+  /// Twice the estimated curvature times trial^2 / 2; negative where rounding drowns it, but in the paper's own rule.
   private func bracket(_ step: StepView, _ loss: Double) -> Double {
     let bracket = loss - step.loss + trial * step.stretch * step.slope
+    if trusted == .infinity { return bracket }
     let resolution = QLABGrad.roundingErrors * step.precision * max(abs(step.loss), abs(loss))
     return bracket > resolution || !loss.isFinite ? bracket : -max(abs(bracket), resolution)
   }

@@ -20,6 +20,10 @@ public struct RateChoice {
   public let schedule: (any Schedule)?
   /// 0 where it was not given.
   public let stepsPerEpoch: Double
+  /// What is remembered of past steps.
+  public let memories: Set<Memory>
+  /// Whether weight decay that is coupled with the gradient belongs to the loss that the rate sees.
+  public let decayInLoss: Bool
 
   /// Arguments of every rate, which cards list as far as they mean something there.
   public static let sharing = Card.Argument(
@@ -29,6 +33,11 @@ public struct RateChoice {
   public static let stepsPerEpoch = Card.Argument(
     "steps_per_epoch", optional: .count, "steps of an epoch; none: what `fit` knows, else 500")
 
+  public static let decayInLoss = Card.Argument(
+    "decay_in_loss", 0, .flag,
+    "coupled weight decay is a part of the loss that the rate sees, as it is of the gradient that is followed"
+  )
+
   /// What every rate is told beside the arguments of its card.
   public static func common(_ type: any RateMachine.Type) -> [Card.Argument] {
     let limits = [
@@ -37,7 +46,8 @@ public struct RateChoice {
     ]
     let counts = type.usesEpoch || !type.memories.isDisjoint(with: [.epochAverage, .window])
     let lists = type.card.arguments.contains { $0.name == stepsPerEpoch.name }
-    return counts && !lists ? limits + [stepsPerEpoch] : limits
+    let seen = type.needsLoss && !(type is any WholeMachine.Type) ? [decayInLoss] : []
+    return (counts && !lists ? limits + [stepsPerEpoch] : limits) + seen
   }
 
   public init(_ name: String, _ given: Attributes) throws {
@@ -46,7 +56,7 @@ public struct RateChoice {
     let arguments = ScheduleCatalogue.remaining(given)
     let card = type.card
     let own = card.arguments.map(\.name)
-    let common = ["min_lr", "max_lr", Self.sharing.name, Self.stepsPerEpoch.name]
+    let common = ["min_lr", "max_lr", Self.sharing.name, Self.stepsPerEpoch.name, Self.decayInLoss.name]
     try arguments.allow(own + common.filter { !own.contains($0) })
     settings = try card.read(Attributes(card.title, arguments.values.filter { own.contains($0.key) }))
     limits = try RateLimits(
@@ -61,6 +71,16 @@ public struct RateChoice {
       throw Failure.value("\(card.title) searches for one rate for all parameters: per must be 'all'")
     }
     stepsPerEpoch = try Self.stepsPerEpoch.read(arguments, card.title)
+    memories = type.memories.union(type.memories(settings))
+    decayInLoss = try Self.decayInLoss.read(arguments, card.title) != 0
+    if decayInLoss, !Self.common(type).contains(where: { $0.name == Self.decayInLoss.name }) {
+      throw Failure.value(
+        "\(card.title) sees no loss that weight decay could be a part of: decay_in_loss must be false")
+    }
+    if decayInLoss, scope != .all {
+      throw Failure.value(
+        "\(card.title): decay_in_loss adds up the decay of all parameters: per must be 'all'")
+    }
     _ = try makeMachine()
   }
 

@@ -12,6 +12,8 @@ public struct StepView {
   /// <g^, d> with g^ the direction's own bias-corrected average of the gradient, decay included; g itself where the
   /// direction keeps no average.
   public var smoothedSlope = 0.0
+  /// <g^, d> with g^ an average of the gradient that the rate asked for; for machines that use it.
+  public var averageSlope = 0.0
   public var gradientNorm2 = 0.0
   /// Numbers in all parameters that have a gradient; 0 where nobody has said.
   public var entries = 0.0
@@ -159,6 +161,8 @@ public enum Memory: CaseIterable, Sendable {
   case epochAverage
   /// The gradient accumulated over a window, for `window`.
   case window
+  /// An average of the gradient beside the direction's, for `averageSlope`.
+  case gradientAverage
   /// Where a search began, for `putBack`.
   case searchStart
 }
@@ -173,6 +177,10 @@ public protocol RateMachine {
   /// other rates those that are followed.
   static var seesLoss: Bool { get }
   static var memories: Set<Memory> { get }
+  /// Those that depend on what it was told, beside the others.
+  static func memories(_ settings: Settings) -> Set<Memory>
+  /// What the average of `gradientAverage` keeps of itself at a step.
+  static func averaging(_ settings: Settings) -> Double
   /// Uses the number of steps per epoch, 500 where nobody knows it.
   static var usesEpoch: Bool { get }
   /// Rates below zero are meant unless the user forbids them.
@@ -199,6 +207,8 @@ extension RateMachine {
     needsLoss || probes || !memories.isDisjoint(with: [.previousGradient, .epochAverage])
   }
   public static var memories: Set<Memory> { [] }
+  public static func memories(_ settings: Settings) -> Set<Memory> { [] }
+  public static func averaging(_ settings: Settings) -> Double { 0 }
   public static var usesEpoch: Bool { false }
   public static var lowestRate: Double { 0 }
   public static var firstRate: String? {

@@ -10,8 +10,9 @@ public struct SBFSearch {
       .init("start", 1, .positive, "the first value"),
       .init("rho", 0.8, .from(0, below: 1), "memory of the signal average"),
       .init("gate", 0.2, .from(0, below: 1), "agreement at which a limit is softened"),
-      .init("max_signals", 100, .count, "longest bisection"),
-      .init("final_signals", 20, .count, "signals of the fine search"),
+      .init("max_signals", 100, .countOrZero, "longest bisection; 0: none"),
+      .init("final_signals", 20, .countOrZero, "signals of the fine search; 0: none"),
+      .init("given", 0, .flag, "only the signal is kept: another search says what the value is"),
     ])
 
   public enum Phase: Int, CaseIterable {
@@ -22,6 +23,9 @@ public struct SBFSearch {
 
   private let rho, gate: Double
   private let maxSignals, finalSignals: Int
+  private let isGiven: Bool
+  /// The last signal, of a search whose values are given; the search is halted until the next value.
+  public private(set) var asked = 0
   public private(set) var value: Double
   public private(set) var lower = 0.0
   public private(set) var upper: Double
@@ -38,6 +42,20 @@ public struct SBFSearch {
     gate = settings["gate"]
     maxSignals = Int(settings["max_signals"])
     finalSignals = Int(settings["final_signals"])
+    isGiven = settings["given"] != 0
+    if maxSignals == 0 { endBisection() }
+  }
+
+  private mutating func endBisection() { phase = finalSignals > 0 ? .fine : .done }
+
+  /// What another search makes of the signal that was asked about: its value, and whether it is done.
+  public mutating func go(on value: Double, done: Bool) throws {
+    guard isGiven else { throw Failure.value("the search has values of its own") }
+    guard value > 0, value.isFinite else {
+      throw Failure.value("search: value: got \(value); allowed: above 0 and finite")
+    }
+    (self.value, asked) = (value, 0)
+    phase = done ? .done : .bisection
   }
 
   public var isDone: Bool { phase == .done }
@@ -48,6 +66,11 @@ public struct SBFSearch {
       throw Failure.value("the search is done after \(signals) signals; its value is \(value)")
     }
     signals += 1
+    if isGiven {
+      asked = s > 0 ? 1 : -1
+      phase = .done
+      return
+    }
     average = rho * average + (1 - rho) * s
     let agreement = abs(average)
     if phase == .fine {
@@ -67,6 +90,6 @@ public struct SBFSearch {
       if agrees { lower /= soft }
     }
     value = (lower + upper) / 2
-    if upper - lower < 0.05 * value || signals == maxSignals { phase = .fine }
+    if upper - lower < 0.05 * value || signals == maxSignals { endBisection() }
   }
 }

@@ -30,11 +30,16 @@ public final class ScalarMachine {
   public init(_ name: String, _ arguments: Attributes) throws {
     choice = try RateChoice(name, arguments)
     guard !(choice.type is any OnlineMachine.Type),
-      !choice.type.memories.contains(.epochAverage), choice.scope != .pooled
+      choice.memories.isDisjoint(with: [.epochAverage, .gradientAverage]), choice.scope != .pooled
     else {
       throw Failure.type(
         "\(choice.type.card.title) keeps vectors of its own, so it runs in the native optimizer only: allowed: rates that "
           + "need no more than inner products")
+    }
+    guard !choice.decayInLoss else {
+      throw Failure.type(
+        "\(choice.type.card.title): decay_in_loss needs the parameters, so it runs in the native optimizer only; add the decay "
+          + "to the loss yourself")
     }
     machine = try choice.makeMachine()
   }

@@ -1,12 +1,35 @@
 import Vocabulary
 
-/// What becomes of a rate that has collapsed.
+/// What becomes of a rate that has collapsed (the TLR paper, appendix C).
 struct Restart {
+  enum Origin: Choice { case initial, largest }
+
   let initial: Double
   /// 0: never.
   let fraction: Double
+  let origin: Origin
+  /// Of the cycle, which begins with a restart.
+  var largest: Double
 
-  func applied(_ rate: Double) -> Double { rate < fraction * initial ? initial : rate }
+  init(_ settings: Settings, initial: Double) {
+    self.initial = initial
+    fraction = settings["restart"]
+    origin = settings.choice("restart_from")
+    largest = initial
+  }
+
+  mutating func applied(_ rate: Double) -> Double {
+    largest = max(largest, rate)
+    guard rate < fraction * initial else { return rate }
+    let start = origin == .largest ? largest : initial
+    largest = start
+    return start
+  }
+
+  var state: [(name: String, value: Double)] {
+    fraction > 0 && origin == .largest ? [("largest", largest)] : []
+  }
+  mutating func restore(_ state: [String: Double]) { largest = state["largest"] ?? largest }
 }
 
 /// What all rates that count in windows are told.
@@ -20,15 +43,17 @@ let windowArguments: [Card.Argument] = [
   .init("steps_per_epoch", optional: .count, "steps of an epoch; none: what `fit` knows"),
   .init(
     "restart", optional: .from(0, below: 1),
-    "fraction of the first rate below which it starts anew from the first; none: never"),
+    "fraction of the first rate below which it starts anew; none: never"),
+  .init(
+    "restart_from", Restart.Origin.self, "the rate it starts anew from: the first, or the largest since then"),
 ]
 
 /// Trainable learning rate, efficient variant (the TLR paper, eq. 9 and Algorithm 2), before the step that ends a window.
 /// The factor lies in [3/4, 1 + bound], so a positive rate stays positive. The sign of the curvature estimate is the paper's:
 /// the rule grows by the bound while steps agree and shrinks mildly when they do not; it is not Newton's.
 ///
-/// Addition: with `restart`, a rate that has fallen below that fraction of the first starts anew from the first. A rate
-/// that has shrunk where steps disagreed, by noise or in a narrow place, grows by at most 1 + bound per window again.
+/// With `restart`, a rate that has fallen below that fraction of the first starts anew from the first, or from the largest
+/// since the restart before. A rate that has shrunk where steps disagreed, by noise or in a narrow place, grows by at most 1 + bound per window again.
 public struct TLR: RateMachine {
   public static let card = Card(
     "tlr", title: "TLR",
@@ -49,14 +74,14 @@ public struct TLR: RateMachine {
   public static let memories: Set<Memory> = [.window]
 
   private let bound: Double
-  private let restart: Restart
+  private var restart: Restart
   private let limits: RateLimits
   private var rate: Double
 
   public init(_ settings: Settings, limits: RateLimits) throws {
     bound = settings["bound"]
     rate = limits.clamp(settings["initial"])
-    restart = Restart(initial: rate, fraction: settings["restart"])
+    restart = Restart(settings, initial: rate)
     self.limits = limits
   }
 
@@ -70,6 +95,9 @@ public struct TLR: RateMachine {
     return .take(rate)
   }
 
-  public var state: [(name: String, value: Double)] { [("rate", rate)] }
-  public mutating func restore(_ state: [String: Double]) { rate = state["rate"] ?? rate }
+  public var state: [(name: String, value: Double)] { [("rate", rate)] + restart.state }
+  public mutating func restore(_ state: [String: Double]) {
+    rate = state["rate"] ?? rate
+    restart.restore(state)
+  }
 }

@@ -58,10 +58,16 @@ public func lrs_search_get(
     case "found": out.pointee = box.trials?.found ?? search.value
     case "reliable": out.pointee = box.trials?.isReliable ?? search.isDone ? 1 : 0
     case "length": out.pointee = Double(RateTrials.length)
+    case "asked": out.pointee = Double(search.asked)
     case "position": out.pointee = Double(box.trials?.position ?? 0)
     default: throw Failure.value("a search has no '\(key)'")
     }
   }
+}
+
+@c @implementation
+public func lrs_search_go_on(_ search: OpaquePointer!, _ value: Double, _ done: Bool) -> lrs_status {
+  succeeds { try object(search, SearchHandle.self, "search").search.go(on: value, done: done) }
 }
 
 // MARK: - ALRS, for vectors that live elsewhere
@@ -164,6 +170,7 @@ public func lrs_finder_observe(
   succeeds {
     let box = try object(finder, FinderHandle.self, "finder")
     let gradient = try place(gradient, "gradient")
+    box.finder.take(box.search.search)
     defer { box.search.follow(box.finder.machine) }
     gradient.pointee = try box.finder.observe(loss: loss)
   }
@@ -182,6 +189,7 @@ public func lrs_finder_run(
     done.pointee = 0
     let (gradients, values) = (try place(gradients, "gradients"), try place(values, "values"))
     let box = try object(finder, FinderHandle.self, "finder")
+    box.finder.take(box.search.search)
     defer { box.search.follow(box.finder.machine) }
     try box.finder.run(
       try object(program, Program.self, "program"),

@@ -29,6 +29,11 @@ public final class Finder: @unchecked Sendable {
   }
 
   public var search: SBFSearch { machine.search }
+  /// What became of the search since, where others say its values.
+  public func take(_ search: SBFSearch) {
+    machine.search = search
+    if machine.trials == nil, machine.restartsWhereMoved() { startAnew() }
+  }
   /// The rate that the next update is made with.
   public var value: Double { machine.value }
   public var isDone: Bool { machine.isDone }

@@ -21,10 +21,12 @@ extension Optimizer {
     let schedule = rate == nil ? choice.schedule : try ScheduleCatalogue.read(overrides)
     let first = try schedule?.finiteValue(stepCount) ?? 1
     let index = groups.count
+    let average = GradientAverage.Kind(
+      memory: machineType.averaging(choice.settings), includesDecay: choice.decayInLoss)
     let added = try zip(tensors, names).enumerated().map { i, entry in
       try ParameterSlot(
         entry.0, entry.1, index, slots.count + i, direction, method(entry.0.dtype),
-        remembers: machineType.memories, keepsClipped: keepsClipped)
+        remembers: choice.memories, average: average, keepsClipped: keepsClipped)
     }
     let machineCount =
       switch scope {

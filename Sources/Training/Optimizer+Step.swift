@@ -10,6 +10,8 @@ extension Optimizer {
   struct PendingStep {
     var active: [ParameterSlot]
     var views: [StepView]
+    /// Without weight decay, whatever the machines see.
+    let loss: Double
     let machinesBefore: [any RateMachine]
     /// Of the schedules, one per group.
     let factors: [Double]
@@ -99,7 +101,9 @@ extension Optimizer {
       guard let grad = slot.tensor.grad else { return sum }
       return sum + innerProduct(slot.scalar, grad.pointer, slot.directionPointer, slot.tensor.count)
     }
-    step.views[0].probe = StepView.Probe(length: step.probeLength, loss: loss, slope: slope)
+    let decay = choice.decayInLoss ? decayAlongDirection(step.active) : DecaySums()
+    step.views[0].probe = StepView.Probe(
+      length: step.probeLength, loss: loss + decay.loss, slope: slope + decay.slope)
     step.probes += 1
     return try advance(step)
   }
@@ -110,7 +114,8 @@ extension Optimizer {
     try checkFree("step")
     if let online = step.online { return try differentiate(step, online, loss) }
     let directions = step.active.map { (leaf: $0.tensor, vector: $0.direction!) }
-    step.views[0].curvature = try Derivatives.curvature(loss, along: directions)
+    let decay = choice.decayInLoss ? decayAlongDirection(step.active) : DecaySums()
+    step.views[0].curvature = try Derivatives.curvature(loss, along: directions) + decay.curvature
     return try advance(step)
   }
 
@@ -178,9 +183,12 @@ extension Optimizer {
       views[index].slope += sums.slope
       views[index].smoothedSlope += sums.smoothedSlope
     }
+    for slot in active { for memory in slot.memories { memory.see(slot, &views[machineIndex(slot)]) } }
     if keepsClipped { showClipped(active, hypers, &views) }
+    if choice.decayInLoss { show(decayAlongDirection(active), &views[0]) }
     if scope == .pooled { sumViews(active, &views) }
-    return try advance(PendingStep(active: active, views: views, machinesBefore: machines, factors: factors))
+    return try advance(
+      PendingStep(active: active, views: views, loss: loss, machinesBefore: machines, factors: factors))
   }
 
   private func moments(_ active: [ParameterSlot], window: Int) -> [StepMoment] {
@@ -247,7 +255,7 @@ extension Optimizer {
       record(index, step.views[index], probes: step.probes, rate: taken[index])
     }
     pending = nil
-    return try finished(step.active, step.views[0].loss)
+    return try finished(step.active, step.loss)
   }
 
   private func probe(_ step: inout PendingStep, _ length: Double, _ kind: Request.Kind) -> Request {

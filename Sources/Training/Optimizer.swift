@@ -51,6 +51,11 @@ public final class Optimizer: @unchecked Sendable {
       try Optimizer.checkPair(whole, directionType, self.directionArguments, scope)
     }
     if machineType is any OnlineMachine.Type { try checkClipping() }
+    guard !choice.decayInLoss || !clipping.isOn else {
+      throw Failure.value(
+        "\(machineType.card.title): decay_in_loss and clipping: the gradient of a loss with decay is never clipped as a whole; "
+          + "one of both must be off")
+    }
   }
 
   public var rates: [Double] { slots.map(\.rate) }

@@ -33,7 +33,8 @@ final class ParameterSlot {
 
   init(
     _ tensor: Tensor, _ name: String, _ group: Int, _ index: Int, _ direction: any ConfiguredDirection,
-    _ method: MethodKernels? = nil, remembers: Set<Memory> = [], keepsClipped: Bool = false
+    _ method: MethodKernels? = nil, remembers: Set<Memory> = [], average: GradientAverage.Kind = .init(),
+    keepsClipped: Bool = false
   ) throws {
     self.tensor = tensor
     self.name = name
@@ -46,7 +47,7 @@ final class ParameterSlot {
     stateNames = method?.names ?? direction.slots
     initialState = method?.names.map { _ in 0 } ?? direction.initialState
     state = try stateNames.map { _ in try Storage(byteCount: tensor.byteCount) }
-    memories = Memory.allCases.filter(remembers.contains).map { $0.make(self) }
+    memories = Memory.allCases.filter(remembers.contains).map { $0.make(self, average) }
     if keepsClipped { memories.append(ClippedPart()) }
     resetState()
   }

@@ -27,9 +27,9 @@ public struct Card: Sendable {
       (self.family, self.learned) = (family, learned ?? bounds)
     }
 
-    /// None where it is not given.
-    public init(_ name: String, optional bounds: Bounds, _ meaning: String) {
-      (self.name, self.default, self.bounds, self.meaning) = (name, 0, bounds, meaning)
+    /// None where it is not given, or where that is said of one with a default.
+    public init(_ name: String, optional bounds: Bounds, default fallback: Double = 0, _ meaning: String) {
+      (self.name, self.default, self.bounds, self.meaning) = (name, fallback, bounds, meaning)
       (choices, isOptional, usual, family, learned) = ([], true, [:], nil, bounds)
     }
 

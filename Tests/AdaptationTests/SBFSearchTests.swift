@@ -25,4 +25,28 @@ final class SBFSearchTests: XCTestCase {
     XCTAssertTrue(search.isDone)
     XCTAssertThrowsError(try search.signal(1))
   }
+
+  /// Half of it alone, and a search that another leads: halted at every signal until it has said its value.
+  func testHalvesAndASearchThatIsLed() throws {
+    func make(_ numbers: [String: Double]) throws -> SBFSearch {
+      SBFSearch(try SBFSearch.card.read(Attributes("SBFSearch", numbers: numbers)))
+    }
+    XCTAssertEqual(try make(["max_signals": 0]).phase, .fine)
+    var coarse = try make(["max_signals": 1, "final_signals": 0])
+    try coarse.signal(-1)
+    XCTAssertTrue(coarse.isDone)
+    XCTAssertThrowsError(try coarse.go(on: 1, done: false))
+    var led = try make(["given": 1, "start": 2])
+    try led.signal(-1)
+    XCTAssertEqual(led.asked, -1)
+    XCTAssertTrue(led.isDone)
+    XCTAssertThrowsError(try led.go(on: .nan, done: false))
+    try led.go(on: 0.5, done: false)
+    XCTAssertEqual(led.value, 0.5)
+    XCTAssertEqual(led.asked, 0)
+    XCTAssertFalse(led.isDone)
+    try led.signal(1)
+    try led.go(on: 0.7, done: true)
+    XCTAssertTrue(led.isDone)
+  }
 }

@@ -61,7 +61,7 @@ from .tensors.functions import __all__ as _functions
 from .tensors.tensor import Tensor
 
 if TYPE_CHECKING:
-    from . import callbacks, data
+    from . import callbacks, data, functions
     from . import numpy as numpy
     from . import optax as optax
     from . import sklearn as sklearn
@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from .scipy import minimize
     from .search.find import FoundRate, find_lr
     from .search.range_test import RangeTest, lr_range_test
+    from .search.signs import SignOptions
     from .training.fit import fit
     from .training.options import FitOptions
 
@@ -110,9 +111,11 @@ _LAZY = {
     "compare": "experiments.comparison",
     "compare_hpo": "experiments.hpo",
     "data": None,
+    "SignOptions": "search.signs",
     "find_lr": "search.find",
     "fit": "training.fit",
     "from_torch": "fromtorch.convert",
+    "functions": None,
     "hypergradient": "hypergradients.hypergradient",
     "leaderboard": "experiments.leaderboard",
     "learn_schedule": "learning.learn",
@@ -135,10 +138,11 @@ __all__ = [
     "ArgumentError", "ArgumentTypeError", "DTypeError", "Diverged", "Error", "ExecutionOptions",
     "FitOptions", "FormatError", "FoundRate", "History", "HpoOptions", "Hypergradient",
     "HypergradientOptions", "LearnedSchedule", "LearningOptions", "MissingFiles", "RangeTest",
-    "RecordingError", "ShapeError", "Tensor", "adapt", "arange", "best_window", "bool_",
+    "RecordingError", "ShapeError", "SignOptions", "Tensor", "adapt", "arange", "best_window", "bool_",
     "callbacks",
     "check_hypergradient", "compare", "compare_hpo", "config", "data", "enable_grad", "eye", "find_lr",
-    "fit", "float32", "float64", "from_dlpack", "from_torch", "full", "get_threads", "grad", "hvp",
+    "fit", "float32", "float64", "from_dlpack", "from_torch", "full", "functions", "get_threads", "grad",
+    "hvp",
     "hypergradient", "int64", "jvp", "leaderboard", "learn_schedule", "load", "lr_range_test",
     "max_memory_allocated", "memory_allocated",
     "minimize", "models", "nn", "no_grad", "ones", "optim", "rand", "randn", "random",

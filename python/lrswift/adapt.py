@@ -21,9 +21,12 @@ from .rates.base import Adapter
 from .rates.named import named
 from .search.periodic import PeriodicALRS
 from .search.sbf_search import SBFSearch
+from .search.searches import BracketSearch, FineSearch, SBSearch
+from .search.searches import ParameterSearch as ParameterSearch
 from .search.trial import find_trial_rate
 
-__all__ = ["Adapter", "PeriodicALRS", "SBFSearch", "check_number", "find_trial_rate", "named", "replay"]
+__all__ = ["Adapter", "BracketSearch", "FineSearch", "PeriodicALRS", "SBFSearch", "SBSearch"]
+__all__ += ["check_number", "find_trial_rate", "named", "replay"]
 __all__ += [name for name in _adapters.__all__ if name not in __all__]
 
 

@@ -29,7 +29,7 @@ from .experiments.hpo.comparison import DEFAULT_SEARCHES
 from .experiments.leaderboard import DEFAULT_METHODS, WORKLOADS, leaderboard, named, references
 from .experiments.leaderboard import METHODS as RIVALS
 from .experiments.leaderboard.workload import Half
-from .experiments.papers import FIGURES, SCALES, reproduce
+from .experiments.papers import FIGURES, SCALES, contents, reproduce
 from .experiments.sensitivity import Sensitivity, sensitivity
 from .files.atomic import check_target, make_folder
 from .learning.learn import learn_schedule
@@ -197,8 +197,18 @@ def parser() -> argparse.ArgumentParser:
     sets.add_argument("--quiet", action="store_true", help="no progress bars")
     sets.set_defaults(run=_data, files=(), out=None, threads=None, json=False)
 
-    again = commands.add_parser("reproduce", help="figures of papers in small: tables and pictures")
-    again.add_argument("figure", choices=FIGURES, metavar="FIGURE", help=", ".join(FIGURES))
+    again = commands.add_parser(
+        "reproduce", help="the papers' figures and tables, again, beside the papers' numbers",
+        epilog=f"figures:\n{textwrap.indent(contents(), '  ')}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    again.add_argument(
+        "figure", choices=(*FIGURES, "all"), metavar="FIGURE", nargs="?", help="see below; all: every one"
+    )
+    again.add_argument("--list", action="store_true", help="the figures, with paper and scales")
+    again.add_argument(
+        "--processes", type=_positive, default=1, help="runs at a time, each on --threads (default: 1)"
+    )
     again.add_argument("--scale", choices=SCALES, default="small", help="how large (default: small)")
     again.add_argument(
         "--quick", dest="scale", action="store_const", const="quick", help="short for --scale quick: seconds"
@@ -528,7 +538,11 @@ def _data(args: argparse.Namespace) -> None:
 
 
 def _reproduce(args: argparse.Namespace) -> None:
-    print(reproduce(args.figure, args.scale, args.data, args.out, args.seed, not args.quiet))
+    if args.list or args.figure is None:
+        print(contents())
+        return
+    with _processes(args.processes) as executor:
+        print(reproduce(args.figure, args.scale, args.data, args.out, args.seed, not args.quiet, executor))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

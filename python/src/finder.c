@@ -53,10 +53,22 @@ static PyObject *search_get(PyObject *object, PyObject *value) {
   return PyFloat_FromDouble(found);
 }
 
+static PyObject *search_go_on(PyObject *object, PyObject *arguments) {
+  Search *self = (Search *)object;
+  double value;
+  int done;
+  if (!PyArg_ParseTuple(arguments, "dp:go_on", &value, &done)) return NULL;
+  if (IS_BUSY(self)) return busy_error(self->core, "Search");
+  if (check(self->core, lrs_search_go_on(self->handle, value, done)) < 0) return NULL;
+  Py_RETURN_NONE;
+}
+
 static PyMethodDef search_methods[] = {
     {"signal", search_signal, METH_O,
      "signal($self, direction, /)\n--\n\n1: the rate is too low; -1: too high."},
     {"get", search_get, METH_O, "get($self, key, /)\n--\n\nvalue, done, signals, phase, lower or upper."},
+    {"go_on", search_go_on, METH_VARARGS,
+     "go_on($self, value, done, /)\n--\n\nWhat another search has made of the signal asked about."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -14,9 +14,11 @@ def spelled(argument: dict[str, Any]) -> str:
 
 def default(argument: dict[str, Any]) -> Any:
     """What the catalogue says, as Python says it."""
-    if argument["optional"] or argument["usual"]:
+    if argument["usual"]:
         return None
     value = argument["default"]
+    if argument["optional"] and float(value) == 0:
+        return None
     if value is None or argument["choices"]:
         return value
     if argument["bounds"] == "true or false":

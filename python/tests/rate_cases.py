@@ -31,6 +31,24 @@ CASES = {
         sgd(lambda: A.L4(alpha=0.1, gamma=0.8, tau=50, gamma0=0.5, eps=1e-4, lower_bound=-0.2)),
         lambda: l4.l4_gd(alpha=0.1, gamma=0.8, tau=50, gamma0=0.5, eps=1e-4, lower_bound=-0.2),
     ),
+    "l4-gradient": Case(
+        sgd(lambda: A.L4(estimator="gradient"), momentum=0.9),
+        lambda: l4.L4(D.SGD(momentum=0.9), estimator="gradient"),
+        steps=80,
+    ),
+    "l4-ema": Case(
+        adam(lambda: A.L4(estimator="ema", beta=0.7), eps=1e-4),
+        lambda: l4.L4(D.Adam(eps=1e-4), estimator="ema", beta=0.7),
+    ),
+    "l4-ema-decay": Case(
+        sgd(lambda: A.L4(estimator="ema", decay_in_loss=True), weight_decay=0.1),
+        lambda: l4.L4(D.SGD(weight_decay=0.1), estimator="ema", loss_decay=0.1),
+        steps=50,
+    ),
+    "l4-decay-in-loss": Case(
+        sgd(lambda: A.L4(decay_in_loss=True), momentum=0.9, weight_decay=0.1),
+        lambda: l4.L4(D.SGD(momentum=0.9, weight_decay=0.1), loss_decay=0.1),
+    ),
     "tlr": Case(sgd(lambda: A.TLR(window=1)), lambda: tlr.TLR(D.SGD())),
     "tlr-bound": Case(
         sgd(lambda: A.TLR(initial=0.02, bound=0.1, window=1)),
@@ -40,6 +58,14 @@ CASES = {
     "tlr-fraction": Case(
         sgd(lambda: A.TLR(steps_per_epoch=EPOCH), **HEAVY),
         lambda: tlr.TLR(D.SGD(**HEAVY), window=tlr.steps_of(1 / 3, EPOCH)),
+    ),
+    "tlr-restart": Case(
+        sgd(lambda: A.TLR(initial=0.9, window=1, restart=0.5)),
+        lambda: tlr.TLR(D.SGD(), initial=0.9, restart=0.5),
+    ),
+    "tlr-restart-largest": Case(
+        sgd(lambda: A.TLR(initial=0.9, window=1, restart=0.5, restart_from="largest")),
+        lambda: tlr.TLR(D.SGD(), initial=0.9, restart=0.5, restart_from="largest"),
     ),
     "tlr-pooled": Case(
         sgd(lambda: A.TLR(window=1, per="pooled")), lambda: pooled.PooledTLR(D.SGD(), window=1)
@@ -69,6 +95,16 @@ CASES = {
     "qlabgrad-fixed": Case(
         sgd(lambda: A.QLABGrad(trial=0.5, find_trial=False, max_ratio=1.5)),
         lambda: qlabgrad.QLABGrad(trial=0.5, find_trial=False, max_ratio=1.5),
+        True,
+    ),
+    "qlabgrad-paper": Case(
+        sgd(lambda: A.QLABGrad(trial=0.05, find_trial=False, check=None)),
+        lambda: qlabgrad.QLABGrad(trial=0.05, find_trial=False, check=None),
+        True,
+    ),
+    "qlabgrad-checked": Case(
+        sgd(lambda: A.QLABGrad(trial=0.05, find_trial=False)),
+        lambda: qlabgrad.QLABGrad(trial=0.05, find_trial=False),
         True,
     ),
     "hd": Case(sgd(lambda: A.HD(meta_lr=1e-2)), lambda: hd.HD(meta_lr=1e-2)),

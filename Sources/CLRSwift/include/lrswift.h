@@ -375,6 +375,9 @@ lrs_status lrs_search_signal(lrs_search *search, int32_t direction); /* +1 incre
  * "found" (the rate, at the end), "reliable" (whether the losses could tell), "position" (which of the
  * "length" batches of a trial comes next) */
 lrs_status lrs_search_get(double *out, lrs_search *search, const char *key);
+/* Of a search made with given=1, which is done at every signal (get "asked") until another search has said
+ * its value. */
+lrs_status lrs_search_go_on(lrs_search *search, double value, bool done);
 /* ALRS for loops whose vectors live elsewhere: what it makes of <gradient at theta + A, A>, batch by batch,
  * with A = -value d of the batch before and 0 at first. Not finite: the loss, the gradient or A was not.
  * attributes: "window" (derivatives per signal), "rule" ("signs", the paper's), "accumulate" (the A-reset

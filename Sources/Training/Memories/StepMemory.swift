@@ -14,6 +14,8 @@ protocol StepMemory: AnyObject {
   func restore(_ slot: ParameterSlot, _ saved: (_ name: String) -> Storage?)
   /// Adds to what the machine sees of a step whose gradient is there, and whose direction is not found yet.
   func look(at slot: ParameterSlot, _ moment: StepMoment, _ view: inout StepView)
+  /// Adds to what the machine sees, once the direction is found.
+  func see(_ slot: ParameterSlot, _ view: inout StepView)
   /// Keeps what the next step is to be compared with; this one is about to be taken.
   func keep(_ slot: ParameterSlot)
 }
@@ -21,6 +23,7 @@ protocol StepMemory: AnyObject {
 extension StepMemory {
   func allocate(_ slot: ParameterSlot, _ moment: StepMoment) throws {}
   func look(at slot: ParameterSlot, _ moment: StepMoment, _ view: inout StepView) {}
+  func see(_ slot: ParameterSlot, _ view: inout StepView) {}
   func keep(_ slot: ParameterSlot) {}
 
   /// The vectors that there are of those in the order of `names`.
@@ -44,7 +47,7 @@ struct StepMoment {
 }
 
 extension Memory {
-  func make(_ slot: ParameterSlot) -> any StepMemory {
+  func make(_ slot: ParameterSlot, _ average: GradientAverage.Kind = .init()) -> any StepMemory {
     switch self {
     case .previous: PreviousStep(keepsGradient: false)
     case .previousGradient: PreviousStep(keepsGradient: true)
@@ -53,6 +56,7 @@ extension Memory {
     case .rateTangent: RateTangent(slot)
     case .epochAverage: EpochAverage()
     case .window: WindowGradient()
+    case .gradientAverage: GradientAverage(average)
     case .searchStart: SearchStart()
     }
   }

@@ -16,7 +16,7 @@ from ..checks import check_whole
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError
 
 
-def sharing_bound(mse1: float, epsilon: float, correlation: float, window: Any) -> Any:
+def sharing_bound(mse1: float, epsilon: float, correlation: Any, window: Any) -> Any:
     """Bound of the mean squared error of hypergradients that are averaged over a window of steps.
 
     For hypergradients whose variances average s2 = `mse1`, whose means differ by at most e = `epsilon` from
@@ -25,12 +25,17 @@ def sharing_bound(mse1: float, epsilon: float, correlation: float, window: Any) 
 
         (1 + c (W - 1)) / W s2 + e^2 (W^2 - 1) / 12.
 
-    A mean that changes along a straight line attains it.
+    A mean that changes along a straight line attains it. Where hypergradients close to each other are
+    correlated more than others, c is near 1 and the bound says nothing. With the mean correlations r_k of
+    steps at distance k in its place, the first term is exact for noise that is alike at all steps:
+
+        (1 + 2 sum over k < W of (1 - k / W) r_k) / W s2.
 
     Args:
         mse1: mean variance of a step's hypergradient, at least 0.
         epsilon: largest change of the mean from step to step, at least 0.
-        correlation: largest correlation between steps, from 0 to 1.
+        correlation: largest correlation between steps, from 0 to 1; or numbers [lags] from -1 to 1, the mean
+            correlations r_1, r_2, ... of steps so far apart, 0 beyond the last.
         window: W, a number of at least 1, or an array of them.
 
     Returns:
@@ -41,10 +46,12 @@ def sharing_bound(mse1: float, epsilon: float, correlation: float, window: Any) 
         ArgumentTypeError: a value is no number.
 
     Source:
-        Micaelli and Storkey (arXiv 2007.07869), Theorem 4.1.
+        Micaelli and Storkey (arXiv 2007.07869), Theorem 4.1; the formula with r_k is ours (docs/theory.md).
     """
     _not_negative(mse1=mse1, epsilon=epsilon)
-    _correlation(correlation)
+    by_distance = np.ndim(correlation) > 0
+    if not by_distance:
+        _correlation(correlation)
     try:
         w = np.asarray(window, np.float64)
     except (TypeError, ValueError):
@@ -53,7 +60,8 @@ def sharing_bound(mse1: float, epsilon: float, correlation: float, window: Any) 
         ) from None
     if not (w >= 1).all() or not np.isfinite(w).all():
         raise ArgumentError(f"window: got {window!r}; allowed: finite numbers of at least 1")
-    bound = (1 + correlation * (w - 1)) / w * mse1 + epsilon**2 * (w**2 - 1) / 12
+    shared = _shared(correlation, w) if by_distance else (1 + correlation * (w - 1)) / w
+    bound = shared * mse1 + epsilon**2 * (w**2 - 1) / 12
     return bound if w.ndim else float(bound)
 
 
@@ -160,15 +168,15 @@ class SharingNoise:
     Attributes:
         mse1: mean variance of a step's hypergradient.
         epsilon: change of the mean from step to step.
-        correlation: correlation between steps.
+        correlation: correlation between steps; with `lags`, an array of those of steps 1, 2, ... apart.
     """
 
     mse1: float
     epsilon: float
-    correlation: float
+    correlation: Any
 
 
-def sharing_noise(hypergradients: Any, window: int) -> SharingNoise:
+def sharing_noise(hypergradients: Any, window: int, lags: int | None = None) -> SharingNoise:
     """Estimates noise, drift and correlation of one step's hypergradient from those of several seeds.
 
     All steps of a seed are taken to be equally correlated, c: their averages over W steps then vary by
@@ -186,6 +194,9 @@ def sharing_noise(hypergradients: Any, window: int) -> SharingNoise:
         hypergradients: numbers [seeds, windows], at least 2 of each: sums over windows of steps, as
             `hypergradient` gives them.
         window: steps of a window, at least 1.
+        lags: of hypergradients of single steps (`window` 1), up to which distance correlations are told apart
+            in place of the one c. mse1 is then the variance of one step, and `sharing_bound` with these
+            correlations the error for any window. None: one correlation. Default None.
 
     Returns:
         A `SharingNoise`, per step.
@@ -207,15 +218,39 @@ def sharing_noise(hypergradients: Any, window: int) -> SharingNoise:
     if window < 1:
         raise ArgumentError(f"window: got {window!r}; allowed: at least 1")
     seeds, windows = sums.shape
+    if lags is not None and (window != 1 or not 1 <= lags < windows):
+        raise ArgumentError(
+            f"lags: got {lags} with window={window}; allowed: 1 to {windows - 1}, with window=1"
+        )
     averages = sums / window
     covariance = np.cov(averages, rowvar=False)
     variance = float(np.trace(covariance)) / windows
     shared = float(covariance.sum() - np.trace(covariance)) / (windows * (windows - 1))
     shared = min(max(shared, 0.0), variance)
     mse1 = window * (variance - shared) + shared
+    correlation: Any = shared / mse1 if mse1 else 0.0
+    if lags is not None:
+        mse1 = variance
+        means = np.array([np.diagonal(covariance, k).mean() for k in range(1, lags + 1)])
+        correlation = np.clip(means / mse1, -1, 1) if mse1 else np.zeros(lags)
     changes = np.diff(averages, axis=1)
     drift2 = float((changes.mean(0) ** 2 - changes.var(0, ddof=1) / seeds).mean())
-    return SharingNoise(mse1, math.sqrt(max(drift2, 0.0)) / window, shared / mse1 if mse1 else 0.0)
+    return SharingNoise(mse1, math.sqrt(max(drift2, 0.0)) / window, correlation)
+
+
+def _shared(correlations: Any, w: np.ndarray) -> np.ndarray:
+    """(1 + 2 sum over k < w of (1 - k / w) r_k) / w."""
+    try:
+        r = np.asarray(correlations, np.float64)
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(
+            f"correlation: got {correlations!r}; allowed: a number from 0 to 1, or numbers [lags]"
+        ) from None
+    if r.ndim != 1 or not (np.abs(r) <= 1).all():
+        raise ArgumentError(f"correlation: got {correlations!r}; allowed: numbers [lags] from -1 to 1")
+    k = np.arange(1, len(r) + 1)
+    weights = np.maximum(0, 1 - k / w[..., None])
+    return np.asarray((1 + 2 * (weights * r).sum(-1)) / w)
 
 
 def _not_negative(**given: float) -> None:

@@ -467,7 +467,7 @@ class QLABGradState(NamedTuple):
 
 
 # the native machine's constants: see the deviations in its source
-_SEARCHES, _ROUNDING, _TRUSTED, _DECREASE = 64, 8.0, 2.5, 0.4
+_SEARCHES, _ROUNDING, _DECREASE = 64, 8.0, 0.4
 
 
 def scale_by_qlabgrad(
@@ -478,6 +478,7 @@ def scale_by_qlabgrad(
     min_lr: float = QLABGrad.min_lr,
     max_lr: float = QLABGrad.max_lr,
     flip_sign: bool = True,
+    check: float | None = QLABGrad.check,
 ) -> optax.GradientTransformationExtraArgs:
     """Steps to the minimum of a parabola through the loss, its slope, and the loss at a trial rate.
 
@@ -492,6 +493,7 @@ def scale_by_qlabgrad(
         min_lr: no rate is below it.
         max_lr: no rate is above it.
         flip_sign: what leaves is -rate d; False: +rate d, for chains that have negated d already.
+        check: trial rates beyond which a rate is checked. None: never, which is the paper's rule.
 
     Returns:
         An optax transformation with extra arguments.
@@ -505,8 +507,9 @@ def scale_by_qlabgrad(
     """
     _check(
         "scale_by_qlabgrad", QLABGrad, trial=trial, find_trial=find_trial, refind_every=refind_every,
-        max_ratio=max_ratio, min_lr=min_lr, max_lr=max_lr,
+        max_ratio=max_ratio, min_lr=min_lr, max_lr=max_lr, check=check,
     )  # fmt: skip
+    trusted = math.inf if check is None else check
 
     trial, refind_every, max_ratio, min_lr, max_lr = _injected(trial, refind_every, max_ratio, min_lr, max_lr)
 
@@ -530,6 +533,8 @@ def scale_by_qlabgrad(
 
         def bracket(length: jax.Array, ahead: jax.Array) -> jax.Array:
             found = ahead - loss + length * slope
+            if check is None:
+                return found
             resolution = _ROUNDING * precision * jnp.maximum(jnp.abs(loss), jnp.abs(ahead))
             sure = (found > resolution) | ~jnp.isfinite(ahead)
             return jnp.where(sure, found, -jnp.maximum(jnp.abs(found), resolution))
@@ -544,20 +549,22 @@ def scale_by_qlabgrad(
             return jax.lax.while_loop(going, again, carry)[:2]
 
         seeks = jnp.asarray(find_trial) & (state.steps % refind_every == 0)
-        found = state.trial, at(state.trial)
-        found = search(2.0, lambda a, v: seeks & (bracket(a, v) < 0) & (slope > 0), found)
+        first = jnp.minimum(state.trial, max_lr)
+        found = first, at(first)
+        found = search(2.0, lambda a, v: seeks & (bracket(a, v) < 0) & (slope > 0) & (2 * a <= max_lr), found)
         found = search(0.5, lambda a, v: seeks & (v > loss), found)
         length, ahead = search(0.5, lambda a, v: ~jnp.isfinite(v), found)
         gap = bracket(length, ahead)
         best = slope * length * length / (2 * gap)
         best = jnp.where((gap > 0) & jnp.isfinite(best), jnp.minimum(best, max_ratio * length), length)
+        best = jnp.clip(best, min_lr, max_lr)
 
         def too_far(rate: jax.Array) -> jax.Array:
             falls = at(rate) <= loss - _DECREASE * rate * slope
             return ~falls
 
         def keeps_halving(rate: jax.Array) -> jax.Array:
-            return jax.lax.cond(rate > _TRUSTED * length, too_far, lambda _: jnp.asarray(False), rate)
+            return jax.lax.cond(rate > trusted * length, too_far, lambda _: jnp.asarray(False), rate)
 
         best = jax.lax.while_loop(keeps_halving, lambda rate: rate / 2, best)
         taken = jnp.isfinite(ahead)

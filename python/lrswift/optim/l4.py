@@ -10,11 +10,12 @@ from .docstrings import documented
 from .optimizer import Optimizer, Params
 
 # of L4Mom's average of the gradient
-BETA: float = read_cards("directions")["ema"]["beta"].default
+_MEMORY = read_cards("directions")["ema"]["beta"]
+BETA: float = _MEMORY.default
 _ADAM = read_cards("directions")["adam"]
 
 
-@documented("ema", "l4")
+@documented("ema", "l4", beta=f"{_MEMORY.meaning} ({_MEMORY.allowed})")
 class L4Mom(Optimizer):
     """L4 along the bias-corrected average of the gradient; there is no rate to set.
 

@@ -53,11 +53,20 @@ def smoothed(values: np.ndarray, width: int) -> np.ndarray:
     return total / np.where(count > 0, count, np.nan)
 
 
+def _close(figure: Any) -> None:
+    """Those that are only written are not kept by pyplot."""
+    import matplotlib.pyplot as plt
+
+    plt.close(figure)
+
+
 def saved(path: Path, draw: Callable[[], Any]) -> str:
     """Writes the figure that `draw` makes, atomically; a line that says where, or why there is none."""
     content = io.BytesIO()
     try:
-        draw().savefig(content, dpi=150, format=path.suffix[1:])
+        figure = draw()
+        figure.savefig(content, dpi=150, format=path.suffix[1:])
+        _close(figure)
     except ImportError:
         return f"{path.name}: not drawn, matplotlib is not installed"
     atomic.replace(path, content.getvalue())

@@ -59,6 +59,8 @@ class Auto(Adapter):
         decay: share of the steps over which it falls to 0 (at least 0 and at most 1; default 0.6).
         min_lr: no rate is below it (a number; default 0).
         max_lr: no rate is above it (a number; default inf).
+        decay_in_loss: coupled weight decay is a part of the loss that the rate sees, as it is of the
+            gradient that is followed (True or False; default False).
 
     Raises:
         ArgumentError: an argument is out of its bounds, or min_lr above max_lr.
@@ -74,6 +76,8 @@ class Auto(Adapter):
     prior: float = 0.01
     warmup: float = 0.05
     decay: float = 0.6
+    _: KW_ONLY
+    decay_in_loss: bool = False
 
 @dataclass(frozen=True)
 class BarzilaiBorwein(Adapter):
@@ -229,10 +233,11 @@ class L4(Adapter):
 
         rate = alpha (L - gamma L_min) / (<g^, d> + eps)
 
-    g^ is the direction's own bias-corrected average of the gradient. L_min starts at gamma0 times the
-    first loss, follows every lower loss, and is inflated by 1 + 1/tau each step, after it was used.
-    Where <g^, d> is not positive the parameters stay where they are. A loss below lower_bound raises
-    ArgumentError.
+    g^ is the direction's own bias-corrected average of the gradient (direction), the gradient itself
+    (gradient), or a bias-corrected average of its own with memory beta (ema). L_min starts at gamma0
+    times the first loss, follows every lower loss, and is inflated by 1 + 1/tau each step, after it was
+    used. Where <g^, d> is not positive the parameters stay where they are. A loss below lower_bound
+    raises ArgumentError.
 
     Extra per step: one inner product.
 
@@ -244,8 +249,13 @@ class L4(Adapter):
             0.75).
         eps: added to the slope (at least 0; default 1e-12).
         lower_bound: a value the loss never falls below (finite; default 0).
+        estimator: what stands for the gradient of the loss (one of "direction", "gradient", "ema";
+            default "direction").
+        beta: memory of the estimator ema (at least 0 and below 1; default 0.9).
         min_lr: no rate is below it (a number; default 0).
         max_lr: no rate is above it (a number; default inf).
+        decay_in_loss: coupled weight decay is a part of the loss that the rate sees, as it is of the
+            gradient that is followed (True or False; default False).
 
     Raises:
         ArgumentError: an argument is out of its bounds, or min_lr above max_lr.
@@ -263,6 +273,10 @@ class L4(Adapter):
     gamma0: float = 0.75
     eps: float = 1e-12
     lower_bound: float = 0.0
+    estimator: Literal["direction", "gradient", "ema"] = "direction"
+    beta: float = 0.9
+    _: KW_ONLY
+    decay_in_loss: bool = False
 
 @dataclass(frozen=True)
 class LQA(Adapter):
@@ -279,6 +293,8 @@ class LQA(Adapter):
         trial: the trial rate (above 0; default 0.1).
         min_lr: no rate is below it (a number; default 0).
         max_lr: no rate is above it (a number; default inf).
+        decay_in_loss: coupled weight decay is a part of the loss that the rate sees, as it is of the
+            gradient that is followed (True or False; default False).
 
     Raises:
         ArgumentError: an argument is out of its bounds, or min_lr above max_lr.
@@ -291,6 +307,8 @@ class LQA(Adapter):
 
     rate: ClassVar[str] = "lqa"
     trial: float = 0.1
+    _: KW_ONLY
+    decay_in_loss: bool = False
 
 @dataclass(frozen=True)
 class MARTHE(Adapter):
@@ -388,8 +406,10 @@ class NTLR(Adapter):
             "tensor", "pooled"; default "all").
         steps_per_epoch: steps of an epoch; none: what `fit` knows (a whole number at least 1, or None;
             default None).
-        restart: fraction of the first rate below which it starts anew from the first; none: never (at
-            least 0 and below 1, or None; default None).
+        restart: fraction of the first rate below which it starts anew; none: never (at least 0 and
+            below 1, or None; default None).
+        restart_from: the rate it starts anew from: the first, or the largest since then (one of
+            "initial", "largest"; default "initial").
         min_lr: no rate is below it (a number; default 0).
         max_lr: no rate is above it (a number; default inf).
 
@@ -408,6 +428,7 @@ class NTLR(Adapter):
     per: Literal["all", "group", "tensor", "pooled"] = "all"
     steps_per_epoch: int | None = None
     restart: float | None = None
+    restart_from: Literal["initial", "largest"] = "initial"
 
 @dataclass(frozen=True)
 class NaiveTLR(Adapter):
@@ -552,8 +573,9 @@ class QLABGrad(Adapter):
 
     a is the trial rate, which is taken where the bracket is not positive. FindPLR finds it at the start
     and again every refind_every steps: doubling while the bracket is negative, then halving while the
-    loss rises. A rate beyond 2.5 a is halved until the loss there has fallen by four fifths of what the
-    parabola promises.
+    loss rises. A rate beyond check a is halved until the loss there has fallen by four fifths of what
+    the parabola promises. That check is not in the paper, whose rule without it can raise the loss of a
+    smooth convex function at every step.
 
     Extra per step: one more forward pass.
     Evaluates the loss at points of its own: drive it by `minimize` or `fit`.
@@ -563,8 +585,11 @@ class QLABGrad(Adapter):
         find_trial: search for the trial rate (FindPLR) (True or False; default True).
         refind_every: steps between searches (a whole number at least 1; default 100).
         max_ratio: largest rate, as a multiple of the trial rate (above 0; default inf).
+        check: trial rates beyond which a rate is checked; none: never (above 0, or None; default 2.5).
         min_lr: no rate is below it (a number; default 0).
         max_lr: no rate is above it (a number; default inf).
+        decay_in_loss: coupled weight decay is a part of the loss that the rate sees, as it is of the
+            gradient that is followed (True or False; default False).
 
     Raises:
         ArgumentError: an argument is out of its bounds, or min_lr above max_lr.
@@ -579,6 +604,9 @@ class QLABGrad(Adapter):
     find_trial: bool = True
     refind_every: int = 100
     max_ratio: float = inf
+    check: float | None = 2.5
+    _: KW_ONLY
+    decay_in_loss: bool = False
 
 @dataclass(frozen=True)
 class SLS(Adapter):
@@ -606,6 +634,8 @@ class SLS(Adapter):
         condition: what a length must meet (one of "armijo", "goldstein"; default "armijo").
         min_lr: no rate is below it (a number; default 0).
         max_lr: no rate is above it (a number; default inf).
+        decay_in_loss: coupled weight decay is a part of the loss that the rate sees, as it is of the
+            gradient that is followed (True or False; default False).
 
     Raises:
         ArgumentError: an argument is out of its bounds, or min_lr above max_lr.
@@ -624,6 +654,8 @@ class SLS(Adapter):
     max_trials: int = 100
     steps_per_epoch: int | None = None
     condition: Literal["armijo", "goldstein"] = "armijo"
+    _: KW_ONLY
+    decay_in_loss: bool = False
 
 @dataclass(frozen=True)
 class SPS(Adapter):
@@ -650,6 +682,8 @@ class SPS(Adapter):
         max_lr: no rate is above it in the mode max (a number; default 10).
         steps_per_epoch: steps of an epoch; none: what `fit` knows, else 500 (a whole number at least 1,
             or None; default None).
+        decay_in_loss: coupled weight decay is a part of the loss that the rate sees, as it is of the
+            gradient that is followed (True or False; default False).
 
     Raises:
         ArgumentError: an argument is out of its bounds, or min_lr above max_lr.
@@ -667,6 +701,7 @@ class SPS(Adapter):
     _: KW_ONLY
     max_lr: float = 10.0
     steps_per_epoch: int | None = None
+    decay_in_loss: bool = False
 
 @dataclass(frozen=True)
 class ScheduleFree(Adapter):
@@ -763,8 +798,10 @@ class TLR(Adapter):
             (one of "paper", "ntlr"; default "paper").
         steps_per_epoch: steps of an epoch; none: what `fit` knows (a whole number at least 1, or None;
             default None).
-        restart: fraction of the first rate below which it starts anew from the first; none: never (at
-            least 0 and below 1, or None; default None).
+        restart: fraction of the first rate below which it starts anew; none: never (at least 0 and
+            below 1, or None; default None).
+        restart_from: the rate it starts anew from: the first, or the largest since then (one of
+            "initial", "largest"; default "initial").
         min_lr: no rate is below it (a number; default 0).
         max_lr: no rate is above it (a number; default inf).
 
@@ -784,6 +821,7 @@ class TLR(Adapter):
     variant: Literal["paper", "ntlr"] = "paper"
     steps_per_epoch: int | None = None
     restart: float | None = None
+    restart_from: Literal["initial", "largest"] = "initial"
 
 @dataclass(frozen=True)
 class YellowFin(Adapter):

@@ -68,7 +68,9 @@ class Adapter:
     def attributes(self) -> dict[str, Any]:
         """The arguments as the core names them; what is None, or infinite by default, is left out."""
         values = [(argument, getattr(self, name)) for name, argument in self._arguments.items()]
-        return {
+        # none of what has a default is 0 to the core; left out it would be the default
+        none = {a.core: 0.0 for a, value in values if value is None and a.optional and a.default is not None}
+        return none | {
             argument.core: value
             for argument, value in values
             if value is not None and not (value == math.inf == argument.default)

@@ -139,7 +139,7 @@ def _card(written: dict[str, Any]) -> Card:
 def _argument(written: dict[str, Any]) -> Argument:
     core, default, choices = written["name"], written["default"], tuple(written["choices"])
     low, high, whole = float(written["low"]), float(written["high"]), written["whole"]
-    if written["optional"]:
+    if written["optional"] and float(default) == 0:
         default = None
     elif default is not None and not choices:
         kind = bool if whole and (low, high) == (0, 1) else int if whole else float

@@ -44,12 +44,16 @@ class _Windowed(Adapter):
         return values
 
 
-@described("ntlr", own=[WINDOW], order="initial gamma window per steps_per_epoch restart")
+@described("ntlr", own=[WINDOW], order="initial gamma window per steps_per_epoch restart restart_from")
 class NTLR(_Windowed):
     """`TLR(variant="ntlr")` is the same with the usual damping."""
 
 
-@described("tlr", own=[WINDOW, VARIANT], order="initial bound window per variant steps_per_epoch restart")
+@described(
+    "tlr",
+    own=[WINDOW, VARIANT],
+    order="initial bound window per variant steps_per_epoch restart restart_from",
+)
 class TLR(_Windowed):
     """The variant ntlr is the rule of `NTLR`, which has no bound."""
 

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -21,10 +21,13 @@ from ..optim import Adam, Optimizer
 from ..pictures.figure import BLUE, GRAY, ORANGE, panels
 from ..pictures.notebook import shown
 from ..progress import Progress
+from ..records import takes
 from ..tensors.autograd import enable_grad
 from ..tensors.modes import frozen_statistics
 from ..tensors.tensor import Tensor
 from .sbf_search import SBFSearch
+from .searches import DrivenSearch, ParameterSearch, driven
+from .signs import USUAL, SignFields, SignOptions
 from .untouched import refuse_iterator, trainable, untouched, warn_touched
 
 RULES = ("trials", "signs")
@@ -90,6 +93,11 @@ class FoundRate:
         return shown("Found rate", facts, self.plot)
 
 
+@takes(
+    "model loss data optimizer batch_size start fraction search max_epochs seed progress rule reading window "
+    "threshold restart count_first_zero",
+    signs=SignOptions,
+)
 def find_lr(
     model: Any,
     loss: Callable[..., Tensor],
@@ -98,11 +106,14 @@ def find_lr(
     batch_size: int = 64,
     start: float = 1.0,
     fraction: float = 0.1,
-    search: SBFSearch | None = None,
+    search: ParameterSearch | None = None,
     max_epochs: int = 5,
     seed: int = 0,
     progress: bool = True,
     rule: str | None = None,
+    *,
+    signs: SignOptions = USUAL,
+    **_: Unpack[SignFields],
 ) -> FoundRate:
     """Finds a learning rate for an optimizer on a model, and leaves both as they were.
 
@@ -120,6 +131,12 @@ def find_lr(
     at the present value of r. In each window of max(1, int(batches per epoch / 50)) batches, derivatives that
     are negative in 9 of 10 cases and in sum ask for a larger rate, others for a smaller one.
 
+    What differs from the paper's printed loop, and what gives that back: d is the last step, not the sum of
+    all since the search began (reading="printed"); the first derivative, which is 0 because d is, does not
+    count (count_first_zero=True); a window has at least one batch, where int(n / 50) may be 0; d and the
+    optimizer's state begin anew whenever the value has doubled or halved (restart=inf). A window with a
+    number that is not finite asks for a smaller rate and begins anew.
+
     Args:
         model: an `nn.Module`. Its parameters, buffers, gradients and modes are put back bit for bit, like
             random states and the loader's position.
@@ -130,12 +147,15 @@ def find_lr(
         batch_size: rows of a batch, where data are arrays; a smaller last one is left out. Default 64.
         start: the first rate tried, above 0. Default 1.0.
         fraction: what of the value found is the rate to train with. Default 0.1.
-        search: an `SBFSearch` to drive by signs. None: one that begins at `start`. Default None.
+        search: what signs drive: an `adapt.SBFSearch`, or any object with increase(), decrease(), done and
+            value. None: an SBFSearch that begins at `start`. Default None.
         max_epochs: with "signs", at most so many passes over the data. Default 5.
         seed: of the order of batches and of random numbers. Default 0.
         progress: whether to show a bar. Default True.
         rule: "trials", or "signs", which needs large batches and a model that was not trained yet. None:
             "signs" where `search` is given, else "trials". Default None.
+        signs: a `SignOptions`, whose fields may be given one by one instead; for "signs" alone. None: its
+            defaults.
 
     Returns:
         A `FoundRate`; its `lr` is the rate to train with.
@@ -158,11 +178,12 @@ def find_lr(
     check_number(fraction, "fraction")
     refuse_iterator(data)
     kind = checked_rule(rule, search)
-    chosen = search if search is not None else SBFSearch(check_number(start, "start"))
+    signs.check(kind)
+    chosen = driven(search if search is not None else SBFSearch(check_number(start, "start")))
     tensors = trainable(model, optimizer)
     with untouched(model, tensors, data) as receipt:
         random.seed(seed)
-        alrs = _RateSearch(model, loss, data, optimizer, tensors, chosen, batch_size, seed, kind)
+        alrs = _RateSearch(model, loss, data, optimizer, tensors, chosen, batch_size, seed, kind, signs)
         try:
             with Progress(alrs.expected(), "find_lr", progress, "batch") as bar:
                 alrs.run(max_epochs, bar)
@@ -172,26 +193,30 @@ def find_lr(
     return concluded(chosen, kind, fraction, max_epochs, alrs.gradients, alrs.values, receipt)
 
 
-def checked_rule(rule: str | None, search: SBFSearch | None) -> str:
+def checked_rule(rule: str | None, search: ParameterSearch | None) -> str:
     """The rule meant. ArgumentError where there is none of that name, or where it takes no `search`."""
     kind = rule if rule is not None else "trials" if search is None else "signs"
     if kind not in RULES:
         raise ArgumentError(f"rule: got {rule!r}; allowed: {', '.join(map(repr, RULES))}")
     if kind == "trials" and search is not None:
-        raise ArgumentError("search: got an SBFSearch with rule='trials'; allowed: with rule='signs'")
+        raise ArgumentError(
+            f"search: got {type(search).__name__} with rule='trials'; allowed: with rule='signs'"
+        )
     return kind
 
 
-def attributes_of(rule: str, steps: int | None, rows: int | None = None) -> dict[str, Any]:
+def attributes_of(
+    rule: str, steps: int | None, rows: int | None = None, signs: SignOptions = USUAL
+) -> dict[str, Any]:
     """What the core is told: of `steps` of an epoch and `rows` of a batch, None or 0 where not known."""
     if rule == "trials":
         return {"rule": rule, **({"rows": rows} if rows else {})}
     # an epoch of unknown length gets the window of a short one
-    return {"rule": rule, "window": max(1, (steps or 0) // 50)}
+    return {"rule": rule, "window": max(1, (steps or 0) // 50), **signs.attributes()}
 
 
 def concluded(
-    search: SBFSearch,
+    search: SBFSearch | DrivenSearch,
     rule: str,
     fraction: float,
     max_epochs: int,
@@ -211,7 +236,8 @@ def concluded(
                 "use larger batches, or compare rates by longer runs"
             )
     else:
-        value, signals = search.value, signals_of(tried, search.value)
+        value = search.value
+        signals = search.signals if isinstance(search, DrivenSearch) else signals_of(tried, value)
         reliable = done and set(signals[-20:]) == {1, -1}
         if signals and max(signals) < 0:
             warn(
@@ -255,10 +281,11 @@ class _RateSearch:
         data: Any,
         optimizer: Callable[..., Optimizer],
         tensors: list[Tensor],
-        search: SBFSearch,
+        search: SBFSearch | DrivenSearch,
         batch_size: int,
         seed: int,
         rule: str,
+        signs: SignOptions,
     ) -> None:
         self.model = model
         self.search = search
@@ -272,7 +299,7 @@ class _RateSearch:
         count = int(search._core.get("length")) if rule == "trials" else 0
         self.batches = list(itertools.islice(self._single_batches(), count))
         size = self.batches[0][1].shape[1] if self.batches else None
-        self.attributes = attributes_of(rule, self.feed.steps(), size)
+        self.attributes = attributes_of(rule, self.feed.steps(), size, signs)
         self.finder = CoreFinder(self.optimizer._core, search._core, self.attributes)
 
     def expected(self) -> int:
@@ -322,6 +349,7 @@ class _RateSearch:
         done = 0
         while done < len(indices) and not self.search.done:
             steps, gradients, values = self.finder.run(program, tensors, indices[done:], CHUNK_SECONDS)
+            self.search.follow()
             self._add(np.frombuffer(gradients)[:steps], np.frombuffer(values)[:steps], bar)
             done += steps
             if self.rule == "trials" and self.search._core.get("position") == 0:
@@ -336,6 +364,7 @@ class _RateSearch:
                 loss = self.recorder(*rows(tensors, numbers))
                 loss.backward()
             gradient = self.finder.observe(loss.item())
+            self.search.follow()
             self._add(np.array([gradient]), np.array([value]), bar)
             if self.search.done:
                 return

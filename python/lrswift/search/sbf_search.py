@@ -16,8 +16,8 @@ class SBFSearch:
         start: the first value, above 0. Default 1.0.
         rho: memory of the signals' average, from 0 to 1. Default 0.8.
         gate: the least agreement with that average below which the opposite limit softens. Default 0.2.
-        max_signals: signals after which the binary search ends. Default 100.
-        final_signals: signals of the fine search. Default 20.
+        max_signals: signals after which the binary search ends; 0: there is none. Default 100.
+        final_signals: signals of the fine search; 0: there is none. Default 20.
 
     Raises:
         ArgumentError: a value is out of bounds.
@@ -59,6 +59,9 @@ class SBFSearch:
     def decrease(self) -> None:
         """Signals that the value should shrink."""
         self._core.signal(-1)
+
+    def follow(self) -> None:
+        """Nothing is left to do after a signal of the core's."""
 
     @property
     def value(self) -> float:

@@ -22,6 +22,7 @@ from ..loop.recorder import takes_model
 from ..rates.codes import Scope
 from ..search.find import FoundRate, attributes_of, checked_rule, concluded
 from ..search.sbf_search import SBFSearch
+from ..search.searches import DrivenSearch, ParameterSearch, driven
 from ..search.untouched import warn_touched
 from ._active import ActiveFinder, parameters
 from ._criteria import is_of_lrswift
@@ -39,7 +40,7 @@ def find_lr(
     batch_size: int = 64,
     start: float = 1.0,
     fraction: float = 0.1,
-    search: SBFSearch | None = None,
+    search: ParameterSearch | None = None,
     max_epochs: int = 5,
     seed: int = 0,
     rule: str | None = None,
@@ -58,7 +59,8 @@ def find_lr(
         batch_size: rows of a batch, where data are tensors; a smaller last one is left out. Default 64.
         start: the first rate tried, above 0. Default 1.0.
         fraction: what of the value found is the rate to train with. Default 0.1.
-        search: an `SBFSearch` to drive by signs. None: one that begins at `start`. Default None.
+        search: what signs drive: an `adapt.SBFSearch`, or any object with increase(), decrease(), done and
+            value. None: an SBFSearch that begins at `start`. Default None.
         max_epochs: with "signs", at most so many passes over the data. Default 5.
         seed: of the order of batches and of random numbers. Default 0.
         rule: "trials", short training runs, which keep 32 batches in memory; or "signs". None: "signs" where
@@ -87,7 +89,7 @@ def find_lr(
     check_number(fraction, "fraction")
     trained = checked_problem(model, loss, data, optimizer)
     kind = checked_rule(rule, search)
-    chosen = search if search is not None else SBFSearch(check_number(start, "start"))
+    chosen = driven(search if search is not None else SBFSearch(check_number(start, "start")))
     base = optimizer(trained, lr=1.0)
     check_base(base)
     with untouched(model, data) as receipt:
@@ -232,7 +234,7 @@ class _Hunt:
         model: torch.nn.Module,
         loss: Callable[..., Tensor],
         base: torch.optim.Optimizer,
-        search: SBFSearch,
+        search: SBFSearch | DrivenSearch,
         attributes: dict[str, Any],
     ) -> None:
         self.model, self.loss, self.search = model, loss, search
@@ -301,6 +303,7 @@ class _Hunt:
         finite = bool(np.isfinite(numbers).all())
         counted, _, starts_anew = self.alrs.observe(derivative if finite else math.inf, numbers[0])
         self.gradients.append(counted)
+        self.search.follow()
         if starts_anew:
             self._forget()
 

@@ -28,6 +28,9 @@ def _rate(optimizer: Callable[..., optim.Optimizer], **arguments: Any) -> Any:
     return lambda initial: _(optimizer, lr=initial, **arguments)
 
 
+# the TLR paper's
+_OF_TLR = {"momentum": 0.8, "weight_decay": 5e-4}
+
 # fmt: off
 METHODS = Methods({
     "auto": Method("Auto", "adapts", "by a search in its first steps, then a planned run", _(optim.Auto)),
@@ -40,8 +43,9 @@ METHODS = Methods({
     "l4mom": Method("L4 with momentum", "adapts", "from loss and slope, every step", _(optim.L4Mom)),
     "l4adam": Method("L4 with Adam", "adapts", "from loss and slope, every step", _(optim.L4Adam)),
     "tlr": Method(
-        "TLR", "adapts", "from how steps agree, 3 times an epoch", _(optim.SGD, lr=adapt.TLR()),
-        lambda initial: _(optim.SGD, lr=adapt.TLR(initial=initial)),
+        "TLR", "adapts", "from how steps agree, 3 times an epoch, over momentum 0.8 and decay 5e-4",
+        _(optim.SGD, lr=adapt.TLR(), **_OF_TLR),
+        lambda initial: _(optim.SGD, lr=adapt.TLR(initial=initial), **_OF_TLR),
     ),
     "qlabgrad": Method(
         "QLABGrad", "adapts", "from a parabola through a trial step", _(optim.SGD, lr=adapt.QLABGrad()),

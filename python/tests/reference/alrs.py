@@ -20,17 +20,23 @@ def find_lr(
     max_epochs: int = 5,
     reading: str = "B",
     restart: float = 2.0,
+    window: int | None = None,
+    threshold: float = 0.9,
+    count_first_zero: bool = False,
+    search=None,
 ) -> tuple[float, SBF, list[int], list[float]]:
     """The rate, the search, its signals and all recorded derivatives; the parameters are left as they are.
 
     `batches`: one `evaluate` per mini-batch of an epoch. Reading "B": A is the update of this batch alone.
-    Reading "reset": A accumulates and is zeroed, with the optimizer's state, at each signal. Either way the
-    optimizer steps from the displaced weights and the weights themselves never move. A derivative along
-    A = 0 says nothing and is not recorded; anything not finite counts as +inf and resets A and the optimizer.
+    Reading "reset": A accumulates and is zeroed, with the optimizer's state, at each signal. Reading
+    "printed": A accumulates and is never zeroed. The optimizer steps from the displaced weights and the
+    weights themselves never move. A derivative along A = 0 says nothing and is not recorded, but with
+    `count_first_zero`; anything not finite counts as +inf and resets A and the optimizer.
     Both are reset, too, whenever the value has moved by the factor `restart` since they last were.
     """
-    search, direction = SBF(start), make_direction()
-    window = max(1, len(batches) // 50)
+    direction = make_direction()
+    search = SBF(start) if search is None else search
+    window = max(1, len(batches) // 50) if window is None else window
     update = [np.zeros_like(p) for p in parameters]
     seen, signals, everything = [], [], []
     restarted_at = search.value
@@ -44,13 +50,13 @@ def find_lr(
             seen.append(math.inf)
             update, direction = [np.zeros_like(p) for p in parameters], make_direction()
         else:
-            if any(a.any() for a in update):
+            if count_first_zero or any(a.any() for a in update):
                 seen.append(slope)
             _, _, d = look(direction, displaced, lambda _, known=(loss, gradients): known)
-            base = update if reading == "reset" else [0.0] * len(d)
+            base = update if reading != "B" else [0.0] * len(d)
             update = [a - search.value * x for a, x in zip(base, d, strict=True)]
         if len(seen) == window:
-            increase = sum(x < 0 for x in seen) >= 0.9 * window and sum(seen) < 0
+            increase = sum(x < 0 for x in seen) >= threshold * window and sum(seen) < 0
             search.signal(+1 if increase else -1)
             signals.append(+1 if increase else -1)
             everything, seen = everything + seen, []

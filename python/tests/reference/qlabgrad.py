@@ -30,7 +30,8 @@ class QLABGrad:
 
     The trial rate is used as it is where the bracket is <= 0 or not finite. A probe that is not finite halves
     the trial rate, for good, and tries again. FindPLR runs from the current trial rate when the number of
-    steps already taken is a multiple of `refind_every`.
+    steps already taken is a multiple of `refind_every`. check: a rate beyond so many trial rates is halved
+    until L(theta - rate d) <= L - 0.4 rate s; None, the paper's rule: never.
     """
 
     def __init__(
@@ -40,7 +41,9 @@ class QLABGrad:
         find_trial: bool = True,
         refind_every: int = 100,
         max_ratio: float = math.inf,
+        check: float | None = 2.5,
     ) -> None:
+        self.check = check
         self.direction = direction or SGD()
         self.trial, self.find_trial, self.refind_every, self.max_ratio = (
             trial,
@@ -68,5 +71,9 @@ class QLABGrad:
         rate = self.trial
         if bracket > 0 and math.isfinite(bracket):
             rate = min(slope * self.trial**2 / (2 * bracket), self.max_ratio * self.trial)
+        while self.check is not None and rate > self.check * self.trial:
+            if probe(rate) <= loss - 0.4 * rate * slope:
+                break
+            rate /= 2
         move(parameters, directions, rate)
         return loss, rate

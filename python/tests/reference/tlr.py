@@ -21,6 +21,8 @@ def ntlr_factor(inner: float, old_norm2: float, gamma: float = 0.2) -> float:
 class TLR:
     """One rate for each block of tensors (`blocks`: lists of indices; None is one block of all of them).
 
+    restart: a rate below that fraction of the first starts anew, from the first or, "largest", from the
+    largest that it was since it last did.
     window 1 uses the gradient of the step itself. window M > 1 compares the displacements of successive
     windows divided by the rate they were made with: formed before steps M+1, 2M+1, ... (from 1), so that the
     first window only fills the memory and the rate first changes before step 2M+1.
@@ -33,7 +35,10 @@ class TLR:
         bound: float = 0.25,
         window: int = 1,
         blocks: list | None = None,
+        restart: float = 0.0,
+        restart_from: str = "initial",
     ) -> None:
+        self.restart, self.restart_from, self.largest = restart, restart_from, {}
         self.direction, self.initial, self.bound, self.window, self.blocks = (
             direction,
             initial,
@@ -51,6 +56,10 @@ class TLR:
             for k, block in enumerate(self.blocks):
                 new, old = [gradients[i] for i in block], [self.previous[i] for i in block]
                 self.rates[k] *= factor(dot(new, old), dot(new, new), self.bound)
+                self.largest[k] = max(self.largest.get(k, self.initial), self.rates[k])
+                if self.rates[k] < self.restart * self.initial:
+                    self.rates[k] = self.initial if self.restart_from == "initial" else self.largest[k]
+                    self.largest[k] = self.rates[k]
         self.previous = [g.copy() for g in gradients]
 
     def per_tensor(self, count: int) -> list[float]:

@@ -148,7 +148,7 @@ def test_a_loss_that_is_not_finite_is_not_reliable() -> None:
 def test_rules_are_named() -> None:
     with pytest.raises(ValueError, match="rule: got 'sines'; allowed: 'trials', 'signs'"):
         lr.find_lr(network(), F.cross_entropy, (X, Y), rule="sines")
-    with pytest.raises(ValueError, match="search: got an SBFSearch with rule='trials'"):
+    with pytest.raises(ValueError, match="search: got SBFSearch with rule='trials'"):
         lr.find_lr(network(), F.cross_entropy, (X, Y), rule="trials", search=adapt.SBFSearch())
 
 

@@ -315,3 +315,21 @@ def test_bad_input() -> None:
             lr.torch.find_lr(model, loss, (x, y), optimizer=optimizer)
     with pytest.raises(lr.DTypeError, match=r"data: got arrays of NumPy; allowed: tensors"):
         lr.torch.find_lr(model, loss, (x.numpy(), y.numpy()))
+
+
+def test_a_search_of_the_users_own() -> None:
+    """On a quadratic the derivative turns at the inverse curvature, which the bracket closes in on."""
+    curvature = 4.0
+    model = torch.nn.Linear(1, 1, bias=False).double()
+    search = lr.adapt.BracketSearch(start=8.0, tolerance=0.02)
+    found = lr.torch.find_lr(
+        model,
+        lambda p, y: 0.5 * curvature * torch.mean((p - y) ** 2),
+        (torch.ones(200, 1).double(), torch.zeros(200, 1).double()),
+        optimizer=torch.optim.SGD,
+        batch_size=1,
+        search=search,
+        fraction=1.0,
+    )
+    assert found.done and found.value == search.value == pytest.approx(1 / curvature, rel=0.03)
+    assert set(found.signals) == {1, -1} and found.receipt["untouched"]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import lrswift as lr
+
 ROOT = Path(__file__).resolve().parents[3]
 INDEX = ROOT / "docs" / "index.md"
 pytestmark = pytest.mark.skipif(not INDEX.is_file(), reason="needs the repository")
@@ -30,3 +32,17 @@ def test_every_page_is_in_one_table_of_contents() -> None:
 def test_every_entry_is_a_page() -> None:
     for entry in listed():
         assert list(ROOT.glob(f"{entry}.md")) or list(ROOT.glob(f"{entry}.ipynb")), entry
+
+
+# pages of the how-to kind name what the reader is about to make
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("[!a]*.md"), ROOT / "docs" / "auto.md"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_names_of_the_library_exist(page: Path) -> None:
+    """Every `lr.something` in code of the prose is a name that can be reached."""
+    for name in sorted(set(re.findall(r"`lr\.(\w+(?:\.\w+)*)", page.read_text(encoding="utf-8")))):
+        value: object = lr
+        for part in name.split("."):
+            assert hasattr(value, part), f"{page.name}: lr.{name}"
+            value = getattr(value, part)

@@ -37,7 +37,7 @@ class _Scale:
 _SCALES = {
     "quick": _Scale(steps=8, batch_size=16, budget=40, seeds=1, validation=100, test=100),
     "small": _Scale(steps=100, batch_size=64, budget=150, seeds=3, validation=1000, test=5000),
-    "paper": _Scale(steps=250, batch_size=128, budget=300, seeds=6, validation=5000, test=10_000),
+    "medium": _Scale(steps=250, batch_size=128, budget=300, seeds=6, validation=5000, test=10_000),
 }
 
 

@@ -41,7 +41,7 @@ class _Scale:
 _SCALES = {
     "quick": _Scale(seeds=4, steps=12, batch_size=16, validation=200),
     "small": _Scale(seeds=24, steps=250, batch_size=128, validation=2000),
-    "paper": _Scale(seeds=100, steps=250, batch_size=128, validation=2000),
+    "medium": _Scale(seeds=100, steps=250, batch_size=128, validation=2000),
 }
 
 

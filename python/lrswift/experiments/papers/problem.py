@@ -15,7 +15,7 @@ from ...pictures.figure import saved
 from ...pictures.table import Cell, Column, Row, Table
 from ..results import write_table
 
-SCALES = ("quick", "small", "paper")
+SCALES = ("quick", "small", "medium", "paper")
 Pair = tuple[np.ndarray, np.ndarray]
 
 

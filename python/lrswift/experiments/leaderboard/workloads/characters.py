@@ -16,7 +16,8 @@ _CHARACTERS, _LENGTH = 65, 24
 
 
 @functools.lru_cache(maxsize=2)
-def _excerpts(root: Root) -> tuple[Arrays, Arrays]:
+def excerpts(root: Root) -> tuple[Arrays, Arrays]:
+    """Of the plays: 3200 to train on and 200 others, [count, 24] characters and those that follow."""
     splits = data.load("text", root)
     numbers = np.zeros(256, np.int64)
     # one that only the test part has counts as the first
@@ -41,7 +42,9 @@ class _Recurrent(nn.Module):
         return self.head(self.recurrent(self.embed(x))[0])
 
 
-class _Transformer(nn.Module):
+class Transformer(nn.Module):
+    """Two layers that attend to the characters before, 32 wide."""
+
     def __init__(self, width: int = 32, layers: int = 2) -> None:
         super().__init__()
         self.embed, self.places = nn.Embedding(_CHARACTERS, width), nn.Embedding(_LENGTH, width)
@@ -53,6 +56,7 @@ class _Transformer(nn.Module):
         self.register_buffer("mask", tensor(np.triu(np.full((_LENGTH, _LENGTH), -1e9, np.float32), 1)))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Characters [N, 24] to logits [N, 24, 65]."""
         hidden = self.embed(x) + self.places(np.arange(_LENGTH))
         for block in self.blocks:
             hidden = block(hidden, self.mask)
@@ -66,10 +70,10 @@ def _loss(outputs: Tensor, y: Tensor) -> Tensor:
 # fmt: off
 GRU = Workload(
     "char_gru", "choosing", "text", "GRU of 64 on characters of Shakespeare",
-    _excerpts, _Recurrent, _loss, 32, 300,
+    excerpts, _Recurrent, _loss, 32, 300,
 )
 TRANSFORMER = Workload(
     "char_transformer", "reporting", "text", "transformer of 2 layers of 32 on characters of Shakespeare",
-    _excerpts, _Transformer, _loss, 16, 400,
+    excerpts, Transformer, _loss, 16, 400,
 )
 # fmt: on
