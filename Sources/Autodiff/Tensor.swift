@@ -129,7 +129,9 @@ public final class Tensor: @unchecked Sendable {
     guard source.storage !== storage || source.strides != strides else { return }
     let values = try source.dense()
     if let strides {
-      copyElements(dtype, denseWalk(shape, strides).swapped, values.pointer, pointer)
+      withExtendedLifetime(values) {
+        copyElements(dtype, denseWalk(shape, strides).swapped, values.pointer, pointer)
+      }
     } else {
       storage.copyContents(from: values.storage)
     }

@@ -53,8 +53,9 @@ public func lrs_replay(
         "history must be float64 [rows, \(Optimizer.recordFields.count)], got \(describe(rows.shape)) of "
           + rows.dtype.name)
     }
-    let values = Array(
-      UnsafeBufferPointer(start: rows.pointer.assumingMemoryBound(to: Double.self), count: rows.count))
+    let values = withExtendedLifetime(rows) {
+      Array(UnsafeBufferPointer(start: rows.pointer.assumingMemoryBound(to: Double.self), count: rows.count))
+    }
     let rates = try replay(name, try attributes(name, list, attribute_count), values, machine: Int(machine))
     out.pointee = handle(try doubles(rates, shape: [rates.count]))
   }

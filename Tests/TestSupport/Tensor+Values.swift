@@ -13,7 +13,8 @@ extension Tensor {
 
   public var values: [Double] {
     var result = [Double](repeating: 0, count: count)
-    castElements(dtype, try! dense().pointer, .float64, &result, count)
+    let dense = try! dense()
+    withExtendedLifetime(dense) { castElements(dtype, dense.pointer, .float64, &result, count) }
     return result
   }
 }

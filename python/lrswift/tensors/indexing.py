@@ -23,7 +23,8 @@ def index(x: Any, key: Any) -> Any:
     given = key if isinstance(key, tuple) else (key,)
     if any(isinstance(k, (bool, np.bool_)) for k in given):
         return _by_bool(x, given)
-    keys = _expanded(given, x.ndim)
+    extents = x.shape
+    keys = _expanded(given, len(extents))
     starts, stops, steps = [], [], []
     shape: list[int] = []
     # of the result: where an array's axes begin, and how many there are
@@ -34,7 +35,7 @@ def index(x: Any, key: Any) -> Any:
         if item is None:
             shape.append(1)
             continue
-        size = x.shape[axis]
+        size = extents[axis]
         if isinstance(item, slice):
             start, stop, step = item.indices(size)
             count = len(range(start, stop, step))
@@ -58,7 +59,7 @@ def index(x: Any, key: Any) -> Any:
         steps.append(step)
         axis += 1
     whole = all(
-        a == 0 and b == n and s == 1 for a, b, n, s in zip(starts, stops, x.shape, steps, strict=True)
+        a == 0 and b == n and s == 1 for a, b, n, s in zip(starts, stops, extents, steps, strict=True)
     )
     result = x if whole else apply("slice", x, starts=starts, stops=stops, steps=steps)
     if rows is not None:

@@ -374,19 +374,19 @@ class Tensor(CoreTensor):
         Raises:
             ShapeError: the number of elements is another one.
         """
-        sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
-        wanted = [operator.index(n) for n in sizes]  # type: ignore[arg-type]
-        known = 1
+        one = len(shape) == 1 and type(shape[0]) is not int and isinstance(shape[0], Sequence)
+        wanted = [operator.index(n) for n in (shape[0] if one else shape)]  # type: ignore[arg-type,union-attr]
+        size, known = self.size, 1
         for n in wanted:
             known *= n if n != -1 else 1
-        if wanted.count(-1) == 1 and known > 0 and self.size % known == 0:
-            wanted[wanted.index(-1)] = self.size // known
-            known = self.size
-        if -1 in wanted or known != self.size or min(wanted, default=0) < 0:
+        if wanted.count(-1) == 1 and known > 0 and size % known == 0:
+            wanted[wanted.index(-1)] = size // known
+            known = size
+        if known != size or min(wanted, default=0) < 0:
             raise ShapeError(
                 f"reshape: shape {tuple(wanted)} given for shape {self.shape} ({self.size} elements)"
             )
-        return apply("reshape", self, shape=wanted)
+        return core_apply("reshape", (self,), {"shape": wanted})  # type: ignore[return-value]
 
     def flatten(self, start: int = 0) -> Tensor:
         """Merges the last axes into one.
