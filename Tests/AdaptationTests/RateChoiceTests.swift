@@ -28,12 +28,15 @@ final class RateChoiceTests: XCTestCase {
     }
   }
 
-  /// What every rate takes, and the length of an epoch where it counts in epochs and its card does not list it.
+  /// What every rate takes, the length of an epoch where it counts in epochs and its card does not list it, and whether
+  /// decay belongs to the loss where it sees one.
   func testCommonArguments() {
     func names(_ type: any RateMachine.Type) -> [String] { RateChoice.common(type).map(\.name) }
-    XCTAssertEqual(names(L4.self), ["min_lr", "max_lr"])
-    XCTAssertEqual(names(SLS.self), ["min_lr", "max_lr"])
-    XCTAssertEqual(names(SPS.self), ["min_lr", "max_lr", "steps_per_epoch"])
+    XCTAssertEqual(names(TLR.self), ["min_lr", "max_lr"])
+    XCTAssertEqual(names(L4.self), ["min_lr", "max_lr", "decay_in_loss"])
+    XCTAssertEqual(names(SLS.self), ["min_lr", "max_lr", "decay_in_loss"])
+    XCTAssertEqual(names(SPS.self), ["min_lr", "max_lr", "steps_per_epoch", "decay_in_loss"])
+    XCTAssertEqual(names(MoMo.self).contains("decay_in_loss"), false)
     XCTAssertEqual(RateChoice.common(HD.self).map(\.default), [-.infinity, .infinity])
   }
 

@@ -97,7 +97,7 @@ OUT_OF_BOUNDS: list[tuple[Callable, str, object]] = [
         (A.SBFSearch, k, v)
         for k, v in [("start", 0.0), ("start", -1.0), ("rho", 1.0), ("rho", -0.5), ("gate", -0.5)]
     ),
-    *((A.SBFSearch, k, v) for k, v in [("max_signals", 0), ("final_signals", -1)]),
+    *((A.SBFSearch, k, v) for k, v in [("max_signals", -1), ("final_signals", -1)]),
 ]
 
 
