@@ -468,7 +468,9 @@ class Adapted(torch.optim.Optimizer):
         except BaseException:
             machine.abort()
             raise
-        self._note(0, {"loss": number, "gradient_norm2": found[0]["gradient_norm2"]}, taken)
+        if self._record is not None:
+            numbers = {"loss": number, "gradient_norm2": found[0]["gradient_norm2"]}
+            self._note(self._record, 0, numbers, taken)
         rate = taken or 0.0
         self._rates.update(dict.fromkeys(active.places, rate))
         self._count()
@@ -544,7 +546,8 @@ class Adapted(torch.optim.Optimizer):
             taken = {}
             for i, of in found.items():
                 taken[i] = talk.decide(self._machines[i], number, of)
-                self._note(i, {"loss": number, **of, **talk.probed}, taken[i])
+                if self._record is not None:
+                    self._note(self._record, i, {"loss": number, **of, **talk.probed}, taken[i])
             talk.end()
             if self._probes:
                 # the loss of other people has run since
@@ -612,7 +615,9 @@ class Adapted(torch.optim.Optimizer):
     def _may_step(self, number: float, fine: bool) -> bool:
         """Whether a step of this loss is taken; where not, all that is to be done has been."""
         if self._guard is not None and not self._is_searching:
-            step, limit = self.step_count, self._machines[0].get("guard_limit")
+            step = self.step_count
+            # what judged the loss, which is asked for only where somebody keeps it
+            limit = math.nan if self._record is None else self._machines[0].get("guard_limit")
             asked = self._guard.judge(self, number, fine)
             if asked == Judgement.UNDO:
                 if self._record is not None:
@@ -626,12 +631,10 @@ class Adapted(torch.optim.Optimizer):
             self._skip()
         return fine
 
-    def _note(self, index: int, numbers: dict[str, float], rate: float | None) -> None:
+    def _note(self, record: StepRecord, index: int, numbers: dict[str, float], rate: float | None) -> None:
         """Records what a machine made of a step."""
-        if self._record is not None:
-            outcome = Outcome.STAYED if rate is None else Outcome.TAKEN
-            scale = self._machines[0].get("rate_scale")
-            self._record.add(self.step_count, index, numbers, outcome, rate, scale)
+        outcome = Outcome.STAYED if rate is None else Outcome.TAKEN
+        record.add(self.step_count, index, numbers, outcome, rate, self._machines[0].get("rate_scale"))
 
     def _put_back(self) -> None:
         """The end of a search, which is one of the run's steps."""

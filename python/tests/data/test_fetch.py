@@ -106,7 +106,6 @@ def test_digests_are_those_of_the_real_files(name):
     for remote in remotes:
         content = (Path(root) / folder / remote.name).read_bytes()
         assert (len(content), digest(content)) == (remote.size, remote.digest)
-    assert fetch(name, root, progress=False) == Path(root) / folder if os.access(root, os.W_OK) else True
 
 
 def test_every_name_is_one_that_load_knows():
