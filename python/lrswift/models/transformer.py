@@ -192,6 +192,8 @@ def transformer(
     Raises:
         ArgumentError: a number is out of bounds.
         ArgumentTypeError: dropout is no number.
+        DTypeError: a number is no integer.
+        ShapeError: a size is no shape of an array.
 
     Source:
         Vaswani et al., "Attention is all you need" (2017); 3 + 3 layers of 8 heads as in the TLR paper.
