@@ -6,8 +6,9 @@ Source: Rolinek and Martius, arXiv 1802.05074, section 3.4.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def _run(settings: Settings, cell: Cell, root: Root) -> Numbers:
     make = functools.partial(
         models.dnc, BITS + 2, BITS + 1, settings.hidden, settings.slots, 16, settings.heads
     )
-    rules = {
+    rules: Mapping[str, Callable[[Any], optim.Optimizer]] = {
         **RULES,
         "RMSprop 0.001": functools.partial(optim.RMSprop, lr=1e-3),
         "Adam 0.001": functools.partial(optim.Adam, lr=1e-3),

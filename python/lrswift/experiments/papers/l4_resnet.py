@@ -6,8 +6,9 @@ Source: Rolinek and Martius, arXiv 1802.05074, section 3.3 and figure 4.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ... import models, optim, schedule
 from ...rates.adapters import L4
@@ -39,16 +40,16 @@ def _run(settings: Settings, cell: Cell, root: Root) -> Numbers:
     steps = settings.epochs * -(-len(splits.train) // BATCH)
     drops = schedule.MultiStep(0.1, [steps // 2, 3 * steps // 4], 0.1)
     heavy = functools.partial(optim.SGD, momentum=0.9, weight_decay=DECAY)
-    make = {
+    made: Mapping[str, Callable[[Any], optim.Optimizer]] = {
         # L4Mom and L4Adam, whose rate sees the loss that is decayed
         "L4Mom": functools.partial(optim.EMA, lr=L4(decay_in_loss=True), weight_decay=DECAY),
         "L4Adam": functools.partial(optim.Adam, lr=L4(decay_in_loss=True), eps=1e-4, weight_decay=DECAY),
         "momentum 0.1": functools.partial(heavy, lr=0.1),
         "momentum 0.1, steps": functools.partial(heavy, lr=drops),
         "Adam 0.001": functools.partial(optim.Adam, lr=1e-3, weight_decay=DECAY),
-    }[cell.method]
+    }
     network = functools.partial(models.resnet, settings.depth, 10, settings.width)
-    return trained(network, make, splits, settings.epochs, BATCH, cell.seed)
+    return trained(network, made[cell.method], splits, settings.epochs, BATCH, cell.seed)
 
 
 def _lower(outcome: Outcome) -> Judgement:

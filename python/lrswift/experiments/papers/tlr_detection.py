@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -49,12 +50,12 @@ def _run(settings: Settings, cell: Cell, root: Root) -> Numbers:
     data, held = (shapes(n, settings.size, seed=k) for k, n in ((0, settings.pictures), (1, HELD_OUT)))
     make = functools.partial(models.ssd, len(data.classes), settings.width, settings.size)
     initial = float(cell.setting.split()[1])
-    rate = {
+    rates: Mapping[str, Callable[[], Any]] = {
         "TLR": lambda: TLR(initial=initial),
         "TLR per tensor": lambda: TLR(initial=initial, per="tensor"),
         "SGD": lambda: initial,
-    }[cell.method]()
-    optimizer = functools.partial(optim.SGD, lr=rate, momentum=0.8, weight_decay=5e-4)
+    }
+    optimizer = functools.partial(optim.SGD, lr=rates[cell.method](), momentum=0.8, weight_decay=5e-4)
     random.seed(cell.seed)
     train = (_scaled(data), *make().targets(data.boxes, data.labels))
     network, history, diverged = run_of(

@@ -9,8 +9,9 @@ import collections
 import functools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -64,21 +65,21 @@ def _cells(settings: Settings, seed: int) -> Sequence[Cell]:
 
 
 def _run(settings: Settings, cell: Cell, root: Root) -> Numbers:
-    rate = INITIAL.get(cell.method)
+    rate = INITIAL.get(cell.method, 1.0)
     sgd = functools.partial(optim.SGD, momentum=0.8)
-    make = {
+    made: Mapping[str, Callable[[], Any]] = {
         "TLR": lambda: functools.partial(sgd, lr=TLR(initial=rate)),
         "TLR per tensor": lambda: functools.partial(sgd, lr=TLR(initial=rate, per="tensor")),
         "Adam": lambda: functools.partial(optim.Adam, lr=rate),
         "SGD": lambda: functools.partial(sgd, lr=rate),
         "SPS": lambda: functools.partial(optim.SGD, lr=SPS(c=0.2)),
-    }[cell.method]
+    }
     network = functools.partial(
         models.transformer, settings.words, settings.words, settings.width, 8, 3, settings.feedforward
     )
     train = _pairs(None if root is None else os.fspath(root), settings)
     _, history, diverged = run_of(
-        network, make(), train, None, settings.epochs, BATCH, cell.seed, models.translation_loss
+        network, made[cell.method](), train, None, settings.epochs, BATCH, cell.seed, models.translation_loss
     )
     return course(history, diverged)
 
