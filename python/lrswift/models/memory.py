@@ -21,10 +21,36 @@ _TIE = 1e-12
 
 
 class DNC(nn.Module):
-    """The computer, as `dnc` makes it: `gates`, `interface` and `output` are Linear layers."""
+    """The differentiable neural computer; `gates`, `interface` and `output` are its Linear layers.
+
+    Args:
+        inputs: numbers of a step, at least 1.
+        outputs: numbers of an answer, at least 1.
+        hidden: units of the LSTM, at least 1. Default 64.
+        slots: of the memory, at least 2. Default 16.
+        width: numbers of a slot, at least 1. Default 16.
+        heads: that read, at least 1. Default 4.
+        clip: the largest size of an answer, above 0. Default 20.0.
+
+    Raises:
+        ArgumentError: a number is out of bounds.
+        ArgumentTypeError: clip is no number.
+        DTypeError: a number is no integer.
+        ShapeError: a size is no shape of an array.
+
+    Source:
+        Graves et al., "Hybrid computing using a neural network with dynamic external memory" (2016).
+    """
 
     def __init__(
-        self, inputs: int, outputs: int, hidden: int, slots: int, width: int, heads: int, clip: float
+        self,
+        inputs: int,
+        outputs: int,
+        hidden: int = 64,
+        slots: int = 16,
+        width: int = 16,
+        heads: int = 4,
+        clip: float = 20.0,
     ) -> None:
         super().__init__()
         for name, value in (("inputs", inputs), ("outputs", outputs), ("hidden", hidden)):
