@@ -104,7 +104,9 @@ def compare(
 
     Args:
         data: a name for `data.load`, or its result; pixels are scaled to [0, 1].
-        model: mlp, lenet, mnist_cnn, alrs_cnn, or a function (train, classes) -> Module.
+        model: a classifier of `lr.models` by name: mlp, mlp-1000, mlp-300-100, lenet, mnist_cnn, alrs_cnn,
+            mnist_cnn-average, fashion_convnet, resnet18 to resnet56, wrn-16-1, wrn-16-4, wrn-22-8 and
+            densenet121; or a function (train, classes) -> Module.
         methods: names of `training.methods.METHODS`, or composed ones: any rate, direction or rate+direction,
             with arguments, as "l4+adam:alpha=0.2".
         seeds: how many runs each method has.
