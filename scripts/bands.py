@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).resolve().parents[1] / "docs" / "papers" / "bands.json"
-# in all a minute on one core; none whose numbers have far outliers by chance, as iterations on test functions have
+# in all a minute on one core; none whose numbers have far outliers, as counts of iterations have
 NAMES = (
     "alrs-readings", "alrs-search", "tlr-window", "tlr-perlayer", "tlr-bound", "tlr-detection",
     "qlab-findplr", "l4-regression", "l4-mnist", "l4-batch", "l4-dnc",
