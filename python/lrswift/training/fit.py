@@ -26,6 +26,7 @@ from ..search.periodic import periodic
 from ..tensors.autograd import no_grad
 from ..tensors.tensor import Tensor
 from .checkpoint import Checkpoint
+from .labels import check_labels
 from .methods import METHODS, Method
 from .options import FitFields, FitOptions, Metric
 
@@ -89,8 +90,9 @@ def fit(
         epoch found, or None.
 
     Raises:
-        ArgumentError: a value is out of bounds, or `checkpoint` is no checkpoint of `fit` or one of another
-            run; it says what differs.
+        ArgumentError: a value is out of bounds, a label of whole arrays is none of the model's classes (told
+            before anything is trained), or `checkpoint` is no checkpoint of `fit` or one of another run; it
+            says what differs.
         ArgumentTypeError: an argument is of a wrong type, validation data are needed and not given, or the
             state of a loader holds what no file does.
         BufferError: data lie in another device's memory.
@@ -187,6 +189,8 @@ class _Run:
         floating = optimizer.param_groups[0]["params"][0].dtype
         self.train: Feed = feed(train, "train", floating, batch_size, shuffle, seed)
         self.valid: Feed | None = None if valid is None else feed(valid, "valid", floating, VALIDATION_BATCH)
+        check_labels(model, loss, self.train, "train")
+        check_labels(model, loss, self.valid, "valid")
         self._begun = [(d, copy.deepcopy(loader_state(d))) for d in (train, valid, rate_valid)]
         # what a rate descends on
         self.rate_valid: Feed | None = None
