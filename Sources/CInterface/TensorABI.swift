@@ -94,8 +94,10 @@ public func lrs_tensor_share(
 
 @c @implementation
 public func lrs_tensor_destroy(_ tensor: OpaquePointer!) {
-  if let tensor = try? CInterface.tensor(tensor) { Recorder.letGo(tensor) }
-  release(tensor, Tensor.self)
+  guard let tensor else { return }
+  let owned = Unmanaged<Tensor>.fromOpaque(UnsafeRawPointer(tensor))
+  owned._withUnsafeGuaranteedRef(Recorder.letGo)
+  owned.release()
 }
 
 @c @implementation
