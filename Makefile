@@ -140,6 +140,7 @@ check: ## formatters, linters, types, stubs, rooms, mirror, sizes, licences, AVX
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
+	$(BIN)/python scripts/tutorial_types.py
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml lrswift._core lrswift.rates.adapters lrswift.optim.made
 	$(BIN)/python scripts/stubs.py
 	PYTHONPATH=python $(BIN)/lint-imports
