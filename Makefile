@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build wheel sdist install check format bench notebooks docs accessibility newcomer sanitize sanitize-abi sanitize-threads attack attack-long audit reproducible swift-test python-test generated system clean
+.PHONY: help demo test build wheel sdist install check format bench bands notebooks docs accessibility newcomer sanitize sanitize-abi sanitize-threads attack attack-long audit reproducible swift-test python-test generated system clean
 
 # pins OpenBLAS to an old processor's kernels where it is set
 unexport OPENBLAS_CORETYPE
@@ -104,6 +104,10 @@ audit: ## known faults of all that is installed; a package that the database doe
 
 test-long: install ## the tests that take minutes: finite differences over long runs
 	$(BIN)/python -m pytest python/tests -m long
+
+# Not part of `test`, which needs no data: they read MNIST.
+bands: ## eleven experiments of the papers at their quickest, each number held to a band from repeated runs; 1 minute
+	$(BIN)/python scripts/bands.py
 
 # New seeds each time: what it finds it repeats by the line that it prints.
 ATTACK ?= attack/run.py

@@ -24,6 +24,7 @@ from torch.func import grad, grad_and_value, jvp, vjp, vmap
 
 from .._core import Episode as CoreEpisode
 from .._core import replay_distance
+from ..checks import shown
 from ..errors import ArgumentError, Diverged, Error, RecordingError
 from ..hypergradients.episode import MOST_MEMORY, room
 from ..hypergradients.layers import layer_names, layer_numbers
@@ -61,7 +62,7 @@ class Run:
     ) -> None:
         if options.curvature != "hessian":
             raise ArgumentError(
-                f"curvature: got {options.curvature!r}; allowed: 'hessian'; others natively, by "
+                f"curvature: got {shown(options.curvature)}; allowed: 'hessian'; others natively, by "
                 "lrswift.hypergradient of lrswift.from_torch(module, x)"
             )
         self.loss = FlatLoss(module, loss, dtype)
