@@ -106,7 +106,7 @@ test-long: install ## the tests that take minutes: finite differences over long 
 	$(BIN)/python -m pytest python/tests -m long
 
 # Not part of `test`, which needs no data: they read MNIST.
-bands: ## eleven experiments of the papers at their quickest, each number held to a band from repeated runs; 1 minute
+bands: ## ten experiments of the papers at their quickest, each number held to a band from repeated runs; 1 minute
 	$(BIN)/python scripts/bands.py
 
 # New seeds each time: what it finds it repeats by the line that it prints.

@@ -16,8 +16,8 @@ bands = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(bands)
 
 
-def test_a_band_is_three_times_as_wide_as_the_numbers():
-    assert bands.band([1.0, 2.0, 1.5]) == [0.0, 3.0]
+def test_a_band_is_five_times_as_wide_as_the_numbers():
+    assert bands.band([1.0, 2.0, 1.5]) == [-1.0, 4.0]
     # of numbers that are alike, 5 %
     assert bands.band([-2.0, -2.0]) == pytest.approx([-2.1, -1.9])
     assert bands.band([1.0, None]) is None and bands.band([1.0, float("inf")]) is None
@@ -48,7 +48,7 @@ def test_what_is_run_and_said(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(bands, "FILE", tmp_path / "bands.json")
     monkeypatch.setattr(bands, "measured", lambda name, seed: {"a | ": 1.0 + 0.1 * seed})
     assert bands.main(["--write", "3", "x"]) == 0
-    assert json.loads((tmp_path / "bands.json").read_text())["x"]["a | "] == pytest.approx([0.9, 1.5])
+    assert json.loads((tmp_path / "bands.json").read_text())["x"]["a | "] == pytest.approx([0.7, 1.7])
     assert bands.main(["x"]) == 0 and "every number lies in its band" in capsys.readouterr().out
     monkeypatch.setattr(bands, "measured", lambda name, seed: {"a | ": 9.0})
     assert bands.main(["x"]) == 1 and "x: a | : 9.0; its band" in capsys.readouterr().out

@@ -76,7 +76,8 @@ def compare_hpo(
         data: as for `compare`; a Splits is taken with its pixels divided by its `top`.
         model: as for `compare`.
         searches: "random", "tpe", "hyperband", "bohb" (TPE with Hyperband's pruner), through Optuna with its
-            defaults; "hypergradients" (`learn_schedule` from zeros, gated) and "hybrid" (its start="optuna",
+            defaults; "hd" (hypergradient descent from random settings, whose mean rates are the schedule);
+            "hypergradients" (`learn_schedule` from zeros, gated) and "hybrid" (its start="optuna",
             half of the cost for starting points).
         steps: length of a training run.
         budget: what a search may cost, in plain training runs of `steps` steps. A validation, and a step that

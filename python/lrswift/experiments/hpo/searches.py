@@ -14,6 +14,7 @@ import numpy as np
 from ... import random
 from ...errors import ArgumentError
 from ...learning.learn import learn_schedule
+from .descent import descend
 from .training import Meter, MeteredExecutor, Problem, Spent, Training
 
 # Hyperband's resource: a run is validated after 1, 3, 9 and all 27 of its 27ths
@@ -144,6 +145,7 @@ SEARCHES: dict[str, Search] = {
         "Hyperband", "random, runs stopped early by Optuna's pruner", _through_optuna(_random, True), _one
     ),
     "bohb": Search("TPE + Hyperband", "TPE, runs stopped early", _through_optuna(_tpe, True), _one),
+    "hd": Search("hypergradient descent", "at random settings, the rate descends", descend, _plain),
     "hypergradients": Search(
         "hypergradients", "learn_schedule, gated, from zeros", _hypergradients, _outer
     ),

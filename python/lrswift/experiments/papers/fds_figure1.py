@@ -1,6 +1,7 @@
 """FDS, figure 1: what searches find in wide ranges against cost and time, hypergradients beside Optuna's.
 
-Optuna's are random search, TPE, Hyperband, and BOHB-like: TPE with Hyperband's pruner. LeNet, five learning
+Optuna's are random search, TPE, Hyperband, and BOHB-like: TPE with Hyperband's pruner; hypergradient descent
+begins at random settings. LeNet, five learning
 rates, momentum and weight decay in the paper's ranges, gradients clipped at 3 as in its code (Hessian
 products are not: the hypergradients are exact). `lr.compare_hpo` says how cost is counted.
 Source: Micaelli and Storkey, arXiv 2007.07869, figure 1 (there a WRN-16-1 on CIFAR-10 and its rivals by
@@ -23,7 +24,7 @@ from .problem import Figure, fashion_mnist
 
 NAME = "fds-figure1"
 CLIP = 3.0
-SEARCHES = ("random", "tpe", "hyperband", "bohb", "hypergradients", "hybrid")
+SEARCHES = ("random", "tpe", "hyperband", "bohb", "hd", "hypergradients", "hybrid")
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,9 @@ def lenet(train: Dataset, classes: int) -> Module:
 
 
 def _picture(result: HpoComparison) -> Any:
-    colors = dict(zip(result.names(), (GRAY, ORANGE, GREEN, "#e69f00", BLUE, "#7a5195"), strict=True))
+    colors = dict(
+        zip(result.names(), (GRAY, ORANGE, GREEN, "#e69f00", "#56b4e9", BLUE, "#7a5195"), strict=True)
+    )
     figure, axes = panels(2)
     for ax, axis, unit in zip(axes, ("cost", "processor"), (result.settings["steps"], 1), strict=True):
         for run in result.runs:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ... import models, optim, random, store
+from ...errors import Diverged
 from ...learning.inner_run import row_numbers, seeded
 from ...learning.learn import learn_schedule
 from ...learning.learned_schedule import LearnedSchedule
@@ -96,12 +97,18 @@ def _learn(
     with warnings.catch_warnings():
         # that unshared hypergradients are noise is what the figure shows; the table has the signals
         warnings.filterwarnings("ignore", message="learn_schedule: ")
-        return learn_schedule(
-            network, cross_entropy, train, valid, settings.steps, settings.batch_size, values, 0, 0,
-            outer_steps=settings.outer_steps, step_size=STEP_SIZE, seed=seed, mode="reverse",
-            horizon=1 if form == "greedy" else None,
-            checkpoint=out / file, resume=True, progress=progress, finalists=1, update=update,
-        )  # fmt: skip
+        try:
+            return learn_schedule(
+                network, cross_entropy, train, valid, settings.steps, settings.batch_size, values, 0, 0,
+                outer_steps=settings.outer_steps, step_size=STEP_SIZE, seed=seed, mode="reverse",
+                horizon=1 if form == "greedy" else None,
+                checkpoint=out / file, resume=True, progress=progress, finalists=1, update=update,
+            )  # fmt: skip
+        except Diverged as error:
+            # every run of an outer step diverged: what was learned before that is tested
+            if getattr(error, "schedule", None) is None:
+                raise
+            return error.schedule  # type: ignore[attr-defined,no-any-return]
 
 
 def network(seed: int) -> Module:
@@ -146,8 +153,9 @@ def table(
     """A row per schedule.
 
     last_mean_rate: where the outer steps ended; the schedule itself is the best validated of them.
-    roughness: mean change of the rate between steps. signal: median health of the hypergradients, over all
-    outer steps (see `LearnedSchedule.signals`), empty for cosine annealing.
+    outer_steps: that were done, fewer than asked for where all runs of one diverged. roughness: mean change
+    of the rate between steps. signal: median health of the hypergradients, over all outer steps (see
+    `LearnedSchedule.signals`), empty for cosine annealing.
     """
     return [
         {
@@ -155,6 +163,7 @@ def table(
             "mean_rate": float(rates.mean()),
             "largest_rate": float(rates.max()),
             "last_mean_rate": float(learned[name].values[-1].mean()) if name in learned else "",
+            "outer_steps": len(learned[name].values) if name in learned else "",
             "roughness": float(np.abs(np.diff(rates)).mean()),
             "signal": float(np.median(learned[name].signals)) if name in learned else "",
             "test_loss": float(outcomes[name][:, 0].mean()),

@@ -43,7 +43,7 @@ def test_figure_1(root, tmp_path, capsys):
     assert "hypergradients" in capsys.readouterr().out
     rows, facts = read(tmp_path, "fds-figure1")
     assert {row["search"] for row in rows} == {
-        "random", "tpe", "hyperband", "bohb", "hypergradients", "hybrid",
+        "random", "tpe", "hyperband", "bohb", "hd", "hypergradients", "hybrid",
     }  # fmt: skip
     kept = json.loads((tmp_path / "fds-figure1" / "results.json").read_text())
     assert kept["settings"]["ranges"] == [[-1, 1], [-1.5, 1.5], [-4e-3, 4e-3]]
@@ -178,6 +178,17 @@ def test_figure_3(root, tmp_path):
     # four steps share a rate
     assert len(np.unique(arrays["rates.shared"][:4])) == len(np.unique(arrays["rates.shared"][4:])) == 1
     assert (tmp_path / "fds-figure3.png").stat().st_size > 10_000
+
+
+def test_figure_3_tests_what_was_learned_before_all_runs_diverged(root, tmp_path, monkeypatch):
+    from lrswift.experiments.papers import fds_figure3
+
+    monkeypatch.setattr(fds_figure3, "STEP_SIZE", (1e30, 0.15, 4e-4))
+    assert run("fds-figure3", root, tmp_path) == 0
+    rows = {row["schedule"]: row for row in read(tmp_path, "fds-figure3")[0]}
+    # at the first outer step rates are zero; at the second all runs diverge
+    assert rows["shared, sign"]["outer_steps"] == "2" and rows["cosine"]["outer_steps"] == ""
+    assert float(rows["shared, sign"]["largest_rate"]) == 0
 
 
 def test_unknown_names(tmp_path):
