@@ -16,6 +16,7 @@ public struct Newton: RateMachine {
     paper: "Newton's method along a line", cost: "one Hessian-vector product",
     arguments: [.init("initial", 0.01, .positive, "the rate until a curvature is positive")])
   public static let probes = true
+  public static let measuresCurvature = true
 
   private let limits: RateLimits
   private var rate: Double

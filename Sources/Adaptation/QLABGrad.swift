@@ -18,7 +18,10 @@ public struct QLABGrad: RateMachine {
       a is the trial rate, which is taken where the bracket is not positive. FindPLR finds it at the start and again every
       refind_every steps: doubling while the bracket is negative, then halving while the loss rises. A rate beyond check a
       is halved until the loss there has fallen by four fifths of what the parabola promises. That check is not in the
-      paper, whose rule without it can raise the loss of a smooth convex function at every step.
+      paper, whose rule without it can raise the loss of a smooth convex function at every step. halving is Box and
+      Kanemasu's: a trial point whose loss is higher is tried at half the rate, in this step alone; their bound on the
+      rate is max_ratio=1.1. follow lets the trial rate come after the rates: it is the last rate, but at most twice the
+      last trial rate, and half of it where the loss at the trial point was higher.
       """,
     paper: "the QLABGrad paper, eq. 10 and FindPLR", cost: "one more forward pass",
     arguments: [
@@ -28,6 +31,8 @@ public struct QLABGrad: RateMachine {
       .init("max_ratio", .infinity, .positiveOrInfinite, "largest rate, as a multiple of the trial rate"),
       .init(
         "check", optional: .positive, default: 2.5, "trial rates beyond which a rate is checked; none: never"),
+      .init("halving", 0, .flag, "halve a step's trial rate while its loss is higher (Box and Kanemasu)"),
+      .init("follow", 0, .flag, "let the trial rate follow the rates"),
     ])
   public static let probes = true
   public static let needsLoss = true
@@ -50,8 +55,14 @@ public struct QLABGrad: RateMachine {
   private let maxRatio: Double
   /// Trial rates up to which the parabola is believed unchecked.
   private let trusted: Double
+  private let halves: Bool
+  private let follows: Bool
   private let limits: RateLimits
   private var trial: Double
+  /// What the trial rate is again after a step that halved it.
+  private var kept = 0.0
+  /// Whether the loss at the last trial point was higher.
+  private var isHigher = false
   private var steps = 0
   private var phase = Phase.idle
   private var tries = 0
@@ -64,6 +75,8 @@ public struct QLABGrad: RateMachine {
     every = Int(settings["refind_every"])
     maxRatio = settings["max_ratio"]
     trusted = settings["check"] > 0 ? settings["check"] : .infinity
+    halves = settings["halving"] != 0
+    follows = settings["follow"] != 0
     self.limits = limits
     trial = min(trial, limits.high)
   }
@@ -73,6 +86,7 @@ public struct QLABGrad: RateMachine {
       phase = findTrial && steps % every == 0 ? .doubling : .measuring
       tries = 0
       trial = min(trial, limits.high / step.stretch)
+      kept = trial
       return .probe(at: trial * step.stretch)
     }
     let loss = probe.loss.isFinite ? probe.loss : .infinity
@@ -88,32 +102,44 @@ public struct QLABGrad: RateMachine {
       if loss > step.loss, tries < QLABGrad.searchLimit { return retry(trial / 2, step) }
       phase = .measuring
       tries = 0
+      kept = trial
     }
     if phase == .checking {
       let falls = loss <= step.loss - QLABGrad.leastDecrease * candidate * step.slope
-      return falls ? finish(candidate) : extrapolate(to: candidate / 2, step)
+      return falls ? finish(candidate, step) : extrapolate(to: candidate / 2, step)
     }
     if !loss.isFinite {
+      kept = min(kept, trial / 2)
       if tries < QLABGrad.searchLimit { return retry(trial / 2, step) }
       phase = .idle
       return .stay
     }
+    isHigher = loss > step.loss
+    if halves, isHigher, tries < QLABGrad.searchLimit { return retry(trial / 2, step) }
     return extrapolate(to: rate(step, loss), step)
   }
 
   /// Takes a rate near the trial rate at once; one far beyond it only if the loss there has fallen.
   private mutating func extrapolate(to rate: Double, _ step: StepView) -> Decision {
     let rate = limits.clamp(rate)
-    guard rate > trusted * trial * step.stretch else { return finish(rate) }
+    guard rate > trusted * trial * step.stretch else { return finish(rate, step) }
     phase = .checking
     candidate = rate
     return .probe(at: rate)
   }
 
-  private mutating func finish(_ rate: Double) -> Decision {
+  private mutating func finish(_ rate: Double, _ step: StepView) -> Decision {
     phase = .idle
     steps += 1
-    return .take(limits.clamp(rate))
+    let taken = limits.clamp(rate)
+    if follows {
+      // a parabola without a minimum asks for more
+      let next = fellBack ? 2 * trial : min(taken / step.stretch, 2 * trial)
+      trial = isHigher ? trial / 2 : max(next, Double.leastNormalMagnitude)
+    } else {
+      trial = kept
+    }
+    return .take(taken)
   }
 
   private mutating func retry(_ length: Double, _ step: StepView) -> Decision {

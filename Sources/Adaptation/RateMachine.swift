@@ -172,6 +172,8 @@ public protocol RateMachine {
   static var card: Card { get }
   /// Needs loss evaluations away from the current point.
   static var probes: Bool { get }
+  /// Asks for the curvature of the loss.
+  static var measuresCurvature: Bool { get }
   static var needsLoss: Bool { get }
   /// Compares losses, or looks for the curvature of the loss: where gradients are clipped it must see those of the loss,
   /// other rates those that are followed.
@@ -202,6 +204,7 @@ public protocol RateMachine {
 
 extension RateMachine {
   public static var probes: Bool { false }
+  public static var measuresCurvature: Bool { false }
   public static var needsLoss: Bool { false }
   public static var seesLoss: Bool {
     needsLoss || probes || !memories.isDisjoint(with: [.previousGradient, .epochAverage])

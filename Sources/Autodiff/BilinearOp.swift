@@ -40,6 +40,12 @@ class BilinearOp: Op {
     super.init(shape: shape, dtype: dtype)
   }
 
+  /// The gradient of each factor is computed from the other.
+  override func reads(_ inputs: [Tensor], _ index: Int) -> Bool {
+    index < 2 && inputs[1 - index].requiresGrad
+  }
+  override var readsOutput: Bool { false }
+
   override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
     form.partial(.output, dtype, value(inputs[0]), value(inputs[1]), output.pointer, 1, false, .none)
   }

@@ -18,6 +18,9 @@ class Op {
   var isDifferentiable: Bool { true }
   /// False: its derivatives need no values, as those of a linear map.
   var derivesFromValues: Bool { true }
+  /// Whether derivatives read the value of an input, and that of the output. Others need not be kept.
+  func reads(_ inputs: [Tensor], _ index: Int) -> Bool { derivesFromValues }
+  var readsOutput: Bool { derivesFromValues }
   /// Changes state outside the graph; left out when a loss is only probed.
   var isEffect: Bool { false }
   /// What an effect changes.

@@ -12,6 +12,9 @@ final class PointwiseOp: Op {
     super.init(shape: shape, dtype: dtype)
   }
 
+  override func reads(_ inputs: [Tensor], _ index: Int) -> Bool { kernels.reads != .output }
+  override var readsOutput: Bool { kernels.reads != .input }
+
   override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
     kernels.value(inputs[0].pointer, output.pointer, output.count, parameters)
   }

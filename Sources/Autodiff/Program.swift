@@ -17,6 +17,8 @@ public final class Program: @unchecked Sendable {
   let nodes: [Tensor]
   private let random: [(stream: RandomStream, offset: UInt64)]
   private let streamCount: UInt64
+  private let plan: BufferPlan
+  private var keepsValues = false
   /// What effects write, and a place to keep what was there.
   private let effects: [(storage: Storage, before: Storage)]
 
@@ -40,8 +42,6 @@ public final class Program: @unchecked Sendable {
     let graph = Graph(loss)
     nodes = loss.requiresGrad ? graph.nodes : []
     leaves = loss.requiresGrad ? graph.leaves : []
-    // A run computes all values anew, and an optimizer changes parameters between runs.
-    for node in nodes { node.versions = [] }
     leafGradients = try leaves.map { try Tensor(shape: $0.shape, dtype: $0.dtype) }
     watches = leaves.map { $0.dtype == .float32 ? FiniteWatch() : nil }
     random = recorder.steps.compactMap { step in
@@ -49,7 +49,9 @@ public final class Program: @unchecked Sendable {
     }
     streamCount = Context.stream &- recorder.firstStream
     effects = try Program.buffers(of: steps).map { ($0, try $0.copy()) }
-    try planGradients()
+    let fixed = effects.map(\.storage) + outputs.map(\.storage)
+    plan = BufferPlan(steps, nodes, fixed: Set(fixed.map { ObjectIdentifier($0) }))
+    try plan.place(keepsValues: false)
   }
 
   /// Steps that an output depends on, and effects with all they need.
@@ -64,19 +66,11 @@ public final class Program: @unchecked Sendable {
     return kept.reversed()
   }
 
-  /// A node's gradient is dead once it has been pulled through: give its memory to a later one.
-  private func planGradients() throws {
-    var free: [Int: [Storage]] = [:]
-    func place(_ tensor: Tensor) throws {
-      guard tensor.gradient.storage == nil, !tensor.isLeaf else { return }
-      let reused = free[tensor.byteCount]?.popLast()
-      tensor.gradient.storage = try reused ?? Storage(byteCount: tensor.byteCount)
-    }
-    for node in nodes.reversed() {
-      try place(node)
-      for input in node.inputs where input.requiresGrad { try place(input) }
-      free[node.byteCount, default: []].append(node.gradient.storage!)
-    }
+  /// From the next run on, values that derivatives are computed from are there after `backward`, too, for second ones.
+  public func keepValues() throws {
+    guard !keepsValues else { return }
+    try plan.place(keepsValues: true)
+    keepsValues = true
   }
 
   private static func buffers(of steps: [Recorder.Step]) -> [Storage] {

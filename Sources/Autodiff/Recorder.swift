@@ -22,7 +22,13 @@ public final class Recorder: @unchecked Sendable {
     firstStream = Context.stream
   }
 
+  /// What an operation computes, its program computes anew; what an effect writes lasts.
   func append(_ op: Op, _ inputs: [Tensor], _ output: Tensor) {
+    if op.isEffect {
+      for storage in op.written(inputs) { storage.recording = 0 }
+    } else if op.sharedStorage(inputs) == nil {
+      output.storage.recording = cv_thread().pointee.recording
+    }
     steps.append(Step(op: op, inputs: inputs, output: output))
   }
 
@@ -40,6 +46,14 @@ public final class Recorder: @unchecked Sendable {
   public static func end(_ outputs: [Tensor]) throws -> Program {
     let recorder = try take()
     return try Program(recorder, outputs)
+  }
+
+  /// While a loss is recorded nobody reads what callers let go of: its memory serves for what is recorded next.
+  public static func letGo(_ tensor: Tensor) {
+    let storage = tensor.storage
+    storage.letGo()
+    let number = cv_thread().pointee.recording
+    if number != 0, storage.recording == number, !storage.isHeld { storage.drop() }
   }
 
   public static func abort() { _ = try? take() }

@@ -53,10 +53,11 @@ public struct Graph {
     for node in nodes where !node.versions.isEmpty {
       for (tensor, version) in zip(node.inputs + [node], node.versions)
       where tensor.storage.version != version {
-        throw Failure.value(
+        throw Failure(
+          Context.isRecording ? .recording : .value,
           "\(name): a tensor of shape \(describe(tensor.shape)) that the output was computed from has changed "
-            + "since, by assign, load_state_dict, an optimizer's step or a write to its memory; compute the output anew first"
-        )
+            + "since, by assign, load_state_dict, an optimizer's step or a write to its memory, or was let go of by a "
+            + "record of the loss; compute the output anew first")
       }
     }
   }

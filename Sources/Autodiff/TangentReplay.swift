@@ -16,8 +16,7 @@ public final class TangentReplay {
 
   public let program: Program
   public let width: Int
-  /// The nodes that use a node, once for each use, in order.
-  private let consumers: [ObjectIdentifier: [Tensor]]
+  private let uses: GraphUses
   /// The nodes through which tangents are only pulled back, as if they were linear.
   private let linearized: Set<ObjectIdentifier>
 
@@ -25,13 +24,9 @@ public final class TangentReplay {
     self.program = program
     self.width = width
     linearized = curvature == .hessian ? [] : Self.ancestors(program.outputs.dropFirst())
-    var consumers: [ObjectIdentifier: [Tensor]] = [:]
-    for node in program.nodes {
-      for input in node.inputs where input.requiresGrad && !input.isLeaf {
-        consumers[ObjectIdentifier(input), default: []].append(node)
-      }
-    }
-    self.consumers = consumers
+    uses = GraphUses(program.nodes)
+    // Second derivatives read the values after the gradients.
+    try program.keepValues()
     for node in program.nodes { node.gradientTangent.clear() }
     try planGradients()
     try planTangents()
@@ -48,17 +43,10 @@ public final class TangentReplay {
     return found
   }
 
-  /// An input that `node` passes on as it is, and which nothing else uses: what lies on one lies on the other.
-  private func forerunner(_ node: Tensor) -> Tensor? {
-    guard let op = node.op as? LinearOp, let passed = op.passed else { return nil }
-    let input = node.inputs[passed]
-    return input.requiresGrad && !input.isLeaf && consumers[ObjectIdentifier(input)]!.count == 1 ? input : nil
-  }
-
   /// A backward run alone shares memory among gradients that live at different times; here all are kept.
   private func planGradients() throws {
     for node in program.nodes {
-      let shared = forerunner(node)?.gradient.storage
+      let shared = uses.forerunner(node)?.gradient.storage
       node.gradient = SweepBuffer(storage: try shared ?? Storage(zeroed: node.byteCount))
     }
   }
@@ -67,11 +55,11 @@ public final class TangentReplay {
   private func planTangents() throws {
     var free: [Int: [Storage]] = [:]
     for node in program.nodes {
-      let forerunner = forerunner(node)
+      let forerunner = uses.forerunner(node)
       let reused = forerunner?.tangent.storage ?? free[node.byteCount]?.popLast()
       node.tangent = SweepBuffer(storage: try reused ?? Storage(zeroed: width * node.byteCount))
       for input in node.inputs where input !== forerunner && !input.isLeaf {
-        guard let users = consumers[ObjectIdentifier(input)], users.last === node else { continue }
+        guard let users = uses.consumers[ObjectIdentifier(input)], users.last === node else { continue }
         guard users.allSatisfy({ $0.op is LinearOp }), node.inputs.count(where: { $0 === input }) == 1 else {
           continue
         }
@@ -90,7 +78,7 @@ public final class TangentReplay {
     }
     for node in program.nodes.reversed() {
       try place(node)
-      let forerunner = forerunner(node)
+      let forerunner = uses.forerunner(node)
       forerunner?.gradientTangent.storage = node.gradientTangent.storage
       for input in node.inputs where input.requiresGrad { try place(input) }
       if forerunner == nil { free[node.byteCount, default: []].append(node.gradientTangent.storage!) }

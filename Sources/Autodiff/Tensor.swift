@@ -9,7 +9,8 @@ import Vocabulary
 public final class Tensor: @unchecked Sendable {
   public let shape: [Int]
   public let dtype: DType
-  public let storage: Storage
+  /// A program moves what nobody else holds.
+  @exclusivity(unchecked) public internal(set) var storage: Storage
   /// In elements, of a view whose elements do not lie one behind the other in order; nil: row-major. What sweeps leave
   /// is row-major always.
   public let strides: [Int]?
@@ -23,6 +24,8 @@ public final class Tensor: @unchecked Sendable {
   var inputs: [Tensor]
   /// Versions of what the derivatives of `op` are computed from: its inputs and this output; empty where they are not.
   var versions: [UInt64] = []
+  /// Of what is no longer there.
+  static let noVersion = UInt64.max
   let order: UInt64
 
   var gradient = SweepBuffer()

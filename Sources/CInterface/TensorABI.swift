@@ -25,7 +25,10 @@ func arrays(_ handles: UnsafePointer<OpaquePointer?>?, _ count: Int, _ name: Str
   return given
 }
 
-func handle(_ tensor: Tensor) -> OpaquePointer { retain(tensor) }
+func handle(_ tensor: Tensor) -> OpaquePointer {
+  tensor.storage.hold()
+  return retain(tensor)
+}
 
 func doubles(_ values: [Double], shape: [Int]) throws -> Tensor {
   let tensor = try Tensor(shape: shape, dtype: .float64)
@@ -90,7 +93,10 @@ public func lrs_tensor_share(
 }
 
 @c @implementation
-public func lrs_tensor_destroy(_ tensor: OpaquePointer!) { release(tensor, Tensor.self) }
+public func lrs_tensor_destroy(_ tensor: OpaquePointer!) {
+  if let tensor = try? CInterface.tensor(tensor) { Recorder.letGo(tensor) }
+  release(tensor, Tensor.self)
+}
 
 @c @implementation
 public func lrs_tensor_describe(_ out: UnsafeMutablePointer<lrs_description>!, _ tensor: OpaquePointer!)

@@ -54,6 +54,7 @@ extension Program {
         "\(optimizer.machineType.card.title) evaluates a validation loss after every step, which a recorded program cannot: "
           + "use minimize(closure, valid=...)")
     }
+    if optimizer?.machineType.measuresCurvature == true { try keepValues() }
     let parameters = optimizer?.slots.map(\.tensor) ?? []
     try batches.run(self, touching: parameters, done: &done) { i in
       losses[i] = try forward(keepsStatistics: optimizer?.isSearching ?? false)

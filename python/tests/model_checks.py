@@ -12,12 +12,20 @@ F = lr.nn.functional
 
 
 def has_right_derivatives(make: Callable[[], lr.nn.Module], shape: tuple[int, ...], classes: int) -> None:
-    """Along a random direction: the gradient and a Hessian product beside central differences."""
-    lr.seed(0)
-    model = make().to(lr.float64)
+    """Of the cross-entropy of a classifier, as `has_right_derivatives_of` says."""
     rng = np.random.default_rng(0)
     x = lr.tensor(rng.standard_normal(shape), dtype=lr.float64)
     y = lr.tensor(rng.integers(0, classes, shape[0]))
+    has_right_derivatives_of(make, lambda model: F.cross_entropy(model(x), y))
+
+
+def has_right_derivatives_of(
+    make: Callable[[], lr.nn.Module], loss: Callable[[lr.nn.Module], lr.Tensor]
+) -> None:
+    """Along a random direction: the gradient and a Hessian product beside central differences."""
+    lr.seed(0)
+    model = make().to(lr.float64)
+    rng = np.random.default_rng(1)
     parameters = list(model.parameters())
     start = [np.array(p.numpy()) for p in parameters]
     direction = [rng.standard_normal(p.shape) for p in parameters]
@@ -28,15 +36,15 @@ def has_right_derivatives(make: Callable[[], lr.nn.Module], shape: tuple[int, ..
     def closure() -> lr.Tensor:
         # without statistics that a pass changes, and without random numbers
         lr.seed(1)
-        return F.cross_entropy(model(x), y)
+        return loss(model)
 
     def at(length: float) -> tuple[float, list[np.ndarray]]:
         for p, value, d in zip(parameters, start, direction, strict=True):
             p.assign(lr.tensor(value + length * d, dtype=lr.float64))
             p.grad = None
-        loss = closure()
-        loss.backward()
-        return loss.item(), [np.array(p.grad.numpy()) for p in parameters]
+        value = closure()
+        value.backward()
+        return value.item(), [np.array(p.grad.numpy()) for p in parameters]
 
     h = 1e-6
     (ahead, gradient_ahead), (behind, gradient_behind) = at(h), at(-h)

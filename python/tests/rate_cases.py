@@ -107,6 +107,21 @@ CASES = {
         lambda: qlabgrad.QLABGrad(trial=0.05, find_trial=False),
         True,
     ),
+    "qlabgrad-halving": Case(
+        sgd(lambda: A.QLABGrad(trial=10.0, find_trial=False, check=None, halving=True, max_ratio=1.1)),
+        lambda: qlabgrad.QLABGrad(trial=10.0, find_trial=False, check=None, halving=True, max_ratio=1.1),
+        True,
+    ),
+    "qlabgrad-follow": Case(
+        sgd(lambda: A.QLABGrad(trial=0.03, find_trial=False, follow=True)),
+        lambda: qlabgrad.QLABGrad(trial=0.03, find_trial=False, follow=True),
+        True,
+    ),
+    "qlabgrad-follow-down": Case(
+        sgd(lambda: A.QLABGrad(trial=20.0, find_trial=False, check=None, follow=True)),
+        lambda: qlabgrad.QLABGrad(trial=20.0, find_trial=False, check=None, follow=True),
+        True,
+    ),
     "hd": Case(sgd(lambda: A.HD(meta_lr=1e-2)), lambda: hd.HD(meta_lr=1e-2)),
     "hd-defaults": Case(sgd(lambda: A.HD()), hd.HD),
     "hd-multiplicative": Case(

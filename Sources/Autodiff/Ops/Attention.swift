@@ -27,6 +27,7 @@ private final class AttentionOp: Op {
   }
 
   override var random: RandomStream? { source }
+  override var readsOutput: Bool { false }
   private var isEmpty: Bool { attention.members * attention.rows * attention.columns == 0 }
 
   override func forward(_ inputs: [Tensor], _ output: Tensor) throws {

@@ -29,6 +29,10 @@ private final class BatchNormOp: Op {
     super.init(shape: x.shape, dtype: x.dtype)
   }
 
+  override func reads(_ inputs: [Tensor], _ index: Int) -> Bool { index < 2 }
+  /// The gate, where there is a residual.
+  override var readsOutput: Bool { relu }
+
   private var perRow: Double { fixed ? 0 : 1 / Double(rows) }
 
   /// running = (1 - momentum) running + momentum statistic, with the unbiased variance.

@@ -13,6 +13,9 @@ private final class LayerNormOp: Op {
     super.init(shape: x.shape, dtype: x.dtype)
   }
 
+  override func reads(_ inputs: [Tensor], _ index: Int) -> Bool { index < 2 }
+  override var readsOutput: Bool { false }
+
   override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
     norm.normalize(
       dtype.scalar, inputs[0].pointer, weight: inputs[1].pointer, bias: inputs[2].pointer, eps: eps,

@@ -21,6 +21,9 @@ private final class CrossEntropyOp: Op {
     super.init(shape: [], dtype: logits.dtype)
   }
 
+  override func reads(_ inputs: [Tensor], _ index: Int) -> Bool { wide != nil && index == 0 }
+  override var readsOutput: Bool { false }
+
   private var indices: UnsafeMutablePointer<Int32> { labels.pointer.assumingMemoryBound(to: Int32.self) }
 
   override func forward(_ inputs: [Tensor], _ output: Tensor) throws {

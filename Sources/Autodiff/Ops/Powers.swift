@@ -3,6 +3,8 @@ import Vocabulary
 
 /// x^u of two tensors of one shape. Where the exponent is a constant number, `power` is faster.
 private final class PowerOp: Op {
+  override var readsOutput: Bool { false }
+
   override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
     raise(dtype.scalar, inputs[0].pointer, inputs[1].pointer, output.pointer, output.count)
   }

@@ -16,6 +16,8 @@ private final class SoftmaxOp: Op {
     super.init(shape: x.shape, dtype: x.dtype)
   }
 
+  override func reads(_ inputs: [Tensor], _ index: Int) -> Bool { false }
+
   override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
     softmaxRows(
       dtype.scalar, inputs[0].pointer, output.pointer, rows, width, emptyIsZero: emptyIsZero, causal: causal)

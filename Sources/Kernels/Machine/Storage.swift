@@ -1,5 +1,6 @@
 import CVector
 import Glibc
+import Synchronization
 import Vocabulary
 
 /// Bytes of memory that the machine has.
@@ -22,6 +23,11 @@ public final class Storage: @unchecked Sendable {
   /// How many others may write here without a word, and what lay here when that was last looked at.
   private var writers = 0
   private var digest: UInt64?
+  /// How many handles others have on tensors that lie here.
+  private let holders = Atomic<Int>(0)
+  /// The recording that what lies here is a value of; 0: of none.
+  public var recording: Int64 = 0
+  public private(set) var isDropped = false
   public let pointer: UnsafeMutableRawPointer
   public let byteCount: Int
   private let owner: Owner
@@ -91,6 +97,30 @@ public final class Storage: @unchecked Sendable {
     if writers == 0 { digest = nil }
   }
 
+  /// Somebody beyond the library has a tensor that lies here, until `letGo`.
+  public func hold() {
+    if case .storage(let whole) = owner { return whole.hold() }
+    holders.add(1, ordering: .relaxed)
+  }
+
+  public func letGo() {
+    if case .storage(let whole) = owner { return whole.letGo() }
+    holders.subtract(1, ordering: .relaxed)
+  }
+
+  public var isHeld: Bool {
+    if case .storage(let whole) = owner { return whole.isHeld }
+    return holders.load(ordering: .relaxed) > 0
+  }
+
+  /// Gives the memory back before the object goes: nobody may read or write here from now on.
+  public func drop() {
+    guard case .recycler(let capacity) = owner, !isDropped else { return }
+    Recycler.shared.give(pointer, capacity)
+    isDropped = true
+    changes &+= 1
+  }
+
   private func look() {
     guard writers > 0 else { return }
     let now = cv_digest(pointer, Int64(byteCount))
@@ -100,7 +130,7 @@ public final class Storage: @unchecked Sendable {
 
   deinit {
     switch owner {
-    case .recycler(let capacity): Recycler.shared.give(pointer, capacity)
+    case .recycler(let capacity): if !isDropped { Recycler.shared.give(pointer, capacity) }
     case .foreign(let release): release()
     case .storage: break
     }

@@ -1,6 +1,7 @@
 /// |x|; the derivative at 0 is taken as 0.
 enum Absolute: PointwiseFunction {
   static var name: String { "abs" }
+  static var reads: PointwiseReads { .input }
   static var domain: ExampleDomain { .separated }
 
   @inline(__always)

@@ -1,6 +1,7 @@
 /// a x + b.
 enum Affine: PointwiseFunction {
   static var name: String { "affine" }
+  static var reads: PointwiseReads { .input }
   static var constants: [PointwiseConstant] {
     [.init("scale", default: 1, example: -1.5), .init("shift", default: 0, example: 0.25)]
   }

@@ -1,6 +1,7 @@
 /// e^x.
 enum Exp: PointwiseFunction {
   static var name: String { "exp" }
+  static var reads: PointwiseReads { .output }
 
   @inline(__always)
   static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L { L.exp(x) }

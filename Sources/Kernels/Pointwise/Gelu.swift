@@ -2,6 +2,7 @@
 /// first = Phi + x f, second = (2 - x^2) f.
 enum Gelu: PointwiseFunction {
   static var name: String { "gelu" }
+  static var reads: PointwiseReads { .input }
 
   @inline(__always)
   private static func distribution<L: VectorLane>(_ x: L) -> L {

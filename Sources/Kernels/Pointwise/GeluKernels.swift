@@ -52,6 +52,7 @@ struct GeluKernels: Sendable {
           pointwiseFirst(Gelu.self, x, y, v, out, low + whole, high, accumulate, p)
         }
       },
-      second: plain.second, bends: plain.bends, commutesWithMaximum: plain.commutesWithMaximum)
+      second: plain.second, bends: plain.bends, commutesWithMaximum: plain.commutesWithMaximum,
+      reads: plain.reads)
   }()
 }

@@ -1,6 +1,7 @@
 /// Natural logarithm.
 enum Log: PointwiseFunction {
   static var name: String { "log" }
+  static var reads: PointwiseReads { .input }
   static var domain: ExampleDomain { .positive }
 
   @inline(__always)

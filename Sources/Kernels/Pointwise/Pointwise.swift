@@ -13,6 +13,15 @@ public protocol PointwiseFunction {
   /// At most two, the first of which is `PointwiseParameters.a`.
   static var constants: [PointwiseConstant] { get }
   static var domain: ExampleDomain { get }
+  /// What the derivatives are computed from.
+  static var reads: PointwiseReads { get }
+}
+
+/// The numbers that derivatives of a pointwise function are computed from: a recorded step keeps no others.
+public enum PointwiseReads: Sendable {
+  case input
+  case output
+  case both
 }
 
 extension PointwiseFunction {
@@ -20,6 +29,7 @@ extension PointwiseFunction {
   static var commutesWithMaximum: Bool { false }
   static var constants: [PointwiseConstant] { [] }
   static var domain: ExampleDomain { .any }
+  static var reads: PointwiseReads { .both }
 }
 
 /// A number that a user gives, such as the exponent of a power.
@@ -76,6 +86,7 @@ public struct PointwiseKernels: Sendable {
       Void
   public let bends: Bool
   public let commutesWithMaximum: Bool
+  public let reads: PointwiseReads
 
   init(
     value: @escaping @Sendable (_ x: Raw, _ y: RawOut, _ n: Int, _ p: PointwiseParameters) -> Void,
@@ -86,16 +97,17 @@ public struct PointwiseKernels: Sendable {
     second:
       @escaping @Sendable (
         _ x: Raw, _ y: Raw, _ u: Raw, _ v: Raw, _ out: RawOut, _ n: Int, _ p: PointwiseParameters
-      ) -> Void, bends: Bool, commutesWithMaximum: Bool
+      ) -> Void, bends: Bool, commutesWithMaximum: Bool, reads: PointwiseReads
   ) {
     (self.value, self.first, self.second) = (value, first, second)
-    (self.bends, self.commutesWithMaximum) = (bends, commutesWithMaximum)
+    (self.bends, self.commutesWithMaximum, self.reads) = (bends, commutesWithMaximum, reads)
   }
 
   @inline(__always)
   init<F: PointwiseFunction, T: Scalar>(_: F.Type, _: T.Type) {
     bends = F.bends
     commutesWithMaximum = F.commutesWithMaximum
+    reads = F.reads
     value = { x, y, n, p in
       let x = x.assumingMemoryBound(to: T.self)
       let y = y.assumingMemoryBound(to: T.self)

@@ -1,6 +1,7 @@
 /// x^a for a constant a.
 enum Power: PointwiseFunction {
   static var name: String { "power" }
+  static var reads: PointwiseReads { .input }
   static var constants: [PointwiseConstant] { [.init("exponent", default: nil, example: 2.7)] }
   static var domain: ExampleDomain { .positive }
 

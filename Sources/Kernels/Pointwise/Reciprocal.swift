@@ -1,6 +1,7 @@
 /// 1 / x: division is a product with it.
 enum Reciprocal: PointwiseFunction {
   static var name: String { "reciprocal" }
+  static var reads: PointwiseReads { .output }
   static var domain: ExampleDomain { .positive }
 
   @inline(__always)

@@ -1,6 +1,7 @@
 /// 1 / (1 + e^-x).
 enum Sigmoid: PointwiseFunction {
   static var name: String { "sigmoid" }
+  static var reads: PointwiseReads { .output }
 
   @inline(__always)
   static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L { L.sigmoid(x) }

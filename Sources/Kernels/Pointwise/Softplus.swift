@@ -1,6 +1,7 @@
 /// log(1 + e^x).
 enum Softplus: PointwiseFunction {
   static var name: String { "softplus" }
+  static var reads: PointwiseReads { .input }
 
   @inline(__always)
   static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L { L.softplus(x) }

@@ -1,6 +1,7 @@
 /// x^2.
 enum Square: PointwiseFunction {
   static var name: String { "square" }
+  static var reads: PointwiseReads { .input }
 
   @inline(__always)
   static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L { x * x }

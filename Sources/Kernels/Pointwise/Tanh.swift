@@ -1,6 +1,7 @@
 /// tanh x.
 enum Tanh: PointwiseFunction {
   static var name: String { "tanh" }
+  static var reads: PointwiseReads { .output }
 
   @inline(__always)
   static func value<L: VectorLane>(_ x: L, _ p: PointwiseParameters) -> L { L.tanh(x) }

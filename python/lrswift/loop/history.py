@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from ..errors import ArgumentError
 from ..pictures.figure import BLUE, ORANGE, panels, smoothed
 from ..pictures.notebook import shown
 from ..store import write_csv
 
+# the name of a rate that is one for all parameters
+ALL = "all"
 COLUMNS = ("epoch", "step", "train_loss", "lr", "lr_low", "lr_high", "valid_loss", "accuracy", "seconds")
 
 
@@ -23,6 +27,7 @@ class History:
             validation), "seconds", and any further metrics.
         losses: float64 [steps], the loss before each update.
         rates: float64 [steps, 3], mean, lowest and highest rate of each step.
+        rates_by_name: the rate of each parameter by its name, float64 [epochs].
         optimizer: what the run was made with; None where nobody has said.
         model: what was trained; None where nobody has said.
     """
@@ -33,6 +38,7 @@ class History:
         self.rows: list[dict[str, Any]] = []
         self._losses: list[np.ndarray] = []
         self._rates: list[np.ndarray] = []
+        self._named: list[dict[str, float]] = []
 
     @property
     def losses(self) -> np.ndarray:
@@ -43,6 +49,32 @@ class History:
     def rates(self) -> np.ndarray:
         """Mean, lowest and highest rate of each step, float64 [steps, 3]."""
         return np.concatenate(self._rates) if self._rates else np.zeros((0, 3))
+
+    @property
+    def rates_by_name(self) -> dict[str, np.ndarray]:
+        """The rates with which epochs ended, by name of the parameter, each float64 [epochs].
+
+        A rate that is one for all parameters has the name "all". NaN where an epoch had no such rate.
+        """
+        names = dict.fromkeys(name for named in self._named for name in named)
+        return {name: np.array([named.get(name, np.nan) for named in self._named]) for name in names}
+
+    def name_rates(self, lr: float | Mapping[str, float]) -> None:
+        """Appends the rates with which an epoch ended.
+
+        Args:
+            lr: one number for all parameters, or numbers by name, as an optimizer's `lr` is.
+        """
+        named = lr if isinstance(lr, Mapping) else {ALL: lr}
+        self._named.append({str(name): float(rate) for name, rate in named.items()})
+
+    def put_named(self, named: Iterable[Mapping[str, float]]) -> None:
+        """Replaces the rates with which epochs ended.
+
+        Args:
+            named: numbers by name, of each epoch.
+        """
+        self._named = [dict(rates) for rates in named]
 
     def add(self, losses: np.ndarray, rates: np.ndarray) -> None:
         """Appends the steps of one run of the core.
@@ -121,6 +153,21 @@ class History:
         """
         return _drawn(self, ax)
 
+    def plot_rates(self, ax: Any = None) -> Any:
+        """A matplotlib Figure: the rate of each parameter at the end of each epoch, as a heat map.
+
+        Args:
+            ax: an axis of matplotlib to draw into. None: a new Figure. Default None.
+
+        Returns:
+            The Figure, or `ax`.
+
+        Raises:
+            ArgumentError: no epoch has rates, or `ax` is no axis.
+            ImportError: matplotlib is not installed.
+        """
+        return _heat(self.rates_by_name, ax)
+
     def _repr_html_(self) -> str:
         if not self.rows:
             return shown("History", {"epochs": "0"})
@@ -141,6 +188,22 @@ def _summary(rates: np.ndarray) -> tuple[float, float, float]:
     if not len(rates):
         return float("nan"), float("nan"), float("nan")
     return float(rates[:, 0].mean()), float(rates[:, 1].min()), float(rates[:, 2].max())
+
+
+def _heat(rates: Mapping[str, np.ndarray], ax: Any = None) -> Any:
+    """Rates by name and epoch, of which those above 0 have a color."""
+    if not rates:
+        raise ArgumentError("plot_rates: the history has no rates by name; allowed: one of `fit`")
+    figure, axes = panels(1, ax)
+    values = np.array(list(rates.values()))
+    known = np.isfinite(values) & (values > 0)
+    logarithms = np.log10(np.where(known, values, 1.0))
+    drawn = axes[0].imshow(np.where(known, logarithms, np.nan), aspect="auto", interpolation="nearest")
+    axes[0].set(title="Learning rate", xlabel="epoch", yticks=range(len(rates)), yticklabels=list(rates))
+    epochs = np.unique(np.linspace(0, values.shape[1] - 1, min(values.shape[1], 6)).astype(int))
+    axes[0].set_xticks(epochs, [str(epoch + 1) for epoch in epochs])
+    axes[0].figure.colorbar(drawn, ax=axes[0], label="log10 of the rate")
+    return figure
 
 
 def _drawn(history: History, ax: Any = None) -> Any:

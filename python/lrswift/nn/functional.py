@@ -6,8 +6,10 @@ import math
 import operator
 from collections.abc import Sequence
 
+import numpy as np
+
 from .._core import apply as core_apply
-from ..checks import check_fraction, check_number, check_positive
+from ..checks import check_fraction, check_number, check_positive, check_whole
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from ..tensors.activations import *  # noqa: F403
 from ..tensors.activations import __all__ as _activations
@@ -388,26 +390,58 @@ def log_softmax(x: Operand, axis: int = -1) -> Tensor:
     return shifted - shifted.exp().sum(axis, keepdims=True).log()
 
 
-def cross_entropy(logits: Operand, labels: Operand) -> Tensor:
-    """Mean of -log softmax(logits)[label] over the rows.
+def cross_entropy(
+    logits: Operand, labels: Operand, label_smoothing: float = 0.0, ignore_index: int | None = None
+) -> Tensor:
+    """Mean of -log softmax(logits)[label] over the rows, as torch.nn.functional.cross_entropy does.
+
+    With label smoothing s, a row's loss is (1 - s) times that plus s times the mean of -log softmax(logits)
+    over the classes.
 
     Args:
         logits: floating or uint8 [N, C]; uint8 becomes float32.
         labels: int64 or uint8 [N], 0 <= label < C.
+        label_smoothing: the share of the uniform distribution in the targets, from 0 to 1. Default 0.0.
+        ignore_index: a class, 0 <= index < C, whose rows do not count, as that of padding. The mean is over
+            the others, NaN where there are none. None: all count. Default None.
 
     Returns:
         A scalar Tensor of the logits' dtype, in nats.
 
     Raises:
-        ArgumentError: a label is out of range, or a value is masked.
+        ArgumentError: a label is out of range, label_smoothing or ignore_index is, or a value is masked.
+        ArgumentTypeError: label_smoothing or ignore_index is no number.
         DTypeError: labels are no integers, or logits are integers other than uint8.
         ShapeError: shapes do not fit, or N is 0.
+
+    Source:
+        Label smoothing: Szegedy et al., "Rethinking the inception architecture" (2016), section 7.
     """
     x = as_float(logits, "cross_entropy")
     y = as_tensor(labels, name="cross_entropy: labels")
     if y.is_floating or y.dtype_name == "bool":
         raise DTypeError(f"cross_entropy: labels: got dtype {y.dtype}; allowed: int64 or uint8 class numbers")
-    return core_apply("cross_entropy", (x, y))  # type: ignore[return-value]
+    if ignore_index is None and label_smoothing == 0:
+        return core_apply("cross_entropy", (x, y))  # type: ignore[return-value]
+    share = check_fraction(label_smoothing, "cross_entropy: label_smoothing")
+    if ignore_index is None:
+        return _smoothed_cross_entropy(x, y, share)
+    if x.ndim != 2 or y.ndim != 1:
+        raise ShapeError(f"cross_entropy: got shapes {x.shape} and {y.shape}; allowed: [N, C] and [N]")
+    rows, classes = x.shape
+    check_whole(ignore_index, "cross_entropy: ignore_index", 0, classes - 1)
+    table = np.ones((classes, 1), x.dtype)
+    table[ignore_index] = 0
+    counts = embedding(y, as_tensor(table, x, "ignore_index"))
+    # rows of zeros: each has the loss log C, whatever its label, and no derivative
+    total = _smoothed_cross_entropy(x * counts, y, share) * rows
+    kept = counts.sum()
+    return (total - (rows - kept) * math.log(classes)) / kept
+
+
+def _smoothed_cross_entropy(x: Tensor, labels: Tensor, share: float) -> Tensor:
+    found: Tensor = core_apply("cross_entropy", (x, labels))  # type: ignore[assignment]
+    return found if share == 0 else (1 - share) * found - share * log_softmax(x).mean()
 
 
 def mse_loss(prediction: Operand, target: Operand) -> Tensor:

@@ -575,7 +575,10 @@ class QLABGrad(Adapter):
     and again every refind_every steps: doubling while the bracket is negative, then halving while the
     loss rises. A rate beyond check a is halved until the loss there has fallen by four fifths of what
     the parabola promises. That check is not in the paper, whose rule without it can raise the loss of a
-    smooth convex function at every step.
+    smooth convex function at every step. halving is Box and Kanemasu's: a trial point whose loss is
+    higher is tried at half the rate, in this step alone; their bound on the rate is max_ratio=1.1.
+    follow lets the trial rate come after the rates: it is the last rate, but at most twice the last
+    trial rate, and half of it where the loss at the trial point was higher.
 
     Extra per step: one more forward pass.
     Evaluates the loss at points of its own: drive it by `minimize` or `fit`.
@@ -586,6 +589,9 @@ class QLABGrad(Adapter):
         refind_every: steps between searches (a whole number at least 1; default 100).
         max_ratio: largest rate, as a multiple of the trial rate (above 0; default inf).
         check: trial rates beyond which a rate is checked; none: never (above 0, or None; default 2.5).
+        halving: halve a step's trial rate while its loss is higher (Box and Kanemasu) (True or False;
+            default False).
+        follow: let the trial rate follow the rates (True or False; default False).
         min_lr: no rate is below it (a number; default 0).
         max_lr: no rate is above it (a number; default inf).
         decay_in_loss: coupled weight decay is a part of the loss that the rate sees, as it is of the
@@ -605,6 +611,8 @@ class QLABGrad(Adapter):
     refind_every: int = 100
     max_ratio: float = inf
     check: float | None = 2.5
+    halving: bool = False
+    follow: bool = False
     _: KW_ONLY
     decay_in_loss: bool = False
 

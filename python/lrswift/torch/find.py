@@ -9,7 +9,7 @@ import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -20,9 +20,11 @@ from ..checks import check_number
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from ..loop.recorder import takes_model
 from ..rates.codes import Scope
+from ..records import takes
 from ..search.find import FoundRate, attributes_of, checked_rule, concluded
 from ..search.sbf_search import SBFSearch
 from ..search.searches import DrivenSearch, ParameterSearch, driven
+from ..search.signs import USUAL, SignFields, SignOptions
 from ..search.untouched import warn_touched
 from ._active import ActiveFinder, parameters
 from ._criteria import is_of_lrswift
@@ -32,6 +34,11 @@ from ._sources import Sources
 from ._traces import Buffers
 
 
+@takes(
+    "model loss data optimizer batch_size start fraction search max_epochs seed rule reading window "
+    "threshold restart count_first_zero",
+    signs=SignOptions,
+)
 def find_lr(
     model: torch.nn.Module,
     loss: Callable[..., Tensor],
@@ -44,10 +51,14 @@ def find_lr(
     max_epochs: int = 5,
     seed: int = 0,
     rule: str | None = None,
+    *,
+    signs: SignOptions = USUAL,
+    **_: Unpack[SignFields],
 ) -> FoundRate:
     """Finds a learning rate for a torch optimizer on a model, and leaves both as they were.
 
-    It is `lrswift.find_lr` for models of torch.
+    It is `lrswift.find_lr` for models of torch; what it says of the paper's printed loop, and of the options
+    that give that back, is true of this one.
 
     Args:
         model: its parameters, buffers, gradients and modes are put back bit for bit, like random states.
@@ -65,6 +76,8 @@ def find_lr(
         seed: of the order of batches and of random numbers. Default 0.
         rule: "trials", short training runs, which keep 32 batches in memory; or "signs". None: "signs" where
             `search` is given, else "trials". Default None.
+        signs: a `SignOptions`, whose fields may be given one by one instead; for "signs" alone. None: its
+            defaults.
 
     Returns:
         A `FoundRate`; its `lr` is the rate to train with. Its receipt holds sha256 digests before and after,
@@ -89,17 +102,18 @@ def find_lr(
     check_number(fraction, "fraction")
     trained = checked_problem(model, loss, data, optimizer)
     kind = checked_rule(rule, search)
+    signs.check(kind)
     chosen = driven(search if search is not None else SBFSearch(check_number(start, "start")))
     base = optimizer(trained, lr=1.0)
     check_base(base)
     with untouched(model, data) as receipt:
         torch.manual_seed(seed)
-        hunt = _Hunt(model, loss, base, chosen, attributes_of(kind, _steps(data, batch_size)))
+        hunt = _Hunt(model, loss, base, chosen, attributes_of(kind, _steps(data, batch_size), signs=signs))
         train_mode(model)
         if kind == "trials":
             hunt.trials(lambda: batches_of(data, batch_size))
         else:
-            for _ in range(max_epochs):
+            for _epoch in range(max_epochs):
                 hunt.epoch(batches_of(data, batch_size))
                 if chosen.done:
                     break
@@ -239,12 +253,13 @@ class _Hunt:
     ) -> None:
         self.model, self.loss, self.search = model, loss, search
         self.alrs = ALRS(search._core, attributes)
-        self.accumulates = attributes["rule"] == "trials"
+        self.accumulates = attributes["rule"] == "trials" or bool(attributes["accumulate"])
         self.base, self.directions, self.finder = base, Directions(base), ActiveFinder(base, Scope.ALL)
         # in the order of the base's groups
         self.parameters = parameters(base)
         self.origins = [p.detach().clone() for p in self.parameters]
         self.displacement: list[Tensor] | None = None
+        self.restart, self.restarted_at = float(attributes.get("restart", math.inf)), search.value
         self.gradients: list[float] = []
         self.values: list[float] = []
 
@@ -304,8 +319,19 @@ class _Hunt:
         counted, _, starts_anew = self.alrs.observe(derivative if finite else math.inf, numbers[0])
         self.gradients.append(counted)
         self.search.follow()
-        if starts_anew:
+        if starts_anew or self._restarts():
             self._forget()
+
+    def _restarts(self) -> bool:
+        """Whether a search that says its value after the signal has moved it so far that all begins anew."""
+        if not isinstance(self.search, DrivenSearch) or self.search.done:
+            return False
+        moved = self.search.value / self.restarted_at
+        if 1 / self.restart < moved < self.restart:
+            return False
+        self.restarted_at = self.search.value
+        # the core finds the same before it looks at the number
+        return self.alrs.observe(0.0)[2]
 
     def _see(self, gradients: Sequence[Tensor], directions: Sequence[Tensor]) -> None:
         """Tells the search what the first direction is like beside its gradient."""

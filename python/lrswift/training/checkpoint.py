@@ -83,6 +83,7 @@ class Checkpoint:
         held: list[np.ndarray] = []
         facts = {
             "epoch": epoch, "rows": run.history.rows, "random": random.get_state(), "format": FORMAT,
+            "rates_by_name": {name: [*map(float, v)] for name, v in run.history.rates_by_name.items()},
             "identity": self.identity, "loaders": self._loaders(held),
             "others": encoded(other_states(), held, "random"),
         }  # fmt: skip
@@ -107,6 +108,7 @@ class Checkpoint:
         self._check_identity(facts)
         try:
             epoch, rows, state = _progress(facts, arrays)
+            named = _named(facts, epoch)
             held = {
                 int(name.removeprefix("loader.")): array
                 for name, array in arrays.items()
@@ -120,6 +122,7 @@ class Checkpoint:
         random.set_state(state)
         self.run.history.rows[:] = rows
         self.run.history.add(arrays["history.losses"], arrays["history.rates"])
+        self.run.history.put_named(named)
         return epoch
 
     def _check_identity(self, facts: dict[str, Any]) -> None:
@@ -265,6 +268,16 @@ def _progress(
     if not all(0 <= n < 2**64 for n in state):
         raise ValueError("a random state out of range")
     return epoch, rows, (state[0], state[1])
+
+
+def _named(facts: dict[str, Any], epoch: int) -> list[dict[str, float]]:
+    """Rates by name of each epoch, checked; none by any name where the file was written without."""
+    held = facts.get("rates_by_name", {})
+    if not isinstance(held, dict) or not all(isinstance(v, list) and len(v) == epoch for v in held.values()):
+        raise ValueError("rates by name of other epochs")
+    if not all(type(number) in (int, float) for values in held.values() for number in values):
+        raise ValueError("rates by name that are no numbers")
+    return [{name: float(values[k]) for name, values in held.items()} for k in range(epoch)]
 
 
 def _told(value: Any) -> Any:

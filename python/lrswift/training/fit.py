@@ -236,6 +236,7 @@ class _Run:
         if (told := self.optimizer._told_once()) is not None:
             bar.say(told)
         row = self.history.summarize(since, epoch + 1, seconds, validation)
+        self.history.name_rates(self.optimizer.lr)
         return row if periodic(self.optimizer.rate) is None else self.history.annotate(found_lr=found)
 
     def search(self, epoch: int, bar: Progress) -> float | None:

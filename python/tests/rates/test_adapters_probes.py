@@ -51,3 +51,44 @@ def test_find_plr_doubles_no_further_than_max_lr():
     optimizer.minimize(loss)
     assert optimizer.state_dict()["rate.0.trial"] == pytest.approx(0.8)
     assert optimizer.lr == pytest.approx(0.8)
+
+
+class Counted:
+    """A quadratic that counts how often its loss is asked for."""
+
+    def __init__(self) -> None:
+        self.theta, self.calls = leaf(), 0
+
+    def __call__(self):
+        self.calls += 1
+        return quadratic(self.theta, np.array([0.3, 1.0, 2.0]))
+
+
+@pytest.mark.parametrize("trial", [1e-5, 1e-3, 10.0])
+def test_a_trial_rate_that_follows_needs_one_more_forward_pass(trial):
+    """From far too small and far too large ones: steps are checked until the trial rate has come."""
+    loss = Counted()
+    rate = A.QLABGrad(trial=trial, find_trial=False, follow=True)
+    optimizer = lr.optim.SGD([loss.theta], lr=rate)
+    for _ in range(40):
+        optimizer.minimize(loss)
+    loss.calls = 0
+    rates = []
+    for _ in range(40):
+        optimizer.minimize(loss)
+        rates.append(optimizer.lr)
+    assert loss.calls <= 2.1 * 40
+    held = optimizer.state_dict()["rate.0.trial"]
+    assert 0.4 < held < 2.1 * max(rates)
+
+
+def test_halving_is_forgotten_after_the_step():
+    """Box and Kanemasu's: the loss at 64 is higher, and a trial rate that has been halved begins anew."""
+    loss = Counted()
+    optimizer = lr.optim.SGD(
+        [loss.theta], lr=A.QLABGrad(trial=64.0, find_trial=False, check=None, halving=True)
+    )
+    optimizer.minimize(loss)
+    assert optimizer.state_dict()["rate.0.trial"] == 64.0
+    # as many halvings as bring 64 below 2 over the curvature along the gradient
+    assert loss.calls > 5

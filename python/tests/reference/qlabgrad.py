@@ -31,7 +31,9 @@ class QLABGrad:
     The trial rate is used as it is where the bracket is <= 0 or not finite. A probe that is not finite halves
     the trial rate, for good, and tries again. FindPLR runs from the current trial rate when the number of
     steps already taken is a multiple of `refind_every`. check: a rate beyond so many trial rates is halved
-    until L(theta - rate d) <= L - 0.4 rate s; None, the paper's rule: never.
+    until L(theta - rate d) <= L - 0.4 rate s; None, the paper's rule: never. halving: within a step the trial
+    rate is halved while L is higher there. follow: the next trial rate is the rate, at most twice the trial
+    rate (and that where the bracket is not positive), or half of the trial rate where L was higher there.
     """
 
     def __init__(
@@ -42,8 +44,10 @@ class QLABGrad:
         refind_every: int = 100,
         max_ratio: float = math.inf,
         check: float | None = 2.5,
+        halving: bool = False,
+        follow: bool = False,
     ) -> None:
-        self.check = check
+        self.check, self.halving, self.follow = check, halving, follow
         self.direction = direction or SGD()
         self.trial, self.find_trial, self.refind_every, self.max_ratio = (
             trial,
@@ -67,13 +71,20 @@ class QLABGrad:
         while not math.isfinite(ahead):
             self.trial /= 2
             ahead = probe(self.trial)
-        bracket = ahead - loss + self.trial * slope
-        rate = self.trial
-        if bracket > 0 and math.isfinite(bracket):
-            rate = min(slope * self.trial**2 / (2 * bracket), self.max_ratio * self.trial)
-        while self.check is not None and rate > self.check * self.trial:
+        trial = self.trial
+        while self.halving and ahead > loss:
+            trial /= 2
+            ahead = probe(trial)
+        bracket = ahead - loss + trial * slope
+        curved = bracket > 0 and math.isfinite(bracket)
+        rate = trial
+        if curved:
+            rate = min(slope * trial**2 / (2 * bracket), self.max_ratio * trial)
+        while self.check is not None and rate > self.check * trial:
             if probe(rate) <= loss - 0.4 * rate * slope:
                 break
             rate /= 2
+        if self.follow:
+            self.trial = trial / 2 if ahead > loss else min(rate, 2 * trial) if curved else 2 * trial
         move(parameters, directions, rate)
         return loss, rate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import warnings
 
@@ -62,6 +63,58 @@ def test_searches_as_the_native_finder_does(start: float) -> None:
     np.testing.assert_allclose(found.values, native.values, rtol=1e-12)
     np.testing.assert_allclose(found.gradients, native.gradients, rtol=1e-9)
     assert found.value == pytest.approx(1 / curvature, rel=0.25)
+
+
+READINGS = {
+    "last": {},
+    "window": {"window": 5},
+    "threshold": {"window": 5, "threshold": 0.55},
+    "first": {"window": 4, "count_first_zero": True},
+    "accumulated": {"window": 3, "reading": "accumulated"},
+    "printed": {"window": 3, "reading": "printed", "restart": float("inf"), "count_first_zero": True},
+    "restart": {"window": 2, "restart": 1.1},
+    "search": {"window": 2, "search": lr.adapt.BracketSearch},
+}
+
+
+@pytest.mark.parametrize("name", READINGS)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_readings_of_the_printed_loop_are_the_native_ones(name: str) -> None:
+    """Momentum, so that what the optimizer remembers counts; all rows alike, so that their order does not."""
+    model, twin = torch.nn.Linear(2, 1, bias=False).double(), lr.nn.Linear(2, 1, bias=False).to("float64")
+    with torch.no_grad():
+        model.weight.copy_(torch.tensor([[1.0, -2.0]]))
+    twin.load_state_dict({"weight": np.array([[1.0, -2.0]])})
+    # so few that the printed loop's sum of all steps is not yet at the minimum, where rounding gives signs
+    x, y = np.tile([1.0, 0.3], (80, 1)), np.zeros((80, 1))
+
+    def options() -> dict:
+        given = {"batch_size": 1, "fraction": 1.0, "rule": "signs", "max_epochs": 1, **READINGS[name]}
+        return {**given, "search": given["search"]()} if "search" in given else given
+
+    found = lr.torch.find_lr(
+        model, lambda p, y: 0.5 * torch.mean((p - y) ** 2), (torch.tensor(x), torch.tensor(y)),
+        optimizer=functools.partial(torch.optim.SGD, momentum=0.5), **options(),
+    )  # fmt: skip
+    native = lr.find_lr(
+        twin, lambda p, y: 0.5 * lr.mean((p - y) * (p - y)), (x, y),
+        optimizer=functools.partial(lr.optim.SGD, momentum=0.5),
+        progress=False, **options(),
+    )  # fmt: skip
+    assert len(native.signals) > 3 and found.signals == native.signals
+    np.testing.assert_allclose(found.values, native.values, rtol=1e-9)
+    np.testing.assert_allclose(found.gradients, native.gradients, rtol=1e-7, atol=1e-12)
+    assert found.receipt["untouched"]
+
+
+def test_options_of_signs_are_checked() -> None:
+    model, x, y = problem()
+    given = (model, torch.nn.functional.mse_loss, (x, y))
+    for name, value in {"reading": "A", "window": 0, "threshold": 1.5, "restart": 1.0}.items():
+        with pytest.raises(lr.ArgumentError, match=f"{name}: got "):
+            lr.torch.find_lr(*given, rule="signs", **{name: value})
+    with pytest.raises(lr.ArgumentError, match="signs: got .*window=3.* with rule='trials'"):
+        lr.torch.find_lr(*given, window=3)
 
 
 class Average(torch.nn.Module):
