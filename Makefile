@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build wheel sdist install check format bench notebooks docs newcomer sanitize sanitize-abi sanitize-threads attack attack-long audit reproducible swift-test python-test generated system clean
+.PHONY: help demo test build wheel sdist install check format bench notebooks docs accessibility newcomer sanitize sanitize-abi sanitize-threads attack attack-long audit reproducible swift-test python-test generated system clean
 
 # pins OpenBLAS to an old processor's kernels where it is set
 unexport OPENBLAS_CORETYPE
@@ -127,6 +127,10 @@ docs: $(BIN)/python ## the documentation site, into build/site; a warning is a f
 	$(BIN)/pip install --quiet --requirement build/docs.txt
 	rm -rf build/site
 	$(BIN)/python -m sphinx -q -W --keep-going -d build/doctrees -c docs -b html . build/site
+
+accessibility: ## the reports in a headless Chromium: axe-core, light, dark, narrow, values by keys. Needs `make install` and Chromium
+	$(BIN)/pip install --quiet --no-deps axe-playwright-python
+	$(BIN)/python scripts/accessibility.py
 
 check: ## formatters, linters, types, stubs, rooms, mirror, sizes, licences, AVX-512 kept apart
 	swift format lint --strict --recursive Sources Tests Package.swift

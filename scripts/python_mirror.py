@@ -27,7 +27,6 @@ COVERED = {
     "experiments/results.py": "experiments/test_comparison.py",
     "experiments/runs.py": "experiments/test_comparison.py",
     "experiments/sensitivity_report.py": "experiments/test_sensitivity.py",
-    "experiments/setup.py": "experiments/test_comparison.py",
     "fromtorch": "fromtorch/test_convert.py",
     "hypergradients/check.py": "hypergradients/test_hypergradient.py",
     "learning/inner_run.py": "learning/test_learn.py",

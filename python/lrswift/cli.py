@@ -17,38 +17,43 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
+
 from . import optim, random
 from ._core import version as core_version
 from .config import config, get_threads, max_memory_allocated, set_threads, show_config
 from .data import DATASETS, Splits, fetch, load
 from .data.fetch import REMOTES
 from .errors import ArgumentError, Error, MissingFiles
-from .experiments import comparison, own
+from .experiments import comparison, own, schedule_report
 from .experiments.hpo import SEARCHES, HpoComparison, compare_hpo
 from .experiments.hpo.comparison import DEFAULT_SEARCHES
 from .experiments.leaderboard import DEFAULT_METHODS, WORKLOADS, leaderboard, named, references
 from .experiments.leaderboard import METHODS as RIVALS
 from .experiments.leaderboard.workload import Half
+from .experiments.outputs import KEY, check_ours, free_folder
 from .experiments.papers import FIGURES, SCALES, contents, reproduce
 from .experiments.sensitivity import Sensitivity, sensitivity
 from .files.atomic import check_target, make_folder
 from .learning.learn import learn_schedule
+from .learning.learned_schedule import LearnedSchedule
 from .learning.options import UPDATES
 from .loop.history import History
 from .nn import Module
 from .nn.functional import cross_entropy
 from .pictures.figure import saved
 from .pictures.table import Cell, Column, Row, Table
+from .pictures.terminal import WIDTH, wrapped
 from .rates.docstrings import describe_methods
 from .rates.made import RATES
 from .search.find import RULES, find_lr
-from .store import plain, save, write_json
+from .store import plain, read, write, write_json
 from .training.composed import DIRECTIONS, direction
 from .training.fit import fit, held_out
 from .training.methods import KINDS, METHODS, Method
 
 _COMPOSED = f"""or a rate, a direction, or rate+direction, with arguments: l4, dog+momentum, l4+adam:alpha=0.2
-  rates: {textwrap.fill(", ".join(RATES), 90, subsequent_indent="    ")}
+  rates: {", ".join(RATES)}
   directions: {", ".join(DIRECTIONS)}
 `lrswift info --methods` says what each of them is and takes"""
 _PICTURES = [name for name in DATASETS if name not in ("text", "multi30k")]
@@ -57,9 +62,9 @@ _PICTURES = [name for name in DATASETS if name not in ("text", "multi30k")]
 def parser() -> argparse.ArgumentParser:
     """The command line's parser; each command sets `run`."""
     listed = "\n".join(
-        f"  {name:<13} {m.label}: rate {KINDS[m.kind]}, {m.how}" for name, m in METHODS.items()
+        f"  {name:<13}  {m.label}: rate {KINDS[m.kind]}, {m.how}" for name, m in METHODS.items()
     )
-    listed = f"methods:\n{listed}\n\n{_COMPOSED}"
+    listed = wrapped(f"methods:\n{listed}\n\n{_COMPOSED}")
     top = argparse.ArgumentParser(
         prog="lrswift",
         description="Training that finds its own learning rate.",
@@ -71,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="version, processor, kernels, BLAS, threads")
     info.add_argument("--methods", action="store_true", help="every method: source, cost, arguments, bounds")
     _common(info, None)
-    info.set_defaults(run=_info, files=("info.json",))
+    info.set_defaults(run=_info, files=("info.json",), adds=True)
 
     train = commands.add_parser(
         "train", help="train one network with one method",
@@ -82,8 +87,9 @@ def parser() -> argparse.ArgumentParser:
         "--method", type=_method, default="auto", metavar="METHOD", help="see below (default: auto)"
     )
     train.add_argument("--epochs", type=_positive, default=5, help="passes over the data (default: 5)")
-    _common(train, "folder for history.csv and model.safetensors")
-    train.set_defaults(run=_train, files=("history.csv", "model.safetensors"))
+    train.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    _common(train, "folder for history.csv, model.safetensors and a checkpoint")
+    train.set_defaults(run=_train, files=("history.csv", "model.safetensors", "checkpoint.safetensors"))
 
     find = commands.add_parser(
         "find-lr", help="find a learning rate by short runs that are undone, or by the derivative (ALRS)"
@@ -129,12 +135,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="R,R,...",
         help="report the final loss against these initial rates, such as 1e-4,1e-3,1e-2,1e-1,1",
     )
+    compare.add_argument("--resume", action="store_true", help="go on with the runs not in --out yet")
     _common(compare, "folder for results.csv, results.json and report.html (default: report)", "report")
     compare.set_defaults(run=_compare, files=("results.csv", "results.json", "report.html"))
 
     search = commands.add_parser(
         "compare-hpo", help="search for a schedule with Optuna and with hypergradients, at equal cost",
-        epilog="searches:\n" + "\n".join(f"  {name:<14} {s.how}" for name, s in SEARCHES.items()),
+        epilog=wrapped("searches:\n" + "\n".join(f"  {name:<14}  {s.how}" for name, s in SEARCHES.items())),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     _problem(search)
@@ -186,7 +193,7 @@ def parser() -> argparse.ArgumentParser:
         board, "folder for runs.jsonl, results.csv, results.json and report.html (default: leaderboard)",
         "leaderboard", seeded=False,
     )  # fmt: skip
-    board.set_defaults(run=_leaderboard, files=("results.csv", "results.json", "report.html"))
+    board.set_defaults(run=_leaderboard, files=("results.csv", "results.json", "report.html"), adds=True)
 
     sets = commands.add_parser("data", help="list the data sets, or download one")
     sets.add_argument("action", choices=("list", "get"), help="list: what is known, and what is here")
@@ -195,11 +202,11 @@ def parser() -> argparse.ArgumentParser:
         "--root", metavar="DIR", help="where data sets are (default: $LRSWIFT_DATA, then ./data)"
     )
     sets.add_argument("--quiet", action="store_true", help="no progress bars")
-    sets.set_defaults(run=_data, files=(), out=None, threads=None, json=False)
+    sets.set_defaults(run=_data, files=(), out=None, default_out=None, force=False, threads=None, json=False)
 
     again = commands.add_parser(
         "reproduce", help="the papers' figures and tables, again, beside the papers' numbers",
-        epilog=f"figures:\n{textwrap.indent(contents(), '  ')}",
+        epilog=wrapped(f"figures:\n{textwrap.indent(contents(), '  ')}"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     again.add_argument(
@@ -217,7 +224,7 @@ def parser() -> argparse.ArgumentParser:
         "--data", metavar="DIR", help="where data sets are (default: $LRSWIFT_DATA, then ./data)"
     )
     _common(again, "folder for tables and pictures (default: figures)", "figures")
-    again.set_defaults(run=_reproduce, files=())
+    again.set_defaults(run=_reproduce, files=(), adds=True)
     return top
 
 
@@ -255,9 +262,9 @@ def _whole_numbers(text: str) -> list[int]:
 
 
 def _listed_board() -> str:
-    methods = "\n".join(f"  {name:<22} {method.about}" for name, method in RIVALS.items())
-    workloads = "\n".join(f"  {name:<20} {w.half:<10} {w.about}" for name, w in WORKLOADS.items())
-    return f"methods:\n{methods}\n\nworkloads:\n{workloads}"
+    methods = "\n".join(f"  {name:<22}  {method.about}" for name, method in RIVALS.items())
+    workloads = "\n".join(f"  {name:<20}  {w.half:<9}  {w.about}" for name, w in WORKLOADS.items())
+    return wrapped(f"methods:\n{methods}\n\nworkloads:\n{workloads}")
 
 
 def _rates(text: str) -> list[float]:
@@ -294,7 +301,11 @@ def _common(
 ) -> None:
     if seeded:
         command.add_argument("--seed", type=int, default=0, help="of all random numbers (default: 0)")
-    command.add_argument("--out", metavar="DIR", default=default, help=out or "folder for info.json")
+    command.add_argument("--out", metavar="DIR", help=out or "folder for info.json")
+    command.set_defaults(default_out=default)
+    command.add_argument(
+        "--force", action="store_true", help="replace what another run has written into --out"
+    )
     command.add_argument("--threads", type=_positive, help="how many to use (default: all cores)")
     command.add_argument("--quiet", action="store_true", help="no progress bars")
     command.add_argument("--json", action="store_true", help="the result on stdout as a JSON record")
@@ -302,10 +313,22 @@ def _common(
 
 @contextlib.contextmanager
 def _folder(args: argparse.Namespace) -> Iterator[None]:
-    """Makes and tries the folder for results, before there are any to lose."""
+    """Makes and tries the folder for results, before there are any to lose.
+
+    What another run has written stays: a default folder gives way to one with a number, one that was named
+    is refused, unless with --force. `adds`: the command itself keeps what is there.
+    """
+    goes_on, keeps = getattr(args, "resume", False), getattr(args, "adds", False) or args.force
+    if args.out is None and args.default_out is not None:
+        free = args.default_out if keeps or goes_on else free_folder(args.default_out, args.files, args.line)
+        args.out = free
     if args.out is None:
+        if goes_on:
+            raise ArgumentError("--resume: --out: not given; allowed: the folder to go on in")
         yield
         return
+    if not (keeps or goes_on) and os.path.isdir(args.out):
+        check_ours(Path(args.out), args.files, args.line, hasattr(args, "resume"))
     made = not os.path.lexists(args.out)
     args.out = make_folder(args.out, "--out")
     for name in args.files:
@@ -335,13 +358,16 @@ def _prepared(args: argparse.Namespace) -> tuple[Splits, Module]:
 
 def _info(args: argparse.Namespace) -> None:
     if args.methods:
-        print(describe_methods())
+        print(wrapped(describe_methods()))
+        if args.out is not None:
+            raise ArgumentError("--out: given with --methods, which writes nothing; allowed: one of them")
         return
     facts = config() if args.json else show_config()
     if args.json:
         print(json.dumps(facts))
     if args.out is not None:
         write_json(args.out / "info.json", facts)
+        _wrote(args)
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -363,29 +389,56 @@ def _train(args: argparse.Namespace) -> None:
     optimizer = method.optimizer(model.named_parameters(), rate)  # type: ignore[arg-type]
     train, rate_valid = held_out(optimizer, splits.train)
     stopped = None
+    checkpoint = None if args.out is None else args.out / "checkpoint.safetensors"
     try:
         history = fit(
             model, optimizer, train, splits.test, rate_valid=rate_valid,
             epochs=args.epochs, batch_size=args.batch_size, seed=args.seed, progress=not args.quiet,
+            checkpoint=checkpoint, resume=args.resume,
         )  # fmt: skip
     except KeyboardInterrupt as stop:
         known: History | None = getattr(stop, "history", None)
         if known is None or not known.rows:
             raise
         stopped, history = stop, known
-        print(f"interrupted: what follows is of the {len(known.rows)} epochs that are done", file=sys.stderr)
+        again = _again(args) if args.out is not None else "the same line begins anew, with --out it can go on"
+        _say(f"interrupted: what follows is of the {len(known.rows)} epochs that are done; {again}")
     heads = ("epoch", "train loss", "test loss", "accuracy %", "learning rate", "seconds")
     facts = {"data": args.data, "model": args.model, "method": method.label, "epochs": history.rows}
     _tell(args, facts, lambda: _table(heads, map(_epoch, history.rows)))
     if not args.quiet:
         most = max_memory_allocated() / 1e6
-        print(f"at most {most:.1f} MB in tensors, gradients and buffers", file=sys.stderr)
+        _say(f"at most {most:.1f} MB in tensors, gradients and buffers")
     if args.out is not None:
         history.to_csv(args.out / "history.csv")
-        save(args.out / "model.safetensors", model)
-        print(f"{args.out / 'history.csv'}, {args.out / 'model.safetensors'}", file=sys.stderr)
+        state = {name: np.asarray(value) for name, value in model.state_dict().items()}
+        write(args.out / "model.safetensors", state, {KEY: args.line})
+        _wrote(args)
     if stopped is not None:
         raise stopped
+
+
+def _say(line: str) -> None:
+    """What is no result, beside it."""
+    print(line, file=sys.stderr)
+
+
+def _again(args: argparse.Namespace) -> str:
+    """How an interrupted command goes on."""
+    words = shlex.split(args.line)
+    named = (
+        []
+        if any(word == "--out" or word.startswith("--out=") for word in words)
+        else ["--out", str(args.out)]
+    )
+    return f"`{shlex.join([*words, *named, *(['--resume'] * (not args.resume))])}` goes on"
+
+
+def _wrote(args: argparse.Namespace) -> None:
+    """Says which files there are now."""
+    there = [name for name in args.files if (args.out / name).exists()]
+    if there:
+        _say(f"wrote {', '.join(there)} into {args.out}")
 
 
 def _tell(args: argparse.Namespace, facts: dict[str, Any], text: Callable[[], str]) -> None:
@@ -408,15 +461,29 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _find(args: argparse.Namespace) -> None:
     splits, model = _prepared(args)
-    found = find_lr(
-        model, cross_entropy, splits.train, args.optimizer, args.batch_size,
-        start=args.start, seed=args.seed, progress=not args.quiet, rule=args.rule,
-    )  # fmt: skip
+    try:
+        found = find_lr(
+            model, cross_entropy, splits.train, args.optimizer, args.batch_size,
+            start=args.start, seed=args.seed, progress=not args.quiet, rule=args.rule,
+        )  # fmt: skip
+    except KeyboardInterrupt as stop:
+        tried = getattr(stop, "values", np.zeros(0))
+        if args.out is not None:
+            write_json(
+                args.out / "found.json",
+                {"lr": None, "done": False, "values": tried.tolist(), "command": args.line},
+            )
+            _wrote(args)
+        _say(
+            f"interrupted after {len(tried)} batches, before a rate was found; the model is as it was, and "
+            "the same line begins anew"
+        )
+        raise
     untouched = "untouched" if found.receipt["untouched"] else "CHANGED"
     facts: dict[str, Any] = {
         "lr": found.lr, "value": found.value, "done": found.done, "steps": found.steps,
         "signals": found.signals, "values": found.values.tolist(), "receipt": found.receipt,
-        "reliable": found.reliable, "rule": found.rule,
+        "reliable": found.reliable, "rule": found.rule, "command": args.line,
     }  # fmt: skip
     told = (
         f"learning rate {found.lr:.4g} (a tenth of {found.value:.4g}), "
@@ -426,48 +493,66 @@ def _find(args: argparse.Namespace) -> None:
     if args.out is not None:
         write_json(args.out / "found.json", facts)
         _draw(args.out / "found.png", found.plot)
+        _wrote(args)
 
 
 def _learn(args: argparse.Namespace) -> None:
     splits = args.splits
-    folder = args.out
-    learned = learn_schedule(
-        lambda seed: args.make(splits.train, len(splits.classes)),
-        cross_entropy, splits.train, None, args.steps, args.batch_size, args.rates,
-        outer_steps=args.outer_steps, update=args.update, seeds=args.seeds, seed=args.seed,
-        start=None if args.trials is None else "optuna", trials=args.trials or 1,
-        checkpoint=folder / "checkpoint.safetensors", resume=args.resume, progress=not args.quiet,
-    )  # fmt: skip
-    names = [f"rate {k}" for k in range(args.rates)] + ["momentum", "decay"]
-    numbers = [(loss, *values) for loss, values in zip(learned.valid_losses, learned.values, strict=True)]
-    marks = ["best" if outer == learned.best else "" for outer in range(len(numbers))]
-    rows = [
-        [str(outer + 1), *(f"{number:.4f}" for number in row), mark]
-        for outer, (row, mark) in enumerate(zip(numbers, marks, strict=True))
-    ]
-    print(_table(["outer", "loss", *names, ""], rows))
-    learned.save(folder / "schedule.safetensors")
-    _draw(folder / "schedule.png", learned.plot)
+    stopped = None
+    try:
+        learned = learn_schedule(
+            lambda seed: args.make(splits.train, len(splits.classes)),
+            cross_entropy, splits.train, None, args.steps, args.batch_size, args.rates,
+            outer_steps=args.outer_steps, update=args.update, seeds=args.seeds, seed=args.seed,
+            start=None if args.trials is None else "optuna", trials=args.trials or 1,
+            checkpoint=args.out / "checkpoint.safetensors", resume=args.resume, progress=not args.quiet,
+        )  # fmt: skip
+    except KeyboardInterrupt as stop:
+        known: LearnedSchedule | None = getattr(stop, "schedule", None)
+        _say(f"interrupted after {0 if known is None else len(known.values)} outer steps; {_again(args)}")
+        if known is None:
+            _wrote(args)
+            raise
+        stopped, learned = stop, known
+    _tell(args, schedule_report.facts(learned), lambda: schedule_report.table(learned))
+    if not args.json:
+        _say(schedule_report.verdict(learned))
+    path = args.out / "schedule.safetensors"
+    learned.save(path)
+    arrays, told = read(path)
+    write(path, arrays, {**told, KEY: args.line})
+    _draw(args.out / "schedule.png", learned.plot)
+    _wrote(args)
+    if stopped is not None:
+        raise stopped
 
 
 def _draw(path: Path, plot: Callable[[], Any]) -> None:
     """Writes a picture; says so where there is no matplotlib."""
     told = saved(path, plot)
     if told != str(path):
-        print(told)
+        _say(told)
 
 
 def _compare(args: argparse.Namespace) -> None:
     methods = [name for name in args.methods.split(",") if name]
-    common = (args.seeds, args.epochs, args.batch_size, args.seed, args.root)
-    told = {"progress": not args.quiet, "command": args.line}
+    common = (args.seeds, args.epochs, args.batch_size, args.seed, args.root, args.out)
+    told = {"progress": not args.quiet, "command": args.line, "resume": args.resume}
     result: comparison.Comparison | Sensitivity
-    if args.initial is None:
-        result = comparison.compare(args.splits, args.named, methods, *common, **told)
-    else:
-        result = sensitivity(args.splits, args.named, methods, args.initial, *common, **told)
-    _tell(args, result.facts(), result.table)
-    print(f"\n{result.write(args.out)}", file=sys.stderr if args.json else sys.stdout)
+    try:
+        if args.initial is None:
+            result = comparison.compare(args.splits, args.named, methods, *common, **told)
+        else:
+            result = sensitivity(args.splits, args.named, methods, args.initial, *common, **told)
+    except KeyboardInterrupt as stop:
+        done: comparison.Comparison | Sensitivity | None = getattr(stop, "comparison", None)
+        if done is not None and done.runs:
+            _tell(args, done.facts(), lambda: done.table(WIDTH))
+            _say(f"interrupted: these are the {len(done.runs)} runs that are done; {_again(args)}")
+            _wrote(args)
+        raise
+    _tell(args, result.facts(), lambda: result.table(WIDTH))
+    _wrote(args)
 
 
 def _compare_hpo(args: argparse.Namespace) -> None:
@@ -481,10 +566,12 @@ def _compare_hpo(args: argparse.Namespace) -> None:
     except KeyboardInterrupt as stop:
         done: HpoComparison | None = getattr(stop, "comparison", None)
         if done is not None and done.runs:
-            print(f"{done.table()}\n\nonly these are finished; --resume goes on")
+            _tell(args, done.facts(), done.table)
+            _say(f"interrupted: these are the {len(done.runs)} searches that are done; {_again(args)}")
+            _wrote(args)
         raise
-    print(result.table())
-    print(f"\n{args.out / 'report.html'}")
+    _tell(args, result.facts(), result.table)
+    _wrote(args)
 
 
 def _leaderboard(args: argparse.Namespace) -> None:
@@ -495,7 +582,7 @@ def _leaderboard(args: argparse.Namespace) -> None:
         made = references.make(chosen, path, args.root, not args.quiet)
         rows = [[name, r.setting, f"{r.start:.4g}", f"{r.final:.4g}"] for name, r in made.items()]
         print(_table(("workload", "reference", "start", "reached"), rows))
-        print(f"\n{path}")
+        _say(f"wrote {path}")
         return
     listed = DEFAULT_METHODS if args.methods is None and not args.mine else (args.methods or "").split(",")
     methods = [*(name for name in listed if name), *args.mine]
@@ -504,8 +591,8 @@ def _leaderboard(args: argparse.Namespace) -> None:
             methods, asked, args.half, args.seeds, out=args.out, root=args.root, tuned=args.tuned,
             fresh=args.fresh, executor=executor, progress=not args.quiet, command=args.line,
         )  # fmt: skip
-    print(result.table())
-    print(f"\n{args.out / 'report.html'}")
+    _tell(args, result.facts(), result.table)
+    _wrote(args)
 
 
 @contextlib.contextmanager
@@ -539,7 +626,7 @@ def _data(args: argparse.Namespace) -> None:
 
 def _reproduce(args: argparse.Namespace) -> None:
     if args.list or args.figure is None:
-        print(contents())
+        print(wrapped(contents()))
         return
     with _processes(args.processes) as executor:
         print(reproduce(args.figure, args.scale, args.data, args.out, args.seed, not args.quiet, executor))

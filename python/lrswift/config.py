@@ -14,6 +14,7 @@ from ._core import set_threads as core_set_threads
 from ._core import version as core_version
 from .checks import check_whole
 from .errors import ArgumentError, warn
+from .pictures.terminal import wrapped
 
 
 def set_threads(count: int) -> None:
@@ -87,7 +88,7 @@ def show_config() -> dict[str, Any]:
     for key, value in found.items():
         text = " ".join(str(v) for v in value) if isinstance(value, list) else value
         text = f"{value / 1e6:.1f} MB" if key.endswith("memory") else text
-        print(f"{key:<{width}}  {text}")
+        print(wrapped(f"{key:<{width}}  {text}"))
     return found
 
 

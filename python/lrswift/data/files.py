@@ -10,6 +10,18 @@ from pathlib import Path
 
 from ..errors import FormatError, MissingFiles
 
+# where the files of a data set are published, told where they are missing
+PUBLISHED = {
+    "mnist": "https://ossci-datasets.s3.amazonaws.com/mnist",
+    "fashion-mnist": "https://github.com/zalandoresearch/fashion-mnist",
+    "cifar10": "https://www.cs.toronto.edu/~kriz/cifar.html",
+    "cifar100": "https://www.cs.toronto.edu/~kriz/cifar.html",
+    "svhn": "http://ufldl.stanford.edu/housenumbers",
+    "tiny-imagenet": "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+    "text": "https://github.com/karpathy/char-rnn",
+    "multi30k": "https://github.com/multi30k/dataset",
+    "voc": "http://host.robots.ox.ac.uk/pascal/VOC",
+}
 # bytes that deflate makes of one, at most
 _MOST_PACKED = 1032
 
@@ -40,7 +52,12 @@ def find(
     where = ", ".join(str(p) for p in tried)
     told = root or os.environ.get("LRSWIFT_DATA")
     hint = "" if told else "; $LRSWIFT_DATA is not set"
-    raise MissingFiles(f"{name}: missing {', '.join(files)}; looked in {where}{hint}")
+    raise MissingFiles(f"{name}: missing {', '.join(files)}; looked in {where}{hint}{published(name)}")
+
+
+def published(name: str) -> str:
+    """Where the files can be had, as the end of a message."""
+    return f"; published at {PUBLISHED[name]}" if name in PUBLISHED else ""
 
 
 def need(name: str, files: Sequence[str], found: Sequence[Path | None]) -> list[Path]:
@@ -48,7 +65,7 @@ def need(name: str, files: Sequence[str], found: Sequence[Path | None]) -> list[
     missing = [file for file, path in zip(files, found, strict=True) if path is None]
     if missing:
         place = next(path.parent for path in found if path is not None)
-        raise MissingFiles(f"{name}: missing {', '.join(missing)} in {place}")
+        raise MissingFiles(f"{name}: missing {', '.join(missing)} in {place}{published(name)}")
     return [path for path in found if path is not None]
 
 

@@ -6,18 +6,23 @@ import os
 from collections.abc import Callable
 
 from ..errors import ArgumentError
-from .cifar import cifar10
+from .cifar import cifar10, cifar100
 from .dataset import Splits
 from .digits import digits
 from .idx import fashion_mnist, mnist
 from .multi30k import multi30k
+from .svhn import svhn
 from .text import text
+from .tiny_imagenet import tiny_imagenet
 
 DATASETS: dict[str, Callable[[str | os.PathLike[str] | None], Splits]] = {
     "digits": digits,
     "mnist": mnist,
     "fashion-mnist": fashion_mnist,
     "cifar10": cifar10,
+    "cifar100": cifar100,
+    "svhn": svhn,
+    "tiny-imagenet": tiny_imagenet,
     "text": text,
     "multi30k": multi30k,
 }
@@ -27,7 +32,8 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Splits:
     """Loads a data set by name. Nothing is downloaded, and pixels are not scaled (`Dataset.scaled` does).
 
     Args:
-        name: "digits" (through scikit-learn), "mnist", "fashion-mnist", "cifar10", "text" or "multi30k".
+        name: "digits" (through scikit-learn), "mnist", "fashion-mnist", "cifar10", "cifar100", "svhn"
+            (through SciPy), "tiny-imagenet" (through Pillow), "text" or "multi30k".
         root: the folder in which its own is looked for, and nowhere else. None: `$LRSWIFT_DATA`, then
             `./data`. Default None.
 
@@ -39,7 +45,7 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Splits:
     Raises:
         ArgumentError: the name is unknown.
         FormatError: a file is damaged, of another format, or larger when unpacked than its header says.
-        MissingFiles: files are not there; says which, and where it looked.
+        MissingFiles: files are not there; says which, where it looked, and where they are published.
 
     Warns:
         UserWarning: training batches of cifar10 are missing; the others are loaded.

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
@@ -15,8 +16,8 @@ from ..nn import Module
 from ..progress import Progress
 from ..training.methods import KINDS, METHODS, Method
 from .comparison_report import render, table
-from .results import Results
-from .runs import DEFAULT_METHODS, Run, check_methods, train_all
+from .results import FILE, Results, written
+from .runs import DEFAULT_METHODS, Run, check_methods, facts_of, kept_runs, settings_of, train_all
 from .setup import MODELS, Setup
 
 
@@ -57,9 +58,9 @@ class Comparison(Results[Run]):
             "diverged": sum(run.diverged for run in runs),
         }
 
-    def table(self) -> str:
-        """The summary as aligned text."""
-        return table(self, self.summary(), self.methods).text()
+    def table(self, width: int | None = None) -> str:
+        """The summary as aligned text; labels are broken where it would be wider than `width`."""
+        return table(self, self.summary(), self.methods).text(width=width)
 
     def columns(self) -> Sequence[str]:
         """Those of an epoch, with its run."""
@@ -75,15 +76,7 @@ class Comparison(Results[Run]):
 
     def facts(self) -> dict[str, Any]:
         """The summary, and the loss and rate of every step of every run."""
-        runs = [
-            {
-                "method": run.method, "seed": run.seed, "found_lr": run.found, "search_batches": run.searched,
-                "seconds": run.seconds, "diverged": run.diverged, "epochs": run.history.rows,
-                "losses": [*map(float, run.history.losses)], "rates": [*map(float, run.history.rates[:, 0])],
-            }
-            for run in self.runs
-        ]  # fmt: skip
-        return {"summary": self.summary(), "runs": runs}
+        return {"summary": self.summary(), "runs": [facts_of(run) for run in self.runs]}
 
     def page(self) -> str:
         """The report, the most accurate method first."""
@@ -102,6 +95,7 @@ def compare(
     out: str | os.PathLike[str] | None = None,
     progress: bool = True,
     command: str | None = None,
+    resume: bool = False,
 ) -> Comparison:
     """Trains one network with several methods and seeds, and compares what they reach.
 
@@ -110,7 +104,9 @@ def compare(
 
     Args:
         data: a name for `data.load`, or its result; pixels are scaled to [0, 1].
-        model: mlp, lenet, mnist_cnn, alrs_cnn, or a function (train, classes) -> Module.
+        model: a classifier of `lr.models` by name: mlp, mlp-1000, mlp-300-100, lenet, mnist_cnn, alrs_cnn,
+            mnist_cnn-average, fashion_convnet, resnet18 to resnet56, wrn-16-1, wrn-16-4, wrn-22-8 and
+            densenet121; or a function (train, classes) -> Module.
         methods: names of `training.methods.METHODS`, or composed ones: any rate, direction or rate+direction,
             with arguments, as "l4+adam:alpha=0.2".
         seeds: how many runs each method has.
@@ -118,31 +114,33 @@ def compare(
         batch_size: examples per step.
         seed: the first seed; the others follow it.
         root: the folder of data sets, as for `data.load`.
-        out: a folder for results.csv, results.json and report.html; None: no files.
+        out: a folder for results.csv, results.json and report.html; None: no files. Ctrl-C writes what is
+            done; KeyboardInterrupt has it as `comparison`, too.
         progress: shows a bar.
         command: the command line that does this again, for the report.
+        resume: keeps the runs of `out`, and trains the others.
 
     Returns:
         All runs, with `summary()`, `table()` and `write(folder)`.
 
     Raises:
-        ArgumentError: unknown names, or nothing to run.
+        ArgumentError: unknown names, nothing to run, or results of other settings in `out`.
         ArgumentTypeError: data that are neither a name nor a Splits.
         BufferError: labels that lie on another device than the CPU.
         DTypeError: inputs or labels of a dtype that the loss does not take.
         FileNotFoundError: files of a data set are missing, as `MissingFiles`.
-        FormatError: they are not what they should be.
+        FormatError: they, or the results in `out`, are not what they should be.
         OSError: they cannot be read.
         ShapeError: inputs that the network does not take.
     """
     check_methods(methods, seeds, epochs)
     setup = Setup.of(data, model, root)
-    with Progress(len(methods) * seeds, "compare", progress, "run") as bar:
+    settings = settings_of(setup, seeds, epochs, batch_size, seed)
+    kept = kept_runs(Path(out) / FILE, settings, ("summary",)) if out is not None and resume else []
+    result = Comparison(kept, settings, command)
+    with Progress(len(methods) * seeds, "compare", progress, "run") as bar, written(result, out):
         jobs = [(name, None) for name in methods]
-        runs, settings = train_all(setup, jobs, seeds, epochs, batch_size, seed, bar)
-    result = Comparison(runs, settings, command)
-    if out is not None:
-        result.write(out)
+        train_all(setup, jobs, seeds, epochs, batch_size, seed, bar, result.runs)
     return result
 
 

@@ -17,6 +17,10 @@ class FinalLosses(Results[Run]):
 
     initial: list[float] = field(kw_only=True)
 
+    def names(self) -> list[str]:
+        """What was run from every rate, in this order; where Ctrl-C ended it, others have some only."""
+        return [name for name in super().names() if all(self.of(name, rate) for rate in self.rates(name))]
+
     def of(self, name: str, *initial: float | None) -> list[Run]:
         """The runs of a method, a seed each; from `initial` if given, None for methods that have none."""
         return [run for run in super().of(name) if not initial or run.initial in initial]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -82,6 +83,23 @@ class Results(ABC, Generic[AnyRun]):
         report = target / "report.html"
         store.write_text(report, self.page())
         return report
+
+
+@contextmanager
+def written(result: Results[Any], out: str | os.PathLike[str] | None) -> Iterator[None]:
+    """Writes `result` into the folder `out` once its runs are there, and on Ctrl-C those that are.
+
+    KeyboardInterrupt then has it as `comparison`.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        stop.comparison = result  # type: ignore[attr-defined]
+        if out is not None and result.runs:
+            result.write(out)
+        raise
+    if out is not None:
+        result.write(out)
 
 
 def write_table(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import random
-from ..errors import ArgumentError, Diverged
+from .. import random, store
+from ..errors import ArgumentError, Diverged, FormatError
 from ..loop.history import History
 from ..nn.functional import cross_entropy
 from ..progress import Progress
@@ -78,16 +80,27 @@ def train_all(
     batch_size: int,
     first_seed: int,
     bar: Progress,
-) -> tuple[list[Run], dict[str, Any]]:
-    """(runs, settings) of the jobs, each a method and its initial rate (None: its own), with all seeds."""
-    runs: list[Run] = []
+    runs: list[Run],
+) -> None:
+    """Adds to `runs` those of the jobs that it lacks: each a method and its initial rate (None: its own).
+
+    Only whole runs are added, also where Ctrl-C ends it.
+    """
+    known = {(run.method, run.initial, run.seed) for run in runs}
     for name, initial in jobs:
         for seed in range(first_seed, first_seed + seeds):
+            if (name, initial, seed) in known:
+                bar.advance(1)
+                continue
             runs.append(train_once(name, seed, setup, epochs, batch_size, initial))
             bar.advance(1, loss=runs[-1].train_loss, accuracy=runs[-1].accuracy)
+
+
+def settings_of(setup: Setup, seeds: int, epochs: int, batch_size: int, first_seed: int) -> dict[str, Any]:
+    """How the runs are made, for records and reports."""
     random.seed(first_seed)
     splits = setup.splits
-    settings = setup.settings(
+    return setup.settings(
         setup.network().num_parameters(),
         {"train": len(splits.train), "test": len(splits.test)},
         epochs=epochs,
@@ -96,7 +109,69 @@ def train_all(
         seeds=seeds,
         first_seed=first_seed,
     )
-    return runs, settings
+
+
+# of the settings: what may differ between a record and its continuation
+_LOOSE = ("seeds", "first_seed", "config", "date")
+
+
+def facts_of(run: Run) -> dict[str, Any]:
+    """A run for results.json, with the loss and the rate of every step."""
+    return {
+        "method": run.method, "seed": run.seed, "found_lr": run.found, "search_batches": run.searched,
+        "seconds": run.seconds, "diverged": run.diverged, "initial": run.initial,
+        "epochs": run.history.rows,
+        "losses": [*map(float, run.history.losses)], "rates": [*map(float, run.history.rates[:, 0])],
+    }  # fmt: skip
+
+
+def kept_runs(path: Path, settings: dict[str, Any], entries: Sequence[str]) -> list[Run]:
+    """The runs of a results.json that was made with the same settings; none where there is no file.
+
+    entries: what such a file has beside its runs. Raises ArgumentError for other settings, FormatError for a
+    file that is damaged, altered, or another.
+    """
+    if not path.exists():
+        return []
+    where = f"resume: {path}"
+    facts = store.read_checked_json(path, where, (*entries, "settings", "command", "runs"))
+    try:
+        before, runs = facts["settings"], [_run(run) for run in facts["runs"]]
+        told = {name: before.get(name) for name in settings}
+    except store.FACTS_ERRORS as error:
+        raise FormatError(
+            f"{where}: no results of compare; allowed: those, as they were written ({error})"
+        ) from None
+    for name, value in json.loads(json.dumps(store.plain(settings))).items():
+        if name not in _LOOSE and told[name] != value:
+            raise ArgumentError(
+                f"{where} was made with {name}={told[name]!r}, got {value!r}; allowed: the same settings, or "
+                "another folder"
+            )
+    return runs
+
+
+def _run(facts: dict[str, Any]) -> Run:
+    history = History()
+    # JSON has no nan
+    history.rows = [
+        {
+            **row,
+            **{
+                key: math.nan
+                for key in ("train_loss", "valid_loss", "lr", "lr_low", "lr_high")
+                if row[key] is None
+            },
+        }
+        for row in facts["epochs"]
+    ]
+    rates = np.array(facts["rates"], np.float64)
+    history.add(np.array(facts["losses"], np.float64), np.repeat(rates[:, None], 3, 1))
+    method, seed, initial = str(facts["method"]), int(facts["seed"]), facts["initial"]
+    return Run(
+        method, seed, history, float(facts["seconds"]), facts["found_lr"], int(facts["search_batches"]),
+        bool(facts["diverged"]), None if initial is None else float(initial),
+    )  # fmt: skip
 
 
 def train_once(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..checks import check_number
@@ -14,7 +15,8 @@ from ..nn import Module
 from ..progress import Progress
 from ..training.methods import METHODS
 from .final_losses import FinalLosses
-from .runs import DEFAULT_METHODS, check_methods, train_all
+from .results import FILE, written
+from .runs import DEFAULT_METHODS, check_methods, facts_of, kept_runs, settings_of, train_all
 from .sensitivity_report import render, table
 from .setup import Setup
 
@@ -29,9 +31,10 @@ _FIELDS = (
 class Sensitivity(FinalLosses):
     """All runs. `loss(method, initial)` is what the picture shows; `write(folder)`, `table()`."""
 
-    def table(self) -> str:
-        """Final losses as aligned text, a column per initial rate."""
-        return f"final training loss by initial rate (=: the method has none)\n{table(self).text()}"
+    def table(self, width: int | None = None) -> str:
+        """Final losses as aligned text, a column per initial rate; `width`: as of a comparison."""
+        text = table(self).text(width=width)
+        return f"final training loss by initial rate (=: the method has none)\n{text}"
 
     def columns(self) -> Sequence[str]:
         """Those of a run."""
@@ -51,8 +54,9 @@ class Sensitivity(FinalLosses):
         return found
 
     def facts(self) -> dict[str, Any]:
-        """The initial rates, and an entry per run."""
-        return {"initial": self.initial, "runs": self.rows()}
+        """The initial rates, and an entry per run, with the loss and the rate of every step."""
+        runs = [facts_of(run) | row for run, row in zip(self.runs, self.rows(), strict=True)]
+        return {"initial": self.initial, "runs": runs}
 
     def page(self) -> str:
         """The report, the least sensitive method first."""
@@ -72,6 +76,7 @@ def sensitivity(
     out: str | os.PathLike[str] | None = None,
     progress: bool = True,
     command: str | None = None,
+    resume: bool = False,
 ) -> Sensitivity:
     """Trains `model` on `data` with each of `methods` from each of the rates `initial`.
 
@@ -88,9 +93,9 @@ def sensitivity(
     jobs = [
         (name, rate) for name in methods for rate in (rates if METHODS[name].begun is not None else [None])
     ]
-    with Progress(len(jobs) * seeds, "sensitivity", progress, "run") as bar:
-        runs, settings = train_all(setup, jobs, seeds, epochs, batch_size, seed, bar)
-    result = Sensitivity(runs, settings, command, initial=rates)
-    if out is not None:
-        result.write(out)
+    settings = settings_of(setup, seeds, epochs, batch_size, seed)
+    kept = kept_runs(Path(out) / FILE, settings, ("initial",)) if out is not None and resume else []
+    result = Sensitivity(kept, settings, command, initial=rates)
+    with Progress(len(jobs) * seeds, "sensitivity", progress, "run") as bar, written(result, out):
+        train_all(setup, jobs, seeds, epochs, batch_size, seed, bar, result.runs)
     return result

@@ -15,16 +15,37 @@ from ..data import Dataset, Splits, load
 from ..errors import ArgumentError, ArgumentTypeError
 from ..nn import Module
 
-MODELS: dict[str, Callable[[Dataset, int], Module]] = {
-    "mlp": lambda train, classes: models.mlp(math.prod(train.x.shape[1:]), outputs=classes),
-    "lenet": lambda train, classes: models.lenet(classes, _channels(train), train.x.shape[1]),
-    "mnist_cnn": lambda train, classes: models.mnist_cnn(classes),
-    "alrs_cnn": lambda train, classes: models.alrs_cnn(classes, _channels(train), train.x.shape[1]),
-}
-
 
 def _channels(train: Dataset) -> int:
     return train.x.shape[3] if train.x.ndim == 4 else 1
+
+
+def _mlp(*hidden: int) -> Callable[[Dataset, int], Module]:
+    return lambda train, classes: models.mlp(math.prod(train.x.shape[1:]), hidden, classes)
+
+
+def _resnet(depth: int) -> Callable[[Dataset, int], Module]:
+    return lambda _, classes: models.resnet(depth, classes)
+
+
+def _wide(depth: int, width: int) -> Callable[[Dataset, int], Module]:
+    return lambda _, classes: models.wide_resnet(depth, width, classes)
+
+
+# classifiers of lr.models, by the names of the papers
+MODELS: dict[str, Callable[[Dataset, int], Module]] = {
+    "mlp": _mlp(1000, 1000),
+    "mlp-1000": _mlp(1000),
+    "mlp-300-100": _mlp(300, 100),
+    "lenet": lambda train, classes: models.lenet(classes, _channels(train), train.x.shape[1]),
+    "mnist_cnn": lambda _, classes: models.mnist_cnn(classes),
+    "mnist_cnn-average": lambda _, classes: models.mnist_cnn(classes, "average"),
+    "alrs_cnn": lambda train, classes: models.alrs_cnn(classes, _channels(train), train.x.shape[1]),
+    "fashion_convnet": lambda _, classes: models.fashion_convnet(classes),
+    **{f"resnet{depth}": _resnet(depth) for depth in (18, 20, 32, 34, 44, 50, 56)},
+    **{f"wrn-{depth}-{width}": _wide(depth, width) for depth, width in ((16, 1), (16, 4), (22, 8))},
+    "densenet121": lambda _, classes: models.densenet(121, 12, classes),
+}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,7 +86,7 @@ class Learning:
             * settings.learning.blocks
             * sum(settings.budget(o) for o in range(self.done, outer_steps))
         )
-        with Progress(total, "learn_schedule", progress, "inner step") as bar:
+        with Progress(total, "learn_schedule", progress, "inner step") as bar, self.kept_on_interrupt():
             while self.done < outer_steps and not self.get("converged")[0]:
                 budget = settings.budget(self.done)
                 outcomes = self.trained(workers, self.jobs(budget), settings.learning.blocks, bar)
@@ -98,6 +99,16 @@ class Learning:
                 self.judge(outcomes)
             self.compare_finalists(workers, bar)
         return self.schedule()
+
+    @contextmanager
+    def kept_on_interrupt(self) -> Iterator[None]:
+        """A KeyboardInterrupt has the schedule of the outer steps that are done as `schedule`."""
+        try:
+            yield
+        except KeyboardInterrupt as stop:
+            if self.done:
+                stop.schedule = self.schedule()  # type: ignore[attr-defined]
+            raise
 
     def jobs(self, budget: int, differentiated: bool = True) -> list[Job]:
         """A task for each seed, or for each block of its values."""
@@ -178,8 +189,10 @@ class Learning:
         row["retreated"] = self.get("retreated")[0] != 0
         if not whole:
             row["seed_losses"] = np.full(len(outcomes), np.nan)
-        for name, value in row.items():
-            self.record[name] = np.concatenate([self.record[name], np.asarray(value)[None]])
+        # at once, as Ctrl-C may come between
+        self.record = {
+            name: np.concatenate([self.record[name], np.asarray(value)[None]]) for name, value in row.items()
+        }
 
     def judge(self, outcomes: Sequence[Outcome]) -> None:
         """Says what went wrong, after the outer step is safe."""

@@ -2,11 +2,13 @@
 
 from .convolutional import alrs_cnn, fashion_convnet, lenet, mnist_cnn
 from .dense import densenet
+from .detection import SSD, multibox_loss, ssd
 from .fully_connected import mlp
+from .memory import DNC, bits_loss, dnc
 from .residual import resnet, wide_resnet
 from .transformer import transformer, translation_loss
 
 __all__ = [
-    "alrs_cnn", "densenet", "fashion_convnet", "lenet", "mlp", "mnist_cnn", "resnet", "transformer",
-    "translation_loss", "wide_resnet",
+    "DNC", "SSD", "alrs_cnn", "bits_loss", "densenet", "dnc", "fashion_convnet", "lenet", "mlp", "mnist_cnn",
+    "multibox_loss", "resnet", "ssd", "transformer", "translation_loss", "wide_resnet",
 ]  # fmt: skip

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+
+# of a column of names
+_NARROWEST = 12
 
 
 @dataclass(frozen=True)
@@ -48,21 +53,33 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Row]
 
-    def text(self, rule: bool = True) -> str:
-        """Aligned columns, "=" where a value is that of the column before. rule: a line below the heads."""
+    def text(self, rule: bool = True, width: int | None = None) -> str:
+        """Aligned columns, "=" where a value is that of the column before. rule: a line below the heads.
+
+        Names are broken where the table would be wider than `width`.
+        """
         lines = [[column.head for column in self.columns]]
         for row in self.rows:
             texts = [[cell.text, *["="] * (cell.span - 1)] for cell in row.cells]
             lines.append([row.name, *(text for cell in texts for text in cell)])
-        pairs = zip(self.columns, zip(*lines, strict=True), strict=True)
-        columns = [_aligned(texts, column.number, rule) for column, texts in pairs if not column.drawn]
+        lines = [[t for t, c in zip(line, self.columns, strict=True) if not c.drawn] for line in lines]
+        widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
+        excess = sum(widths) + 2 * (len(widths) - 1) - (width or math.inf)
+        if excess > 0:
+            lines = [
+                part for line in lines for part in _broken(line, max(int(widths[0] - excess), _NARROWEST))
+            ]
+        numbers = [column.number for column in self.columns if not column.drawn]
+        pairs = zip(numbers, zip(*lines, strict=True), strict=True)
+        columns = [_aligned(texts, number, rule) for number, texts in pairs]
         return "\n".join(map("  ".join, zip(*columns, strict=True)))
 
     def html(self) -> str:
         """A table that scrolls where the page is too narrow for it."""
         heads = "".join(f'<th scope="col"{_right(c)}>{escape(c.title)}</th>' for c in self.columns)
         return (
-            f'<div class="wide"><table><thead><tr>{heads}</tr></thead>'
+            f'<div class="wide" tabindex="0" role="group" aria-label="Table"><table>'
+            f"<thead><tr>{heads}</tr></thead>"
             f"<tbody>{''.join(map(self._row, self.rows))}</tbody></table></div>"
         )
 
@@ -76,6 +93,12 @@ class Table:
             cells.append(f"<td{span}{_right(self.columns[place])}>{content}</td>")
             place += cell.span
         return "".join(cells) + "</tr>"
+
+
+def _broken(line: Sequence[str], width: int) -> list[list[str]]:
+    """A row whose name takes several lines."""
+    names = textwrap.wrap(line[0], width, subsequent_indent="  ") or [""]
+    return [[names[0], *line[1:]], *([name, *[""] * (len(line) - 1)] for name in names[1:])]
 
 
 def _aligned(texts: Sequence[str], right: bool, rule: bool) -> list[str]:

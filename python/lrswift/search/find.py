@@ -187,6 +187,9 @@ def find_lr(
         try:
             with Progress(alrs.expected(), "find_lr", progress, "batch") as bar:
                 alrs.run(max_epochs, bar)
+        except KeyboardInterrupt as stop:
+            stop.values = np.concatenate([*alrs.values, np.zeros(0)])  # type: ignore[attr-defined]
+            raise
         finally:
             alrs.finder.close()
     warn_touched(receipt)

@@ -36,3 +36,18 @@ def test_html():
     assert (name.text, name.get("class"), name.find("small").text) == ("x < y", "hand", "how & why")
     assert (number.text, picture[0].tag, bold[0].text) == ("1.5", "svg", "-20")
     assert [(e.text, e.get("colspan")) for e in second] == [("z", None), ("whatever", "3")]
+
+
+def test_names_are_broken_where_it_would_be_too_wide():
+    table = Table(
+        [Column("method", number=False), Column("loss")],
+        [Row("a very long name of a method", [Cell("0.125")]), Row("short", [Cell("2")])],
+    )
+    # 24 without the numbers and the gap is 17
+    assert table.text(rule=False, width=24).splitlines() == [
+        "method             loss",
+        "a very long name  0.125",
+        "  of a method          ",
+        "short                 2",
+    ]
+    assert table.text(rule=False, width=40) == table.text(rule=False)

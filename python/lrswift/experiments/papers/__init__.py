@@ -11,6 +11,7 @@ from typing import Any
 from ...errors import ArgumentError
 from ...files.atomic import make_folder
 from . import (
+    alrs_cifar,
     alrs_mnist,
     alrs_text,
     cost,
@@ -18,12 +19,18 @@ from . import (
     fds_figure2,
     fds_figure3,
     fds_figure4,
+    l4_dnc,
     l4_fashion,
     l4_mnist,
     l4_regression,
+    l4_resnet,
+    qlab_cifar,
     qlab_functions,
     qlab_mnist,
+    tlr_cifar,
+    tlr_detection,
     tlr_mnist,
+    tlr_translation,
 )
 from .problem import SCALES
 from .study import Study, index, run_study
@@ -32,11 +39,12 @@ STUDIES: dict[str, Study] = {
     study.name: study
     for study in (
         alrs_mnist.TABLE1, alrs_mnist.TABLE4, alrs_mnist.FIGURE1, alrs_mnist.FRACTION, alrs_mnist.PERIODIC,
-        alrs_mnist.SEARCH, alrs_mnist.READING, alrs_text.STUDY,
+        alrs_mnist.SEARCH, alrs_mnist.READING, alrs_text.STUDY, alrs_cifar.TABLE2, alrs_cifar.TABLE3,
         tlr_mnist.ROBUSTNESS, tlr_mnist.WINDOW, tlr_mnist.AGAINST_HD, tlr_mnist.PEERS, tlr_mnist.PER_LAYER,
-        tlr_mnist.BOUND, tlr_mnist.SCHEDULE,
-        qlab_functions.FUNCTIONS, qlab_functions.FIND_PLR, qlab_mnist.RATES, qlab_mnist.TABLE, cost.STUDY,
-        l4_regression.STUDY, l4_mnist.MNIST, l4_mnist.BATCH, l4_fashion.STUDY,
+        tlr_mnist.BOUND, tlr_mnist.SCHEDULE, tlr_cifar.STUDY, tlr_translation.STUDY, tlr_detection.STUDY,
+        qlab_functions.FUNCTIONS, qlab_functions.FIND_PLR, qlab_mnist.RATES, qlab_mnist.TABLE,
+        qlab_cifar.STUDY, cost.STUDY,
+        l4_regression.STUDY, l4_mnist.MNIST, l4_mnist.BATCH, l4_fashion.STUDY, l4_resnet.STUDY, l4_dnc.STUDY,
     )
 }  # fmt: skip
 

@@ -1,7 +1,8 @@
 """FDS, figure 2: the error of hypergradients averaged over windows of steps, beside Theorem 4.1.
 
 LeNet, momentum 0.9, no decay, learning rates on a cosine from 0.01. Every seed is another network and
-another order of the batches; all its T hypergradients come from one sweep in reverse mode.
+another order of the batches; all its T hypergradients come from one sweep in reverse mode. Greedy ones, the
+middle panel, are those of the validation loss after each single step, on 200 images.
 Source: Micaelli and Storkey, arXiv 2007.07869, section 4.2 and figure 2 (there SVHN, here Fashion-MNIST).
 """
 
@@ -36,12 +37,15 @@ class _Scale:
     steps: int
     batch_size: int
     validation: int
+    greedy_seeds: int
 
 
+# images that a greedy hypergradient is validated on
+GREEDY_VALIDATION = 200
 _SCALES = {
-    "quick": _Scale(seeds=4, steps=12, batch_size=16, validation=200),
-    "small": _Scale(seeds=24, steps=250, batch_size=128, validation=2000),
-    "medium": _Scale(seeds=100, steps=250, batch_size=128, validation=2000),
+    "quick": _Scale(seeds=4, steps=12, batch_size=16, validation=200, greedy_seeds=3),
+    "small": _Scale(seeds=24, steps=250, batch_size=128, validation=2000, greedy_seeds=8),
+    "medium": _Scale(seeds=100, steps=250, batch_size=128, validation=2000, greedy_seeds=50),
 }
 
 
@@ -49,43 +53,54 @@ def make(scale: str, data: str | os.PathLike[str] | None, out: Path, seed: int, 
     """Measures, writes NAME.csv, .json, .png and the hypergradients; returns the table as text."""
     settings = _SCALES[scale]
     found = measure(settings, data, out / f"{NAME}.safetensors", seed, progress)
+    greedy = measure(settings, data, out / f"{NAME}-greedy.safetensors", seed, progress, greedily=True)
     noise = noise_of(found)
     rows = table(found, noise)
     best = best_window(noise.mse1, noise.epsilon, noise.correlation)
     measured = min(rows, key=lambda row: row["mse"])["window"]
     # inf without drift
     suggested = min(best, float(settings.steps))
-    facts = {"noise": asdict(noise), "best_window": measured, "best_window_of_theorem": suggested}
+    bias = bias_of(greedy, found)
+    facts = {
+        "noise": asdict(noise), "best_window": measured, "best_window_of_theorem": suggested, "greedy": bias,
+    }  # fmt: skip
     figure = Figure(
-        NAME, rows, settings, seed, facts, lambda: _picture(found, rows, noise, measured, suggested)
+        NAME, rows, settings, seed, facts, lambda: _picture(found, greedy, rows, noise, measured, suggested)
     )
     return figure.write(
         out,
         f"best window: measured {measured}, Theorem 4.1 {suggested:.3g} "
-        f"(mse1 {noise.mse1:.3g}, drift {noise.epsilon:.3g}, correlation {noise.correlation:.3g})",
+        f"(mse1 {noise.mse1:.3g}, drift {noise.epsilon:.3g}, correlation {noise.correlation:.3g})\n"
+        f"greedy: squared error {bias['mse']:.3g}, of which bias {bias['bias2']:.3g}; exact ones of a single "
+        f"step {bias['exact']:.3g}; the sign of the mean is right in {100 * bias['sign']:.0f} % of the steps",
     )
 
 
-def measure(settings: _Scale, data: Any, path: Path, seed: int, progress: bool) -> np.ndarray:
+def measure(
+    settings: _Scale, data: Any, path: Path, seed: int, progress: bool, greedily: bool = False
+) -> np.ndarray:
     """Hypergradients float64 [seeds, steps], kept in `path` after every seed and continued from there."""
     identity = asdict(settings) | {"seed": seed}
+    wanted = settings.greedy_seeds if greedily else settings.seeds
     done = np.zeros((0, settings.steps))
     if path.exists():
         arrays, metadata = store.read(path)
         text = metadata.get("lrswift.reproduce")
         kept = None if text is None else store.facts_of(f"out: {path}", text)
-        if kept is None or {**kept, "seeds": 0} != {**identity, "seeds": 0}:
+        free = {"seeds": 0, "greedy_seeds": 0}
+        if kept is None or {**kept, **free} != {**identity, **free}:
             raise ArgumentError(f"out: {path} was made with {kept}; allowed: the same settings, {identity}")
         found = arrays.get("hypergradients")
         if found is None or found.ndim != 2 or found.shape[1] != settings.steps or found.dtype != np.float64:
             raise store.altered(f"out: {path}", "no hypergradients of every step")
-        done = found[: settings.seeds]
-    if len(done) == settings.seeds:
+        done = found[:wanted]
+    if len(done) == wanted:
         return done
     train, test = fashion_mnist(data)
-    with Progress(settings.seeds - len(done), NAME, progress, "seed") as bar:
-        while len(done) < settings.seeds:
-            found = one_seed(settings, train, test, random.derived(seed, len(done)))
+    one = greedy_seed if greedily else one_seed
+    with Progress(wanted - len(done), NAME, progress, "seed") as bar:
+        while len(done) < wanted:
+            found = one(settings, train, test, random.derived(seed, len(done)))
             done = np.concatenate([done, found[None]])
             store.write(path, {"hypergradients": done}, {"lrswift.reproduce": json.dumps(identity)})
             bar.advance(1, deviation=float(found.std()))
@@ -94,18 +109,45 @@ def measure(settings: _Scale, data: Any, path: Path, seed: int, progress: bool) 
 
 def one_seed(settings: _Scale, train: Pair, test: Pair, seed: int) -> np.ndarray:
     """Of one network: the hypergradient of every step's learning rate, float64 [steps]."""
-    rates = cosine(INITIAL_RATE, settings.steps)
-    numbers = row_numbers(len(train[0]), settings.steps, settings.batch_size, seed)
-    batches = IndexedBatches(train, numbers, np.float32)
     held = [
         tuple(a[i : min(i + 500, settings.validation)] for a in test)
         for i in range(0, settings.validation, 500)
     ]
+    return _swept(settings, train, held, seed, None)
+
+
+def greedy_seed(settings: _Scale, train: Pair, test: Pair, seed: int) -> np.ndarray:
+    """Of the same network: that of the validation loss after the step alone, float64 [steps]."""
+    return _swept(settings, train, [tuple(a[:GREEDY_VALIDATION] for a in test)], seed, 1)
+
+
+def _swept(settings: _Scale, train: Pair, held: Any, seed: int, horizon: int | None) -> np.ndarray:
+    rates = cosine(INITIAL_RATE, settings.steps)
+    numbers = row_numbers(len(train[0]), settings.steps, settings.batch_size, seed)
+    batches = IndexedBatches(train, numbers, np.float32)
     found = hypergradient(
         seeded(lambda _: models.lenet(), seed), cross_entropy, batches, held, rates.tolist(), [MOMENTUM],
-        mode="reverse", dtype=np.float32,
+        mode="reverse", dtype=np.float32, horizon=horizon,
     )  # fmt: skip
     return found.learning_rates
+
+
+def bias_of(greedy: np.ndarray, exact: np.ndarray) -> dict[str, float]:
+    """How far greedy hypergradients are from the mean of the exact ones, of each step.
+
+    mse: of a single seed's. bias2: of the mean of all seeds', without what the seeds at hand add. exact: the
+    squared error of a single seed's exact ones. sign: the share of steps where both means have the same.
+    """
+    mean, own = exact.mean(0), greedy.mean(0)
+    chance = greedy.var(0, ddof=1) / len(greedy) + exact.var(0, ddof=1) / len(exact)
+    # about the true mean, of which the mean at hand is off by a seeds-th of the variance
+    off = ((greedy - mean) ** 2).mean(0) - exact.var(0, ddof=1) / len(exact)
+    return {
+        "mse": float(off.mean()),
+        "bias2": float(((own - mean) ** 2 - chance).mean()),
+        "exact": float(exact.var(0, ddof=1).mean()),
+        "sign": float((np.sign(mean) == np.sign(own)).mean()),
+    }
 
 
 def windows_of(steps: int) -> list[int]:
@@ -155,10 +197,22 @@ def table(hypergradients: np.ndarray, noise: SharingNoise) -> list[dict[str, Any
 
 
 def _picture(
-    found: np.ndarray, rows: list[dict[str, Any]], noise: SharingNoise, measured: int, suggested: float
+    found: np.ndarray,
+    greedy: np.ndarray,
+    rows: list[dict[str, Any]],
+    noise: SharingNoise,
+    measured: int,
+    suggested: float,
 ) -> Any:
-    figure, (left, right) = panels(2)
+    figure, (left, between, right) = panels(3)
     steps = np.arange(found.shape[1])
+    low, middle, high = np.quantile(greedy, (0.1, 0.5, 0.9), axis=0)
+    between.fill_between(steps, low, high, color=BLUE, alpha=0.2, linewidth=0, label="80 % of seeds")
+    between.plot(steps, middle, color=BLUE, linewidth=0.8, label="median")
+    between.plot(steps, averaged(found, measured).mean(0), color=ORANGE, label="exact, averaged")
+    between.axhline(0, color=GRAY, linewidth=0.8)
+    between.set(title=f"Greedy ones of {len(greedy)} seeds", xlabel="step")
+    between.legend(frameon=False)
     low, middle, high = np.quantile(found, (0.1, 0.5, 0.9), axis=0)
     left.fill_between(steps, low, high, color=BLUE, alpha=0.2, linewidth=0, label="80 % of seeds")
     left.plot(steps, middle, color=BLUE, linewidth=0.8, label="median")

@@ -2,8 +2,9 @@
 
 A network 784-100-10, plain SGD, all rates learned from zero in three forms: "greedy" differentiates the
 validation loss after every single step (horizon 1), "unshared" the whole run with a rate per step, "shared"
-the whole run with windows of steps. Cosine annealing gets the best of a grid of initial rates. All are then
-trained anew from fresh seeds and tested on images that no choice has seen.
+the whole run with windows of steps. Each is changed by our gated update, and by the paper's own, a step by
+the sign; shared rates by the printed step along the average, too. Cosine annealing gets the best of a grid
+of initial rates. All are then trained anew from fresh seeds and tested on images that no choice has seen.
 Source: Micaelli and Storkey, arXiv 2007.07869, figure 3 (there LeNet on MNIST and SVHN, one epoch).
 """
 
@@ -31,6 +32,12 @@ from .problem import Figure, Pair, cosine, fashion_mnist
 
 NAME = "fds-figure3"
 FORMS = ("greedy", "unshared", "shared")
+# form -> (which hypergradients, which update)
+RULES = {
+    **{form: (form, "gated") for form in FORMS},
+    **{f"{form}, sign": (form, "sign") for form in FORMS},
+    "shared, gradient": ("shared", "gradient"),
+}
 STEP_SIZE = (0.1, 0.15, 4e-4)
 
 
@@ -59,7 +66,7 @@ def make(scale: str, data: str | os.PathLike[str] | None, out: Path, seed: int, 
     (x, y), test = fashion_mnist(data)
     held = settings.validation
     train, valid = (x[:-held], y[:-held]), (x[-held:], y[-held:])
-    learned = {form: _learn(form, settings, train, valid, out, seed, progress) for form in FORMS}
+    learned = {name: _learn(name, settings, train, valid, out, seed, progress) for name in RULES}
     schedules = {form: per_step(found.learning_rates, settings.steps) for form, found in learned.items()}
     grid = _cosine_losses(settings, train, valid, seed, progress)
     chosen = min(grid, key=lambda initial: grid[initial])
@@ -81,8 +88,10 @@ def make(scale: str, data: str | os.PathLike[str] | None, out: Path, seed: int, 
 
 
 def _learn(
-    form: str, settings: _Scale, train: Pair, valid: Pair, out: Path, seed: int, progress: bool
+    name: str, settings: _Scale, train: Pair, valid: Pair, out: Path, seed: int, progress: bool
 ) -> LearnedSchedule:
+    form, update = RULES[name]
+    file = f"{NAME}-{name.replace(', ', '-')}.checkpoint"
     values = settings.steps if form == "unshared" else settings.steps // settings.window
     with warnings.catch_warnings():
         # that unshared hypergradients are noise is what the figure shows; the table has the signals
@@ -91,8 +100,7 @@ def _learn(
             network, cross_entropy, train, valid, settings.steps, settings.batch_size, values, 0, 0,
             outer_steps=settings.outer_steps, step_size=STEP_SIZE, seed=seed, mode="reverse",
             horizon=1 if form == "greedy" else None,
-            checkpoint=out / f"{NAME}-{form}.checkpoint", resume=True, progress=progress,
-            finalists=1,
+            checkpoint=out / file, resume=True, progress=progress, finalists=1, update=update,
         )  # fmt: skip
 
 
@@ -161,23 +169,30 @@ def _picture(
     schedules: dict[str, np.ndarray], outcomes: dict[str, np.ndarray], learned: dict[str, LearnedSchedule]
 ) -> Any:
     colors = {"greedy": ORANGE, "unshared": GRAY, "shared": BLUE, "cosine": GREEN}
+    colors = {name: colors[name.partition(",")[0]] for name in schedules}
+    styles = {name: ":" if "sign" in name else "--" if "gradient" in name else "-" for name in schedules}
     figure, (left, middle, right) = panels(3)
     for name, rates in schedules.items():
-        left.stairs(rates, np.arange(len(rates) + 1), baseline=None, color=colors[name], label=name)
+        left.stairs(
+            rates, np.arange(len(rates) + 1), baseline=None, color=colors[name], linestyle=styles[name],
+            label=name,
+        )  # fmt: skip
     last = per_step(learned["greedy"].values[-1], len(schedules["greedy"]))
     left.stairs(
-        last, np.arange(len(last) + 1), baseline=None, color=ORANGE, linestyle=":", label="greedy, last"
+        last, np.arange(len(last) + 1), baseline=None, color=ORANGE, linestyle="-.", label="greedy, last"
     )
     left.axhline(0, color=GRAY, linewidth=0.8)
     left.set(title="Learning rate", xlabel="step")
     figure.legend(frameon=False, loc="outside lower center", ncols=5)
     for form, found in learned.items():
         losses = np.where(np.isfinite(found.valid_losses), found.valid_losses, np.nan)
-        middle.plot(np.arange(1, len(losses) + 1), losses, ".-", color=colors[form])
+        middle.plot(
+            np.arange(1, len(losses) + 1), losses, marker=".", linestyle=styles[form], color=colors[form]
+        )
     middle.set(title="Validation loss while learning", xlabel="outer step", yscale="log")
     for place, (name, value) in enumerate(outcomes.items()):
         right.plot(np.full(len(value), place), value[:, 0], ".", color=colors[name], alpha=0.6)
         right.plot([place - 0.25, place + 0.25], [value[:, 0].mean()] * 2, color=colors[name])
-    right.set_xticks(range(len(outcomes)), list(outcomes))
+    right.set_xticks(range(len(outcomes)), list(outcomes), rotation=60, fontsize=7)
     right.set(title="Test loss, fresh seeds")
     return figure

@@ -51,7 +51,7 @@ STUDY = Study(
     paper tuned.""",
     scales={
         "quick": _Settings(1, 200, 1),
-        "small": _Settings(4, 2000, 1),
+        "small": _Settings(8, 4000, 1),
         "medium": _Settings(20, 20_000, 1),
     },
     cells=_cells,

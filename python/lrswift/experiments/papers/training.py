@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,15 @@ def _images(name: str, root: str | None, count: int | None) -> Splits:
     return Splits(splits.name, splits.train[:count], splits.test, splits.classes)
 
 
+def photographs(root: Root, count: int | None, name: str = "cifar10") -> Splits:
+    """CIFAR, pixels divided by 255: its first `count` training images, and then 2000 of the test."""
+    with warnings.catch_warnings():
+        # not all of the training batches may be there
+        warnings.simplefilter("ignore")
+        splits = images(name, root, count)
+    return splits if count is None else Splits(splits.name, splits.train, splits.test[:2000], splits.classes)
+
+
 def trained(
     make: Callable[[], Module],
     optimizer: Callable[[Any], Optimizer],
@@ -54,19 +64,57 @@ def trained(
         "accuracy", of the test set in percent; "losses", by epoch; "rates", by step, at most 200; "rate", the
         last; "diverged". Losses of a run that diverged are infinite.
     """
+    network, history, diverged = run_of(
+        make, optimizer, splits.train, splits.test, epochs, batch_size, seed, loss
+    )
+    return numbers_of(history, network, splits.train, diverged)
+
+
+def run_of(
+    make: Callable[[], Module],
+    optimizer: Callable[[Any], Optimizer],
+    train: Any,
+    valid: Any,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    loss: Callable[..., Any],
+) -> tuple[Any, History, bool]:
+    """The network after training, the history, and whether it diverged. Warnings show in the numbers."""
     random.seed(seed)
     network = make()
     chosen = optimizer(network.named_parameters())
     random.seed(seed)
     diverged = False
-    try:
-        history = fit(
-            network, chosen, splits.train, splits.test, loss,
-            epochs=epochs, batch_size=batch_size, seed=seed, progress=False,
-        )  # fmt: skip
-    except Diverged as error:
-        history, diverged = error.history, True
-    return numbers_of(history, network, splits.train, diverged)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            history = fit(
+                network, chosen, train, valid, loss,
+                epochs=epochs, batch_size=batch_size, seed=seed, progress=False,
+            )  # fmt: skip
+        except Diverged as error:
+            history, diverged = error.history, True
+    return network, history, diverged
+
+
+def course(history: History, diverged: bool) -> dict[str, Any]:
+    """Losses and rates of a run of any loss: what `trained` says but for those of the whole training set.
+
+    "train_loss" is infinite where the run diverged or ended above ten times its first losses.
+    """
+    rows, losses, rates = history.rows, history.losses, history.rates[:, 0]
+    begun = float(np.mean(losses[:10])) if len(losses) else math.nan
+    last = rows[-1]["train_loss"] if rows else math.nan
+    lost = diverged or not math.isfinite(last) or last > 10 * begun
+    return {
+        "train_loss": math.inf if lost else last,
+        "losses": [row["train_loss"] for row in rows],
+        "rates": thinned(rates),
+        "rate": float(rates[-1]) if len(rates) else math.nan,
+        "diverged": float(lost),
+        "seconds": sum(row["seconds"] for row in rows),
+    }
 
 
 def numbers_of(history: History, network: Module, train: Dataset, diverged: bool) -> dict[str, Any]:

@@ -44,7 +44,9 @@ def test_figure_1(root, tmp_path, capsys):
     assert run("fds-figure1", root, tmp_path) == 0
     assert "hypergradients" in capsys.readouterr().out
     rows, facts = read(tmp_path, "fds-figure1")
-    assert {row["search"] for row in rows} == {"random", "tpe", "hyperband", "hypergradients", "hybrid"}
+    assert {row["search"] for row in rows} == {
+        "random", "tpe", "hyperband", "bohb", "hypergradients", "hybrid",
+    }  # fmt: skip
     kept = json.loads((tmp_path / "fds-figure1" / "results.json").read_text())
     assert kept["settings"]["ranges"] == [[-1, 1], [-1.5, 1.5], [-4e-3, 4e-3]]
     assert kept["settings"]["clip_gradient"] == 3
@@ -90,6 +92,11 @@ def test_figure_2(root, tmp_path, capsys):
         shared = (1 + noise["correlation"] * (window - 1)) / window * noise["mse1"]
         bound = shared + noise["epsilon"] ** 2 * (window**2 - 1) / 12
         assert float(row["bound"]) == pytest.approx(bound, rel=1e-12)
+    greedy = load_file(tmp_path / "fds-figure2-greedy.safetensors")["hypergradients"]
+    assert greedy.shape == (3, 12) and not np.allclose(greedy, g[:3], rtol=0.1)
+    # the last step's is the exact one's, but for the images that validate it: here the same
+    np.testing.assert_allclose(greedy[:, -1], g[:3, -1], rtol=1e-4)
+    assert facts["greedy"]["exact"] == pytest.approx(np.var(g, axis=0, ddof=1).mean(), rel=1e-9)
     assert facts["best_window"] == int(min(rows, key=lambda row: float(row["mse"]))["window"])
     assert (tmp_path / "fds-figure2.png").stat().st_size > 10_000
 
@@ -104,6 +111,24 @@ def test_the_error_of_a_window_is_unbiased():
     found = np.mean(draws, axis=0)
     # four steps in a line, 3/11 apart, are off by 1.5, 0.5, 0.5 and 1.5 of these
     assert found == pytest.approx([0.09 / 4, 1.25 * (3 / 11) ** 2], rel=0.03)
+
+
+def test_the_error_of_greedy_hypergradients_is_unbiased():
+    """Against errors that are known when the true means are."""
+    from lrswift.experiments.papers.fds_figure2 import bias_of
+
+    rng = np.random.default_rng(2)
+    mean, off = np.linspace(-1, 2, 12), 0.5
+    found = [
+        bias_of(mean + off + 0.2 * rng.standard_normal((4, 12)), mean + 0.3 * rng.standard_normal((6, 12)))
+        for _ in range(3000)
+    ]
+    average = {key: np.mean([f[key] for f in found]) for key in found[0]}
+    assert average["mse"] == pytest.approx(0.25 + 0.04, rel=0.02)
+    assert average["bias2"] == pytest.approx(0.25, rel=0.02)
+    assert average["exact"] == pytest.approx(0.09, rel=0.02)
+    # the mean is -1 and -0.73, which 0.5 does not turn round, and -0.45 and -0.18, which it does
+    assert average["sign"] == pytest.approx(10 / 12, abs=0.05)
 
 
 def test_figure_2_goes_on_where_it_stopped(root, tmp_path, monkeypatch):
@@ -139,7 +164,9 @@ def test_figure_3(root, tmp_path):
     assert run("fds-figure3", root, tmp_path) == 0
     rows, facts = read(tmp_path, "fds-figure3")
     arrays = load_file(tmp_path / "fds-figure3.safetensors")
-    assert [row["schedule"] for row in rows] == ["greedy", "unshared", "shared", "cosine"]
+    forms = ["greedy", "unshared", "shared"]
+    names = [*forms, *(f"{form}, sign" for form in forms), "shared, gradient", "cosine"]
+    assert [row["schedule"] for row in rows] == names
     for row in rows:
         rates, tested = arrays[f"rates.{row['schedule']}"], arrays[f"outcomes.{row['schedule']}"]
         assert rates.shape == (8,) and tested.shape == (2, 2)
