@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,14 +16,11 @@ from ._run_batches import Batch
 from ._run_loss import derived
 from ._run_rules import Hyper, State
 
-if TYPE_CHECKING:
-    from ._run import Run
-
 
 class Columns:
     """Forward mode: a tangent [K, D] of parameters and state for every value, in the order of the starts."""
 
-    def __init__(self, run: Run, tracked: Sequence[int]) -> None:
+    def __init__(self, run: Any, tracked: Sequence[int]) -> None:
         self.run = run
         places = [place for place in _places(run.counts, run.layer_count) if place[0] in set(tracked)]
         starts = [self._start(family, window) for _, family, _, window in places]

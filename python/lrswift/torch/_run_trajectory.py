@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from torch import Tensor
 
 from .._core import replay_distance
 from ._run_batches import Source
 from ._run_rules import State
-
-if TYPE_CHECKING:
-    from ._run import Run
 
 
 @dataclass
@@ -28,7 +25,7 @@ class Back:
 class Trajectory:
     """Reverse mode: parameters and state at the best places for so many snapshots, to replay from there."""
 
-    def __init__(self, run: Run, snapshots: int, horizon: int) -> None:
+    def __init__(self, run: Any, snapshots: int, horizon: int) -> None:
         self.run, self.snapshots, self.horizon = run, snapshots, horizon
         # by step, the first one first
         self.kept: dict[int, tuple[Tensor, State]] = {}

@@ -128,8 +128,8 @@ def make(scale: str, data: str | os.PathLike[str] | None, out: Path, seed: int, 
     """
     settings = _SCALES[scale]
     whole, test = cifar(data, settings)
-    held = settings.validation
-    train, valid = tuple(a[:-held] for a in whole), tuple(a[-held:] for a in whole)
+    (x, y), held = whole, settings.validation
+    train, valid = (x[:-held], y[:-held]), (x[-held:], y[-held:])
     runs = _Runs(out / f"{NAME}.jsonl", settings, scale, seed)
     hands = [
         _Hand(shape, rate, *pair)
