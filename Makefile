@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build wheel sdist install check format bench notebooks docs accessibility newcomer sanitize sanitize-abi sanitize-threads attack attack-long audit reproducible swift-test python-test generated system clean
+.PHONY: help demo test build wheel sdist install check format bench bands notebooks docs newcomer sanitize sanitize-abi sanitize-threads attack attack-long audit reproducible swift-test python-test generated system clean
 
 # pins OpenBLAS to an old processor's kernels where it is set
 unexport OPENBLAS_CORETYPE
@@ -105,6 +105,10 @@ audit: ## known faults of all that is installed; a package that the database doe
 test-long: install ## the tests that take minutes: finite differences over long runs
 	$(BIN)/python -m pytest python/tests -m long
 
+# Not part of `test`, which needs no data: they read MNIST.
+bands: ## eleven experiments of the papers at their quickest, each number held to a band from repeated runs; 1 minute
+	$(BIN)/python scripts/bands.py
+
 # New seeds each time: what it finds it repeats by the line that it prints.
 ATTACK ?= attack/run.py
 
@@ -127,10 +131,6 @@ docs: $(BIN)/python ## the documentation site, into build/site; a warning is a f
 	$(BIN)/pip install --quiet --requirement build/docs.txt
 	rm -rf build/site
 	$(BIN)/python -m sphinx -q -W --keep-going -d build/doctrees -c docs -b html . build/site
-
-accessibility: ## the reports in a headless Chromium: axe-core, light, dark, narrow, values by keys. Needs `make install` and Chromium
-	$(BIN)/pip install --quiet --no-deps axe-playwright-python
-	$(BIN)/python scripts/accessibility.py
 
 check: ## formatters, linters, types, stubs, rooms, mirror, sizes, licences, AVX-512 kept apart
 	swift format lint --strict --recursive Sources Tests Package.swift

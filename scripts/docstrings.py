@@ -47,6 +47,11 @@ OUT_OF_REACH = {
     # lengths are compared before
     "lrswift.data.from_file": {"ShapeError"},
     "lrswift.ones": {"ShapeError"},
+    # scikit-learn has made arrays of numbers of what it got, and the network is whole
+    **{
+        f"lrswift.sklearn.{name}.fit": {"BufferError", "NotImplementedError", "ShapeError"}
+        for name in ("MLPClassifier", "MLPRegressor")
+    },
     **{
         f"lrswift.nn.{name}": {"DTypeError", "ShapeError"}
         for name in (
@@ -62,13 +67,15 @@ OUT_OF_REACH = {
 
 def checked() -> Iterator[tuple[str, Any, str]]:
     """(name, function or class, its file) of all that is exported; methods follow their class."""
-    for name, value in exported().items():
+    told = exported()
+    classes = {value for value in told.values() if inspect.isclass(value)}
+    for name, value in told.items():
         path = _file(value)
         if path is None:
             continue
         yield name, value, path
         if inspect.isclass(value):
-            for method, member in _members(value):
+            for method, member in _members(value, classes):
                 yield f"{name}.{method}", member, path
 
 
@@ -82,8 +89,10 @@ def _file(value: Any) -> str | None:
     return str(Path("python", *parts[len(parts) - 1 - parts[::-1].index("lrswift") :]))
 
 
-def _members(value: type) -> Iterator[tuple[str, Any]]:
-    for name, member in vars(value).items():
+def _members(value: type, classes: set[type]) -> Iterator[tuple[str, Any]]:
+    """A class's own, and those of bases that are not exported and so are told of nowhere else."""
+    bases = [base for base in value.__mro__ if base is value or base not in classes]
+    for name, member in {name: m for base in reversed(bases) for name, m in vars(base).items()}.items():
         # other libraries add methods to classes, which are theirs to describe
         own = isinstance(member, property) or str(getattr(member, "__module__", "")).startswith("lrswift")
         if not name.startswith("_") and own and (inspect.isroutine(member) or isinstance(member, property)):

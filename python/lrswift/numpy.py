@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .checks import shown, type_of
 from .errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from .optim.directions import directions
 from .optim.drive import drive
@@ -47,7 +48,7 @@ class Adapted:
     def __init__(self, lr: Any = "l4", direction: str = "adam", **options: Any) -> None:
         known = directions()
         if direction not in known:
-            raise ArgumentError(f"direction: got {direction!r}; allowed: {', '.join(known)}")
+            raise ArgumentError(f"direction: got {shown(direction)}; allowed: {', '.join(known)}")
         self._direction: Callable[..., Optimizer] = known[direction]
         self._lr, self._options = lr, options
         self._names: list[str | int] = []
@@ -140,7 +141,7 @@ class Adapted:
         """The loss; the tensors then hold its gradients."""
         if not isinstance(found, tuple) or len(found) != 2:
             raise ArgumentTypeError(
-                f"loss_fn: got {type(found).__name__}; NaiveTLR needs the gradients there, too: (loss, grads)"
+                f"loss_fn: got {type_of(found)}; NaiveTLR needs the gradients there, too: (loss, grads)"
             )
         for tensor, gradient in zip(self._tensors, self._checked(params, found[1])[1], strict=True):
             tensor.grad = _read(gradient)
@@ -179,7 +180,7 @@ class Adapted:
         lists = isinstance(params, (list, tuple)) and isinstance(grads, (list, tuple))
         if not lists and not (isinstance(params, Mapping) and isinstance(grads, Mapping)):
             raise ArgumentTypeError(
-                f"params, grads: got {type(params).__name__} and {type(grads).__name__}; "
+                f"params, grads: got {type_of(params)} and {type(grads).__name__}; "
                 "allowed: two lists or two dictionaries of arrays"
             )
         names: list[Any] = list(params) if isinstance(params, Mapping) else list(range(len(params)))

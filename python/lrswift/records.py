@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from .checks import shown
 from .errors import ArgumentTypeError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -66,7 +67,7 @@ def _record(name: str, kind: type[Record], record: Any, fields: dict[str, Any]) 
     if record is None:
         return kind(**fields)
     if not isinstance(record, kind):
-        raise ArgumentTypeError(f"{name}: got {record!r}; allowed: None, or a {kind.__name__}")
+        raise ArgumentTypeError(f"{name}: got {shown(record)}; allowed: None, or a {kind.__name__}")
     return dataclasses.replace(record, **fields) if fields else record  # type: ignore[type-var]
 
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .checks import check_number
+from .checks import check_number, shown
 from .errors import ArgumentError, ArgumentTypeError
 from .rates.base import Adapter
 
@@ -95,7 +95,7 @@ def _numbers(value: Any, where: str) -> tuple[float, ...]:
         array = np.empty(())
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iuf"):
         raise ArgumentTypeError(
-            f"{where}: got {value!r} ({type(value).__name__}); allowed: a list of numbers"
+            f"{where}: got {shown(value)} ({type(value).__name__}); allowed: a list of numbers"
         )
     if not array.size:
         raise ArgumentError(f"{where}: empty; allowed: at least one number")
@@ -371,7 +371,7 @@ class Product(Schedule):
             for item in [given] if isinstance(given, Schedule) or not isinstance(given, Iterable) else given:
                 if not isinstance(item, Schedule):
                     raise ArgumentTypeError(
-                        f"Product: got {item!r} ({type(item).__name__}); allowed: schedules"
+                        f"Product: got {shown(item)} ({type(item).__name__}); allowed: schedules"
                     )
                 flat += item.factors
         if not flat:
@@ -408,11 +408,11 @@ class Scaled(Adapter):
     def __post_init__(self) -> None:
         if not isinstance(self.adapter, Adapter):
             raise ArgumentTypeError(
-                f"Scaled: adapter: got {self.adapter!r}; allowed: an adapter of lrswift.adapt"
+                f"Scaled: adapter: got {shown(self.adapter)}; allowed: an adapter of lrswift.adapt"
             )
         if not isinstance(self.schedule, Schedule):
             raise ArgumentTypeError(
-                f"Scaled: schedule: got {self.schedule!r}; allowed: a schedule of lrswift.schedule"
+                f"Scaled: schedule: got {shown(self.schedule)}; allowed: a schedule of lrswift.schedule"
             )
         # an adapter that is scaled already: one product
         if isinstance(self.adapter, Scaled):

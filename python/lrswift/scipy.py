@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .checks import shown, type_of
 from .errors import ArgumentError, ArgumentTypeError, Diverged, warn
 from .numpy import Adapted
 from .rates.adapters import NaiveTLR
@@ -86,7 +87,7 @@ def minimize(
         # SciPy passes () for no constraints
         given = rest.pop(name, ())
         if not (isinstance(given, (tuple, list)) and len(given) == 0):
-            raise ArgumentError(f"minimize: {name}: got {given!r}; allowed: none, x is free")
+            raise ArgumentError(f"minimize: {name}: got {shown(given)}; allowed: none, x is free")
     unused = [name for name in ("hess", "hessp") if rest.pop(name, None) is not None]
     if unused:
         warn(f"minimize: {', '.join(unused)}: not used, steps need the gradient alone")
@@ -101,7 +102,7 @@ def minimize(
     if x.size == 0:
         raise ArgumentError("x0: empty; allowed: at least one number")
     if maxiter < 0:
-        raise ArgumentError(f"maxiter: got {maxiter!r}; allowed: at least 0")
+        raise ArgumentError(f"maxiter: got {shown(maxiter)}; allowed: at least 0")
     optimizer = Adapted(lr=method, direction=direction or "sgd", **(options or {}))
     ahead = isinstance(method, NaiveTLR) or method == NaiveTLR.rate
     limit = gtol if tol is None else tol
@@ -167,7 +168,7 @@ class _Function:
     def __init__(self, fun: Callable[..., Any], args: tuple[Any, ...], jac: Any) -> None:
         if jac is not True and not callable(jac):
             raise ArgumentTypeError(
-                f"jac: got {jac!r}; allowed: True, when fun returns (value, gradient), or a function"
+                f"jac: got {shown(jac)}; allowed: True, when fun returns (value, gradient), or a function"
             )
         self.fun, self.args, self.jac = fun, args, jac
         self.values = self.gradients = 0
@@ -178,7 +179,10 @@ class _Function:
         if self.jac is True:
             found = self.fun(x.copy(), *self.args)
             if not isinstance(found, tuple) or len(found) != 2:
-                raise ArgumentTypeError(f"fun: got {type(found).__name__}; with jac=True: (value, gradient)")
+                raise ArgumentTypeError(
+                    f"fun: returned {type_of(found)}; allowed: (value, gradient), or the value alone "
+                    "beside jac=f, a function that returns the gradient"
+                )
             value, gradient = found
         else:
             value, gradient = self.fun(x.copy(), *self.args), self.jac(x.copy(), *self.args)

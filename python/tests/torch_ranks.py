@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
+import os
+import sys
+from typing import Any, NoReturn
 
 import torch
 
 import lrswift as lr
+
+
+def leave() -> NoReturn:
+    """End this process, without the interpreter's own end.
+
+    A worker of gloo may hold the tensors of its last collective a moment longer than the main thread; if it
+    lets go of them while the interpreter ends, it dies asking for the lock, and the process with it
+    (https://github.com/pytorch/pytorch/pull/179291). What the rank found is in its file by now.
+    """
+    torch.distributed.destroy_process_group()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def train(rank: int, folder: str, rates: dict[str, lr.adapt.Adapter]) -> None:
@@ -35,7 +50,7 @@ def train(rank: int, folder: str, rates: dict[str, lr.adapt.Adapter]) -> None:
             taken.append(optimizer.lr)
         found = taken, optimizer.skipped_steps, [p.detach() for p in model.parameters()]
         torch.save(found, f"{folder}/{name}.{rank}.pt")
-    torch.distributed.destroy_process_group()
+    leave()
 
 
 def sharded_network(width: int = 7) -> torch.nn.Module:
@@ -71,7 +86,7 @@ def shard(rank: int, folder: str, rates: dict[str, Any], bases: dict[str, Any], 
                 sharded_run(rank, mesh, fully_shard, rate, bases[base], steps),
                 f"{folder}/{base}-{name}.{rank}.pt",
             )
-    torch.distributed.destroy_process_group()
+    leave()
 
 
 def sharded_run(rank: int, mesh: Any, fully_shard: Any, rate: Any, base: Any, steps: int) -> Any:
@@ -149,4 +164,4 @@ def refused(rank: int, folder: str) -> None:
         except lr.Error as error:
             found[name] = f"{type(error).__name__}: {error}"
     torch.save(found, f"{folder}/refused.{rank}.pt")
-    torch.distributed.destroy_process_group()
+    leave()

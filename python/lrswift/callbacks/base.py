@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..checks import check_number
+from ..checks import check_number, shown
 from ..errors import ArgumentError
 from ..loop.history import History
 
@@ -41,15 +41,17 @@ class Watched:
 
     def __init__(self, owner: str, metric: str, higher: bool | None, least: float = 0.0) -> None:
         if not isinstance(metric, str):
-            raise ArgumentError(f"{owner}: metric: got {metric!r}; allowed: a name of the history's rows")
+            raise ArgumentError(
+                f"{owner}: metric: got {shown(metric)}; allowed: a name of the history's rows"
+            )
         if higher not in (None, True, False):
-            raise ArgumentError(f"{owner}: higher: got {higher!r}; allowed: True, False, None")
+            raise ArgumentError(f"{owner}: higher: got {shown(higher)}; allowed: True, False, None")
         self.owner, self.metric = owner, metric
         # losses are better where they are lower, and so are errors
         self.higher = metric.endswith(("accuracy", "f1", "auc")) if higher is None else bool(higher)
         self.least = check_number(least, f"{owner}: min_delta")
         if self.least < 0:
-            raise ArgumentError(f"{owner}: min_delta: got {least!r}; allowed: a number of at least 0")
+            raise ArgumentError(f"{owner}: min_delta: got {shown(least)}; allowed: a number of at least 0")
 
     def value(self, row: dict[str, Any]) -> float:
         """The number of a row; ArgumentError where it has none."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_whole
+from ..checks import check_whole, shown
 from ..errors import ArgumentError, ArgumentTypeError, warn
 from ..loop.history import History
 from ..optim.searched import is_searched
@@ -54,7 +54,9 @@ class EarlyStopping(Callback):
         self.patience = check_whole(patience, "EarlyStopping: patience", 1)
         self.finish = check_whole(finish, "EarlyStopping: finish", 0)
         if not isinstance(restore_best, bool):
-            raise ArgumentError(f"EarlyStopping: restore_best: got {restore_best!r}; allowed: True, False")
+            raise ArgumentError(
+                f"EarlyStopping: restore_best: got {shown(restore_best)}; allowed: True, False"
+            )
         self.restore_best = restore_best
         self._watched = Watched("EarlyStopping", metric, higher, min_delta)
         self._begin()

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from ..checks import check_number
+from ..checks import check_number, shown
 from ..errors import ArgumentError
 
 
@@ -33,12 +33,12 @@ class BoldDriver(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         if check_number(up, "BoldDriver: up") < 1:
-            raise ArgumentError(f"BoldDriver: up: got {up!r}; allowed: at least 1")
+            raise ArgumentError(f"BoldDriver: up: got {shown(up)}; allowed: at least 1")
         if not 0 < check_number(down, "BoldDriver: down") < 1:
-            raise ArgumentError(f"BoldDriver: down: got {down!r}; allowed: above 0 and below 1")
+            raise ArgumentError(f"BoldDriver: down: got {shown(down)}; allowed: above 0 and below 1")
         low = check_number(min_lr, "BoldDriver: min_lr")
         if not 0 <= low <= check_number(max_lr, "BoldDriver: max_lr", infinite=True):
-            raise ArgumentError(f"BoldDriver: min_lr: got {min_lr!r}; allowed: 0 to max_lr, {max_lr!r}")
+            raise ArgumentError(f"BoldDriver: min_lr: got {shown(min_lr)}; allowed: 0 to max_lr, {max_lr!r}")
         self.up, self.down, self.min_lr, self.max_lr = up, down, min_lr, max_lr
         self._last = math.inf
 

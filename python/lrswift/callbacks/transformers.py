@@ -6,6 +6,7 @@ from typing import Any
 
 import transformers
 
+from ..checks import type_of
 from ..errors import ArgumentTypeError
 
 
@@ -27,7 +28,7 @@ class HandOverLoss(transformers.TrainerCallback):
     def __init__(self, optimizer: Any) -> None:
         if not callable(getattr(optimizer, "observe", None)):
             raise ArgumentTypeError(
-                f"HandOverLoss: optimizer: got {type(optimizer).__name__}; allowed: an lrswift.torch.Adapted"
+                f"HandOverLoss: optimizer: got {type_of(optimizer)}; allowed: an lrswift.torch.Adapted"
             )
         self.optimizer = optimizer
         self._hook: Any = None

@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import tarfile
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +122,10 @@ def _is_there(path: Path) -> bool:
 
 def _content(remote: Remote, place: Path, bar: Progress) -> bytes:
     """What the address sends, compared with its digest; no more than its size is read."""
+    # half of what `import lrswift` would take beside NumPy's import
+    import urllib.error
+    import urllib.request
+
     found = io.BytesIO()
     try:
         with urllib.request.urlopen(remote.url, timeout=_TIMEOUT) as answer:
@@ -151,6 +152,8 @@ def _content(remote: Remote, place: Path, bar: Progress) -> bytes:
 
 
 def _unpack(remote: Remote, members: Mapping[str, str], content: bytes, place: Path) -> None:
+    import tarfile
+
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:*") as archive:
             for inside, name in members.items():

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import FormatError, MissingFiles
+from .fetch import REMOTES
 
 # where the files of a data set are published, told where they are missing
 PUBLISHED = {
@@ -57,7 +58,8 @@ def find(
 
 def published(name: str) -> str:
     """Where the files can be had, as the end of a message."""
-    return f"; published at {PUBLISHED[name]}" if name in PUBLISHED else ""
+    at = f"; published at {PUBLISHED[name]}" if name in PUBLISHED else ""
+    return f"{at}; `lrswift data get {name}` downloads them" if name in REMOTES else at
 
 
 def need(name: str, files: Sequence[str], found: Sequence[Path | None]) -> list[Path]:

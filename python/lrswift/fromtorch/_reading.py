@@ -1,23 +1,18 @@
-"""Torch's graph of a module, by `torch.export`, read into a `Plan`; all that has no rule is told at once."""
+"""An exported program of torch, read into a `Plan`; all that has no rule is told at once."""
 
 from __future__ import annotations
 
-import inspect
-import logging
-import re
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError
-from ._convolution import KERNELS
 from ._graph import Plan, Ref, Source, Step, described, references
 from ._limits import limit
-from ._refusals import INSTEAD, listed
+from ._nodes import dtype_of, is_node, kernels_of, line_of, operation_name, owner_of, size_of, target_of
+from ._refusals import INSTEAD
 from ._table import CHECKS, RULES, SIZES
 
 # what says where and how a result lies: its dtype is read off the result itself
@@ -37,133 +32,8 @@ _VIEWS = frozenset({
     "broadcast_to", "slice", "narrow", "select", "split", "split_with_sizes", "chunk", "unbind", "detach",
     "contiguous", "alias", "to", "diagonal", "unfold", "getitem",
 })  # fmt: skip
-# what they say of a graph that cannot be read, the error says
-_LOGGERS = ("torch._subclasses.fake_tensor", "torch._export.non_strict_utils")
 _RECTIFIERS = ("aten.relu.default", "aten.relu_.default")
 _SUMS = ("aten.add.Tensor", "aten.add_.Tensor")
-
-
-def exported(module: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
-    """The graph of a call, the first axis of every tensor left open."""
-    import torch
-
-    axes = {
-        name: open_axes(value)
-        for name, value in inspect.signature(module.forward).bind(*arguments, **options).arguments.items()
-    }
-    with quiet(), fast_paths_off(), own_gradients() as found:
-        try:
-            return torch.export.export(module, arguments, dict(options), strict=False, dynamic_shapes=axes)
-        except Exception as error:
-            if found:
-                raise ArgumentError(
-                    f"from_torch: module: its forward calls {listed(found)}, whose own backward would be "
-                    "lost; allowed: operations of torch (x + (y - x).detach() has the value of y and the "
-                    f"gradient of x), or {INSTEAD}"
-                ) from error
-            failure = _failure(module, arguments, options)
-            if failure is not None:
-                raise ArgumentError(
-                    f"from_torch: module: its forward fails with the example, in torch as well: {failure}; "
-                    "allowed: inputs that it takes"
-                ) from error
-            raise untraceable(error) from error
-
-
-def _failure(module: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> str | None:
-    """What the forward itself raises with these inputs; None where it works. The caller puts buffers back."""
-    import torch
-
-    try:
-        with torch.no_grad():
-            module(*arguments, **options)
-    except Exception as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
-    return None
-
-
-def untraceable(error: Exception) -> ArgumentError:
-    """torch's reasons, in one sentence."""
-    name, text = type(error).__name__, str(error).strip()
-    first = next((line.strip() for line in text.splitlines() if line.strip()), name)
-    frames = re.findall(r'File "([^"]+)", line (\d+), in (\w+)', text)
-    frames = [f for f in frames if "/torch/" not in f[0]]
-    source = f" ({frames[-1][0]}:{frames[-1][1]}, in {frames[-1][2]})" if frames else ""
-    depends = "DataDependent" in name or "data-dependent" in text or "unbacked" in text.lower()
-    what = "depends on values of its inputs" if depends else "cannot be read by torch.export"
-    return ArgumentError(
-        f"from_torch: module: its forward {what}: {first[:300]}{source}; allowed: a forward that does the "
-        f"same for all values (torch.where in place of if), or {INSTEAD}"
-    )
-
-
-@contextmanager
-def own_gradients() -> Iterator[list[str]]:
-    """Within: a list of the subclasses of torch.autograd.Function that are called, each of which raises."""
-    import torch
-
-    found: list[str] = []
-
-    def refused(cls: Any, *_: Any, **__: Any) -> Any:
-        found.append(cls.__name__)
-        raise ArgumentError(f"from_torch: module: {cls.__name__}.backward would be lost")
-
-    kept = vars(torch.autograd.Function)["apply"]
-    torch.autograd.Function.apply = classmethod(refused)  # type: ignore[assignment]
-    try:
-        yield found
-    finally:
-        torch.autograd.Function.apply = kept  # type: ignore[method-assign]
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Within: torch.export says nothing of what it puts back itself."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    before = [logger.disabled for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.disabled = True
-        try:
-            yield
-        finally:
-            for logger, disabled in zip(loggers, before, strict=True):
-                logger.disabled = disabled
-
-
-@contextmanager
-def fast_paths_off() -> Iterator[None]:
-    """Within: attention in eval mode is written out, too."""
-    import torch
-
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)
-
-
-def open_axes(given: Any) -> Any:
-    """For torch.export: the first axis of each tensor may be any."""
-    import torch
-
-    if isinstance(given, torch.Tensor):
-        return {0: torch.export.Dim.AUTO} if given.ndim else None
-    if isinstance(given, (list, tuple)):
-        return type(given)(open_axes(entry) for entry in given)
-    if isinstance(given, Mapping):
-        return {key: open_axes(entry) for key, entry in given.items()}
-    return None
-
-
-def first_axes_open(program: Any) -> bool:
-    """Whether the first axis of every input may be any."""
-    inputs = set(program.graph_signature.user_inputs)
-    values = [n.meta.get("val") for n in program.graph.nodes if n.op == "placeholder" and n.name in inputs]
-    return all(_size(v.shape[0]) is None for v in values if hasattr(v, "shape") and len(v.shape))
 
 
 class Reader:
@@ -229,7 +99,7 @@ class Reader:
         from torch.export.graph_signature import InputKind
 
         nodes = {n.name: n for n in self.program.graph.nodes if n.op == "placeholder"}
-        kernels = _kernels(self.program.graph)
+        kernels = kernels_of(self.program.graph)
         kept = self.orders
         for spec in self.program.graph_signature.input_specs:
             node = nodes[spec.arg.name]
@@ -251,14 +121,14 @@ class Reader:
             self._known[node] = getattr(spec.arg, "value", None)
             self.inputs.append(("fixed", self._known[node]))
             return
-        sizes = tuple(map(_size, value.shape))
+        sizes = tuple(map(size_of, value.shape))
         if self.opened:
             sizes = (None, *sizes[1:])
         self._source("input", str(len(self.inputs)), node)
-        self.inputs.append(("tensor", _dtype(value), sizes))
+        self.inputs.append(("tensor", dtype_of(value), sizes))
 
     def _source(self, kind: str, name: str, node: Any, order: Any = None) -> None:
-        dtype = _dtype(node.meta["val"])
+        dtype = dtype_of(node.meta["val"])
         if dtype not in _DTYPES:
             self.problems.append(f"{kind} {name} of {dtype}")
         place = self._place()
@@ -277,8 +147,8 @@ class Reader:
             self._index[node] = i
             for given in node.all_input_nodes:
                 last[given] = i
-            if node.op == "call_function" and node.args and _is_node(node.args[0]):
-                name = _operation_name(node)
+            if node.op == "call_function" and node.args and is_node(node.args[0]):
+                name = operation_name(node)
                 base = self._same.get(node.args[0], node.args[0])
                 if name in _VIEWS:
                     self._aliases[node] = self._aliases.get(base, base)
@@ -300,7 +170,7 @@ class Reader:
         a, b = inner.args[:2]
         for norm, other in ((a, b), (b, a)):
             if (
-                _is_node(norm) and _is_node(other) and str(norm.target) == "aten.batch_norm.default"
+                is_node(norm) and is_node(other) and str(norm.target) == "aten.batch_norm.default"
                 and len(norm.users) == 1 and norm is not other
                 and norm.meta["val"].shape == other.meta["val"].shape
                 and norm.meta["val"].dtype == other.meta["val"].dtype
@@ -310,7 +180,7 @@ class Reader:
 
     # ---- operations -----------------------------------------------------------------------------------
     def _operation(self, node: Any, position: int) -> None:
-        target = _target(node)
+        target = target_of(node)
         if target in CHECKS:
             return
         if node in self._fused:
@@ -327,7 +197,7 @@ class Reader:
         if "wrap_with_set_grad_enabled" in target:
             self._region(node)
             return
-        name = _operation_name(node)
+        name = operation_name(node)
         if name.endswith("_") and not name.startswith("__"):
             self._in_place(node, target, position)
             return
@@ -400,7 +270,7 @@ class Reader:
             into = self._same.get(part.args[0], part.args[0])
             arguments = (self._given(into), written, *self._given(tuple(part.args[1:])))
             written = self._add(
-                f"aten.{scatter}_scatter.default", arguments, {}, _dtype(into.meta["val"]), node
+                f"aten.{scatter}_scatter.default", arguments, {}, dtype_of(into.meta["val"]), node
             )
             self._rebind(into, written)
 
@@ -424,7 +294,7 @@ class Reader:
     def _step(self, node: Any, target: str, args: Any, kwargs: Any, norm: Any = None) -> None:
         value = node.meta.get("val")
         first = value[0] if isinstance(value, (list, tuple)) and value else value
-        dtype = _dtype(first) if hasattr(first, "dtype") else "float64"
+        dtype = dtype_of(first) if hasattr(first, "dtype") else "float64"
         if dtype not in _DTYPES:
             self._problem(node, target, f"computes in {dtype}")
             return
@@ -443,7 +313,7 @@ class Reader:
     def _add(self, target: str, arguments: Any, options: Any, dtype: str, node: Any) -> Ref:
         """A step; where its result will stand."""
         place = self._place()
-        self.steps.append(Step(target, arguments, options, place, dtype, _owner(node), _line(node)))
+        self.steps.append(Step(target, arguments, options, place, dtype, owner_of(node), line_of(node)))
         return Ref(place)
 
     def _fold(self, node: Any, target: str) -> bool:
@@ -473,7 +343,7 @@ class Reader:
         """An argument of a step: places, plain numbers and names."""
         import torch
 
-        if _is_node(argument):
+        if is_node(argument):
             if argument in self._bound:
                 return self._bound[argument]
             return self._constant(argument)
@@ -498,7 +368,7 @@ class Reader:
         key = (node, held._version)
         if key not in self._kept:
             name = f"{'evaluating' if self.literal else 'training'} {len(self.constants)}"
-            dtype = _dtype(held)
+            dtype = dtype_of(held)
             if dtype not in _DTYPES:
                 self.problems.append(f"a constant of {dtype}")
                 dtype, held = "float32", held.float()
@@ -523,65 +393,9 @@ class Reader:
 
     def _problem(self, node: Any, target: str, why: str = "") -> None:
         told = f"{target} ({why})" if why else target
-        self.problems.append(described(told, _owner(node), _line(node)))
+        self.problems.append(described(told, owner_of(node), line_of(node)))
         # so that what follows is looked at as well
         self._bound[node] = Ref(0)
-
-
-def _is_node(value: Any) -> bool:
-    return type(value).__name__ == "Node" and hasattr(value, "all_input_nodes")
-
-
-def _size(n: Any) -> int | None:
-    """A size; None where it is open. torch may have closed one after it was written down."""
-    if isinstance(n, int):
-        return n
-    expression = n.node.expr
-    return int(expression) if expression.is_number else None
-
-
-def _dtype(tensor: Any) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
-
-
-def _target(node: Any) -> str:
-    """The key of the table: aten.conv2d.default, _operator.mul."""
-    if hasattr(node.target, "overloadpacket"):
-        return str(node.target)
-    return f"{getattr(node.target, '__module__', '')}.{getattr(node.target, '__name__', node.target)}"
-
-
-def _operation_name(node: Any) -> str:
-    parts = _target(node).split(".")
-    return parts[1] if len(parts) > 2 else parts[-1]
-
-
-def _owner(node: Any) -> str:
-    """Path of the module whose forward calls the operation."""
-    stack = node.meta.get("nn_module_stack") or {}
-    paths = [path for path, _ in stack.values() if not str(path).startswith("_empty")]
-    return re.sub(r"@\d+", "", str(paths[-1])) if paths else ""
-
-
-def _line(node: Any) -> str:
-    """file:line: code of the operation, in the user's source where that can be told."""
-    text = node.meta.get("stack_trace") or ""
-    frames = re.findall(r'File "([^"]+)", line (\d+), in \w+\n\s*([^\n]*)', text)
-    own = [f for f in frames if "/torch/" not in f[0]] or frames
-    return f"{own[-1][0]}:{own[-1][1]}: {own[-1][2].strip()}" if own else ""
-
-
-def _kernels(graph: Any) -> dict[Any, tuple[int, ...]]:
-    """Parameters that are kernels of convolutions and nothing else: they lie as the engine wants them."""
-    found = {}
-    for node in graph.nodes:
-        if node.op != "placeholder" or not node.users or not hasattr(node.meta.get("val"), "shape"):
-            continue
-        names = {str(user.target) for user in node.users}
-        only = all(n.startswith(("aten.conv1d.", "aten.conv2d.")) for n in names)
-        if only and all(user.args[1] is node and user.args[0] is not node for user in node.users):
-            found[node] = KERNELS[node.meta["val"].ndim]
-    return found
 
 
 def _plain(made: Any) -> Any:

@@ -15,8 +15,9 @@ from ..tensors.autograd import no_grad
 from ..tensors.operations import from_array
 from ..tensors.tensor import Tensor
 from ._batches import reopened
+from ._exporting import exported, fast_paths_off, first_axes_open, quiet
 from ._imported import Imported, Part
-from ._reading import Reader, exported, fast_paths_off, first_axes_open, quiet
+from ._reading import Reader
 from ._refusals import check_module
 
 # rows of the batch that the graph is read with: by chance no other size in a network

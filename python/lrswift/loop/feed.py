@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_whole
+from ..checks import check_whole, type_of
 from ..data.batches import permutation
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..tensors.dlpack import from_dlpack
@@ -119,7 +119,7 @@ def feed(
         data = (data.x, data.y)
     if isinstance(data, (str, bytes, dict)) or not isinstance(data, (Iterable, Tensor, np.ndarray)):
         raise ArgumentTypeError(
-            f"{name}: got {type(data).__name__}; allowed: (x, y) arrays, a Dataset, an iterable of batches"
+            f"{name}: got {type_of(data)}; allowed: (x, y) arrays, a Dataset, an iterable of batches"
         )
     whole = isinstance(data, (tuple, np.ndarray, Tensor)) or (
         # [x, y] is two arrays, [(x, y), (x, y)] two batches

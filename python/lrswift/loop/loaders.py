@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import type_of
 from ..errors import ArgumentTypeError
 
 _PLAIN = (bool, int, float, str, type(None))
@@ -61,7 +62,7 @@ def encoded(value: Any, arrays: list[np.ndarray], where: str) -> Any:
             facts = [len(arrays) - 1, array.dtype.str, list(array.shape)]
             return {"tensor" if tensor else "array": facts}
     raise ArgumentTypeError(
-        f"{where}: got {type(value).__name__}; allowed in a checkpoint: numbers, texts, None, lists, tuples, "
+        f"{where}: got {type_of(value)}; allowed in a checkpoint: numbers, texts, None, lists, tuples, "
         "dicts, bytes and arrays of numbers"
     )
 

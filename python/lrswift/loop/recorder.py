@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import random
 from .._core import record_abort, record_begin, record_end
+from ..checks import type_of
 from ..errors import ArgumentError, ArgumentTypeError, RecordingError, ShapeError, warn
 from ..tensors.autograd import no_grad
 from ..tensors.modes import frozen_statistics
@@ -24,8 +25,8 @@ def takes_model(loss: Callable[..., Any], arrays: int) -> bool:
 
     Otherwise it is called as loss(model(x), y), which needs batches of two arrays (ArgumentError).
     """
-    if not callable(loss):
-        raise ArgumentTypeError(f"loss: got {type(loss).__name__}; allowed: a function that returns a scalar")
+    if isinstance(loss, type) or not callable(loss):
+        raise ArgumentTypeError(f"loss: got {type_of(loss)}; allowed: a function that returns a scalar")
     try:
         parameters = inspect.signature(loss).parameters.values()
         required = sum(

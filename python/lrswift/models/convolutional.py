@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import nn
+from ..checks import shown
 from ..errors import ArgumentError
 from .images import Images
 
@@ -58,7 +59,7 @@ def mnist_cnn(classes: int = 10, pooling: str = "max") -> nn.Sequential:
         The network of Caffe's MNIST example, after LeCun et al. (1998).
     """
     if pooling not in _POOLING:
-        raise ArgumentError(f"mnist_cnn: pooling: got {pooling!r}; allowed: {', '.join(_POOLING)}")
+        raise ArgumentError(f"mnist_cnn: pooling: got {shown(pooling)}; allowed: {', '.join(_POOLING)}")
     pool = _POOLING[pooling]
     return nn.Sequential(
         Images(1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import nn
+from ..checks import shown
 from ..errors import ArgumentError
 from ..nn import functional as F
 from ..tensors.functions import cat
@@ -56,12 +57,12 @@ def densenet(
         Huang et al., "Densely connected convolutional networks" (2017); growth 12 as in the TLR paper.
     """
     if blocks is None and depth not in _BLOCKS:
-        raise ArgumentError(f"densenet: depth: got {depth!r}; allowed: {', '.join(map(str, _BLOCKS))}")
+        raise ArgumentError(f"densenet: depth: got {shown(depth)}; allowed: {', '.join(map(str, _BLOCKS))}")
     if growth < 1:
-        raise ArgumentError(f"densenet: growth: got {growth!r}; allowed: at least 1")
+        raise ArgumentError(f"densenet: growth: got {shown(growth)}; allowed: at least 1")
     counts = _BLOCKS[depth] if blocks is None else blocks
     if not counts or any(count < 1 for count in counts):
-        raise ArgumentError(f"densenet: blocks: got {blocks!r}; allowed: numbers of at least 1")
+        raise ArgumentError(f"densenet: blocks: got {shown(blocks)}; allowed: numbers of at least 1")
     channels = 2 * growth
     layers: list[nn.Module] = [Images(3), nn.Conv2d(3, channels, 3, padding=1, bias=False)]
     for place, count in enumerate(counts):

@@ -266,8 +266,10 @@ def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     shared = (high - low).clip(0).prod(-1)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(-1) for boxes in (a, b)]
-    return np.asarray(shared / (areas[0][:, None] + areas[1][None] - shared))
+    areas = [(boxes[:, 2:] - boxes[:, :2]).clip(0).prod(-1) for boxes in (a, b)]
+    union = areas[0][:, None] + areas[1][None] - shared
+    # boxes without area share nothing
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
 def priors(sides: Sequence[int], kinds: Sequence[int]) -> np.ndarray:

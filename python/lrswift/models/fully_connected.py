@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import nn
+from ..checks import shown
 from ..errors import ArgumentError
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -13,7 +14,7 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 def mlp(
-    inputs: int, hidden: Sequence[int] = (1000, 1000), outputs: int = 10, activation: str = "relu"
+    inputs: int, hidden: Sequence[int] | int = (1000, 1000), outputs: int = 10, activation: str = "relu"
 ) -> nn.Sequential:
     """Fully connected layers with an activation between.
 
@@ -21,7 +22,7 @@ def mlp(
 
     Args:
         inputs: numbers per row, at least 1; x is [N, inputs], or images of as many numbers.
-        hidden: sizes of the hidden layers. Default (1000, 1000).
+        hidden: sizes of the hidden layers, or the size of a single one. Default (1000, 1000).
         outputs: numbers per row of the result. Default 10.
         activation: "relu", "gelu", "tanh", "sigmoid" or "softplus". Default "relu".
 
@@ -32,10 +33,10 @@ def mlp(
         ArgumentError: the activation is unknown, or a size is out of bounds.
     """
     if activation not in _ACTIVATIONS:
-        raise ArgumentError(f"mlp: activation: got {activation!r}; allowed: {', '.join(_ACTIVATIONS)}")
+        raise ArgumentError(f"mlp: activation: got {shown(activation)}; allowed: {', '.join(_ACTIVATIONS)}")
     layers: list[nn.Module] = [nn.Flatten()]
     width = inputs
-    for size in hidden:
+    for size in [hidden] if isinstance(hidden, int) else hidden:
         layers += [nn.Linear(width, size), _ACTIVATIONS[activation]()]
         width = size
     return nn.Sequential(*layers, nn.Linear(width, outputs))

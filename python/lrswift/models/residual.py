@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import nn
+from ..checks import shown
 from ..errors import ArgumentError
 from ..nn import functional as F
 from .images import Images
@@ -124,11 +125,11 @@ def resnet(depth: int = 18, classes: int = 10, width: int | None = None) -> nn.S
     """
     if depth not in _STAGES and depth not in _SMALL:
         allowed = ", ".join(map(str, sorted((*_STAGES, *_SMALL))))
-        raise ArgumentError(f"resnet: depth: got {depth!r}; allowed: {allowed}")
+        raise ArgumentError(f"resnet: depth: got {shown(depth)}; allowed: {allowed}")
     counts = _STAGES.get(depth, [(depth - 2) // 6] * 3)
     first = width if width is not None else 64 if depth in _STAGES else 16
     if not isinstance(first, int) or first < 1:
-        raise ArgumentError(f"resnet: width: got {width!r}; allowed: an integer of at least 1")
+        raise ArgumentError(f"resnet: width: got {shown(width)}; allowed: an integer of at least 1")
     expansion = EXPANSION if depth == 50 else 1
     widths = [expansion * first * 2**stage for stage in range(len(counts))]
     return nn.Sequential(
@@ -156,9 +157,9 @@ def wide_resnet(depth: int = 16, width: int = 4, classes: int = 10) -> nn.Sequen
         Zagoruyko and Komodakis, "Wide residual networks" (2016).
     """
     if depth < 10 or (depth - 4) % 6:
-        raise ArgumentError(f"wide_resnet: depth: got {depth!r}; allowed: 10, 16, 22, 28, ...")
+        raise ArgumentError(f"wide_resnet: depth: got {shown(depth)}; allowed: 10, 16, 22, 28, ...")
     if width < 1:
-        raise ArgumentError(f"wide_resnet: width: got {width!r}; allowed: at least 1")
+        raise ArgumentError(f"wide_resnet: width: got {shown(width)}; allowed: at least 1")
     widths = [16 * width, 32 * width, 64 * width]
     return nn.Sequential(
         *(Images(3), nn.Conv2d(3, 16, 3, padding=1, bias=False)),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..checks import check_fraction, check_whole
+from ..checks import check_fraction, check_whole, shown
 from ..errors import ArgumentError, ShapeError
 from ..tensors.creation import zeros
 from ..tensors.functions import where
@@ -175,7 +175,7 @@ class _TransformerLayer(Module):
         super().__init__()
         if not callable(activation) and activation not in ACTIVATIONS:
             raise ArgumentError(
-                f"{type(self).__name__}: activation: got {activation!r}; allowed: "
+                f"{type(self).__name__}: activation: got {shown(activation)}; allowed: "
                 f"{', '.join(ACTIVATIONS)} or a function"
             )
         self.self_attn = MultiheadAttention(d_model, nhead, dropout, batch_first=batch_first)

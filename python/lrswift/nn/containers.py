@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..checks import type_of
 from ..errors import ArgumentTypeError
 from .module import Module
 
@@ -40,7 +41,7 @@ class ModuleList(Module):
             ArgumentTypeError: it is no Module.
         """
         if not isinstance(module, Module):
-            raise ArgumentTypeError(f"{type(self).__name__}: got {type(module).__name__}; allowed: a Module")
+            raise ArgumentTypeError(f"{type(self).__name__}: got {type_of(module)}; allowed: a Module")
         setattr(self, str(len(self._modules)), module)
         return self
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .._core import apply as core_apply
-from ..checks import check_fraction, check_number, check_positive, check_whole
+from ..checks import check_fraction, check_number, check_positive, check_whole, shown, type_of
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from ..tensors.activations import *  # noqa: F403
 from ..tensors.activations import __all__ as _activations
@@ -32,7 +32,7 @@ def pair(value: Pair, name: str, least: int) -> list[int]:
     """[vertical, horizontal] from one int or two. ArgumentError below `least`."""
     both = [value, value] if isinstance(value, int) else [*value]
     if len(both) != 2 or not all(isinstance(n, int) and n >= least for n in both):
-        raise ArgumentError(f"{name}: got {value!r}; allowed: an integer of at least {least}, or two")
+        raise ArgumentError(f"{name}: got {shown(value)}; allowed: an integer of at least {least}, or two")
     return both
 
 
@@ -53,7 +53,7 @@ def check_tensors(operation: str, **given: object) -> None:
     """ArgumentTypeError that names what is no Tensor."""
     for name, value in given.items():
         if not isinstance(value, Tensor):
-            raise ArgumentTypeError(f"{operation}: {name}: got {type(value).__name__}; allowed: a Tensor")
+            raise ArgumentTypeError(f"{operation}: {name}: got {type_of(value)}; allowed: a Tensor")
 
 
 def linear(x: Operand, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -121,7 +121,7 @@ def conv2d(
             the padded image.
     """
     if not isinstance(groups, int) or groups < 1:
-        raise ArgumentError(f"conv2d: groups: got {groups!r}; allowed: an integer of at least 1")
+        raise ArgumentError(f"conv2d: groups: got {shown(groups)}; allowed: an integer of at least 1")
     attributes: dict[str, int | list[int]] = {
         "stride": pair(stride, "conv2d: stride", 1),
         "padding": pair(padding, "conv2d: padding", 0),

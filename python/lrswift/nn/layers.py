@@ -547,7 +547,17 @@ class _Activation(Layer):
     function: Callable[[Operand], Tensor]
 
     def forward(self, x: Operand) -> Tensor:
-        """Applies the function to x."""
+        """Applies the function to x.
+
+        Args:
+            x: of any shape, floating.
+
+        Returns:
+            A Tensor of x's shape and dtype.
+
+        Raises:
+            DTypeError: x is not of floating numbers.
+        """
         return type(self).function(x)
 
 

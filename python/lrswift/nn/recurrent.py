@@ -153,6 +153,7 @@ class _Recurrent(Module):
         return [tuple(part[i] for part in parts) for i in range(count)]
 
     def extra_repr(self) -> str:
+        """The settings, as they are passed."""
         text = f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"
         usual = {"bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
         for name, default in usual.items():

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..checks import check_number
+from ..checks import check_number, shown
 from ..errors import ArgumentError, DTypeError
 from ..rates.base import Adapter
 from ..rates.cards import read_cards
@@ -25,11 +25,11 @@ def rate_card(rate: Any) -> tuple[str, dict[str, Any]]:
         value = check_number(rate, "lr")
     except DTypeError:
         raise DTypeError(
-            f"lr: got {rate!r}; allowed: a number of at least 0, a schedule of lrswift.schedule, "
+            f"lr: got {shown(rate)}; allowed: a number of at least 0, a schedule of lrswift.schedule, "
             "an adapter of lrswift.adapt or its name"
         ) from None
     if value < 0:
-        raise ArgumentError(f"lr: got {value!r}; allowed: a number of at least 0")
+        raise ArgumentError(f"lr: got {shown(value)}; allowed: a number of at least 0")
     return "constant", {"rate": value}
 
 
@@ -39,7 +39,7 @@ def spelled(options: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in options.items():
         if key == "betas":
             if not isinstance(value, Sequence) or len(value) != 2:
-                raise ArgumentError(f"betas: got {value!r}; allowed: two numbers")
+                raise ArgumentError(f"betas: got {shown(value)}; allowed: two numbers")
             found["beta1"], found["beta2"] = (check_number(b, "betas") for b in value)
         elif isinstance(value, bool) and key in _flags():
             found[key] = value

@@ -10,6 +10,7 @@ import numpy as np
 from .._core import Optimizer as CoreOptimizer
 from .._core import replay as core_replay
 from .._core import tensor as core_tensor
+from ..checks import type_of
 from ..errors import ArgumentError, ArgumentTypeError
 from ..pictures.figure import BLUE, ORANGE, panels
 from ..rates.base import Adapter
@@ -209,9 +210,9 @@ def replay(record: History, adapter: Adapter, machine: int = 0) -> np.ndarray:
         ArgumentTypeError: the record or the adapter is of another type.
     """
     if not isinstance(record, Mapping):
-        raise ArgumentTypeError(f"record: got {type(record).__name__}; allowed: what `optimizer.history` is")
+        raise ArgumentTypeError(f"record: got {type_of(record)}; allowed: what `optimizer.history` is")
     if not isinstance(adapter, Adapter):
-        raise ArgumentTypeError(f"adapter: got {type(adapter).__name__}; allowed: one of lrswift.adapt")
+        raise ArgumentTypeError(f"adapter: got {type_of(adapter)}; allowed: one of lrswift.adapt")
     table = np.ascontiguousarray(np.stack(list(record.values()), axis=1), dtype=np.float64)
     rows = core_tensor(table, "float64", table.shape)
     values = {key: value for key, value in adapter.attributes().items() if key != "per"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..checks import check_number, check_whole
+from ..checks import check_number, check_whole, shown
 from ..errors import DTypeError
 from ..rates.codes import Guard
 
@@ -17,7 +17,7 @@ def checked(rollback: bool, explode: float, on: bool, every: int) -> tuple[Guard
     """
     for name, flag in (("rollback", rollback), ("on", on)):
         if not isinstance(flag, bool):
-            raise DTypeError(f"guard: {name}: got {flag!r}; allowed: True, False")
+            raise DTypeError(f"guard: {name}: got {shown(flag)}; allowed: True, False")
     limit = check_number(explode, "guard: explode", infinite=True)
     check_whole(every, "guard: every", 1)
     return Guard.OFF if not on else Guard.ROLL_BACK if rollback else Guard.DETECT, limit

@@ -11,8 +11,9 @@ import numpy as np
 
 from .. import random
 from .._core import Optimizer as CoreOptimizer
-from ..checks import check_number, refuse_torch
+from ..checks import check_number, refuse_torch, shown, type_of
 from ..errors import ArgumentError, DTypeError, ShapeError
+from ..nn.module import Module
 from ..rates.base import Adapter
 from ..rates.codes import Guard, Request, Scope
 from ..rates.named import named
@@ -87,6 +88,8 @@ class Optimizer:
             raise DTypeError(
                 "params: got a Tensor; allowed: a list of tensors, (name, tensor) pairs, or group dicts"
             )
+        if isinstance(params, Module):
+            raise DTypeError(f"params: got {type_of(params)}, a module; allowed: its parameters()")
         groups = list(params)
         if not groups:
             raise ArgumentError("params: empty; allowed: at least one tensor that requires a gradient")
@@ -113,7 +116,7 @@ class Optimizer:
             DTypeError: "params" holds something else than tensors, or "lr" is or stands beside an adapter.
         """
         if not isinstance(group, dict) or "params" not in group:
-            raise ArgumentError(f"group: got {group!r}; allowed: a dict with the key 'params'")
+            raise ArgumentError(f"group: got {shown(group)}; allowed: a dict with the key 'params'")
         given = {key: value for key, value in group.items() if key != "params"}
         unknown = [key for key in given if key not in (*self._defaults, "lr")]
         if unknown:
@@ -130,7 +133,7 @@ class Optimizer:
                 )
             if isinstance(given["lr"], Adapter):
                 raise DTypeError(
-                    f"group: lr: got {given['lr']!r}; allowed: a number of at least 0 or a schedule"
+                    f"group: lr: got {shown(given['lr'])}; allowed: a number of at least 0 or a schedule"
                 )
             own = rate_card(given["lr"])[1]
             attributes |= {"lr": own.pop("rate"), **own}
@@ -151,7 +154,7 @@ class Optimizer:
             refuse_torch(item, at, "tensors of lrswift; lrswift.torch.Adapted takes optimizers of torch")
             if not isinstance(item, Tensor):
                 raise DTypeError(
-                    f"{at}: got {type(item).__name__}; allowed: tensors, (name, tensor) pairs, or group dicts"
+                    f"{at}: got {type_of(item)}; allowed: tensors, (name, tensor) pairs, or group dicts"
                 )
             name = str(name or getattr(item, "name", None) or "")
             if not item.requires_grad:
@@ -371,7 +374,7 @@ class Optimizer:
         held = list(buffers)
         for i, buffer in enumerate(held):
             if not isinstance(buffer, Tensor):
-                raise DTypeError(f"guard: buffers[{i}]: got {type(buffer).__name__}; allowed: tensors")
+                raise DTypeError(f"guard: buffers[{i}]: got {type_of(buffer)}; allowed: tensors")
         self._core.guard(mode, limit, held)
         if mode != Guard.OFF:
             self._core.set("guard_every", float(every))
@@ -581,7 +584,7 @@ def _told(value: Any) -> Any:
 
 def _checked_loss(loss: Any, name: str = "closure") -> Tensor:
     if not isinstance(loss, Tensor):
-        raise DTypeError(f"{name}: got {type(loss).__name__}; allowed: a scalar Tensor")
+        raise DTypeError(f"{name}: got {type_of(loss)}; allowed: a scalar Tensor")
     if loss.size != 1:
         raise ShapeError(f"{name}: got a Tensor of shape {loss.shape}; allowed: a scalar")
     return loss

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._core import catalogue
+from ..checks import shown
 from ..errors import ArgumentError
 from ..rates.cards import cards
 from .attributes import unspelled
@@ -79,5 +80,5 @@ def run_rule(optimizer: str) -> Rule:
     """ArgumentError for a name that none has."""
     known = run_rules()
     if optimizer not in known:
-        raise ArgumentError(f"optimizer: got {optimizer!r}; allowed: {', '.join(known)}")
+        raise ArgumentError(f"optimizer: got {shown(optimizer)}; allowed: {', '.join(known)}")
     return known[optimizer]

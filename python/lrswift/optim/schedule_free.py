@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
-from ..checks import check_number
+from ..checks import check_number, shown
 from ..errors import ArgumentError
 from ..rates.adapters import ScheduleFree as ScheduleFreeRate
 from ..rates.cards import read_cards
@@ -61,9 +61,9 @@ class ScheduleFree(Optimizer):
         clip_norm: float = math.inf,
     ) -> None:
         if direction not in _USUAL:
-            raise ArgumentError(f"direction: got {direction!r}; allowed: {', '.join(_USUAL)}")
+            raise ArgumentError(f"direction: got {shown(direction)}; allowed: {', '.join(_USUAL)}")
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise ArgumentError(f"betas: got {betas!r}; allowed: two numbers")
+            raise ArgumentError(f"betas: got {shown(betas)}; allowed: two numbers")
         if isinstance(lr, Schedule):
             given = 1.0
         else:

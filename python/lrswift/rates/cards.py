@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .._core import catalogue
+from ..checks import shown
 from ..errors import ArgumentError, ArgumentTypeError
 
 # what the papers abbreviate and the core spells out
@@ -65,15 +66,15 @@ class Argument:
             return
         if self.choices:
             if not isinstance(value, str) or value not in self.choices:
-                raise ArgumentError(f"{where}got {value!r}; allowed: {', '.join(self.choices)}")
+                raise ArgumentError(f"{where}got {shown(value)}; allowed: {', '.join(self.choices)}")
         elif self.flag:
             if not isinstance(value, bool):
-                raise ArgumentTypeError(f"{where}got {value!r}; allowed: True, False")
+                raise ArgumentTypeError(f"{where}got {shown(value)}; allowed: True, False")
         elif not isinstance(value, numbers.Real) or isinstance(value, bool):
-            raise ArgumentTypeError(f"{where}got {value!r} ({type(value).__name__}); allowed: a number")
+            raise ArgumentTypeError(f"{where}got {shown(value)} ({type(value).__name__}); allowed: a number")
         elif not self.holds(float(value)):
             none = ", or None" if self.optional else ""
-            raise ArgumentError(f"{where}got {value!r}; allowed: {self.allowed}{none}")
+            raise ArgumentError(f"{where}got {shown(value)}; allowed: {self.allowed}{none}")
 
     def holds(self, value: float) -> bool:
         """Whether a number is within the bounds."""

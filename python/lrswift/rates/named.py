@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..checks import shown, type_of
 from ..errors import ArgumentError, ArgumentTypeError
 from .adapters import TLR
 from .base import Adapter
@@ -24,8 +25,10 @@ def named(text: str) -> Adapter:
         ArgumentTypeError: text is none, or the adapter has an argument that must be given.
     """
     if not isinstance(text, str):
-        raise ArgumentTypeError(f"named: text: got {type(text).__name__}; allowed: the name of a rate")
+        raise ArgumentTypeError(f"named: text: got {type_of(text)}; allowed: the name of a rate")
     makers: dict[str, Callable[[], Adapter]] = {**RATES, "ntlr": lambda: TLR(variant="ntlr")}
     if text.lower() not in makers:
-        raise ArgumentError(f"lr: got {text!r}; allowed: a number, or one of {', '.join(sorted(makers))}")
+        raise ArgumentError(
+            f"lr: got {shown(text)}; allowed: a number, or one of {', '.join(sorted(makers))}"
+        )
     return makers[text.lower()]()

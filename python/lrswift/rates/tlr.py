@@ -37,6 +37,7 @@ class _Windowed(Adapter):
     window: float
 
     def attributes(self) -> dict[str, Any]:
+        """The arguments as the core names them, a window as a number of steps or a share of an epoch."""
         values = super().attributes()
         # 1 (a step) and 1.0 (an epoch) look the same to the core, which takes numbers only
         if isinstance(self.window, numbers.Integral):

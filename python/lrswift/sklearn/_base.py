@@ -156,7 +156,9 @@ class MultilayerPerceptron(BaseEstimator):
         Raises:
             ArgumentError: an argument of the estimator is out of bounds, a value is masked, or training would
                 go on with another network.
+            ArgumentTypeError: `method` is a function that gives an optimizer an argument of another type.
             Diverged: the loss is not finite any more; `history` has what was done.
+            DTypeError: `method` is a function that gives an optimizer no tensors, or no rate.
             ValueError: scikit-learn refuses X or y.
 
         Warns:

@@ -8,6 +8,7 @@ from .._core import Tensor as CoreTensor
 from .._core import from_dlpack as core_from_dlpack
 from .._core import tensor as core_tensor
 from .._core import to_dlpack
+from ..checks import type_of
 from ..errors import ArgumentTypeError
 
 CPU = (1, 0)  # device type and number
@@ -34,7 +35,7 @@ def from_dlpack(x: Any, *, copy: bool | None = None) -> Any:
         DTypeError: x's dtype is none of the five.
     """
     if not hasattr(x, "__dlpack__") or not hasattr(x, "__dlpack_device__"):
-        raise ArgumentTypeError(f"from_dlpack: x: got {type(x).__name__}; allowed: an object with __dlpack__")
+        raise ArgumentTypeError(f"from_dlpack: x: got {type_of(x)}; allowed: an object with __dlpack__")
     device = x.__dlpack_device__()
     if int(device[0]) != 1:
         raise BufferError(f"from_dlpack: x: is on device {tuple(device)}; allowed: {CPU}, the CPU")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import shown
 from ..errors import ArgumentError, DTypeError, ShapeError
 
 DTYPES = {name: np.dtype(name) for name in ("float32", "float64", "int64", "uint8", "bool")}
@@ -21,7 +22,7 @@ def as_dtype(dtype: Any) -> np.dtype:
     except TypeError:
         found = None
     if found is None or found.name not in DTYPES:
-        raise DTypeError(f"dtype: got {dtype!r}; allowed: {', '.join(DTYPES)}")
+        raise DTypeError(f"dtype: got {shown(dtype)}; allowed: {', '.join(DTYPES)}")
     return found
 
 

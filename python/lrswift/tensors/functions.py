@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..checks import type_of
 from ..errors import ArgumentError, ShapeError
 from .dtypes import Axis, normalized_axes
 from .operations import apply, run
@@ -197,7 +198,7 @@ def where(mask: Operand, a: Operand, b: Operand) -> Tensor:
 def _all(tensors: Sequence[Operand], operation: str) -> list[Tensor]:
     if isinstance(tensors, Tensor) or not isinstance(tensors, Sequence) or not len(tensors):
         raise ArgumentError(
-            f"{operation}: tensors: got {type(tensors).__name__}; allowed: a non-empty list or tuple"
+            f"{operation}: tensors: got {type_of(tensors)}; allowed: a non-empty list or tuple"
         )
     like = next((t for t in tensors if isinstance(t, Tensor)), None)
     return [as_tensor(t, like, f"tensors[{i}]") for i, t in enumerate(tensors)]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._core import Tensor as CoreTensor
+from ..checks import type_of
 from ..errors import ArgumentTypeError, DTypeError, ShapeError
 from .operations import apply, from_array, run
 
@@ -154,7 +155,7 @@ def _position(item: Any, size: int, axis: int) -> int:
         position = operator.index(item)
     except TypeError:
         raise ArgumentTypeError(
-            f"index: got {type(item).__name__}; allowed: int, slice, '...', None, an integer array or a mask"
+            f"index: got {type_of(item)}; allowed: int, slice, '...', None, an integer array or a mask"
         ) from None
     if not -size <= position < size:
         # IndexError ends iteration over a tensor as well

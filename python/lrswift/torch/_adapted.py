@@ -8,16 +8,15 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from .._core import Machine as CoreMachine
-from ..checks import check_whole
+from ..checks import type_of
 from ..errors import ArgumentError, Diverged, DTypeError
-from ..optim import decisions, guarding
+from ..optim import guarding
 from ..optim.attributes import rate_card
-from ..optim.searched import GUARD_EVERY, account, finish, is_searched
+from ..optim.searched import GUARD_EVERY, finish, is_searched
 from ..rates.base import Adapter
 from ..rates.codes import Guard, Judgement, Outcome, Scope
 from ..rates.named import named
@@ -30,7 +29,7 @@ from ._groups import Groups
 from ._guard import StepGuard
 from ._native_rule import NativeRule
 from ._probing import Evaluation, Starts, checked, random_state
-from ._record import StepRecord
+from ._record import Recording
 from ._search import SearchStart
 from ._shards import Shards, is_sharded
 from ._sums import Numbers, finite
@@ -39,7 +38,7 @@ from ._vectors import Memory
 from ._whole import Whole
 
 
-class Adapted(torch.optim.Optimizer):
+class Adapted(Recording, torch.optim.Optimizer):
     """A torch optimizer whose learning rate an adapter chooses.
 
         optimizer = lr.torch.Adapted(torch.optim.Adam(model.parameters()), lr=lr.adapt.L4())
@@ -128,7 +127,6 @@ class Adapted(torch.optim.Optimizer):
         check_parameters(parameters(base))
         self._groups = Groups(base, self.rate, self._scope)
         self._guard: StepGuard | None = None
-        self._record: StepRecord | None = None
         self._add_machines()
         if self._searches and self._shards is None:
             self.guard(every=GUARD_EVERY)
@@ -304,63 +302,7 @@ class Adapted(torch.optim.Optimizer):
             self._shards.end()
         return loss
 
-    # ---- two points ------------------------------------------------------------------------------------
-    def record(self, on: bool = True, capacity: int = 10_000) -> None:
-        """Keeps the last decisions of the rate, with their inputs, for `history`, `explain` and `plot`.
-
-        Args:
-            on: False forgets them. Default True.
-            capacity: how many are kept, at least 1. Default 10000.
-
-        Raises:
-            ArgumentError: `capacity` is no whole number of at least 1.
-        """
-        check_whole(capacity, "record: capacity", 1)
-        low, high = getattr(self.rate, "min_lr", -math.inf), getattr(self.rate, "max_lr", math.inf)
-        self._record = StepRecord(capacity, low, high) if on else None
-
-    @property
-    def history(self) -> dict[str, np.ndarray]:
-        """Decisions since `record()`, as of the native optimizer: field -> float64 [rows], oldest first."""
-        kept = StepRecord(1, 0.0, 0.0) if self._record is None else self._record
-        return kept.history()
-
-    def explain(self, step: int | None = None) -> str:
-        """Says in words why the rate of a step is what it is, a line per rate.
-
-        Args:
-            step: counted from 0. `record()` must have been called before it. None: with lr="auto" what was
-                found and planned for the whole run, or how far the search has come; else the last step on
-                record. Default None.
-
-        Returns:
-            The text.
-
-        Raises:
-            ArgumentError: the record does not hold that step.
-        """
-        if step is None:
-            if self._searches:
-                return account(self._machines[0])
-            steps = self.history["step"]
-            step = int(steps[-1]) if len(steps) else 0
-        return decisions.explain(self.history, step, self._card[0])
-
-    def plot(self, ax: Any = None) -> Any:
-        """A matplotlib Figure: loss and rate of the steps on record.
-
-        Args:
-            ax: two axes of matplotlib to draw into. None: a new Figure. Default None.
-
-        Returns:
-            The Figure, or what was given.
-
-        Raises:
-            ArgumentError: `ax` is given and not two axes, or nothing is on record.
-            ImportError: matplotlib is not installed.
-        """
-        return decisions.drawn(self.history, ax)
-
+    # ---- the run ---------------------------------------------------------------------------------------
     def finish(self, steps: int) -> None:
         """Lets a rate of lr="auto" fall to 0 over the next steps, whatever the run was to be.
 
@@ -412,7 +354,7 @@ class Adapted(torch.optim.Optimizer):
         held = list(buffers)
         for i, buffer in enumerate(held):
             if not isinstance(buffer, Tensor):
-                raise DTypeError(f"guard: buffers[{i}]: got {type(buffer).__name__}; allowed: tensors")
+                raise DTypeError(f"guard: buffers[{i}]: got {type_of(buffer)}; allowed: tensors")
         if mode != Guard.OFF and self._shards is not None:
             raise ArgumentError(
                 "guard: the parameters are sharded; allowed: on=False, or parameters that are whole"
@@ -426,6 +368,7 @@ class Adapted(torch.optim.Optimizer):
         """How many steps the guard has undone."""
         return int(self._machines[0].get("rollbacks"))
 
+    # ---- two points ------------------------------------------------------------------------------------
     def eval(self) -> None:
         """Moves the parameters to where the method evaluates: Schedule-Free's average x.
 
@@ -439,6 +382,7 @@ class Adapted(torch.optim.Optimizer):
         if self._whole is not None:
             self._whole.set_evaluating(False, self._machines[0])
 
+    # ---- how a step is taken ---------------------------------------------------------------------------
     def _take_whole(self, whole: Whole, active: Active, value: Tensor | float | None) -> None:
         multipliers = self._groups.multipliers
         factors = {multipliers[i] for i in active.group_set}
@@ -470,7 +414,7 @@ class Adapted(torch.optim.Optimizer):
             raise
         if self._record is not None:
             numbers = {"loss": number, "gradient_norm2": found[0]["gradient_norm2"]}
-            self._note(self._record, 0, numbers, taken)
+            self._note(0, numbers, taken)
         rate = taken or 0.0
         self._rates.update(dict.fromkeys(active.places, rate))
         self._count()
@@ -547,7 +491,7 @@ class Adapted(torch.optim.Optimizer):
             for i, of in found.items():
                 taken[i] = talk.decide(self._machines[i], number, of)
                 if self._record is not None:
-                    self._note(self._record, i, {"loss": number, **of, **talk.probed}, taken[i])
+                    self._note(i, {"loss": number, **of, **talk.probed}, taken[i])
             talk.end()
             if self._probes:
                 # the loss of other people has run since
@@ -630,11 +574,6 @@ class Adapted(torch.optim.Optimizer):
                 self._record.add(self.step_count, 0, {"loss": number}, Outcome.SKIPPED)
             self._skip()
         return fine
-
-    def _note(self, record: StepRecord, index: int, numbers: dict[str, float], rate: float | None) -> None:
-        """Records what a machine made of a step."""
-        outcome = Outcome.STAYED if rate is None else Outcome.TAKEN
-        record.add(self.step_count, index, numbers, outcome, rate, self._machines[0].get("rate_scale"))
 
     def _put_back(self) -> None:
         """The end of a search, which is one of the run's steps."""

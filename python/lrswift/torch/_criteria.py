@@ -11,9 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..checks import type_of
 from ..errors import ArgumentError, ArgumentTypeError
 from ..fromtorch.convert import from_torch
 from ..nn.functional import cross_entropy
+
+
+def check_loss(loss: Any, where: str = "") -> None:
+    """ArgumentTypeError unless it can be called with a batch."""
+    if isinstance(loss, type):
+        raise ArgumentTypeError(f"{where}loss: got {type_of(loss)}; allowed: an instance, {loss.__name__}()")
+    if not callable(loss):
+        raise ArgumentTypeError(f"{where}loss: got {type_of(loss)}; allowed: a function or a module of torch")
 
 
 def is_of_torch(loss: Any) -> bool:

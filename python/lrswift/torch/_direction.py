@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .._core import vectors_smoothing
+from ..checks import type_of
 from ..errors import ArgumentError, DTypeError
 from ._active import Active, names
 from ._fit import check_state, counter, kind_of, refit
@@ -35,9 +36,7 @@ _NO_DIRECTION = {
 def check_base(base: Any) -> None:
     """Refuses what has no direction, or has it not by itself."""
     if not isinstance(base, torch.optim.Optimizer):
-        raise DTypeError(
-            f"base: got {type(base).__name__}; allowed: a torch optimizer, torch.optim.Adam(params)"
-        )
+        raise DTypeError(f"base: got {type_of(base)}; allowed: a torch optimizer, torch.optim.Adam(params)")
     name = type(base).__name__
     if name in _NO_DIRECTION:
         raise DTypeError(

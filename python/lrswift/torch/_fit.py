@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..checks import shown
 from ..errors import ArgumentError, DTypeError, Error, ShapeError
 
 PLAIN_CLASSES = (Tensor, torch.nn.Parameter)
@@ -108,7 +109,7 @@ def counter(value: Any, what: str) -> int:
     if isinstance(value, Tensor):
         number = value.item() if value.numel() == 1 and not value.is_complex() else math.nan
     if not isinstance(number, (int, float)) or not math.isfinite(number) or number < 0:
-        raise ArgumentError(f"{what}: got {value!r}; allowed: a number of steps, finite and at least 0")
+        raise ArgumentError(f"{what}: got {shown(value)}; allowed: a number of steps, finite and at least 0")
     return int(number)
 
 

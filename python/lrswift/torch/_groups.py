@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from .._core import Machine as CoreMachine
+from ..checks import shown
 from ..errors import ArgumentError
 from ..optim.attributes import rate_card
 from ..rates.cards import read_cards
@@ -147,7 +148,7 @@ class Groups:
             if not (0 < rate < float("inf") or rate == least):
                 what = "at least 0" if least is not None else "above 0, which its rate starts from"
                 raise ArgumentError(
-                    f"{where or f'base: param_groups[{i}]: lr'}: got {float(rate)!r}; allowed: a finite "
+                    f"{where or f'base: param_groups[{i}]: lr'}: got {shown(float(rate))}; allowed: a finite "
                     f"number {what}"
                 )
 

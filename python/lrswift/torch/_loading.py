@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..checks import shown, type_of
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ._fit import COUNTERS, counter, is_vector, whole
 from ._rule import Direction
@@ -36,14 +37,14 @@ def take_numbers(given: Mapping[str, Any], key: str, count: int, none: bool = Fa
         raise ArgumentError(f"{_WHERE}: {key!r} of {len(found)} numbers; allowed: {count}, as here")
     for value in found:
         if not (none and value is None) and not _is_number(value):
-            raise ArgumentError(f"{_WHERE}: {key!r}: got {value!r}; allowed: finite numbers")
+            raise ArgumentError(f"{_WHERE}: {key!r}: got {shown(value)}; allowed: finite numbers")
     return list(found)
 
 
 def check_machine(given: Any, own: Mapping[str, float], where: str) -> None:
     """The numbers of a rate's machine: those of a new one, `own`; nan only where that has it."""
     if not isinstance(given, Mapping):
-        raise DTypeError(f"{_WHERE}: {where}: got {type(given).__name__}; allowed: a dict of numbers")
+        raise DTypeError(f"{_WHERE}: {where}: got {type_of(given)}; allowed: a dict of numbers")
     # what a guard has gathered is checked by the core
     given = {key: value for key, value in given.items() if not str(key).startswith("guard.")}
     for key in given:
@@ -52,7 +53,7 @@ def check_machine(given: Any, own: Mapping[str, float], where: str) -> None:
     for key, value in own.items():
         found = take(given, key, (int, float), where)
         if math.isnan(found) and not math.isnan(value):
-            raise ArgumentError(f"{_WHERE}: {where}: {key!r}: got {found!r}; allowed: a number")
+            raise ArgumentError(f"{_WHERE}: {where}: {key!r}: got {shown(found)}; allowed: a number")
 
 
 def take_count(given: Mapping[str, Any], key: str) -> int:
@@ -89,7 +90,7 @@ def check_all_there(vectors: Mapping[str, Any], names: Sequence[str], steps: Seq
 
 def _check_vector(value: Any, p: Tensor, what: str) -> None:
     if not isinstance(value, Tensor):
-        raise DTypeError(f"{_WHERE}: {what}: got {type(value).__name__}; allowed: a tensor")
+        raise DTypeError(f"{_WHERE}: {what}: got {type_of(value)}; allowed: a tensor")
     if value.layout is not torch.strided or not value.is_floating_point():
         raise DTypeError(f"{_WHERE}: {what} is {value.dtype}, {value.layout}; allowed: dense and floating")
     if value.shape != p.shape:
@@ -124,14 +125,14 @@ def check_base(
         place = place_of[number]
         what = f"state of {names[place]}"
         if not isinstance(state, Mapping):
-            raise DTypeError(f"{_WHERE}: {what}: got {type(state).__name__}; allowed: a dict")
+            raise DTypeError(f"{_WHERE}: {what}: got {type_of(state)}; allowed: a dict")
         if knows_vectors and state:
             _check_parameter_state(base, held[place][0], of_parameter[place], state, what)
 
 
 def _check_options(saved: Any, group: Mapping[str, Any], where: str) -> None:
     if not isinstance(saved, Mapping):
-        raise DTypeError(f"{_WHERE}: {where}: got {type(saved).__name__}; allowed: a dict")
+        raise DTypeError(f"{_WHERE}: {where}: got {type_of(saved)}; allowed: a dict")
     for key, present in group.items():
         if key in ("params", "lr", "param_names") or key not in saved:
             continue
@@ -143,7 +144,9 @@ def _check_options(saved: Any, group: Mapping[str, Any], where: str) -> None:
             number = isinstance(present, (int, float)) and not isinstance(present, bool)
             alike = not number or _is_option(value)
         if not alike:
-            raise ArgumentError(f"{_WHERE}: {where}: {key!r}: got {value!r}; allowed: such as {present!r}")
+            raise ArgumentError(
+                f"{_WHERE}: {where}: {key!r}: got {shown(value)}; allowed: such as {present!r}"
+            )
 
 
 def _is_option(value: Any) -> bool:
@@ -163,7 +166,9 @@ def _check_parameter_state(
         elif key in COUNTERS:
             number = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
             if not _is_number(number):
-                raise ArgumentError(f"{_WHERE}: {what}: {key!r}: got {value!r}; allowed: a finite number")
+                raise ArgumentError(
+                    f"{_WHERE}: {what}: {key!r}: got {shown(value)}; allowed: a finite number"
+                )
         elif (value is not None or key in kept) and is_vector(key, not isinstance(base, Direction)):
             # torch says None where it keeps no momentum
             _check_vector(value, p, f"{what}: {key!r}")

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ._native import product
+
 
 class Pass(NamedTuple):
     """The numbers of one pass."""
@@ -35,7 +37,9 @@ class Constants(NamedTuple):
     correction: float = 1.0
 
 
-Function = Callable[[Tensor, Tensor, Sequence[Tensor], Constants, Pass], Sequence[Tensor]]
+# a number on its device, or here
+Sum = Tensor | float
+Function = Callable[[Tensor, Tensor, Sequence[Tensor], Constants, Pass], Sequence[Sum]]
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,15 @@ class Rule:
         ]
 
 
-def _dot(a: Tensor, b: Tensor) -> Tensor:
+def _dot(a: Tensor, b: Tensor) -> Sum:
     a, b = (x.float() if x.dtype.itemsize < 4 else x for x in (a, b))
-    return torch.dot(a.reshape(-1), b.reshape(-1))
+    return product(a.reshape(-1), b.reshape(-1))
 
 
 def _length1(a: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(a, 1, dtype=torch.float32 if a.dtype.itemsize < 4 else None)
+    # of 2^24 numbers torch's float32 sum on the CPU is off by 2 %
+    wide = torch.float64 if a.is_cpu else torch.float32 if a.dtype.itemsize < 4 else None
+    return torch.linalg.vector_norm(a, 1, dtype=wide)
 
 
 def _decayed(p: Tensor, g: Tensor, h: Constants) -> Tensor:
@@ -78,7 +84,7 @@ def _averages(g: Tensor, m: Tensor, v: Tensor, h: Constants, factor: float = 1.0
     v.mul_(h.beta2).addcmul_(g, g, value=1 - h.beta2)
 
 
-def _dual_averaging(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Tensor]:
+def _dual_averaging(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Sum]:
     g = _decayed(p, g, h)
     weighted, start = s
     first = _dot(g, weighted)
@@ -88,7 +94,7 @@ def _dual_averaging(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: 
     return [first, _dot(weighted, weighted)]
 
 
-def _d_adaptation_adam(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Tensor]:
+def _d_adaptation_adam(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Sum]:
     g = _decayed(p, g, h)
     average, squares, weighted = s
     first = _dot(g, weighted / (squares.sqrt() + h.epsilon))
@@ -98,7 +104,7 @@ def _d_adaptation_adam(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, 
     return [first, _length1(weighted)]
 
 
-def _prodigy_first(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Tensor]:
+def _prodigy_first(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Sum]:
     g = _decayed(p, g, h)
     average, squares, weighted, start = s
     _averages(m.scale * g, average, squares, h)
@@ -106,7 +112,7 @@ def _prodigy_first(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: P
     return [_dot(g, start - p), _length1(weighted)]
 
 
-def _prodigy_second(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Tensor]:
+def _prodigy_second(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Sum]:
     step = s[0] / (s[1].sqrt() + m.scale * h.epsilon) + h.decoupled_decay * p
     p.sub_(step, alpha=m.rate)
     return []
@@ -117,12 +123,12 @@ def _move(y: Tensor, z: Tensor, d: Tensor, m: Pass) -> None:
     z.sub_(d, alpha=m.rate)
 
 
-def _schedule_free(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Tensor]:
+def _schedule_free(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Sum]:
     _move(p, s[0], _decayed(p, g, h), m)
     return []
 
 
-def _schedule_free_adamw(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Tensor]:
+def _schedule_free_adamw(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Sum]:
     squares, base = s
     squares.mul_(h.beta2).addcmul_(g, g, value=1 - h.beta2)
     scaled = g / ((squares * h.correction).sqrt() + h.epsilon)
@@ -134,14 +140,14 @@ def _shrinkage(h: Constants, m: Pass) -> float:
     return 1 / (1 + m.scale * (h.decay + h.decoupled_decay))
 
 
-def _momo_first(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Tensor]:
+def _momo_first(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Sum]:
     (average,) = s
     average.mul_(m.memory).add_(g, alpha=m.weight)
     shrunk = _shrinkage(h, m) * average
     return [_dot(g, p), _dot(shrunk, p), _dot(shrunk, average)]
 
 
-def _momo_second(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Tensor]:
+def _momo_second(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Sum]:
     p.mul_(_shrinkage(h, m)).sub_(s[0], alpha=m.rate)
     return []
 
@@ -150,23 +156,23 @@ def _metric_direction(s: Sequence[Tensor], h: Constants) -> Tensor:
     return s[0] / ((s[1] * h.correction).sqrt() + h.epsilon)
 
 
-def _momo_adam_first(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Tensor]:
+def _momo_adam_first(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Sum]:
     _averages(g, s[0], s[1], h)
     shrunk = _shrinkage(h, m) * s[0]
     return [_dot(g, p), _dot(shrunk, p), _dot(shrunk, _metric_direction(s, h))]
 
 
-def _momo_adam_second(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Tensor]:
+def _momo_adam_second(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Sum]:
     p.mul_(_shrinkage(h, m)).sub_(_metric_direction(s, h), alpha=m.rate)
     return []
 
 
-def _yellowfin_first(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Tensor]:
+def _yellowfin_first(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Sum]:
     s[0].mul_(m.memory).add_(g, alpha=m.weight)
     return [_dot(s[0], s[0])]
 
 
-def _yellowfin_second(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Tensor]:
+def _yellowfin_second(p: Tensor, g: Tensor, s: Sequence[Tensor], h: Constants, m: Pass) -> list[Sum]:
     s[1].mul_(m.memory).add_(g, alpha=m.scale).add_(p, alpha=h.decay)
     p.sub_(s[1], alpha=m.rate)
     return []

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from ..checks import shown
 from ..errors import DTypeError
 from ..files.torch_rates import rate
 
@@ -94,7 +95,7 @@ def as_rate(written: Any, where: str) -> float:
         return float(written)
     if isinstance(written, numbers.Real):
         return float(written)
-    raise DTypeError(f"{where}: got {written!r}; allowed: a number")
+    raise DTypeError(f"{where}: got {shown(written)}; allowed: a number")
 
 
 def multiplier_of(written: float, plain: float, reference: float, absolute: bool = False) -> float:

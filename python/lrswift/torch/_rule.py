@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .._core import Optimizer as CoreOptimizer
-from ..checks import check_number
+from ..checks import check_number, shown
 from ..errors import ArgumentError, DTypeError
 from ..optim.attributes import spelled
 from ..optim.rules import rules
@@ -63,11 +63,11 @@ class Direction(torch.optim.Optimizer):
     def __init__(self, params: Any, direction: str, lr: float | None = None, **options: Any) -> None:
         known = rules()
         if direction not in known:
-            raise ArgumentError(f"direction: got {direction!r}; allowed: {', '.join(known)}")
+            raise ArgumentError(f"direction: got {shown(direction)}; allowed: {', '.join(known)}")
         rule = known[direction]
         rate = rule.rate if lr is None else check_number(lr, "lr")
         if not 0 <= rate < math.inf:
-            raise ArgumentError(f"lr: got {lr!r}; allowed: a number of at least 0")
+            raise ArgumentError(f"lr: got {shown(lr)}; allowed: a number of at least 0")
         for name in options:
             if name not in rule.options:
                 raise ArgumentError(f"{direction} has no option {name!r}; allowed: {', '.join(rule.options)}")

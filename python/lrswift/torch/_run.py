@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.func import grad_and_value, vjp
 
 from .._core import Episode as CoreEpisode
+from ..checks import shown
 from ..errors import ArgumentError, Diverged
 from ..hypergradients.course import number, numbers
 from ..hypergradients.episode import MOST_MEMORY, room
@@ -65,7 +66,7 @@ class Run:
     ) -> None:
         if options.curvature != "hessian":
             raise ArgumentError(
-                f"curvature: got {options.curvature!r}; allowed: 'hessian'; others natively, by "
+                f"curvature: got {shown(options.curvature)}; allowed: 'hessian'; others natively, by "
                 "lrswift.hypergradient of lrswift.from_torch(module, x)"
             )
         self.loss = FlatLoss(module, loss, dtype)

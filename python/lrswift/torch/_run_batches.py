@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..checks import type_of
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from ..loop.digests import digest
 from ..tensors.dtypes import core_array
@@ -22,7 +23,7 @@ class ListedBatches:
     def __init__(self, batches: Any, name: str, floating: torch.dtype, device: torch.device) -> None:
         if isinstance(batches, (str, bytes, dict, Tensor)) or not hasattr(batches, "__len__"):
             raise ArgumentTypeError(
-                f"{name}: got {type(batches).__name__}; allowed: a sequence of batches, each (x, y, ...)"
+                f"{name}: got {type_of(batches)}; allowed: a sequence of batches, each (x, y, ...)"
             )
         self.batches = batches if hasattr(batches, "__getitem__") else list(batches)
         self.name, self.floating, self.device = name, floating, device

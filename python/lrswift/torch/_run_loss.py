@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ..checks import type_of
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, Error, RecordingError, ShapeError
 from ..hypergradients.scalars import never_read
 from ..loop.recorder import takes_model
-from ._criteria import is_of_lrswift, is_of_torch
+from ._criteria import check_loss, is_of_lrswift, is_of_torch
 from ._probing import random_state, same_state, set_random_state
 from ._run_batches import Batch
 
@@ -144,13 +145,12 @@ def _listed(names: list[str], most: int = 8) -> str:
 def _check(module: Any, loss: Any) -> None:
     """What cannot be copied and trained in another dtype."""
     if not isinstance(module, nn.Module):
-        raise ArgumentTypeError(f"module: got {type(module).__name__}; allowed: a torch.nn.Module")
+        raise ArgumentTypeError(f"module: got {type_of(module)}; allowed: a torch.nn.Module")
     if isinstance(module, torch.jit.ScriptModule):
         raise ArgumentTypeError(
             "module: got a ScriptModule; allowed: the torch.nn.Module that it was made of"
         )
-    if not callable(loss):
-        raise ArgumentTypeError(f"loss: got {type(loss).__name__}; allowed: a function or a module of torch")
+    check_loss(loss)
     if is_of_lrswift(loss):
         raise ArgumentTypeError(
             "loss: got one of lrswift, which takes its own tensors; allowed: one of torch, such as "

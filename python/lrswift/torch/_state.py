@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .._core import Machine as CoreMachine
+from ..checks import shown
 from ..errors import ArgumentError
 from . import _loading
 from ._active import names, parameters
@@ -113,7 +114,7 @@ def _checked(adapted: Any, given: dict[str, Any], held: list[Tensor]) -> dict[st
         raise ArgumentError("load_state_dict: no state of an Adapted; allowed: what state_dict() returned")
     if own.get("version") != VERSION:
         raise ArgumentError(
-            f"load_state_dict: version: got {own.get('version')!r}; allowed: {VERSION}, of this release"
+            f"load_state_dict: version: got {shown(own.get('version'))}; allowed: {VERSION}, of this release"
         )
     if _loading.take(own, "adapter", str) != adapted._card[0]:
         raise ArgumentError(

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._native import Local
+from ._native import Local, product
 
 Numbers = dict[int, dict[str, float]]
 
@@ -66,7 +66,7 @@ class Sums:
             return
         for (machine, _), x, y in zip(self.plan.blocks, self._pack(a), self._pack(b), strict=True):
             self._keys.append((machine, name, factor))
-            self._terms.append(torch.dot(x, y))
+            self._terms.append(product(x, y))
 
     def put(self, name: str, numbers: Sequence[float], factor: float = 1.0) -> None:
         """The same of products that are known already, one of each tensor."""

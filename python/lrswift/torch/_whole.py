@@ -15,6 +15,7 @@ from torch import Tensor
 from .._core import Machine as CoreMachine
 from .._core import Optimizer as CoreOptimizer
 from .._core import vectors_pass
+from ..checks import shown, type_of
 from ..errors import ArgumentError, DTypeError, warn
 from ..rates.cards import read_cards
 from ..rates.codes import Decision
@@ -80,7 +81,7 @@ class Whole:
         """Refuses bases, options and groups that the method does not go with, in the core's words."""
         if self._native.kind == "":
             raise DTypeError(
-                f"base: {self.title} has a recursion of its own; got {type(self.base).__name__}; allowed: "
+                f"base: {self.title} has a recursion of its own; got {type_of(self.base)}; allowed: "
                 f"{', '.join(read_cards('rates')[self._card[0]].directions)}, of torch or a Direction"
             )
         for i, group in enumerate(groups):
@@ -107,8 +108,8 @@ class Whole:
         """Refuses a group that may not join."""
         if "lr" in param_group:
             raise ArgumentError(
-                f"param_group: lr: got {param_group['lr']!r}; {self.title} is one method for all parameters; "
-                "allowed: no 'lr' in groups, which may differ in weight_decay"
+                f"param_group: lr: got {shown(param_group['lr'])}; {self.title} is one method for all "
+                "parameters; allowed: no 'lr' in groups, which may differ in weight_decay"
             )
         held = [{k: v for k, v in group.items() if k != "lr"} for group in self.base.param_groups]
         self.check([*held, {**self.base.defaults, **param_group}])

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from .._core import ALRS
-from ..checks import check_number
+from ..checks import check_number, type_of
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from ..loop.recorder import takes_model
 from ..rates.codes import Scope
@@ -27,7 +27,7 @@ from ..search.searches import DrivenSearch, ParameterSearch, driven
 from ..search.signs import USUAL, SignFields, SignOptions
 from ..search.untouched import warn_touched
 from ._active import ActiveFinder, parameters
-from ._criteria import is_of_lrswift
+from ._criteria import check_loss, is_of_lrswift
 from ._direction import Directions, check_base
 from ._probing import random_state, set_random_state
 from ._sources import Sources
@@ -131,7 +131,7 @@ def checked_problem(model: Any, loss: Any, data: Any, optimizer: Any) -> list[to
         raise ArgumentError("data: got an iterator, which cannot start anew; allowed: (x, y) or a DataLoader")
     if not isinstance(data, Iterable):
         raise DTypeError(
-            f"data: got {type(data).__name__}; allowed: (x, y), a dict of tensors, or an iterable of batches"
+            f"data: got {type_of(data)}; allowed: (x, y), a dict of tensors, or an iterable of batches"
         )
     if isinstance(data, tuple) and any(isinstance(part, np.ndarray) for part in data):
         raise DTypeError("data: got arrays of NumPy; allowed: tensors, such as torch.from_numpy(x)")
@@ -146,7 +146,7 @@ def checked_problem(model: Any, loss: Any, data: Any, optimizer: Any) -> list[to
 def _check_kinds(model: Any, loss: Any, optimizer: Any) -> None:
     if not isinstance(model, torch.nn.Module):
         raise ArgumentTypeError(
-            f"model: got {type(model).__name__}; allowed: a torch.nn.Module (lrswift.find_lr takes others)"
+            f"model: got {type_of(model)}; allowed: a torch.nn.Module (lrswift.find_lr takes others)"
         )
     if is_of_lrswift(loss):
         raise ArgumentTypeError(
@@ -155,7 +155,7 @@ def _check_kinds(model: Any, loss: Any, optimizer: Any) -> None:
         )
     if not callable(optimizer) or isinstance(optimizer, torch.optim.Optimizer):
         raise ArgumentTypeError(
-            f"optimizer: got {type(optimizer).__name__}; allowed: a callable (params, lr=), such as "
+            f"optimizer: got {type_of(optimizer)}; allowed: a callable (params, lr=), such as "
             "torch.optim.Adam"
         )
 
@@ -216,8 +216,7 @@ def batches_of(data: Any, size: int) -> Any:
 
 def loss_of(model: torch.nn.Module, loss: Callable[..., Any], batch: Any) -> Tensor:
     """The loss of a batch, checked to be a scalar that depends on parameters."""
-    if not callable(loss):
-        raise ArgumentTypeError(f"loss: got {type(loss).__name__}; allowed: a function or a module of torch")
+    check_loss(loss)
     if not isinstance(batch, (tuple, list)):
         try:
             value = loss(model, batch)

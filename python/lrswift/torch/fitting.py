@@ -7,6 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 import torch
 
+from ..checks import type_of
 from ..errors import ArgumentError, ArgumentTypeError
 from ..fromtorch.convert import from_torch
 from ..loop.history import History
@@ -19,7 +20,7 @@ from ..tensors.autograd import no_grad
 from ..training.fit import fit as native_fit
 from ..training.fit import named_method
 from ..training.options import FitFields, FitOptions
-from ._criteria import is_of_torch, leaves_out, native_loss
+from ._criteria import check_loss, is_of_torch, leaves_out, native_loss
 from ._probing import random_state, set_random_state
 from ._sources import Sources
 
@@ -91,8 +92,9 @@ def fit(
     """
     if not isinstance(module, torch.nn.Module):
         raise ArgumentTypeError(
-            f"fit: module: got {type(module).__name__}; allowed: a torch.nn.Module (lrswift.fit takes others)"
+            f"fit: module: got {type_of(module)}; allowed: a torch.nn.Module (lrswift.fit takes others)"
         )
+    check_loss(loss, "fit: ")
     _check_optimizer(optimizer)
     data, checked, rated = (_arrays(d) for d in (train, valid, rate_valid))
     batch = _first(data, "train", batch_size, module)
@@ -164,7 +166,7 @@ def _arrays(data: Any) -> Any:
         return data.tensors
     if isinstance(data, torch.utils.data.Dataset) and not hasattr(data, "__iter__"):
         raise ArgumentTypeError(
-            f"fit: train, valid: got {type(data).__name__}; allowed: a DataLoader of it, tensors or arrays"
+            f"fit: train, valid: got {type_of(data)}; allowed: a DataLoader of it, tensors or arrays"
         )
     return (data.x, data.y) if hasattr(data, "x") and hasattr(data, "y") else data
 
@@ -192,7 +194,7 @@ def _first(data: Any, name: str, rows: int, module: torch.nn.Module) -> tuple[to
             batch = next(iter(data), None)
         except TypeError:
             raise ArgumentTypeError(
-                f"fit: {name}: got {type(data).__name__}; allowed: (x, y) tensors or arrays, a "
+                f"fit: {name}: got {type_of(data)}; allowed: (x, y) tensors or arrays, a "
                 "TensorDataset, or an iterable of batches"
             ) from None
         finally:

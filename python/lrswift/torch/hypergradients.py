@@ -9,7 +9,7 @@ from typing import Any, Unpack
 import numpy as np
 import torch
 
-from ..checks import check_whole
+from ..checks import check_whole, shown
 from ..errors import DTypeError
 from ..hypergradients.course import RunFile, finish, name_of, told
 from ..hypergradients.hypergradient import Hypergradient, title, values_of
@@ -155,7 +155,7 @@ def run_dtype(dtype: Any) -> torch.dtype:
         except TypeError:
             found = None
     if found not in (torch.float32, torch.float64):
-        raise DTypeError(f"dtype: got {dtype!r}; allowed: float64, float32")
+        raise DTypeError(f"dtype: got {shown(dtype)}; allowed: float64, float32")
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 import torch
 
 from .. import random
+from ..checks import shown, type_of
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hypergradients.options import HypergradientOptions
 from ..learning.inner_run import VALIDATION_BATCH, Job, Outcome, outcome, row_numbers
@@ -99,12 +100,12 @@ def learn_schedule(
     """
     if not callable(make_module) or isinstance(make_module, torch.nn.Module):
         raise ArgumentTypeError(
-            f"make_module: got {type(make_module).__name__}; allowed: a function of a seed that returns a "
+            f"make_module: got {type_of(make_module)}; allowed: a function of a seed that returns a "
             "torch.nn.Module"
         )
     if options.curvature != "hessian":
         raise ArgumentError(
-            f"curvature: got {options.curvature!r}; allowed: 'hessian', as torch has no other"
+            f"curvature: got {shown(options.curvature)}; allowed: 'hessian', as torch has no other"
         )
     make = _Seeded(make_module)
     windows = learning_rates, momentums, weight_decays
@@ -171,6 +172,6 @@ def _on_the_host(data: Any) -> Any:
         return [_on_the_host(tuple(batch) if isinstance(batch, list) else batch) for batch in data]
     if isinstance(data, torch.utils.data.Dataset) and not hasattr(data, "__iter__"):
         raise ArgumentTypeError(
-            f"train, valid: got {type(data).__name__}; allowed: a DataLoader of it, tensors or arrays"
+            f"train, valid: got {type_of(data)}; allowed: a DataLoader of it, tensors or arrays"
         )
     return data

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from .._core import Machine as CoreMachine
+from ..checks import shown, type_of
 from ..errors import ArgumentError, DTypeError
 from ..learning.learned_schedule import LearnedSchedule
 from ..optim.attributes import rate_card
@@ -48,8 +49,8 @@ def schedule(
             values = np.empty(0)
         if values.ndim != 1 or not values.size or not np.isfinite(values).all():
             raise DTypeError(
-                f"rates: got {rates!r}; allowed: a schedule (a learned one without layers), or a list of "
-                "finite rates"
+                f"rates: got {shown(rates)}; allowed: a schedule (a learned one without layers), or a list "
+                "of finite rates"
             )
         total = _steps(steps)
 
@@ -88,7 +89,7 @@ class _Whole(torch.optim.lr_scheduler.LambdaLR):
 def _whole(optimizer: torch.optim.Optimizer, learned: Any, steps: int | None) -> Any:
     if not isinstance(learned, LearnedSchedule) or learned.layers:
         raise ArgumentError(
-            f"whole: got {type(learned).__name__} as rates; allowed: a LearnedSchedule without layers"
+            f"whole: got {type_of(learned)} as rates; allowed: a LearnedSchedule without layers"
         )
     if type(optimizer) is not torch.optim.SGD:
         raise ArgumentError(f"whole: got a {type(optimizer).__name__}; allowed: a torch.optim.SGD")
@@ -100,7 +101,7 @@ def _whole(optimizer: torch.optim.Optimizer, learned: Any, steps: int | None) ->
 def _steps(steps: int | None) -> int:
     if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
         raise ArgumentError(
-            f"steps: got {steps!r}; allowed: the steps that the rates are spread over, at least 1"
+            f"steps: got {shown(steps)}; allowed: the steps that the rates are spread over, at least 1"
         )
     return int(steps)
 

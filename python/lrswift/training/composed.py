@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import optim
+from ..checks import shown
 from ..errors import ArgumentError
 from ..optim.directions import directions
 from ..rates.base import Adapter, arguments_of
@@ -69,7 +70,7 @@ def direction(text: str) -> Callable[..., optim.Optimizer]:
     """The optimizer (params, lr=) of a direction with arguments, as in "rmsprop:alpha=0.9"."""
     name, options = _read(text, text)
     if name not in DIRECTIONS:
-        raise ArgumentError(f"direction: got {text!r}; allowed: {', '.join(DIRECTIONS)}")
+        raise ArgumentError(f"direction: got {shown(text)}; allowed: {', '.join(DIRECTIONS)}")
     _refuse(name, options, _options(name))
     return functools.partial(DIRECTIONS[name], **options)
 
@@ -80,7 +81,7 @@ def _read(part: str, text: str) -> tuple[str, Arguments]:
     for pair in given:
         key, equals, value = pair.partition("=")
         if not equals or not key or not value:
-            raise ArgumentError(f"{name}: got {text!r}; allowed: arguments as in {name}:name=value")
+            raise ArgumentError(f"{name}: got {shown(text)}; allowed: arguments as in {name}:name=value")
         arguments[key] = _value(value)
     return name, arguments
 
@@ -113,7 +114,7 @@ def _pair(rate: str, given: Arguments, direction: str, options: Arguments) -> Me
     card = read_cards("rates")[rate]
     core = "sgd" if direction == "momentum" else direction
     if card.directions and core not in card.directions:
-        raise ArgumentError(f"{rate}: got {direction!r}; allowed: {', '.join(card.directions)}")
+        raise ArgumentError(f"{rate}: got {shown(direction)}; allowed: {', '.join(card.directions)}")
     taken: Mapping[str, Any] = {"rate": card["rate"]} if rate == CONSTANT else arguments_of(RATES[rate])
     here, there = _options(direction), list(taken)
     # what follows both belongs to the one that has it

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from .. import store
 from ..callbacks import Callback
-from ..checks import check_whole, refuse_torch
+from ..checks import check_whole, refuse_torch, shown, type_of
 from ..data import Dataset
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError
 from ..loop.feed import ArrayFeed, Batch, Feed, feed
@@ -20,11 +20,13 @@ from ..loop.steps import TrainingSteps
 from ..nn.functional import cross_entropy
 from ..optim import Auto, Optimizer
 from ..progress import Progress
+from ..rates.base import Adapter
 from ..records import takes
 from ..search.periodic import periodic
 from ..tensors.autograd import no_grad
 from ..tensors.tensor import Tensor
 from .checkpoint import Checkpoint
+from .labels import check_labels
 from .methods import METHODS, Method
 from .options import FitFields, FitOptions, Metric
 
@@ -88,8 +90,9 @@ def fit(
         epoch found, or None.
 
     Raises:
-        ArgumentError: a value is out of bounds, or `checkpoint` is no checkpoint of `fit` or one of another
-            run; it says what differs.
+        ArgumentError: a value is out of bounds, a label of whole arrays is none of the model's classes (told
+            before anything is trained), or `checkpoint` is no checkpoint of `fit` or one of another run; it
+            says what differs.
         ArgumentTypeError: an argument is of a wrong type, validation data are needed and not given, or the
             state of a loader holds what no file does.
         BufferError: data lie in another device's memory.
@@ -108,7 +111,7 @@ def fit(
     if train is None:
         raise ArgumentTypeError("fit: train: not given; allowed: (x, y) arrays, a Dataset, or batches")
     optimizer = made(optimizer, model)
-    log, checkpoint, callbacks = options.log, options.checkpoint, list(options.callbacks)
+    log, checkpoint, callbacks = options.log, options.checkpoint, called(options.callbacks)
     run = _Run(
         model, optimizer, loss, train, valid, rate_valid, epochs, batch_size, shuffle, seed, options.metrics
     )
@@ -163,13 +166,13 @@ class _Run:
     ) -> None:
         if not isinstance(optimizer, Optimizer):
             raise ArgumentTypeError(
-                f"optimizer: got {type(optimizer).__name__}; allowed: one of lrswift.optim"
+                f"fit: optimizer: got {type_of(optimizer)}; allowed: {_usable(optimizer)}"
             )
         check_whole(epochs, "epochs", 0)
         for metric in metrics:
             if not callable(metric) and metric != "accuracy":
                 raise ArgumentError(
-                    f"metrics: got {metric!r}; allowed: 'accuracy' or functions of (outputs, labels)"
+                    f"metrics: got {shown(metric)}; allowed: 'accuracy' or functions of (outputs, labels)"
                 )
         self.model, self.modes, self.loss = model, Modes(model), loss
         self.optimizer = optimizer
@@ -186,6 +189,8 @@ class _Run:
         floating = optimizer.param_groups[0]["params"][0].dtype
         self.train: Feed = feed(train, "train", floating, batch_size, shuffle, seed)
         self.valid: Feed | None = None if valid is None else feed(valid, "valid", floating, VALIDATION_BATCH)
+        check_labels(model, loss, self.train, "train")
+        check_labels(model, loss, self.valid, "valid")
         self._begun = [(d, copy.deepcopy(loader_state(d))) for d in (train, valid, rate_valid)]
         # what a rate descends on
         self.rate_valid: Feed | None = None
@@ -254,14 +259,37 @@ class _Run:
         return found.lr
 
 
+def called(callbacks: Any) -> list[Callable[[History], object]]:
+    """What is called after each epoch, from one callback or several."""
+    held = [callbacks] if callable(callbacks) else list(callbacks)
+    for i, callback in enumerate(held):
+        if isinstance(callback, type) or not callable(callback):
+            raise ArgumentTypeError(
+                f"fit: callbacks[{i}]: got {type_of(callback)}; allowed: functions of the history, such as "
+                "instances of lrswift.callbacks"
+            )
+    return held
+
+
+def _usable(given: Any) -> str:
+    """What could stand in the place of something that is no optimizer."""
+    if isinstance(given, Adapter):
+        return f"an optimizer with that rate, lrswift.optim.SGD(params, lr={type(given).__name__}())"
+    if isinstance(given, type) and issubclass(given, Optimizer):
+        return f"an instance, {given.__name__}(model.parameters())"
+    return "one of lrswift.optim, or the name of a method; data are train=(x, y)"
+
+
 def made(optimizer: Any, model: Any) -> Optimizer:
     """The optimizer itself, or the one that a name means over the model's parameters."""
     refuse_torch(model, "fit: model", "an nn.Module; lrswift.torch.fit takes modules of torch")
+    if isinstance(model, type):
+        raise ArgumentTypeError(f"fit: model: got {type_of(model)}; allowed: an instance of it")
     if not isinstance(optimizer, str):
         return optimizer  # type: ignore[no-any-return]  # what is none is told so later
     if not hasattr(model, "named_parameters"):
         raise ArgumentTypeError(
-            f"fit: optimizer: got {optimizer!r} for a {type(model).__name__}, whose parameters are not "
+            f"fit: optimizer: got {shown(optimizer)} for a {type(model).__name__}, whose parameters are not "
             "known; allowed: an nn.Module, or an optimizer made of the parameters"
         )
     if optimizer.lower() == "auto":
@@ -269,8 +297,8 @@ def made(optimizer: Any, model: Any) -> Optimizer:
     method = named_method(optimizer)
     if method.kind == "found":
         raise ArgumentError(
-            f"fit: optimizer: got {optimizer!r}, which finds a rate before training; allowed: find_lr, and "
-            "an optimizer made with its rate"
+            f"fit: optimizer: got {shown(optimizer)}, which finds a rate before training; allowed: find_lr, "
+            "and an optimizer made with its rate"
         )
     return method.optimizer(model.named_parameters())
 

@@ -32,8 +32,8 @@ class FitOptions(Record):
         resume: whether to go on from `checkpoint`, if it is there, bit by bit as if never interrupted; only
             epochs, callbacks, log, metrics, valid and progress may differ. All of the file is checked before
             anything is changed. Default False.
-        callbacks: functions of the history, called after each epoch, such as those of `lrswift.callbacks`;
-            one that returns a true value ends the training. Default ().
+        callbacks: functions of the history, or a single one, called after each epoch, such as those of
+            `lrswift.callbacks`; one that returns a true value ends the training. Default ().
     """
 
     metrics: Sequence[Metric] = ("accuracy",)

@@ -135,6 +135,8 @@ def test_overlaps_by_hand() -> None:
     a = np.array([[0.0, 0.0, 2.0, 2.0]])
     b = np.array([[1.0, 1.0, 3.0, 3.0], [0.0, 0.0, 2.0, 1.0], [5.0, 5.0, 6.0, 6.0]])
     np.testing.assert_allclose(overlaps(a, b), [[1 / 7, 0.5, 0.0]])
+    empty = np.array([[1.0, 1.0, 1.0, 1.0]])
+    np.testing.assert_array_equal(overlaps(empty, np.concatenate([empty, a])), [[0.0, 0.0]])
 
 
 def test_300_pixels_have_the_papers_maps_and_vgg_its_parameters() -> None:

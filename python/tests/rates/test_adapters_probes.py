@@ -92,3 +92,24 @@ def test_halving_is_forgotten_after_the_step():
     assert optimizer.state_dict()["rate.0.trial"] == 64.0
     # as many halvings as bring 64 below 2 over the curvature along the gradient
     assert loss.calls > 5
+
+
+@pytest.mark.parametrize(
+    ("make", "calls"),
+    [
+        (lambda: A.QLABGrad(check=None, find_trial=False), 2),
+        (lambda: A.LQA(), 3),
+        (lambda: A.NaiveTLR(meta_lr=1e-3), 2),
+        (lambda: A.TLR(window=1), 1),
+        (lambda: A.L4(), 1),
+        (lambda: A.HD(), 1),
+    ],
+    ids=["qlabgrad", "lqa", "naive-tlr", "tlr", "l4", "hd"],
+)
+def test_how_often_a_step_evaluates_the_loss(make, calls):
+    """Once more for QLABGrad and the naive TLR, twice more for LQA, no more for the others."""
+    loss = Counted()
+    optimizer = lr.optim.SGD([loss.theta], lr=make())
+    for _ in range(10):
+        optimizer.minimize(loss)
+    assert loss.calls == 10 * calls

@@ -71,3 +71,23 @@ def test_naive_tlr_first_step() -> None:
     h, theta = problems.CURVATURE, problems.START
     rates, _ = problems.run(tlr.NaiveTLR(initial=0.01, meta_lr=1e-4), 1)
     assert rates[0] == pytest.approx(0.01 + 1e-4 * np.sum(h**2 * theta**2 * (1 - 0.01 * h)), rel=1e-13)
+
+
+def test_eq_7_is_the_derivative_with_respect_to_the_rate() -> None:
+    """d/da L(w - a g) at the next point is minus the product of both gradients, by differences."""
+    start, rate, h = problems.START, 0.07, 1e-6
+    _, (g,) = problems.quadratic([start])
+    _, (ahead,) = problems.quadratic([start - rate * g])
+    low, high = (problems.quadratic([start - a * g])[0] for a in (rate - h, rate + h))
+    assert (high - low) / (2 * h) == pytest.approx(-(ahead @ g), rel=1e-7)
+
+
+def test_algorithm_2_is_eq_9() -> None:
+    """1 + min(I / max(4 (n - I), 0), c), as it is printed, gives the same factor."""
+    random = np.random.default_rng(1)
+    for _ in range(20_000):
+        g, old = random.standard_normal((2, random.integers(1, 5)))
+        inner, norm2 = g @ old, g @ g
+        below = max(4 * (norm2 - inner), 0.0)
+        printed = 1 + min(inner / below if below else np.inf * np.sign(inner), 0.25)
+        assert tlr.factor(inner, norm2) == pytest.approx(printed, rel=1e-12)

@@ -20,14 +20,17 @@ def half(shape: tuple[int, ...], seed: int) -> torch.nn.Parameter:
     return p
 
 
-@pytest.mark.parametrize("size", [7, 1 << 20])
+@pytest.mark.parametrize("size", [7, 1 << 22])
 def test_sums_are_those_of_double_precision(size: int) -> None:
-    """L4's first rate over SGD, 0.15 (L - 0.9 0.75 L) / <g, g>; bfloat16's own sum stands still at 256."""
+    """L4's first rate over SGD, 0.15 (L - 0.9 0.75 L) / <g, g>; bfloat16's own sum stands still at 256.
+
+    On one thread, float32's of the large one is off by 1e-4.
+    """
     p, q = half((size,), 0), half((3, 5), 1)
     slope = sum(float(t.grad.double().square().sum()) for t in (p, q))
     adapted = lr.torch.Adapted(torch.optim.SGD([p, q]), lr=A.L4())
     adapted.step(loss=torch.tensor(2.0, dtype=torch.bfloat16))
-    assert adapted.lr == pytest.approx(0.15 * 2.0 * (1 - 0.9 * 0.75) / slope, rel=1e-5)
+    assert adapted.lr == pytest.approx(0.15 * 2.0 * (1 - 0.9 * 0.75) / slope, rel=1e-12)
 
 
 def test_other_products_too() -> None:

@@ -187,7 +187,27 @@ def _as_good(optimizer: str) -> Callable[[Outcome], Judgement]:
     return judge
 
 
-def _table1(name: str, item: str, picture: Any) -> Study:
+def _beats_hd(optimizer: str) -> Callable[[Outcome], Judgement]:
+    def judge(outcome: Outcome) -> Judgement:
+        ours, theirs = (outcome.mean(m, optimizer, "train_loss") for m in ("ALRS", "HD"))
+        return Judgement(ours < theirs, f"ALRS {ours:.3g}, HD {theirs:.3g}")
+
+    return judge
+
+
+def _reaches(optimizer: str) -> Callable[[Outcome], Judgement]:
+    """The paper's loss after ten epochs, or less than twice of it."""
+
+    def judge(outcome: Outcome) -> Judgement:
+        loss, paper = outcome.mean("ALRS", optimizer, "train_loss"), TABLE_1["ALRS", optimizer]
+        return Judgement(loss <= 2 * paper, f"{loss:.3g}, the paper {paper:.3g}")
+
+    return judge
+
+
+def _table1(
+    name: str, item: str, picture: Any, numbers: Mapping[str, Callable[[Outcome], Judgement]] | None = None
+) -> Study:
     return Study(
         name=name,
         paper="ALRS",
@@ -204,14 +224,23 @@ def _table1(name: str, item: str, picture: Any) -> Study:
         run=_trained,
         metric=("train_loss", "mean of the last epoch"),
         published=TABLE_1,
-        claims={f"{name}-sgd": _as_good("SGD"), f"{name}-adam": _as_good("Adam")},
+        claims={f"{name}-sgd": _as_good("SGD"), f"{name}-adam": _as_good("Adam"), **(numbers or {})},
+        whole=frozenset({"alrs-table1-sgd-loss", "alrs-table1-adam-loss"} & set(numbers or {})),
         picture=picture,
         extra=("accuracy", "rate"),
     )
 
 
 TABLE1 = _table1(
-    "alrs-table1", "table 1", lambda _, outcome: beside(outcome, "train_loss", TABLE_1, "training loss")
+    "alrs-table1",
+    "table 1",
+    lambda _, outcome: beside(outcome, "train_loss", TABLE_1, "training loss"),
+    {
+        "alrs-table1-sgd-hd": _beats_hd("SGD"),
+        "alrs-table1-adam-hd": _beats_hd("Adam"),
+        "alrs-table1-sgd-loss": _reaches("SGD"),
+        "alrs-table1-adam-loss": _reaches("Adam"),
+    },
 )
 FIGURE1 = _table1("alrs-figure1", "figure 1", lambda _, outcome: curves(outcome, "losses", "training loss"))
 
@@ -360,6 +389,15 @@ def _cheaper(outcome: Outcome) -> Judgement:
     return Judgement(None if any(map(math.isnan, finite)) else all(v == 1 for v in finite), "; ".join(told))
 
 
+def _an_epoch(outcome: Outcome) -> Judgement:
+    """Batches that the paper's search takes, beside those of an epoch of all images."""
+    epoch = 60_000 // BATCH
+    found = {o: mean(outcome.values("SBF", o, "steps")) for o in outcome.settings()}
+    told = ", ".join(f"{o} {steps:.0f}" for o, steps in found.items())
+    holds = all(0.5 * epoch <= steps <= 1.5 * epoch for steps in found.values())
+    return Judgement(holds, f"{told} batches, an epoch has {epoch}")
+
+
 SEARCH = Study(
     name="alrs-search",
     paper="ALRS",
@@ -374,7 +412,7 @@ SEARCH = Study(
     cells=_search_cells,
     run=_searched,
     metric=("lr", "the rate found"),
-    claims={"alrs-search-ends": _cheaper},
+    claims={"alrs-search-ends": _cheaper, "alrs-search-epoch": _an_epoch},
     picture=lambda _, outcome: beside(outcome, "lr", {}, "rate found"),
     extra=("steps", "signals", "done"),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +73,14 @@ def _near(outcome: Outcome) -> Judgement:
     return Judgement(max(off) <= 0.15, told)
 
 
+def _near_of(method: str) -> Callable[[Outcome], Judgement]:
+    def judge(outcome: Outcome) -> Judgement:
+        ratio, paper = outcome.mean(method, "", "ratio"), PAPER[method, ""]
+        return Judgement(abs(ratio - paper) <= 0.15, f"{ratio:.2f}, the paper {paper:g}")
+
+    return judge
+
+
 STUDY = Study(
     name="cost",
     paper="QLABGrad",
@@ -84,7 +92,10 @@ STUDY = Study(
     run=_run,
     metric=("ratio", "times plain descent"),
     published=PAPER,
-    claims={"cost": _near},
+    claims={
+        "cost": _near,
+        **{f"cost-{m.lower()}": _near_of(m) for m in ("HGD", "L4GD", "LQA", "QLABGrad")},
+    },
     picture=lambda _, outcome: beside(outcome, "ratio", PAPER, "times plain gradient descent"),
     extra=("low", "high"),
 )

@@ -104,6 +104,13 @@ def beats(ours: str, family: str) -> Callable[[Outcome], Judgement]:
     return judge
 
 
+def tuned(outcome: Outcome) -> Judgement:
+    """Whether the grid's best rates are those that the paper tuned."""
+    setting = outcome.settings()[0]
+    found = [best(outcome, family, setting)[0] for family in ("momentum", "Adam")]
+    return Judgement(found == ["momentum 0.05", "Adam 0.001"], f"best of the grid: {', '.join(found)}")
+
+
 def accurate(outcome: Outcome) -> Judgement:
     """Test accuracy with the defaults, beside 98.4 %."""
     setting = outcome.settings()[0]
@@ -149,6 +156,7 @@ MNIST = Study(
         "l4-mnist-momentum": beats("L4Mom", "momentum"),
         "l4-mnist-adam": beats("L4Adam", "Adam"),
         "l4-mnist-accuracy": accurate,
+        "l4-table1-mnist": tuned,
     },
     whole=frozenset({"l4-mnist-zero", "l4-mnist-accuracy"}),
     picture=lambda _, outcome: curves(outcome, "losses", "training loss"),

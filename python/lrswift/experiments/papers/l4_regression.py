@@ -181,6 +181,33 @@ def _converges(outcome: Outcome) -> Judgement:
     )
 
 
+def _starred(outcome: Outcome) -> Judgement:
+    """Whether a fraction of a quarter, which the paper stars, is faster than the default."""
+    slow, fast = (
+        {m: _steps(outcome, m) for m in L4S if m.endswith(alpha)} for alpha in ("alpha 0.15", "alpha 0.25")
+    )
+    told = ", ".join(f"{m} {_count(steps)}" for m, steps in {**slow, **fast}.items())
+    return Judgement(all(a > b for a, b in zip(slow.values(), fast.values(), strict=True)), told)
+
+
+def _momentum_sooner(outcome: Outcome) -> Judgement:
+    """L4Mom beside the best constant rate of momentum, and L4Adam beside Adam's."""
+    told, holds = [], []
+    for ours, family in (("L4Mom, alpha 0.25", "momentum"), ("L4Adam, alpha 0.25", "Adam")):
+        rates = {m: _steps(outcome, m) for m in outcome.methods() if m.startswith(f"{family} ")}
+        rival = min(rates, key=lambda m: rates[m])
+        holds.append(_steps(outcome, ours) < rates[rival])
+        told.append(f"{ours} {_count(_steps(outcome, ours))}, {rival} {_count(rates[rival])}")
+    return Judgement(all(holds), "; ".join(told))
+
+
+def _newton_first(outcome: Outcome) -> Judgement:
+    """Whether Levenberg and Marquardt's method needs the fewest steps."""
+    steps = {m: _steps(outcome, m) for m in outcome.methods()}
+    rival = min((m for m in steps if m != LMA), key=lambda m: steps[m])
+    return Judgement(steps[LMA] < steps[rival], f"{LMA} {_count(steps[LMA])}, {rival} {_count(steps[rival])}")
+
+
 STUDY = Study(
     name="l4-regression",
     paper="L4",
@@ -196,7 +223,13 @@ STUDY = Study(
     cells=_cells,
     run=_run,
     metric=("least", "least loss over the first"),
-    claims={"l4-regression-beats": _judge, "l4-regression-converges": _converges},
+    claims={
+        "l4-regression-beats": _judge,
+        "l4-regression-converges": _converges,
+        "l4-regression-starred": _starred,
+        "l4-regression-own": _momentum_sooner,
+        "l4-regression-newton": _newton_first,
+    },
     picture=lambda _, outcome: curves(outcome, "losses", "loss over the first", "part of the run"),
     extra=[f"{goal:g}" for goal in GOALS],
 )

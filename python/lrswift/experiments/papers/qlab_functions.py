@@ -6,7 +6,7 @@ Source: the QLABGrad paper, figures 2 and 8.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +97,16 @@ def _within(outcome: Outcome) -> Judgement:
     return Judgement(all(n <= PAPER["QLABGrad", name] for name, n in found.items()), told)
 
 
+def _within_on(name: str) -> Callable[[Outcome], Judgement]:
+    def judge(outcome: Outcome) -> Judgement:
+        counts = outcome.values("QLABGrad", name, "iterations")
+        paper = PAPER["QLABGrad", name]
+        told = f"median {np.median(counts):.0f}, largest {counts.max():.0f}, the paper {paper:.0f}"
+        return Judgement(bool(np.median(counts) <= paper), told)
+
+    return judge
+
+
 def _picture(_: Any, outcome: Outcome) -> Any:
     figure, axes = panels(len(NAMES))
     for axis, name in zip(axes, NAMES, strict=True):
@@ -125,7 +135,11 @@ FUNCTIONS = Study(
     run=_run,
     metric=("iterations", "until |g| < 1e-4"),
     published=PAPER,
-    claims={"qlab-functions-faster": _faster, "qlab-functions-paper": _within},
+    claims={
+        "qlab-functions-faster": _faster,
+        "qlab-functions-paper": _within,
+        **{f"qlab-functions-{name}": _within_on(name) for name in NAMES},
+    },
     picture=_picture,
     extra=("converged", "value"),
 )

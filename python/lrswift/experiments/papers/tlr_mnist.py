@@ -131,6 +131,21 @@ def _robust(outcome: Outcome) -> Judgement:
     return Judgement(found["TLR"] <= 2 and found["SGD"] > 10, f"largest over smallest loss: {told}")
 
 
+def _varies(method: str) -> Callable[[Outcome], Judgement]:
+    """Whether a rival's loss varies by more than TLR's over rates and batch sizes."""
+
+    def judge(outcome: Outcome) -> Judgement:
+        found, ours = spread(outcome, method), spread(outcome, "TLR")
+        return Judgement(found > ours, f"{method} {_number(found)}, TLR {_number(ours)}")
+
+    return judge
+
+
+def _sgd_varies(outcome: Outcome) -> Judgement:
+    found = spread(outcome, "SGD")
+    return Judgement(found > 10, f"largest over smallest loss {_number(found)}")
+
+
 def least(outcome: Outcome, method: str) -> float:
     """The least final training loss of a method over all settings."""
     return min(outcome.mean(method, s, "train_loss") for s in outcome.settings(method))
@@ -219,7 +234,10 @@ def _study(
 ROBUSTNESS = _study(
     "tlr-robustness", "figures 1 and 10 to 12",
     "Training loss against the initial rate and the batch size.",
-    ("TLR", "NTLR", "SGD", "multi-step", "exponential", "YellowFin"), {"tlr-robust": _robust},
+    ("TLR", "NTLR", "SGD", "multi-step", "exponential", "YellowFin"), {
+        "tlr-robust": _robust, "tlr-robust-sgd": _sgd_varies, "tlr-robust-multistep": _varies("multi-step"),
+        "tlr-robust-exponential": _varies("exponential"), "tlr-robust-yellowfin": _varies("YellowFin"),
+    },
     # how many seeds the paper averages is not said
     Settings(80, None, 1, batch_sizes=(64, 128, 256, 512)), batch_sizes=(64, 256),
 )  # fmt: skip
