@@ -1,8 +1,13 @@
 import Autodiff
-import Glibc
 import Kernels
 import Optimization
 import Vocabulary
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// Z and C of forward mode: the derivatives of parameters and of the optimizer's state, a column per hyperparameter value
 /// in use. Columns that have begun lie side by side in the order in which they did, so that products with the Hessian are
