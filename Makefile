@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test build wheel sdist install check format bench bands notebooks docs newcomer sanitize sanitize-abi sanitize-threads attack attack-long audit reproducible swift-test python-test generated system clean
+.PHONY: help demo test build wheel sdist install check format bench bands notebooks docs accessibility newcomer sanitize sanitize-abi sanitize-threads attack attack-long audit reproducible swift-test python-test generated system clean
 
 # pins OpenBLAS to an old processor's kernels where it is set
 unexport OPENBLAS_CORETYPE
@@ -132,6 +132,10 @@ docs: $(BIN)/python ## the documentation site, into build/site; a warning is a f
 	rm -rf build/site
 	$(BIN)/python -m sphinx -q -W --keep-going -d build/doctrees -c docs -b html . build/site
 
+accessibility: ## the reports in a headless Chromium: axe-core, light, dark, narrow, values by keys. Needs `make install` and Chromium
+	$(BIN)/pip install --quiet --no-deps axe-playwright-python
+	$(BIN)/python scripts/accessibility.py
+
 check: ## formatters, linters, types, stubs, rooms, mirror, sizes, licences, AVX-512 kept apart
 	swift format lint --strict --recursive Sources Tests Package.swift
 	$(BIN)/clang-format --dry-run --Werror $(C_SOURCES)
@@ -140,6 +144,7 @@ check: ## formatters, linters, types, stubs, rooms, mirror, sizes, licences, AVX
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
+	$(BIN)/python scripts/tutorial_types.py
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml lrswift._core lrswift.rates.adapters lrswift.optim.made
 	$(BIN)/python scripts/stubs.py
 	PYTHONPATH=python $(BIN)/lint-imports

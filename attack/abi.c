@@ -414,6 +414,13 @@ static void training(void) {
     REFUSE(lrs_episode_stretch(NULL, &low, &high, episode));
     CALL(lrs_episode_run(&done, losses, episode, program, &data, 1, rows, 3, 2, 10,
                          LRS_EPISODE_PHASE_RETREAT));
+    lrs_tensor *bytes = NULL;
+    MUST(lrs_episode_save(&bytes, episode));
+    MUST(lrs_episode_load(episode, bytes));
+    REFUSE(lrs_episode_save(NULL, episode));
+    REFUSE(lrs_episode_load(episode, NULL));
+    REFUSE(lrs_episode_load(episode, data));
+    lrs_tensor_destroy(bytes);
     MUST(lrs_episode_get(&loss, episode, "cost"));
     REFUSE(lrs_episode_get(&loss, episode, "price"));
     MUST(lrs_episode_scales(&loss, 1, episode));

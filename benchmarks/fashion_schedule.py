@@ -5,8 +5,9 @@
 LeNet without batch-norm (or --model bn: with it), T = 250 steps of 128 standardized images: 5 learning
 rates, momentum and weight decay, all from zero, by `learn_schedule` with its defaults. Every outer seed then
 trains --fresh new networks on other batches of the whole training set, and they are tested on the 10 000
-test images. A run that is interrupted goes on from its checkpoint. `--quick` takes few images and steps, to
-try the script itself.
+test images. A run that is interrupted goes on from its checkpoint. Ten outer seeds with six networks an outer
+step: `--seeds 0 1 2 3 4 5 6 7 8 9 --fresh 10 --networks 6`. The cost is in plain runs of T steps, of which a
+differentiated one counts as five. `--quick` takes few images and steps, to try the script itself.
 """
 
 from __future__ import annotations
@@ -68,11 +69,11 @@ def tested(schedule: lr.LearnedSchedule, data: Any, model: str, steps: int, seed
 def outer(seed: int, data: Any, args: argparse.Namespace) -> dict[str, Any]:
     """One outer seed: the schedule, what it was validated at on the way, and the tests."""
     out = Path(args.out)
-    name = f"{args.model}-{args.update}-{seed}"
+    name = f"{args.model}-{args.update}-{args.networks}-{seed}"
     start = time.perf_counter()
     schedule = lr.learn_schedule(
         MODELS[args.model], cross_entropy, data.train, None, args.steps, learning_rates=5, seed=seed,
-        outer_steps=args.outer_steps, update=args.update, mode="reverse",
+        outer_steps=args.outer_steps, update=args.update, mode="reverse", seeds=args.networks,
         checkpoint=out / f"{name}.checkpoint", resume=True, progress=not args.quiet,
     )  # fmt: skip
     seconds = time.perf_counter() - start
@@ -82,10 +83,11 @@ def outer(seed: int, data: Any, args: argparse.Namespace) -> dict[str, Any]:
         tested(schedule, data, args.model, args.steps, 10_000 + 1000 * seed + i) for i in range(args.fresh)
     ]
     return {
-        "seed": seed, "outer_steps": len(schedule.values), "best": schedule.best,
+        "seed": seed, "steps": args.steps, "outer_steps": len(schedule.values), "best": schedule.best,
         "valid_losses": schedule.valid_losses.tolist(), "retreats": int(schedule.retreated.sum()),
         "learning_rates": schedule.learning_rates.tolist(), "momentum": float(schedule.momentums[0]),
         "weight_decay": float(schedule.weight_decays[0]), "accuracies": fresh, "seconds": seconds,
+        "cost": schedule.cost,
     }  # fmt: skip
 
 
@@ -93,9 +95,11 @@ def describe(row: dict[str, Any]) -> str:
     accuracies = " ".join(f"{100 * a:.2f}" for a in row["accuracies"])
     rates = " ".join(f"{r:.3f}" for r in row["learning_rates"])
     best, loss = row["best"], row["valid_losses"][row["best"]]
+    # a differentiated step costs about five plain ones
+    cost = (row["cost"][0] + 5 * row["cost"][1]) / row["steps"]
     return (
         f"| {row['seed']} | {best + 1} of {row['outer_steps']} | {loss:.3f} | {rates} "
-        f"| {row['momentum']:.2f} | {accuracies} | {100 * fmean(row['accuracies']):.2f} |"
+        f"| {row['momentum']:.2f} | {accuracies} | {100 * fmean(row['accuracies']):.2f} | {cost:.0f} |"
     )
 
 
@@ -109,6 +113,7 @@ def main() -> None:
     parser.add_argument("--update", choices=("gated", "sign"), default="gated")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="outer seeds")
     parser.add_argument("--fresh", type=int, default=3, help="networks tested per outer seed")
+    parser.add_argument("--networks", type=int, default=2, help="of an outer step")
     parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--outer-steps", type=int, default=20)
     parser.add_argument("--quick", action="store_true")
@@ -121,13 +126,15 @@ def main() -> None:
     if args.quick:
         args.steps, args.outer_steps, args.seeds, args.fresh = 10, 3, args.seeds[:1], 1
         data = lr.data.Splits(data.name, data.train[:3000], data.test[:500], data.classes)
-    print("| outer seed | best outer step | validation loss | rates | momentum | test accuracy, % | mean |")
-    print("|---|---|---|---|---|---|---|")
+    print("| outer seed | best outer step | valid loss | rates | momentum | test accuracy, % | mean | cost |")
+    print("|---|---|---|---|---|---|---|--:|")
     rows = []
     for seed in args.seeds:
         rows.append(outer(seed, data, args))
         print(describe(rows[-1]), flush=True)
-        (Path(args.out) / f"{args.model}-{args.update}.json").write_text(json.dumps(rows, indent=1))
+        (Path(args.out) / f"{args.model}-{args.update}-{args.networks}.json").write_text(
+            json.dumps(rows, indent=1)
+        )
 
 
 if __name__ == "__main__":

@@ -77,7 +77,8 @@ def measured(
         clock.look()
         run.validate(valid)
         begun = time.process_time()
-        run.collect(train, bar)
+        run.collect()
+        run.go_back(train, bar)
         back = time.process_time() - begun
     peak = (core_memory(False)[1] - before) / MB
     clock.look()

@@ -1,5 +1,10 @@
-import Glibc
 import Vocabulary
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// A rate that needs no choice: found by a ramp in the first steps of the run, undone, and then taken up in a warm-up, held,
 /// and brought down to 0 at the end.

@@ -1,4 +1,8 @@
-import Glibc
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// Finds a rate by one short training run in which the rate grows by the same factor at every step, from far too low until it
 /// is too high.

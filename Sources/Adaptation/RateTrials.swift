@@ -1,5 +1,10 @@
-import Foundation
 import Vocabulary
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// Finds a constant rate by short training runs, trials, that all begin at the same parameters and see the same batches.
 ///

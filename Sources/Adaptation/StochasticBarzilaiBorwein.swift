@@ -1,5 +1,10 @@
-import Glibc
 import Vocabulary
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// SGD-BB (Tan et al. 2016). y is the change of the epoch's gradient, averaged with weight 10 / m.
 ///

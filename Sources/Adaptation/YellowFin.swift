@@ -1,5 +1,10 @@
-import Glibc
 import Vocabulary
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// YellowFin (Zhang and Mitliagkas 2017): rate and momentum of heavy ball from the range of curvatures, measured by the
 /// squared norms n^2 of the last gradients, from the gradient's variance C and from the distance D to the minimum.

@@ -1,8 +1,13 @@
 import CVector
-import Glibc
 import Kernels
 import Synchronization
 import Vocabulary
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// The tensors of a graph while somebody works on them: a sweep leaves gradients and tangents on tensors, which may be
 /// shared with graphs of other threads.

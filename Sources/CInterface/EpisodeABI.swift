@@ -112,6 +112,31 @@ public func lrs_episode_scales(
 }
 
 @c @implementation
+public func lrs_episode_save(
+  _ out: UnsafeMutablePointer<OpaquePointer?>!, _ episode: OpaquePointer!
+) -> lrs_status {
+  succeeds {
+    let out = try place(out, "out")
+    let bytes = try object(episode, Episode.self, "episode").saved()
+    let tensor = try Tensor(shape: [bytes.count], dtype: .uint8)
+    bytes.withUnsafeBytes { tensor.pointer.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+    out.pointee = handle(tensor)
+  }
+}
+
+@c @implementation
+public func lrs_episode_load(_ episode: OpaquePointer!, _ bytes: OpaquePointer!) -> lrs_status {
+  succeeds {
+    let episode = try object(episode, Episode.self, "episode")
+    let bytes = try object(bytes, Tensor.self, "bytes")
+    guard bytes.dtype == .uint8 else {
+      throw Failure.type("bytes must be of dtype uint8, got \(bytes.dtype.name)")
+    }
+    try episode.load(UnsafeRawBufferPointer(start: bytes.pointer, count: bytes.byteCount))
+  }
+}
+
+@c @implementation
 public func lrs_replay_distance(
   _ out: UnsafeMutablePointer<Int>!, _ snapshots: Int, _ points: Int
 ) -> lrs_status {

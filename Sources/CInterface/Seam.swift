@@ -1,8 +1,13 @@
 import CLRSwift
 import CVector
-import Glibc
 import Kernels
 import Vocabulary
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// The one place where Swift errors become status codes, and handles become objects.
 

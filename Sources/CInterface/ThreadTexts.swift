@@ -1,4 +1,8 @@
-import Glibc
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// One C string per thread, valid until the thread sets the next.
 final class ThreadTexts: @unchecked Sendable {

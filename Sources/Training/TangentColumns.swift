@@ -1,8 +1,13 @@
 import Autodiff
-import Glibc
 import Kernels
 import Optimization
 import Vocabulary
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// Z and C of forward mode: the derivatives of parameters and of the optimizer's state, a column per hyperparameter value
 /// in use. Columns that have begun lie side by side in the order in which they did, so that products with the Hessian are
@@ -148,4 +153,26 @@ final class TangentColumns {
 
   /// As if the run began here.
   func forget() { live.removeAll(keepingCapacity: true) }
+
+  // MARK: - As bytes
+
+  private var vectors: [(Storage, byteCount: Int)] {
+    parameters.indices.flatMap { i in ([tangents[i]] + states[i]).map { ($0, parameters[i].byteCount) } }
+  }
+
+  func put(_ out: inout EpisodeBytes) {
+    out.put(live.count)
+    for column in live { out.put(column) }
+    for (storage, byteCount) in vectors { out.put(storage.pointer, live.count * byteCount) }
+  }
+
+  func take(_ source: inout EpisodeBytes) throws {
+    let count = try source.integer("values in use", 0...tracked.count)
+    let found = try (0..<count).map { _ in try source.integer() }
+    guard tracked.isSuperset(of: found), Set(found).count == count else {
+      throw Failure.value("the bytes of another run: it differentiates by the values \(found)")
+    }
+    for (storage, byteCount) in vectors { try source.take(storage.pointer, count * byteCount) }
+    live = found
+  }
 }

@@ -30,6 +30,17 @@ final class Trajectory {
       }
       Context.stream = stream
     }
+
+    func put(_ out: inout EpisodeBytes) {
+      out.put(stream)
+      for vector in vectors { out.put(vector.pointer, vector.byteCount) }
+    }
+
+    func take(_ source: inout EpisodeBytes, step: Int) throws {
+      stream = try source.word()
+      for vector in vectors { try source.take(vector.pointer, vector.byteCount) }
+      self.step = step
+    }
   }
 
   /// What comes next on the way back.
@@ -219,6 +230,43 @@ final class Trajectory {
       next = first
     }
     return loss
+  }
+
+  // MARK: - As bytes
+
+  /// The horizon's first snapshot, from which all others are made again, and on the way back its end and the adjoints.
+  func put(_ out: inout EpisodeBytes) {
+    for number in [isReturning ? 1 : 0, first, losses.count] { out.put(number) }
+    for loss in losses { out.put(loss) }
+    guard let start = snapshots.first else { return }
+    start.put(&out)
+    guard isReturning, let end else { return }
+    end.put(&out)
+    for storage in adjoint + stateAdjoint.joined() { out.put(storage.pointer, storage.byteCount) }
+  }
+
+  func take(_ source: inout EpisodeBytes, _ episode: Episode, _ stream: UInt64) throws {
+    isReturning = try source.integer("way back", 0...1) == 1
+    first = try source.integer("first step", 0...steps)
+    let count = try source.integer("steps", 0...min(horizon, steps - first))
+    guard isReturning ? count > 0 && episode.step >= first + count : episode.step == first + count else {
+      throw Failure.value("the bytes of another run: \(count) steps from \(first) on, \(episode.step) taken")
+    }
+    losses = try (0..<count).map { _ in try source.number() }
+    (snapshots, free, end, current, next) = ([], [], nil, nil, first)
+    guard count > 0 else { return }
+    snapshots = [try Snapshot(like: episode.parameters, episode.state)]
+    try snapshots[0].take(&source, step: first)
+    if isReturning {
+      let end = try Snapshot(like: episode.parameters, episode.state)
+      try end.take(&source, step: episode.step)
+      self.end = end
+      for storage in adjoint + stateAdjoint.joined() { try source.take(storage.pointer, storage.byteCount) }
+    } else {
+      // Where the run stands it is worth a snapshot: what was kept before is not there.
+      next = episode.step < min(first + horizon, steps) ? episode.step : .max
+      try keep(episode, episode.step, until: min(first + horizon, steps) + 1, stream)
+    }
   }
 }
 

@@ -19,15 +19,16 @@ from .optim.decisions import replay
 from .rates import adapters as _adapters
 from .rates.base import Adapter
 from .rates.named import named
-from .search.periodic import PeriodicALRS
+from .search.periodic import PeriodicALRS as PeriodicALRS
 from .search.sbf_search import SBFSearch
 from .search.searches import BracketSearch, FineSearch, SBSearch
 from .search.searches import ParameterSearch as ParameterSearch
 from .search.trial import find_trial_rate
 
-__all__ = ["Adapter", "BracketSearch", "FineSearch", "PeriodicALRS", "SBFSearch", "SBSearch"]
+# in the forms that type checkers read
+__all__ = ["Adapter", "BracketSearch", "FineSearch", "SBFSearch", "SBSearch"]
 __all__ += ["check_number", "find_trial_rate", "named", "replay"]
-__all__ += [name for name in _adapters.__all__ if name not in __all__]
+__all__ += _adapters.__all__
 
 
 def __getattr__(name: str) -> Any:

@@ -175,6 +175,23 @@ static PyObject *episode_scales(PyObject *object, PyObject *Py_UNUSED(ignored)) 
   return NULL;
 }
 
+static PyObject *episode_save(PyObject *object, PyObject *Py_UNUSED(ignored)) {
+  Episode *self = (Episode *)object;
+  lrs_tensor *bytes = NULL;
+  if (IS_BUSY(self)) return busy_error(self->core, "Episode");
+  if (check(self->core, lrs_episode_save(&bytes, self->handle)) < 0) return NULL;
+  return tensor_wrap(self->core, bytes);
+}
+
+static PyObject *episode_load(PyObject *object, PyObject *value) {
+  Episode *self = (Episode *)object;
+  lrs_tensor *bytes = tensor_handle(self->core, value, "Episode.load", "bytes");
+  if (bytes == NULL) return NULL;
+  if (IS_BUSY(self)) return busy_error(self->core, "Episode");
+  if (check(self->core, lrs_episode_load(self->handle, bytes)) < 0) return NULL;
+  Py_RETURN_NONE;
+}
+
 static PyMethodDef episode_methods[] = {
     {"train", FAST(episode_train), METH_FASTCALL,
      "train($self, program, data, indices, seconds, /)\n--\n\nTraining steps; (steps done, losses)."},
@@ -196,6 +213,10 @@ static PyMethodDef episode_methods[] = {
      "hypergradients($self, /)\n--\n\nSums over all horizons, as bytes of float64."},
     {"scales", episode_scales, METH_NOARGS,
      "scales($self, /)\n--\n\nDerivatives by a factor on each parameter at the start, as bytes of float64."},
+    {"save", episode_save, METH_NOARGS,
+     "save($self, /)\n--\n\nuint8 [n]: all that the run has made. Not between validate and collect."},
+    {"load", episode_load, METH_O,
+     "load($self, bytes, /)\n--\n\nGoes on from what `save` of an episode of the same arguments gave."},
     {NULL, NULL, 0, NULL},
 };
 

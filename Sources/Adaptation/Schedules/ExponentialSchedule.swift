@@ -1,5 +1,10 @@
-import Glibc
 import Vocabulary
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// The same factor every step: initial gamma^t, as PyTorch's ExponentialLR; gamma above 1 grows.
 public struct ExponentialSchedule: CataloguedSchedule {

@@ -1,5 +1,10 @@
-import Glibc
 import Vocabulary
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// A drop at each milestone: initial gamma^(number of milestones reached), as PyTorch's MultiStepLR.
 public struct MultiStepSchedule: CataloguedSchedule {

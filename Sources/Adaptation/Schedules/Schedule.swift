@@ -1,5 +1,10 @@
-import Glibc
 import Vocabulary
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// A rate, or a factor of one, that is known before training starts: a pure function of the step, so it has no state
 /// to save. Values may be negative: learned schedules are.

@@ -1,5 +1,10 @@
-import Glibc
 import Vocabulary
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// A drop at regular intervals: initial gamma^floor(t / step_size), as PyTorch's StepLR.
 public struct StepSchedule: CataloguedSchedule {

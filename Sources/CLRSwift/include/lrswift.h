@@ -429,6 +429,11 @@ lrs_status lrs_episode_stretch(int32_t *phase, size_t *low, size_t *high, lrs_ep
 /* key: "reverse" (the mode that was chosen; 0 or 1), "cost" (of a step in plain steps, as predicted),
  * "replays" (steps that are taken more than once). */
 lrs_status lrs_episode_get(double *out, lrs_episode *episode, const char *key);
+/* Between two runs of it, not between validate and collect: all that the episode has made, as uint8 [n], from
+ * which an episode of the same parameters and attributes goes on to the same bits. After an error of load it
+ * is of no further use. */
+lrs_status lrs_episode_save(lrs_tensor **out, lrs_episode *episode);
+lrs_status lrs_episode_load(lrs_episode *episode, lrs_tensor *bytes);
 /* Where the snapshot after the one at the first of so many points of a run is best taken, counted from there,
  * when as many may be kept at the same time and all points are to be visited backwards. */
 lrs_status lrs_replay_distance(size_t *out, size_t snapshots, size_t points);

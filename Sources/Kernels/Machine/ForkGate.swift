@@ -1,6 +1,11 @@
 import CVector
-import Glibc
 import Synchronization
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// Lets a process be forked between steps, and not within one.
 ///

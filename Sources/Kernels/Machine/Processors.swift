@@ -1,5 +1,10 @@
 import CVector
-import Glibc
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// How many threads serve a caller who has not said, and who decided it.
 public struct DefaultThreads: Sendable {

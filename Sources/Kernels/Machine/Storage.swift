@@ -1,7 +1,12 @@
 import CVector
-import Glibc
 import Synchronization
 import Vocabulary
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// Bytes of memory that the machine has.
 public let physicalMemory = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))

@@ -1,6 +1,11 @@
 import CVector
-import Glibc
 import Synchronization
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// Runs numbered blocks of work on a few threads. Blocks that cut a sum depend on the problem alone, never on the number
 /// of threads, so results are bitwise the same for any number.

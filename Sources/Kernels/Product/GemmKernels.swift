@@ -1,8 +1,13 @@
 import CVector
-import Glibc
 import MicroKernels
 import MicroKernels64
 import Vocabulary
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 #if arch(x86_64)
   import MicroKernels64V4

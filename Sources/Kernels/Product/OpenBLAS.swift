@@ -1,8 +1,13 @@
 import COpenBLAS
 import CVector
-import Glibc
 import Synchronization
 import Vocabulary
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
 
 /// OpenBLAS runs on our own threads, one call per block of the result; it must not start threads itself.
 private let singleThreadedBLAS: Void = openblas_set_num_threads(1)

@@ -220,6 +220,7 @@ def _chart(
         panel.reference(shared)
         panel.band(x, low, high, f"band {method.kind}")
         panel.line(x, middle, f"curve {method.kind}")
+        panel.read("", x, middle, lambda at, value: f"epoch {at:.3g}: {text(value)}")
         if len(x):
             panel.end(float(x[-1]), float(middle[-1]), text(float(middle[-1])), method.kind)
         panels.append(figure(method.label, panel.svg(), f'class="{method.kind}"'))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from html import escape
 
 import numpy as np
@@ -46,6 +47,8 @@ def picture(study: FinalLosses) -> str:
         kind = "dotted" if not begun else "dashed" if len(ends) >= len(COLORS) else ""
         with panel.colored(color):
             panel.line(at if begun else across, np.repeat(shown, 1 if begun else 2), f"curve {kind}")
+            whole = losses if begun else losses * 2
+            panel.read(METHODS[name].label, at if begun else across, np.array(whole), _told(begun))
             for rate, x, y, loss in zip(study.rates(name), at, shown, losses, strict=True):
                 if math.isfinite(loss):
                     panel.dot(x, y, radius=4)
@@ -59,6 +62,14 @@ def picture(study: FinalLosses) -> str:
         ends.append((float(shown[-1]), METHODS[name].label + ("" if begun else ", no initial rate"), color))
     panel.names(ends)
     return panel.svg()
+
+
+def _told(begun: bool) -> Callable[[float, float], str]:
+    def told(rate: float, loss: float) -> str:
+        reached = f"loss {loss:.4g}" if math.isfinite(loss) else "failed"
+        return f"from {rate:.4g}: {reached}" if begun else f"whatever the rate: {reached}"
+
+    return told
 
 
 def _colored(study: FinalLosses) -> list[tuple[str, str]]:

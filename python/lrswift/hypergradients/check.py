@@ -86,13 +86,12 @@ class _Others(HypergradientFields, total=False):
 
     beta2s: Sequence[float] | None
     epsilons: Sequence[float] | None
-    tile: int
     progress: bool
 
 
 @takes(
     "model loss train_batches valid_batches learning_rates momentums weight_decays optimizer steps tolerance "
-    "reverse_tolerance seed verbose * mode horizon clip_gradient clip_hvp per curvature **others",
+    "reverse_tolerance seed verbose * mode horizon clip_gradient clip_hvp per curvature tile **others",
     options=HypergradientOptions,
 )
 def check_hypergradient(
@@ -134,9 +133,9 @@ def check_hypergradient(
         reverse_tolerance: of the relative error between both modes. Default 1e-10.
         seed: of the directions. Default 0.
         verbose: whether to print the table and the verdict. Default True.
-        options: a record with `optimizer` and `clip_gradient`; its other fields cannot be chosen, as all of
-            the run is compared. None: their defaults. Default None.
-        **others: beta2s, epsilons, tile and progress, as in `hypergradient`.
+        options: a record with `optimizer`, `clip_gradient` and `tile`; its other fields cannot be chosen, as
+            all of the run is compared. None: their defaults. Default None.
+        **others: beta2s, epsilons and progress, as in `hypergradient`.
 
     Returns:
         A `HypergradientCheck`, true if all three agree.
@@ -149,15 +148,19 @@ def check_hypergradient(
         ShapeError: values, or the arrays of a batch, do not fit.
         RecordingError: the loss reads values while it is computed.
         Diverged: a loss is not finite.
+        FileNotFoundError: from batches that are read when their turn comes.
+        OSError: likewise.
     """
-    chosen = HypergradientOptions(optimizer=options.optimizer, clip_gradient=options.clip_gradient)
+    chosen = HypergradientOptions(
+        optimizer=options.optimizer, clip_gradient=options.clip_gradient, tile=options.tile
+    )
     for f in fields(options):
         if getattr(options, f.name) != getattr(chosen, f.name):
             raise ArgumentError(
                 f"check_hypergradient: {f.name} cannot be chosen: got {getattr(options, f.name)!r}; "
                 f"allowed: {getattr(chosen, f.name)!r}, as all of the run is compared"
             )
-    fixed = {"dtype", "columns"} & others.keys()
+    fixed = {"dtype", "columns", "checkpoint"} & others.keys()
     if fixed:
         raise ArgumentError(
             f"check_hypergradient: {fixed.pop()} cannot be chosen: all of the run is compared, in float64"

@@ -13,16 +13,18 @@ import numpy as np
 from .._core import Episode as CoreEpisode
 from ..checks import refuse_torch
 from ..errors import ArgumentError, ArgumentTypeError, RecordingError, ShapeError
+from ..loop.digests import digest
 from ..loop.feed import Batch, feed
 from ..loop.recorder import Recorder
 from ..loop.steps import CHUNK_SECONDS
 from ..optim.rules import FAMILIES
 from ..progress import Progress
 from ..tensors.autograd import enable_grad
-from ..tensors.creation import zeros
+from ..tensors.creation import tensor, zeros
 from ..tensors.dtypes import as_dtype
 from ..tensors.modes import frozen_statistics, without_dropout
 from ..tensors.tensor import Tensor
+from .course import joined, number, numbers
 from .layers import layer_numbers
 from .options import HypergradientOptions
 from .scalars import Scalars
@@ -55,6 +57,10 @@ class IndexedBatches:
         part = self.indices[low:high]
         yield self.arrays, np.ascontiguousarray(part[::-1] if backwards else part)
 
+    def digest(self) -> str:
+        """Of all of them."""
+        return digest([*(array.numpy() for array in self.arrays), self.indices])
+
 
 class _ListedBatches:
     """A list of batches, each converted when its turn comes."""
@@ -78,6 +84,11 @@ class _ListedBatches:
         for t in order:
             (stretch,) = feed([tuple(self.batches[t])], f"{self.name}: step {t}", self.dtype).epoch(0)
             yield stretch
+
+    def digest(self) -> str:
+        """Of the first and the last one."""
+        ends = sorted({0, len(self) - 1})
+        return digest(a.numpy() for t in ends for tensors, _ in self.stretches(t, t + 1) for a in tensors)
 
 
 Source = IndexedBatches | _ListedBatches
@@ -132,7 +143,7 @@ class Episode:
     dropout is off. `mode`, `cost` and `replays` are what was chosen, the predicted cost of a step in plain
     steps, and how many steps are taken again.
 
-    Use: `train` up to a point, `validate` there, `collect`; again until the end; `results`.
+    Use: `train` up to a point, `validate` there, `collect`, `go_back`; again until the end; `results`.
     """
 
     def __init__(
@@ -143,7 +154,6 @@ class Episode:
         values: Mapping[str, Any],
         options: HypergradientOptions = HypergradientOptions(),
         mode: str | None = None,
-        tile: int = 8,
         dtype: Any = np.float64,
         columns: Sequence[int] | None = None,
         hyperparameters: Mapping[str, Any] | None = None,
@@ -159,7 +169,7 @@ class Episode:
             self._validated = Recorder(self.model, loss)
         attributes: dict[str, Any] = {
             "optimizer": options.optimizer, "mode": mode or options.mode, "curvature": options.curvature,
-            "steps": steps, "tile": tile,
+            "steps": steps, "tile": options.tile,
         }  # fmt: skip
         attributes.update((name, v.ravel().tolist()) for name, v in self.values.items() if v.size)
         if self.values["learning_rates"].ndim == 2:
@@ -177,8 +187,11 @@ class Episode:
         self._core = CoreEpisode([*parameters, *self._scalars.tensors.values()], attributes)
         self.mode = "reverse" if self._core.get("reverse") else "forward"
         self.cost, self.replays = self._core.get("cost"), int(self._core.get("replays"))
-        self.step = 0
+        self.step = self.collected = 0
         self.losses: list[np.ndarray] = []
+        self.valid_loss = float("nan")
+        # called whenever there is something to save
+        self.after: Callable[[], None] = lambda: None
 
     def train(self, batches: Source, low: int, high: int, bar: Progress) -> None:
         """Steps low to high - 1 of `batches`. Diverged where a loss is not finite."""
@@ -187,21 +200,44 @@ class Episode:
             self.losses.append(losses)
             self.step += len(losses)
             bar.advance(len(losses), loss=losses[-1])
+            self.after()
 
     def validate(self, batches: Source) -> None:
         """Adds all of `batches` to the validation loss of this point, and their gradient."""
         for _ in self._each(self._core.validate, batches.stretches(0, len(batches)), self._validated):
             pass
 
-    def collect(self, batches: Source, bar: Progress) -> float:
-        """Ends a horizon here; the mean validation loss. batches: those trained on, for reverse mode."""
-        loss: float = self._core.collect()
+    def collect(self) -> None:
+        """Ends a horizon here; `valid_loss` is then the mean validation loss."""
+        self.valid_loss, self.collected = self._core.collect(), self.step
+
+    def go_back(self, batches: Source, bar: Progress) -> None:
+        """Over the horizon that was collected, in reverse mode. batches: those trained on."""
         while (stretch := self._core.stretch()) is not None:
             again, low, high = stretch
             run = self._core.replay if again else self._core.retreat
             for losses in self._each(run, batches.stretches(low, high, backwards=not again)):
                 bar.advance(len(losses))
-        return loss
+                self.after()
+
+    def saved(self) -> dict[str, np.ndarray]:
+        """All that the run has made; not between `validate` and `collect`."""
+        state: Any = self._core.save()
+        return {
+            "state": state.numpy(), "losses": joined(self.losses),
+            "collected": np.array(self.collected), "valid_loss": np.array([self.valid_loss]),
+        }  # fmt: skip
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> int:
+        """Goes on from what was saved; how many of the bar's steps that is. ValueError for another run's."""
+        losses = arrays["losses"]
+        step, collected = len(losses), number(arrays, "collected", len(losses))
+        valid_loss = numbers(arrays, "valid_loss", 1)[0]
+        self._core.load(tensor(arrays["state"]))
+        self.step, self.collected, self.valid_loss = step, collected, float(valid_loss)
+        self.losses = [numbers(arrays, "losses", step)]
+        stretch = self._core.stretch()
+        return step + (0 if self.mode == "forward" else collected - (stretch[2] if stretch else 0))
 
     def results(self) -> dict[str, Any]:
         """The hypergradients so far, by family: float64, of the shape of its values."""
@@ -214,6 +250,11 @@ class Episode:
 
     def _flat(self) -> np.ndarray:
         return np.frombuffer(self._core.hypergradients())
+
+    @property
+    def scalar_values(self) -> dict[str, np.ndarray]:
+        """What the training loss is given, by name."""
+        return self._scalars.values
 
     def hyperparameters(self) -> dict[str, np.ndarray]:
         """Those by what the training loss reads, of the shapes that were given."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Unpack
@@ -10,11 +11,13 @@ import numpy as np
 
 from ..checks import check_whole
 from ..errors import ArgumentTypeError, ShapeError
+from ..loop.digests import digest
 from ..optim.rules import FAMILIES, run_rule
 from ..progress import Progress
 from ..records import takes
 from ..tensors.dtypes import as_dtype
 from ..tensors.tensor import Tensor
+from .course import RunFile, finish, name_of, told
 from .episode import Episode, source
 from .layers import by_layer, layer_names
 from .options import HypergradientFields, HypergradientOptions
@@ -66,7 +69,7 @@ class Hypergradient:
 @takes(
     "model loss train_batches valid_batches learning_rates momentums weight_decays optimizer mode horizon "
     "tile dtype beta2s epsilons clip_gradient clip_hvp columns progress * hyperparameters memory per "
-    "curvature",
+    "curvature checkpoint",
     options=HypergradientOptions,
 )
 def hypergradient(
@@ -77,7 +80,6 @@ def hypergradient(
     learning_rates: Any,
     momentums: Sequence[float] | None = None,
     weight_decays: Sequence[float] = (0.0,),
-    tile: int = 8,
     dtype: Any = np.float64,
     beta2s: Sequence[float] | None = None,
     epsilons: Sequence[float] | None = None,
@@ -85,6 +87,7 @@ def hypergradient(
     progress: bool = False,
     *,
     hyperparameters: Mapping[str, Any] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     options: HypergradientOptions = HypergradientOptions(),
     **_: Unpack[HypergradientFields],
 ) -> Hypergradient:
@@ -107,7 +110,6 @@ def hypergradient(
         momentums: numbers [windows]: of SGD and RMSprop, beta of "ema", beta1 of Adam and AdamW. None: the
             rule's default, as in `lrswift.optim`. Default None.
         weight_decays: numbers [windows]; coupled, AdamW's decoupled. Default (0.0,).
-        tile: how many Hessian products are taken at once. Default 8.
         dtype: float64 or float32, of the copy and of floating batches. Default float64.
         beta2s: numbers [windows], the memory of the squared gradient: beta2 of Adam and AdamW, alpha of
             RMSprop, rho of Adadelta. None: the rule's default. Default None.
@@ -119,6 +121,10 @@ def hypergradient(
             scalar Tensor of this name, {"smoothing": 0.1} for loss(logits, target, smoothing=0.0). The
             validation loss is the loss with its own default. None: none. Default None.
         progress: whether to show a bar. Default False.
+        checkpoint: a file that is written atomically every ten seconds, or less often where writing takes
+            long. If it is there, the run goes on from it, to the same bits; when the run has ended it is
+            removed. On the way back it goes over the rest of the horizon once more, whose losses must be the
+            same. None: none. Default None.
         options: a `HypergradientOptions`, whose fields may be given one by one instead. None: its defaults.
             Default None.
 
@@ -127,14 +133,17 @@ def hypergradient(
 
     Raises:
         ArgumentError: a value is out of bounds, there are more values than steps, `memory` is too small for
-            three snapshots, the loss does not read a hyperparameter, or a replayed loss is another one than
-            before.
+            three snapshots, the loss does not read a hyperparameter, a replayed loss is another one than
+            before, or `checkpoint` is of another run.
         ArgumentTypeError: an argument is of a wrong type, or values are no numbers.
         BufferError: a batch lies in another device's memory.
         DTypeError: `dtype`, or the dtype of a batch, is not allowed.
         ShapeError: values, or the arrays of a batch, do not fit.
         RecordingError: the loss reads values while it is computed.
         Diverged: a loss is not finite; the message names the step.
+        FileNotFoundError: the folder of `checkpoint` does not exist.
+        FormatError: the file of `checkpoint` is damaged or altered.
+        OSError: nothing can be written where `checkpoint` should be.
 
     Source:
         Micaelli and Storkey, "Gradient-based hyperparameter optimization over long horizons" (arXiv
@@ -148,18 +157,25 @@ def hypergradient(
     layers = () if options.per == "all" else layer_names(model, options.per)
     values = values_of(options.optimizer, learning_rates, momentums, weight_decays, beta2s, epsilons, layers)
     episode = Episode(
-        model, loss, steps, values, options, tile=tile, dtype=kind, columns=columns,
-        hyperparameters=hyperparameters,
-    )  # fmt: skip
+        model, loss, steps, values, options, dtype=kind, columns=columns, hyperparameters=hyperparameters
+    )
+
+    def identity() -> dict[str, Any]:
+        return {
+            **vars(options), **told(values | episode.scalar_values), "memory": None, "mode": episode.mode,
+            "loss": name_of(loss),
+            "columns": None if columns is None else list(map(int, columns)), "dtype": kind.name,
+            "parameters": digest(episode.parameters().values()), "steps": steps, "train": train.digest(),
+            "valid_batches": len(valid), "valid": valid.digest(),
+        }  # fmt: skip
+
+    file = RunFile(checkpoint, identity)
     total = steps * (2 if episode.mode == "reverse" else 1) + episode.replays
     with Progress(total, title(episode.mode, episode.cost, episode.replays), progress) as bar:
-        for low in range(0, steps, stride):
-            episode.train(train, low, min(low + stride, steps), bar)
-            episode.validate(valid)
-            valid_loss = episode.collect(train, bar)
+        finish(episode, train, valid, stride, bar, file)
     return Hypergradient(
         **episode.results(),
-        valid_loss=valid_loss,
+        valid_loss=episode.valid_loss,
         parameters=episode.parameters(),
         losses=np.concatenate(episode.losses),
         layers=layers,

@@ -17,16 +17,10 @@ class Scalars:
     """A scalar tensor for each of `hyperparameters`, and the loss that is given them by name as `told`."""
 
     def __init__(self, loss: Callable[..., Any], hyperparameters: Mapping[str, Any], dtype: np.dtype) -> None:
-        if not isinstance(hyperparameters, Mapping):
-            raise ArgumentTypeError(
-                f"hyperparameters: got {type(hyperparameters).__name__}; allowed: None, or a dict of numbers "
-                "by the names of arguments of the loss"
-            )
-        self.values = {name: _numbers(name, value) for name, value in hyperparameters.items()}
+        self.values = scalar_values(loss, hyperparameters)
         self.tensors = {name: from_array(np.zeros((), dtype), requires_grad=True) for name in self.values}
         self.told = loss
         if self.values:
-            _check_names(loss, self.values)
             self.told = functools.partial(loss, **self.tensors)
 
     @property
@@ -41,16 +35,33 @@ class Scalars:
         """ArgumentError where a step that was taken has not read one of them."""
         for name, tensor in self.tensors.items():
             if tensor.grad is None:
-                raise ArgumentError(
-                    f"hyperparameters: {name!r}: the training loss never reads it; allowed: names of "
-                    "arguments that the loss computes with"
-                )
+                raise never_read(name)
 
     def parted(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         """The numbers of each, in the shape in which its values were given."""
         parts = np.split(flat, np.cumsum([v.size for v in self.values.values()])[:-1])
         named = zip(self.values.items(), parts, strict=False)
         return {name: part.reshape(value.shape).copy() for (name, value), part in named}
+
+
+def scalar_values(loss: Any, hyperparameters: Any) -> dict[str, np.ndarray]:
+    """Name -> float64 of at most one axis. ArgumentError for names that `loss` does not take."""
+    if not isinstance(hyperparameters, Mapping):
+        raise ArgumentTypeError(
+            f"hyperparameters: got {type(hyperparameters).__name__}; allowed: None, or a dict of numbers "
+            "by the names of arguments of the loss"
+        )
+    values = {name: _numbers(name, value) for name, value in hyperparameters.items()}
+    _check_names(loss, values)
+    return values
+
+
+def never_read(name: str) -> ArgumentError:
+    """The error for one that the training loss does not compute with."""
+    return ArgumentError(
+        f"hyperparameters: {name!r}: the training loss never reads it; allowed: names of arguments that the "
+        "loss computes with"
+    )
 
 
 def _numbers(name: Any, value: Any) -> np.ndarray:
@@ -70,6 +81,8 @@ def _numbers(name: Any, value: Any) -> np.ndarray:
 
 
 def _check_names(loss: Callable[..., Any], values: Mapping[str, np.ndarray]) -> None:
+    if not values:
+        return
     try:
         known = inspect.signature(loss).parameters
     except (TypeError, ValueError):

@@ -65,6 +65,9 @@ class Settings:
         facts = vars(self.options) | vars(self.learning) | vars(self)
         # which changes no bit
         del facts["memory"]
+        # which older checkpoints do not tell
+        if facts["tile"] == HypergradientOptions.tile:
+            del facts["tile"]
         facts |= {"budgets": self.learning.budgets or (), "counts": self.counts}
         free = ("outer_steps", "blocks", "finalists")
         told_by_others = ("options", "learning", "per", "start", "trials", "ranges")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -63,19 +63,24 @@ class Module:
         """
         self._buffers[name] = value
 
-    def forward(self, *inputs: Any) -> Any:
-        """Computes the module's output; subclasses define it, and calling the module calls it.
+    if TYPE_CHECKING:
+        # any arguments: what a subclass takes is its own affair
+        forward: Callable[..., Any]
+    else:
 
-        Args:
-            *inputs: what the subclass says.
+        def forward(self, *inputs: Any) -> Any:
+            """Computes the module's output; subclasses define it, and calling the module calls it.
 
-        Returns:
-            What the subclass says.
+            Args:
+                *inputs: what the subclass says.
 
-        Raises:
-            NotImplementedError: the subclass defines none.
-        """
-        raise NotImplementedError(f"{type(self).__name__} defines no forward")
+            Returns:
+                What the subclass says.
+
+            Raises:
+                NotImplementedError: the subclass defines none.
+            """
+            raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Calls `forward`."""

@@ -65,5 +65,9 @@ def figure(caption: str, picture: str, mark: str = "") -> str:
 def facts(entries: Mapping[str, str], command: str | None) -> str:
     """How something was made: the command that does it again, and a line per entry that is not empty."""
     rows = "".join(f"<dt>{escape(key)}</dt><dd>{escape(text)}</dd>" for key, text in entries.items() if text)
-    again = f"<pre><code>{escape(command)}</code></pre>" if command else ""
+    again = (
+        f'<pre tabindex="0" role="group" aria-label="Command line"><code>{escape(command)}</code></pre>'
+        if command
+        else ""
+    )
     return f"{again}<dl>{rows}</dl>"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from html import escape
 
 import numpy as np
 
-# Okabe and Ito's colors, distinct for the color-blind
-COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7a5195", "#e69f00", "#56b4e9", "#444b57")
+# after Okabe and Ito, distinct for the color-blind; report.css has them, for light and for dark paper
+COLORS = tuple(f"var(--line-{k})" for k in range(8))
+# of a curve that can be read
+_READINGS = 60
 
 
 @dataclass
@@ -97,6 +100,7 @@ class Panel:
     margins: tuple[float, float, float, float] = (38.0, 46.0, 8.0, 20.0)
     x_ticks: Sequence[float] | None = None
     shapes: list[str] = field(default_factory=list)
+    readings: list[tuple[str, list[tuple[float, float, str]]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         left, right, top, bottom = self.margins
@@ -113,6 +117,28 @@ class Panel:
     def line(self, x: np.ndarray, y: np.ndarray, kind: str) -> None:
         """A curve with the CSS class `kind`."""
         self.shapes.append(f'<path class="{kind}" d="{path(self.x(x), self.y(y))}"/>')
+
+    def read(self, name: str, x: np.ndarray, y: np.ndarray, told: Callable[[float, float], str]) -> None:
+        """Lets readers ask a curve or some points for values, by pointer and by keys.
+
+        name: of the curve, "" where there is one. told: what is said of x and y, which lie beyond the picture
+        where they have no place in it.
+        """
+        known = np.flatnonzero(np.isfinite(x) & ~np.isnan(y))
+        if not len(known):
+            return
+        some = known[np.unique(np.linspace(0, len(known) - 1, min(len(known), _READINGS)).astype(int))]
+        points = [(*self.at(float(x[i]), float(y[i])), told(float(x[i]), float(y[i]))) for i in some]
+        self.readings.append((name, [(round(px, 1), round(py, 1), text) for px, py, text in points]))
+
+    def spoken(self) -> str:
+        """What the picture says, in words: its title, and how each curve begins and ends."""
+        ends = [
+            f"{name + ': ' if name else ''}{points[0][2]}"
+            + (f", to {points[-1][2]}" if len(points) > 1 else "")
+            for name, points in self.readings
+        ]
+        return ". ".join([self.title, *ends]) if ends else self.title
 
     def band(self, x: np.ndarray, low: np.ndarray, high: np.ndarray, kind: str) -> None:
         """The area between two curves."""
@@ -179,7 +205,7 @@ class Panel:
     def svg(self) -> str:
         """The finished chart."""
         left, right, bottom = self.x.start, self.x.stop, self.y.start
-        axes = replace(self, shapes=[])
+        axes = replace(self, shapes=[], readings=[])
         for tick in self.y.ticks():
             y = float(self.y(np.array(tick)))
             axes.shapes.append(f'<path class="grid" d="M{left:.0f},{y:.1f}H{right:.0f}"/>')
@@ -188,8 +214,10 @@ class Panel:
             axes.text(float(self.x(np.array(tick))), bottom + 14, label(tick), anchor="middle")
         axes.shapes.append(f'<path class="axis" d="M{left:.0f},{bottom:.0f}H{right:.0f}"/>')
         size = f'viewBox="0 0 {self.width:.0f} {self.height:.0f}"'
+        read = f' data-curves="{escape(json.dumps(self.readings))}"' if self.readings else ""
         return (
-            f'<svg {size} role="img" aria-label="{escape(self.title)}"><title>{escape(self.title)}</title>'
+            f'<svg {size} role="img" aria-label="{escape(self.spoken())}"{read}>'
+            f"<title>{escape(self.title)}</title>"
             f"{''.join(axes.shapes + self.shapes)}</svg>"
         )
 

@@ -78,7 +78,8 @@ class Table:
         """A table that scrolls where the page is too narrow for it."""
         heads = "".join(f'<th scope="col"{_right(c)}>{escape(c.title)}</th>' for c in self.columns)
         return (
-            f'<div class="wide"><table><thead><tr>{heads}</tr></thead>'
+            f'<div class="wide" tabindex="0" role="group" aria-label="Table"><table>'
+            f"<thead><tr>{heads}</tr></thead>"
             f"<tbody>{''.join(map(self._row, self.rows))}</tbody></table></div>"
         )
 

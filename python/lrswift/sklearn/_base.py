@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import time
+import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, NoReturn, TypeVar
@@ -377,10 +378,19 @@ class MultilayerPerceptron(BaseEstimator):
             # few rows make few batches: as many epochs as the longest search takes, of full batches
             batches = len(sample[0]) // rows.batch
             epochs = max(5, -(-SIGNALS * max(1, (batches + 1) // 50) // batches))
-            found = find_lr(
-                self.network_, recorder.loss, sample, method.make, rows.batch,
-                max_epochs=epochs, seed=int(random.randint(2**31)), progress=False,
-            )  # fmt: skip
+            with warnings.catch_warnings():
+                # they name arguments that an estimator does not have
+                warnings.simplefilter("ignore", UserWarning)
+                found = find_lr(
+                    self.network_, recorder.loss, sample, method.make, rows.batch,
+                    max_epochs=epochs, seed=int(random.randint(2**31)), progress=False,
+                )  # fmt: skip
+            if not found.reliable:
+                warn(
+                    f"method: got {self.method!r}; its search on batches of {rows.batch} rows could not tell "
+                    f"the learning rate, and took {found.lr:.3g}; allowed: another method, as 'auto' in fit, "
+                    "a larger batch_size, or more rows"
+                )
             return method.optimizer(named, lr=found.lr)  # type: ignore[arg-type]
         made = self.method(named)
         if not isinstance(made, Optimizer):

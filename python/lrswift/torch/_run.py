@@ -7,7 +7,8 @@ the tangent (Z, C) of a value x, a column, and the adjoint (a, b) are carried by
     (Z', C') = d step (Z, C, H Z, e)        forward, e: 1 for the column's own value where it is in force
     (a, b, c, h) = (d step)^T (a', b'),  a += H c,  dL/dx += h        reverse
 
-where torch differentiates the step itself. These are the recursions of FDS (Micaelli and Storkey, arXiv
+where torch differentiates the step itself; with numbers y that the loss reads, H Z + (d g / d y) e and
+dL/dy += (d g / d y)^T c. These are the recursions of FDS (Micaelli and Storkey, arXiv
 2007.07869, equation 4) for SGD.
 """
 
@@ -20,21 +21,24 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import grad, grad_and_value, jvp, vjp, vmap
+from torch.func import grad_and_value, vjp
 
 from .._core import Episode as CoreEpisode
-from .._core import replay_distance
 from ..checks import shown
-from ..errors import ArgumentError, Diverged, Error, RecordingError
+from ..errors import ArgumentError, Diverged
+from ..hypergradients.course import number, numbers
 from ..hypergradients.episode import MOST_MEMORY, room
 from ..hypergradients.layers import layer_names, layer_numbers
 from ..hypergradients.options import HypergradientOptions
+from ..hypergradients.scalars import scalar_values
 from ..optim.rules import FAMILIES
 from ..progress import Progress
 from ..tensors.creation import zeros
 from ._run_batches import Batch, Source
-from ._run_loss import FlatLoss, repeatable
+from ._run_columns import Columns
+from ._run_loss import FlatLoss, derived, repeatable
 from ._run_rules import RULES, Hyper, State, defaults
+from ._run_trajectory import Back, Trajectory
 
 # losses are read so many at once, as each reading waits for the device
 READ_EVERY = 50
@@ -46,7 +50,7 @@ class Run:
     values: by name of FAMILIES, as for the native episode. columns: numbers of the values to differentiate
     by, None: all. `mode`, `cost` and `replays` are as there.
 
-    Use: `train` up to a point, `validate` there, `collect`; again until the end; `results`.
+    Use: `train` up to a point, `validate` there, `collect`, `go_back`; again until the end; `results`.
     """
 
     def __init__(
@@ -56,9 +60,9 @@ class Run:
         steps: int,
         values: Mapping[str, np.ndarray],
         options: HypergradientOptions,
-        tile: int,
         dtype: torch.dtype,
         columns: Sequence[int] | None,
+        hyperparameters: Mapping[str, Any] | None = None,
     ) -> None:
         if options.curvature != "hessian":
             raise ArgumentError(
@@ -66,15 +70,16 @@ class Run:
                 "lrswift.hypergradient of lrswift.from_torch(module, x)"
             )
         self.loss = FlatLoss(module, loss, dtype)
-        self.steps, self.options, self.tile = steps, options, tile
+        self.scalar_values = scalar_values(loss, hyperparameters or {})
+        self.steps, self.options, self.tile = steps, options, options.tile
         layered = values["learning_rates"].ndim == 2
         self.layer_count = len(layer_names(module, options.per)) if layered else 1
         self.rule = RULES[options.optimizer]
         self.theta = self.loss.start
         snapshots = self._snapshots()
         core = _checked(
-            steps, values, options, tile, columns, self.layer_count if layered else None,
-            snapshots * (1 + self.rule.slots),
+            steps, values, options, columns, self.layer_count if layered else None,
+            snapshots * (1 + self.rule.slots), self.scalar_values,
         )  # fmt: skip
         self.mode = "reverse" if core.get("reverse") else "forward"
         self.cost, self.replays = core.get("cost"), int(core.get("replays"))
@@ -83,28 +88,36 @@ class Run:
         # numbers in double precision, as the core has them, where the device can
         self.wide = torch.float32 if device.type == "mps" else torch.float64
         given = zip(FAMILIES, defaults(options.optimizer), strict=True)
-        # by family [windows], rates by layer [layers, windows]
+        # by family [windows], rates by layer [layers, windows]; then by scalar [windows]
         self.values = [self._numbers(values[name], default) for name, default in given]
+        self.values += [self._numbers(v.reshape(-1), 0.0) for v in self.scalar_values.values()]
         self.counts = [int(values[name].size) for name in FAMILIES]
+        self.counts += [v.size for v in self.scalar_values.values()]
         self.layers: Tensor | None = None
         if layered:
             numbers = torch.tensor(layer_numbers(module, options.per), device=device)
             self.layers = numbers.repeat_interleave(torch.tensor(self.loss.sizes, device=device))
         self.losses: list[float] = []
         self.hypergradients = [torch.zeros_like(v) for v in self.values]
+        self.scales: Tensor | None = None
         self._unread: list[Tensor] = []
-        self._collected = self.step = 0
+        # losses of steps that were taken again, by step
+        self._again: list[tuple[int, Tensor]] = []
+        self.collected = self.step = 0
+        self.valid_loss = math.nan
+        self.after: Callable[[], None] = lambda: None
         self._validation: tuple[Tensor, Tensor, int] | None = None
+        self._back: Back | None = None
         tracked = range(sum(self.counts)) if columns is None else columns
         self._chosen = np.zeros(sum(self.counts), bool)
         self._chosen[list(tracked)] = True
         self.differentiated = bool(self._chosen.any())
-        self._columns: _Columns | None = None
-        self._trajectory: _Trajectory | None = None
+        self._columns: Columns | None = None
+        self._trajectory: Trajectory | None = None
         if self.differentiated and self.mode == "forward":
-            self._columns = _Columns(self, list(tracked))
+            self._columns = Columns(self, list(tracked))
         elif self.differentiated:
-            self._trajectory = _Trajectory(self, snapshots, options.horizon or steps)
+            self._trajectory = Trajectory(self, snapshots, options.horizon or steps)
 
     # ---- the run ---------------------------------------------------------------------------------------
     def train(self, batches: Source, low: int, high: int, bar: Progress) -> None:
@@ -112,18 +125,19 @@ class Run:
         with torch.no_grad(), repeatable(self.loss.has_recurrence):
             for t in range(low, high):
                 batch = batches.at(t)
-                self.loss.check(batch)
+                self.loss.check(batch, self.scalars(t))
                 if self._trajectory is not None:
                     self._trajectory.keep(t)
                 if self._columns is not None:
                     g, loss = self._columns.advance(t, batch)
                 else:
-                    g, loss = self.gradient(self.theta, batch)
+                    g, loss = self.gradient(self.theta, batch, self.scalars(t))
                 self._unread.append(loss)
                 self.theta, self.state = self.take(self.theta, self.state, self.clipped(g), t)
                 self.step = t + 1
                 if len(self._unread) == READ_EVERY or self.step == high:
                     bar.advance(len(self._unread), loss=self._read())
+                    self.after()
 
     def validate(self, batches: Source) -> None:
         """The example-weighted mean of all of `batches` at this point, and its gradient."""
@@ -141,8 +155,8 @@ class Run:
         total = torch.zeros_like(self.theta) if total is None else total / rows
         self._validation = loss / rows, total, rows
 
-    def collect(self, batches: Source, bar: Progress) -> float:
-        """Ends a horizon here; the mean validation loss. batches: those trained on, for reverse mode."""
+    def collect(self) -> None:
+        """Ends a horizon here; `valid_loss` is then the mean validation loss."""
         assert self._validation is not None
         mean, gradient, _ = self._validation
         loss = float(mean)
@@ -150,28 +164,155 @@ class Run:
             raise _diverged("the validation loss", loss, f"after step {self.step}", self.step, self.steps)
         if self._columns is not None:
             self._columns.collect(gradient)
+        elif self._trajectory is not None and self.step > self.collected:
+            state: State = tuple(torch.zeros_like(s) for s in self.state)
+            self._back = Back(self.step, self.collected, gradient, state)
+        self.valid_loss, self.collected, self._validation = loss, self.step, None
+
+    def go_back(self, batches: Source, bar: Progress) -> None:
+        """Over the horizon that was collected, in reverse mode. batches: those trained on."""
+        if self._back is None or self._trajectory is None:
+            return
+        with torch.no_grad(), repeatable(self.loss.has_recurrence):
+            while self._back.step > self._back.first:
+                t = self._back.step - 1
+                theta, state = self._trajectory.at(t, batches)
+                self._step_back(t, theta, state, batches.at(t), self._back)
+                if (self.collected - t) % READ_EVERY == 0 or t == self._back.first:
+                    self.check_again()
+                    bar.advance((self.collected - t - 1) % READ_EVERY + 1)
+                    self.after()
+        self._back = None
+
+    def check_again(self) -> None:
+        """ArgumentError where a step that was taken again had another loss than the first time."""
+        if not self._again:
+            return
+        found = torch.stack([loss for _, loss in self._again]).tolist()
+        for (t, _), loss in zip(self._again, found, strict=True):
+            if loss != self.losses[t]:
+                raise ArgumentError(
+                    f"the loss of step {t} was {self.losses[t]!r} and is {loss!r} when the step is taken "
+                    "again: reverse mode needs a loss and batches that are the same each time"
+                )
+        self._again = []
+
+    def taken_again(self, t: int, loss: Tensor) -> None:
+        """A step has been; its loss is looked at when others are."""
+        self._again.append((t, loss))
+
+    # ---- as arrays -------------------------------------------------------------------------------------
+    def saved(self) -> dict[str, np.ndarray]:
+        """All that the run has made; not between `validate` and `collect`."""
+        back = self._back
+        vectors = {"theta": self.theta, **_numbered("state", self.state)}
+        if self._columns is not None:
+            vectors |= _numbered("tangents", self._columns.tangents)
+        if self._trajectory is not None and self._trajectory.kept:
+            theta, state = self._trajectory.kept[self._first()]
+            vectors |= {"first.theta": theta, **_numbered("first.state", state)}
+        if back is not None:
+            vectors |= {"adjoint": back.adjoint, **_numbered("adjoint.state", back.state)}
+        scales = [math.nan] * len(self.loss.sizes) if self.scales is None else self.scales.tolist()
+        return {
+            **{name: vector.cpu().numpy() for name, vector in vectors.items()},
+            "losses": np.array(self.losses, np.float64), "collected": np.array(self.collected),
+            "valid_loss": np.array([self.valid_loss]), "scales": np.array(scales),
+            "hypergradients": torch.cat([h.reshape(-1) for h in self.hypergradients]).double().cpu().numpy(),
+            "back": np.array([-1, -1] if back is None else [back.step, back.first]),
+        }  # fmt: skip
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> int:
+        """Goes on from what was saved; how many of the bar's steps that is. ValueError for another run's."""
+        step = len(arrays["losses"])
+        collected = number(arrays, "collected", min(step, self.steps))
+        at, first = arrays["back"].tolist()
+        returning = at >= 0
+        if step > self.steps or (returning and not 0 <= first < at <= collected == step):
+            raise ValueError(f"{step} steps, {collected} collected, back from {at} to {first}")
+        sizes = [h.numel() for h in self.hypergradients]
+        flat = torch.from_numpy(numbers(arrays, "hypergradients", sum(sizes)).copy())
+        vectors = {
+            name: self._vector(arrays, name, like)
+            for name, like in {"theta": self.theta, **_numbered("state", self.state)}.items()
+        }
+        self.losses = numbers(arrays, "losses", step).tolist()
+        self.valid_loss = float(numbers(arrays, "valid_loss", 1)[0])
+        scales = torch.from_numpy(numbers(arrays, "scales", len(self.loss.sizes)).copy())
+        self.scales = None if bool(scales.isnan().all()) else scales
+        self.hypergradients = [
+            part.to(h).reshape(h.shape)
+            for part, h in zip(flat.split(sizes), self.hypergradients, strict=True)
+        ]
+        theta, *state = vectors.values()
+        self.theta, self.state, self.step, self.collected = theta, tuple(state), step, collected
+        if self._columns is not None:
+            self._columns.tangents = [
+                self._vector(arrays, name, like)
+                for name, like in _numbered("tangents", self._columns.tangents).items()
+            ]
         elif self._trajectory is not None:
-            with torch.no_grad(), repeatable(self.loss.has_recurrence):
-                self._retreat(self._trajectory, gradient, batches, bar)
-        self._collected = self.step
-        return loss
+            adjoint, *of_state = self._point(arrays, "adjoint", "adjoint.state") if returning else (None,)
+            self._back = Back(at, first, adjoint, tuple(of_state)) if adjoint is not None else None
+            if self._first() < (at if returning else step):
+                theta, *state = self._point(arrays, "first.theta", "first.state")
+                self._trajectory.begin(self._first(), theta, tuple(state), not returning)
+        return step + (0 if self.mode == "forward" else collected - at if returning else collected)
+
+    def _first(self) -> int:
+        """Where the horizon in work began."""
+        return self.collected if self._back is None else self._back.first
+
+    def _point(self, arrays: Mapping[str, np.ndarray], theta: str, state: str) -> list[Tensor]:
+        likes = {theta: self.theta, **_numbered(state, self.state)}
+        return [self._vector(arrays, name, like) for name, like in likes.items()]
+
+    def _vector(self, arrays: Mapping[str, np.ndarray], name: str, like: Tensor) -> Tensor:
+        found = torch.from_numpy(arrays[name].copy())
+        if found.shape != like.shape or found.dtype != like.dtype:
+            raise ValueError(f"{name} of {found.dtype} and shape {list(found.shape)}")
+        return found.to(like.device)
 
     def results(self) -> dict[str, Any]:
         """The hypergradients so far by family, float64, of the shape of its values."""
+        return {name: part for name, part in self.derivatives().items() if name in FAMILIES}
+
+    def derivatives(self) -> dict[str, Any]:
+        """The same, and by scalar."""
         found = {}
         ends = np.cumsum([0, *self.counts])
         flat = torch.cat([h.reshape(-1) for h in self.hypergradients]).double().cpu().numpy()
         starts = np.cumsum([0, *(h.numel() for h in self.hypergradients)])
-        for i, (name, count) in enumerate(zip(FAMILIES, self.counts, strict=True)):
+        for i, (name, count) in enumerate(zip((*FAMILIES, *self.scalar_values), self.counts, strict=True)):
             part = flat[starts[i] : starts[i] + count] * self._chosen[ends[i] : ends[i + 1]]
             found[name] = part.reshape(self.values[i].shape) if count else part
         return found
 
+    def hyperparameters(self) -> dict[str, np.ndarray]:
+        """Those by what the training loss reads, of the shapes that were given."""
+        found = self.derivatives()
+        return {name: found[name].reshape(v.shape) for name, v in self.scalar_values.items()}
+
+    def initial_scales(self) -> dict[str, float]:
+        """Derivatives by a factor on each parameter at the start, by name; none in forward mode."""
+        names = [name.removeprefix("model.") for name in self.loss.names]
+        return {} if self.scales is None else dict(zip(names, self.scales.tolist(), strict=True))
+
     # ---- a step ----------------------------------------------------------------------------------------
-    def gradient(self, theta: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    def gradient(
+        self, theta: Tensor, batch: Batch, scalars: Mapping[str, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Of the loss, and the loss."""
-        found: tuple[Tensor, Tensor] = _derived(lambda: grad_and_value(self.loss)(theta, batch))
+        found: tuple[Tensor, Tensor] = derived(lambda: grad_and_value(self.loss)(theta, batch, scalars))
         return found
+
+    def scalars(self, t: int) -> dict[str, Tensor]:
+        """What the loss reads at step t, by name, in the dtype of the run."""
+        first, dtype = len(FAMILIES), self.theta.dtype
+        return {
+            name: self.values[first + i][self.window(first + i, t)].to(dtype)
+            for i, name in enumerate(self.scalar_values)
+        }
 
     def take(self, theta: Tensor, state: State, g: Tensor, t: int) -> tuple[Tensor, State]:
         """Step t, counted from 0."""
@@ -179,7 +320,8 @@ class Run:
 
     def hyper(self, t: int) -> Hyper:
         """The values in force at step t."""
-        return Hyper(*(v[..., self.window(i, t)] for i, v in enumerate(self.values)))
+        values = self.values[: len(FAMILIES)]
+        return Hyper(*(v[..., self.window(i, t)] for i, v in enumerate(values)))
 
     def window(self, family: int, t: int) -> int:
         """The number of the value of a family in force at step t."""
@@ -196,32 +338,28 @@ class Run:
         return product if limit is None else torch.where(g.abs() <= limit, product, 0.0)
 
     # ---- backwards -------------------------------------------------------------------------------------
-    def _retreat(self, kept: _Trajectory, adjoint: Tensor, batches: Source, bar: Progress) -> None:
-        of_state: State = tuple(torch.zeros_like(s) for s in self.state)
-        for t in range(self.step - 1, self._collected - 1, -1):
-            theta, state = kept.at(t, batches)
-            adjoint, of_state = self._step_back(t, theta, state, batches.at(t), adjoint, of_state)
-            if (self.step - t) % READ_EVERY == 0 or t == self._collected:
-                bar.advance((self.step - t - 1) % READ_EVERY + 1)
-
-    def _step_back(
-        self, t: int, theta: Tensor, state: State, batch: Batch, adjoint: Tensor, of_state: State
-    ) -> tuple[Tensor, State]:
-        """The adjoints before step t of those after it; adds to the hypergradients of its values."""
+    def _step_back(self, t: int, theta: Tensor, state: State, batch: Batch, back: Back) -> None:
+        """Makes adjoints those before step t; adds to the hypergradients of its values."""
+        scalars = self.scalars(t)
 
         def step(theta: Tensor, g: Tensor, state: State, hyper: Hyper) -> Any:
             return self.rule.take(theta, g, state, hyper, t + 1, self.layers)
 
-        def gradient(theta: Tensor) -> Any:
-            return grad(self.loss)(theta, batch)
+        def gradient(theta: Tensor, *read: Tensor) -> Any:
+            return grad_and_value(self.loss)(theta, batch, dict(zip(scalars, read, strict=True)))
 
-        g, products = _derived(lambda: vjp(gradient, theta))
+        pulled: Any = derived(lambda: vjp(gradient, theta, *scalars.values(), has_aux=True))
+        g, products, loss = pulled
+        self.taken_again(t, loss)
         pull: Any = vjp(step, theta, self.clipped(g), state, self.hyper(t))[1]
-        of_theta, of_gradient, of_state, of_hyper = pull((adjoint, of_state))
-        (product,) = _derived(lambda: products(self.within(g, of_gradient)))
-        for i, h in enumerate(of_hyper):
+        of_theta, of_gradient, of_state, of_hyper = pull((back.adjoint, back.state))
+        product, *mixed = derived(lambda: products(self.within(g, of_gradient)))
+        for i, h in enumerate((*of_hyper, *mixed)):
             self.hypergradients[i][..., self.window(i, t)] += h
-        return of_theta + product, of_state
+        back.step, back.adjoint, back.state = t, of_theta + product, of_state
+        if t == 0:
+            parts = zip(back.adjoint.split(self.loss.sizes), theta.split(self.loss.sizes), strict=True)
+            self.scales = torch.stack([a @ p for a, p in parts]).double().cpu()
 
     def _snapshots(self) -> int:
         """How many fit into the memory that they may take."""
@@ -256,186 +394,8 @@ class Run:
         return float(found[-1])
 
 
-class _Columns:
-    """Forward mode: a tangent [K, D] of parameters and state for every value, in the order of the starts."""
-
-    def __init__(self, run: Run, tracked: Sequence[int]) -> None:
-        self.run = run
-        places = [place for place in _places(run.counts, run.layer_count) if place[0] in set(tracked)]
-        starts = [self._start(family, window) for _, family, _, window in places]
-        order = sorted(range(len(places)), key=starts.__getitem__)
-        # (number, family, layer, window) of a column
-        self.places, self.starts = [places[i] for i in order], [starts[i] for i in order]
-        shape = len(places), run.theta.numel()
-        self.tangents = [
-            torch.zeros(shape, dtype=run.theta.dtype, device=run.theta.device)
-            for _ in range(1 + run.rule.slots)
-        ]
-        # by family and column, 1 where its own value is in force
-        self.units: list[Tensor] = []
-        self._windows: list[int] = []
-        self.by_reverse = False
-
-    def _start(self, family: int, window: int) -> int:
-        """The first step that uses it."""
-        return -(-window * self.run.steps // self.run.values[family].shape[-1])
-
-    def advance(self, t: int, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The tangents after step t; gradient and loss before it."""
-        run = self.run
-        theta, state, hyper = run.theta, run.state, run.hyper(t)
-        known: Any = None
-        active = sum(start <= t for start in self.starts)
-        for low in range(0, active, run.tile):
-            part = slice(low, min(low + run.tile, active))
-            z, *c = (tangent[part] for tangent in self.tangents)
-            found, products = self._products(batch, z)
-            known = known or found
-            if run.options.clip_hvp is not None:
-                products = products.clamp(-run.options.clip_hvp, run.options.clip_hvp)
-            g = known[0]
-            products = run.within(g, products)
-            clipped = run.clipped(g)
-
-            def step(theta: Tensor, g: Tensor, state: State, hyper: Hyper) -> Any:
-                return run.rule.take(theta, g, state, hyper, t + 1, run.layers)
-
-            def tangent(z: Tensor, hz: Tensor, c: State, e: Hyper, at: Tensor = clipped) -> Any:
-                return jvp(step, (theta, at, state, hyper), (z, hz, c, e))[1]
-
-            moved, states = vmap(tangent)(z, products, tuple(c), self._units(t, part))
-            for kept, new in zip(self.tangents, (moved, *states), strict=True):
-                kept[part] = new
-        return known or run.gradient(theta, batch)
-
-    def _products(self, batch: Batch, z: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
-        """((g, loss), H Z): forward over reverse, or twice reverse where torch has no forward derivatives."""
-        run = self.run
-        # by column, but for tiles of one
-        many: Any = vmap if run.tile > 1 else _single
-
-        def gradient(theta: Tensor) -> tuple[Tensor, Tensor]:
-            return grad_and_value(run.loss)(theta, batch)
-
-        def forward(z: Tensor) -> Any:
-            moved: Any = jvp(gradient, (run.theta,), (z,))
-            found, (product, _) = moved
-            return found, product
-
-        def reverse() -> Any:
-            pulled: Any = vjp(gradient, run.theta, has_aux=True)
-            g, pull, loss = pulled
-            return (g, loss), many(lambda t: pull(t)[0])(z)
-
-        if not self.by_reverse:
-            try:
-                found: tuple[tuple[Tensor, Tensor], Tensor] = many(forward, out_dims=((None, None), 0))(z)
-                return found
-            except RuntimeError as error:
-                if isinstance(error, (Error, torch.OutOfMemoryError)):
-                    raise
-                self.by_reverse = True
-        known: tuple[tuple[Tensor, Tensor], Tensor] = _derived(reverse)
-        return known
-
-    def _units(self, t: int, part: slice) -> Hyper:
-        """By column, the tangents of the values in force."""
-        run = self.run
-        windows = [run.window(family, t) for family in range(len(run.values))]
-        if windows != self._windows:
-            self._windows = windows
-            units = [np.zeros((len(self.places), *v.shape[:-1])) for v in run.values]
-            for row, (_, family, layer, window) in enumerate(self.places):
-                units[family][row if layer is None else (row, layer)] = window == windows[family]
-            self.units = [torch.tensor(unit, dtype=run.wide, device=run.theta.device) for unit in units]
-        return Hyper(*(unit[part] for unit in self.units))
-
-    def collect(self, gradient: Tensor) -> None:
-        """Adds the validation gradient times the tangents, and drops them."""
-        products = (self.tangents[0] @ gradient).to(self.run.wide)
-        for (_, family, layer, window), product in zip(self.places, products, strict=True):
-            index = window if layer is None else (layer, window)
-            self.run.hypergradients[family][index] += product
-        for tangent in self.tangents:
-            tangent.zero_()
-
-
-class _Trajectory:
-    """Reverse mode: parameters and state at the best places for so many snapshots, to replay from there."""
-
-    def __init__(self, run: Run, snapshots: int, horizon: int) -> None:
-        self.run, self.snapshots, self.horizon = run, snapshots, horizon
-        # by step, the first one first
-        self.kept: dict[int, tuple[Tensor, State]] = {}
-        self.next = self.end = 0
-
-    def keep(self, t: int) -> None:
-        """The run is before step t, for the first time."""
-        if not self.kept:
-            self.next, self.end = t, min(t + self.horizon, self.run.steps) + 1
-        self._keep(t, self.run.theta, self.run.state)
-
-    def _keep(self, t: int, theta: Tensor, state: State) -> None:
-        if t == self.next and len(self.kept) < self.snapshots:
-            self.kept[t] = theta, state
-            self._aim(t)
-
-    def _aim(self, t: int) -> None:
-        """Where the snapshot after the one before step t will be."""
-        left, points = self.snapshots - len(self.kept) + 1, self.end - t
-        self.next = t + replay_distance(left, points) if left > 1 and points > 1 else -1
-
-    def at(self, t: int, batches: Source) -> tuple[Tensor, State]:
-        """What there was before step t, which is forgotten."""
-        run = self.run
-        last = max(self.kept)
-        theta, state = self.kept[last]
-        if last == t:
-            del self.kept[t]
-            return theta, state
-        self.end = t + 1
-        self._aim(last)
-        for s in range(last, t):
-            self._keep(s, theta, state)
-            g, _ = run.gradient(theta, batches.at(s))
-            theta, state = run.take(theta, state, run.clipped(g), s)
-        return theta, state
-
-
-def _places(counts: Sequence[int], layers: int) -> list[tuple[int, int, int | None, int]]:
-    """(number, family, layer, window) of all values, in the order in which they are counted."""
-    found: list[tuple[int, int, int | None, int]] = []
-    for family, count in enumerate(counts):
-        rows = layers if family == 0 else 1
-        windows = count // rows
-        for i in range(count):
-            layer = i // windows if rows > 1 else None
-            found.append((len(found), family, layer, i % windows))
-    return found
-
-
-def _single(function: Callable[..., Any], out_dims: Any = 0) -> Callable[[Tensor], Any]:
-    """As vmap over one row, without it."""
-
-    def called(z: Tensor) -> Any:
-        found = function(z[0])
-        return found[None] if out_dims == 0 else (found[0], found[1][None])
-
-    return called
-
-
-def _derived(function: Callable[[], Any]) -> Any:
-    """A derivative, or one of one; RecordingError where torch.func has none."""
-    try:
-        return function()
-    except RuntimeError as error:
-        if isinstance(error, (Error, torch.OutOfMemoryError)):
-            raise
-        raise RecordingError(
-            f"loss: torch.func cannot differentiate it twice: {error}; allowed: operations with second "
-            "derivatives (tile=1 needs none of vmap), or lrswift.hypergradient of "
-            "lrswift.from_torch(module, x), which has its own"
-        ) from error
+def _numbered(name: str, vectors: Sequence[Tensor]) -> dict[str, Tensor]:
+    return {f"{name}.{i}": vector for i, vector in enumerate(vectors)}
 
 
 def _diverged(what: str, loss: float, where: str, step: int, steps: int) -> Diverged:
@@ -449,17 +409,17 @@ def _checked(
     steps: int,
     values: Mapping[str, np.ndarray],
     options: HypergradientOptions,
-    tile: int,
     columns: Sequence[int] | None,
     layers: int | None,
     room: int,
+    scalars: Mapping[str, np.ndarray],
 ) -> CoreEpisode:
     """An episode of a number a layer: the core's own checks, and its choice of the mode.
 
     room: how many vectors of all parameters snapshots may take.
     """
     attributes: dict[str, Any] = {
-        "optimizer": options.optimizer, "mode": options.mode, "steps": steps, "tile": tile,
+        "optimizer": options.optimizer, "mode": options.mode, "steps": steps, "tile": options.tile,
     }  # fmt: skip
     attributes.update((name, v.ravel().tolist()) for name, v in values.items() if v.size)
     if layers is not None:
@@ -470,4 +430,7 @@ def _checked(
         "horizon": options.horizon, "memory": max(1, room * sum(n.numpy().nbytes for n in numbers)),
     }  # fmt: skip
     attributes.update((name, value) for name, value in absent.items() if value is not None)
-    return CoreEpisode(numbers, attributes)
+    if scalars:
+        parts = [v.reshape(-1) for v in scalars.values()]
+        attributes |= {"scalars": [p.size for p in parts], "scalar_values": np.concatenate(parts).tolist()}
+    return CoreEpisode([*numbers, *(zeros(1, requires_grad=True) for _ in scalars)], attributes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..checks import type_of
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from ..loop.digests import digest
 from ..tensors.dtypes import core_array
 
 Batch = tuple[Tensor, ...]
@@ -36,6 +37,10 @@ class ListedBatches:
         """Batch t."""
         return as_batch(self.batches[t], f"{self.name}: step {t}", self.floating, self.device)
 
+    def digest(self) -> str:
+        """Of the first and the last one."""
+        return _digest(part for t in sorted({0, len(self) - 1}) for part in self.at(t))
+
 
 class RowBatches:
     """Batches as rows of whole tensors, which are converted once: indices int64 [batches, rows]."""
@@ -51,6 +56,10 @@ class RowBatches:
         """Batch t."""
         return tuple(part[self.indices[t]] for part in self.tensors)
 
+    def digest(self) -> str:
+        """Of all of them."""
+        return _digest((*self.tensors, self.indices))
+
 
 class SlicedBatches:
     """Whole tensors in stretches of so many rows, the last of which may be shorter."""
@@ -65,8 +74,16 @@ class SlicedBatches:
         """Batch t."""
         return tuple(part[t * self.rows : (t + 1) * self.rows] for part in self.tensors)
 
+    def digest(self) -> str:
+        """Of all of them."""
+        return _digest(self.tensors)
+
 
 Source = ListedBatches | RowBatches | SlicedBatches
+
+
+def _digest(tensors: Iterable[Tensor]) -> str:
+    return digest(part.cpu().numpy() for part in tensors)
 
 
 def as_batch(batch: Any, name: str, floating: torch.dtype, device: torch.device) -> Batch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..checks import type_of
-from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from ..errors import ArgumentError, ArgumentTypeError, DTypeError, Error, RecordingError, ShapeError
+from ..hypergradients.scalars import never_read
 from ..loop.recorder import takes_model
 from ._criteria import check_loss, is_of_lrswift, is_of_torch
 from ._probing import random_state, same_state, set_random_state
@@ -26,9 +27,9 @@ class _Whole(nn.Module):
         super().__init__()
         self.model, self.loss = model, loss
 
-    def forward(self, *batch: Tensor) -> Any:
-        """The loss."""
-        if is_of_torch(self.loss):
+    def forward(self, *batch: Tensor, **scalars: Tensor) -> Any:
+        """The loss. scalars: what it reads, by name."""
+        if is_of_torch(self.loss) and not scalars:
             if len(batch) == 1:
                 raise ArgumentTypeError(
                     "loss: a loss of torch needs a target, and batches have one array; allowed: batches "
@@ -36,8 +37,8 @@ class _Whole(nn.Module):
                 )
             return self.loss(self.model(*batch[:-1]), batch[-1])
         if takes_model(self.loss, len(batch)):
-            return self.loss(self.model, *batch)
-        return self.loss(self.model(batch[0]), batch[1])
+            return self.loss(self.model, *batch, **scalars)
+        return self.loss(self.model(batch[0]), batch[1], **scalars)
 
 
 class FlatLoss:
@@ -72,9 +73,9 @@ class FlatLoss:
         self.has_recurrence = any(isinstance(part, nn.RNNBase) for part in model.modules())
         self._seen = False
 
-    def __call__(self, theta: Tensor, batch: Batch) -> Tensor:
-        """A scalar."""
-        found = functional_call(self.whole, self._parts(theta), batch)
+    def __call__(self, theta: Tensor, batch: Batch, scalars: Mapping[str, Tensor] | None = None) -> Tensor:
+        """A scalar. scalars: what the loss reads, by name; else it has its own defaults."""
+        found = functional_call(self.whole, self._parts(theta), batch, dict(scalars or {}))
         if not isinstance(found, Tensor):
             raise ArgumentTypeError(f"loss: returned {type(found).__name__}; allowed: a scalar torch.Tensor")
         if found.numel() != 1:
@@ -89,15 +90,19 @@ class FlatLoss:
         owners, others = self._owners, self._others
         return {n: parts[owners[n]].clone() if n in owners else others[n].clone() for n in self._order}
 
-    def check(self, batch: Batch) -> None:
-        """One evaluation, to see that the next one would be the same. ArgumentError where it is not."""
+    def check(self, batch: Batch, scalars: Mapping[str, Tensor]) -> None:
+        """One evaluation, to see that the next one would be the same. ArgumentError where it is not.
+
+        Also where one of `scalars` is never read.
+        """
         if self._seen:
             return
         state = random_state()
         held = {name: (t, t.clone()) for name, t in self.whole.named_buffers()}
         try:
             with torch.enable_grad():
-                found = self(self.start.clone().requires_grad_(), batch)
+                read = {name: scalar.clone().requires_grad_() for name, scalar in scalars.items()}
+                found = self(self.start.clone().requires_grad_(), batch, read)
             drawn = not same_state(state, random_state())
         finally:
             set_random_state(state)
@@ -117,6 +122,10 @@ class FlatLoss:
                 f"module: its forward pass writes to the buffers {_listed(written)}; allowed: a forward pass "
                 "that reads them alone (statistics of batch norm are not kept here)"
             )
+        parts = torch.autograd.grad(found, list(read.values()), allow_unused=True) if read else ()
+        for name, part in zip(read, parts, strict=True):
+            if part is None:
+                raise never_read(name)
         self._seen = True
 
     def _parts(self, theta: Tensor) -> dict[str, Tensor]:
@@ -211,3 +220,17 @@ def repeatable(has_recurrence: bool) -> Iterator[None]:
     finally:
         for (library, name, _), value in zip(changes, before, strict=True):
             setattr(library, name, value)
+
+
+def derived(function: Callable[[], Any]) -> Any:
+    """A derivative, or one of one; RecordingError where torch.func has none."""
+    try:
+        return function()
+    except RuntimeError as error:
+        if isinstance(error, (Error, torch.OutOfMemoryError)):
+            raise
+        raise RecordingError(
+            f"loss: torch.func cannot differentiate it twice: {error}; allowed: operations with second "
+            "derivatives (tile=1 needs none of vmap), or lrswift.hypergradient of "
+            "lrswift.from_torch(module, x), which has its own"
+        ) from error

@@ -26,7 +26,8 @@ from .hypergradients import hypergradient
 @takes(
     "make_module loss train valid steps batch_size learning_rates momentums weight_decays outer_steps "
     "step_size step_decay initial update seeds seed clip_gradient clip_hvp executor checkpoint resume * "
-    "optimizer horizon mode budgets blocks finalists start trials ranges per curvature memory progress",
+    "optimizer horizon mode budgets blocks finalists start trials ranges per curvature memory progress "
+    "tile",
     options=HypergradientOptions,
     learning=LearningOptions,
     execution=ExecutionOptions,

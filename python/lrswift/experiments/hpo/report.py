@@ -31,6 +31,8 @@ def panel(result: Regret, axis: str) -> str:
     for search, kind, x, y in thin + thick:
         with chart.colored(_color(search), 0.3 if kind == "seed" else 1.0):
             chart.line(x / unit, y, kind)
+        if kind == "curve":
+            chart.read(search, x / unit, y, lambda at, regret: f"at {at:.3g}: regret {regret:.3g}")
     return figure(AXES[axis], chart.svg())
 
 

@@ -96,9 +96,10 @@ class Training:
         """Mean loss on the held-out rows, inf where it is not finite."""
         try:
             self._episode.validate(self._valid)
-            loss = self._episode.collect(self._train, self._silent)
+            self._episode.collect()
         except Diverged:
             return math.inf
+        loss = self._episode.valid_loss
         return loss if math.isfinite(loss) else math.inf
 
 

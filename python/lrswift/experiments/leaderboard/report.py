@@ -8,7 +8,6 @@ from html import escape
 
 import numpy as np
 
-from ...pictures.figure import GRAY
 from ...pictures.page import facts, figure, legend, note, page, section
 from ...pictures.svg import COLORS, Panel
 from ...pictures.table import Cell, Column, Row, Table
@@ -29,14 +28,13 @@ _TABLE_NOTE = (
 def color(method: str, methods: Sequence[str]) -> str:
     """The method's, the same in all pictures; gray for the reference."""
     if method == TUNED:
-        return GRAY
+        return "var(--soft)"
     at = list(methods).index(method)
-    # beyond eight none are as distinct: around the wheel, light and dark in turn
-    return (
-        COLORS[at]
-        if len(methods) <= len(COLORS)
-        else f"hsl({360 * at // len(methods)} 75% {38 + 16 * (at % 2)}%)"
-    )
+    if len(methods) <= len(COLORS):
+        return COLORS[at]
+    # beyond eight none are as distinct: around the wheel, light and dark in turn, to be read on either paper
+    hue, turn = 360 * at // len(methods), at % 2
+    return f"light-dark(oklch({45 + 9 * turn}% 0.12 {hue}), oklch({74 + 10 * turn}% 0.12 {hue}))"
 
 
 def table(scores: Sequence[Score], about: dict[str, str], methods: Sequence[str]) -> Table:
@@ -91,6 +89,12 @@ def profile(scores: Sequence[Score], methods: Sequence[str]) -> str:
     for score in scores:
         with chart.colored(color(score.method, methods)):
             chart.line(TAUS, score.profile, "curve dashed" if score.method == TUNED else "curve")
+        chart.read(
+            score.method,
+            TAUS,
+            score.profile,
+            lambda tau, share: f"within {tau:.3g} times: {100 * share:.0f} %",
+        )
     chart.names([(float(s.profile[-1]), s.method, color(s.method, methods)) for s in scores])
     return figure("Within how many times the steps of the fastest", chart.svg())
 
@@ -112,6 +116,7 @@ def curves(workload: Workload, results: Sequence[RunResult], reference: Referenc
     for name, x, y in lines:
         with chart.colored(color(name, methods)):
             chart.line(x, y, "curve dashed" if name == TUNED else "curve")
+        chart.read(name, x, y, lambda at, loss: f"step {at:.0f}: {loss:.4g}")
     return figure(f"{workload.name} ({workload.half})", chart.svg())
 
 

@@ -18,6 +18,7 @@ from . import (
     fds_figure1,
     fds_figure2,
     fds_figure3,
+    fds_figure4,
     l4_dnc,
     l4_fashion,
     l4_mnist,
@@ -81,6 +82,7 @@ FIGURES: dict[str, Figure] = {
     "fds-figure1": _alone("figure 1", fds_figure1),
     "fds-figure2": _alone("figure 2", fds_figure2),
     "fds-figure3": _alone("figure 3", fds_figure3),
+    "fds-figure4": _alone("figure 4", fds_figure4),
     **{name: _of_study(study) for name, study in STUDIES.items()},
 }
 ALL = "all"

@@ -1,6 +1,7 @@
 """Figures of papers at the smallest scale, on images made up here; the numbers again by plain NumPy."""
 
 import csv
+import gzip
 import json
 import struct
 
@@ -9,6 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from lrswift.cli import main
+from lrswift.experiments.papers import fds_figure4
 
 
 @pytest.fixture(scope="module")
@@ -199,3 +201,58 @@ def test_unknown_names(tmp_path):
         reproduce("x", out=tmp_path)
     with pytest.raises(lr.Error, match="^scale: got 'x'; allowed: quick"):
         reproduce("fds-figure2", "x", out=tmp_path)
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """A folder with a CIFAR-10 of 240 and 60 images: a bright channel or row says the class, and noise."""
+    folder = tmp_path_factory.mktemp("cifar")
+    (folder / "cifar-10").mkdir()
+    rng = np.random.default_rng(0)
+    for name, count in (("data_batch_1", 240), ("test_batch", 60)):
+        labels = rng.integers(0, 10, (count, 1)).astype("u1")
+        images = rng.integers(0, 100, (count, 3, 32, 32)).astype("u1")
+        images[np.arange(count), 0, 3 * labels[:, 0]] += 120
+        records = np.concatenate([labels, images.reshape(count, -1)], 1)
+        (folder / "cifar-10" / f"{name}.bin.gz").write_bytes(gzip.compress(records.tobytes()))
+    return folder
+
+
+def test_figure_4(photographs, tmp_path, capsys):
+    assert run("fds-figure4", photographs, tmp_path) == 0
+    assert "4 schedules by hand, the best 3 tested" in capsys.readouterr().out
+    rows, facts = read(tmp_path, "fds-figure4")
+    assert sorted(row["schedule"] for row in rows) == ["constant", "cosine", "learned", "one-cycle", "step"]
+    kept = [json.loads(line) for line in (tmp_path / "fds-figure4.jsonl").read_text().splitlines()]
+    runs = {entry["key"]: entry["numbers"] for entry in kept}
+    assert len(runs) == 5 + 4
+    ranked = sorted(
+        runs[f"{s} 0.1, 0.9, 0.0005|validation"]["loss"] for s in ("constant", "cosine", "one-cycle", "step")
+    )
+    assert [float(row["valid_loss"]) for row in rows[1:]] == pytest.approx(ranked)
+    for row in rows[:4]:
+        name = row["schedule"] if row["schedule"] == "learned" else f"{row['schedule']} 0.1, 0.9, 0.0005"
+        assert float(row["accuracy"]) == pytest.approx(runs[f"{name}|test 0"]["accuracy"])
+    assert rows[4]["accuracy"] == ""
+    assert len(facts["learned_rates"]) == 7 and len(facts["valid_losses"]) == 2
+    assert (tmp_path / "fds-figure4.png").stat().st_size > 10_000
+    # what is there is not run again; what is not, is
+    path = tmp_path / "fds-figure4.jsonl"
+    whole = path.read_text()
+    assert run("fds-figure4", photographs, tmp_path) == 0
+    assert path.read_text() == whole
+    path.write_text("".join(whole.splitlines(True)[:-1]))
+    assert run("fds-figure4", photographs, tmp_path) == 0
+    assert path.read_text() == whole
+    assert run("fds-figure4", photographs, tmp_path, "--seed", "1") == 1
+
+
+def test_figure_4_schedules_by_hand():
+    steps = np.arange(40)
+    np.testing.assert_allclose(fds_figure4.step(0.3, 40), [0.3] * 20 + [0.03] * 10 + [0.003] * 10)
+    cycle = fds_figure4.one_cycle(0.3, 40)
+    assert (
+        cycle[0] == pytest.approx(0.03) and cycle.argmax() in (11, 12) and cycle.max() == pytest.approx(0.3)
+    )
+    np.testing.assert_allclose(cycle[12:], 0.15 * (1 + np.cos(np.pi * (steps[12:] - 12) / 28)))
+    assert len(fds_figure4.RATES) * len(fds_figure4.PAIRS) * len(fds_figure4.SHAPES) >= 24
