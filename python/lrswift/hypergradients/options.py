@@ -34,8 +34,9 @@ class HypergradientOptions(Record):
         memory: bytes that the snapshots of reverse mode may take, of parameters and state each; what lies
             between them is computed a second time, or more often, which changes no bit. None: a quarter of
             the memory that is free, at most 1 GiB. Default None.
-        horizon: every so many steps the gradient of the validation loss at that point is added and the
-            tangents are dropped; 1 is greedy. None: once, at the end. Default None.
+        horizon: every so many steps, and at the end, the gradient of the validation loss at that point is
+            added and the tangents are dropped; 1 is greedy. Where it does not divide the steps the last one
+            is shorter. None: once, at the end. Default None.
         clip_gradient: bound of each element of the gradient, above 0, trained with and differentiated:
             elements beyond it have derivative 0, as those of PyTorch's clamp. None: no bound. Default None.
         clip_hvp: bound of each element of the Hessian products, above 0, in forward mode alone; the

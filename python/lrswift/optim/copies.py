@@ -10,6 +10,7 @@ from .._core import Optimizer as CoreOptimizer
 from ..rates.codes import Guard
 from ..tensors.operations import from_array
 from .attributes import rate_card, spelled
+from .group import Group
 
 # what is made anew of the rest
 _MADE = ("_core", "_held")
@@ -34,7 +35,9 @@ def put_together(optimizer: Any, parts: dict[str, Any]) -> None:
     """Makes of an empty object the optimizer that was taken apart."""
     # pickles of before lack these
     vars(optimizer).update({"_searches": False, "_has_told": False} | parts["own"])
-    optimizer.param_groups = [{**group, "params": list(group["params"])} for group in optimizer.param_groups]
+    optimizer.param_groups = [
+        Group({**group, "params": list(group["params"])}) for group in optimizer.param_groups
+    ]
     optimizer._names = list(optimizer._names)
     name, attributes = rate_card(optimizer.rate)
     options = spelled(optimizer._defaults) | optimizer._clips

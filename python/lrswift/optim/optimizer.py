@@ -26,6 +26,7 @@ from . import decisions, guarding, searched
 from .attributes import rate_card, spelled
 from .copies import put_together, taken_apart
 from .drive import drive
+from .group import Group
 
 Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 Rate = float | Schedule | Adapter | str
@@ -140,7 +141,7 @@ class Optimizer:
         self._core.add_group(tuple(tensors), tuple(names), attributes)
         self._held.update(id(t) for t in tensors)
         self._names += names
-        self.param_groups.append({"lr": self.rate, **self._defaults, **given, "params": tensors})
+        self.param_groups.append(Group({"lr": self.rate, **self._defaults, **given, "params": tensors}))
 
     def _checked(self, held: Sequence[Any]) -> tuple[list[Tensor], list[str]]:
         tensors: list[Tensor] = []

@@ -89,7 +89,7 @@ STUDY = Study(
     new in every batch; 256 others are held out.""",
     scales={
         "quick": Settings(1, 64, 1, 16, 4, 1),
-        "small": Settings(12, 4000, 1),
+        "small": Settings(12, 4000, 3),
         "medium": Settings(50, 10_000, 3),
     },
     cells=_cells,
