@@ -67,6 +67,10 @@ TRAINING = [
 SEQUENCES = ("torch", "torch fused", "torch compile")
 TRAINING += [("gpt", "gpt", "adam", 16, SEQUENCES, 1.5), ("lstm", "lstm", "adam", 16, SEQUENCES, 2.0)]
 TRAINING += [("gpt-512", "gpt-512", "adam", 4, SEQUENCES, 1.5)]
+TRAINING += [
+    ("words-adam", "words", "adam", 16, SEQUENCES[:2], 1.5),
+    ("words-sgd", "words", "sgd", 16, SEQUENCES[:2], 1.5),
+]
 # In float64: their goal is over PyTorch in float64; our own time in float32 is shown beside.
 DOUBLES = ("lrswift float32", "torch fused", "torch channels-last", "torch compile")
 TRAINING_64 = [

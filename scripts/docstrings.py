@@ -55,7 +55,7 @@ OUT_OF_REACH = {
     **{
         f"lrswift.nn.{name}": {"DTypeError", "ShapeError"}
         for name in (
-            "BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "MultiheadAttention",
+            "BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "MultiheadAttention", "RMSNorm",
             "TransformerDecoderLayer", "TransformerEncoderLayer",
         )
     },

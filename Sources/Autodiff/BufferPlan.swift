@@ -59,7 +59,7 @@ struct BufferPlan {
   private mutating func addValues(_ steps: [Recorder.Step], _ fixed: Set<ObjectIdentifier>) {
     var seen: Set<ObjectIdentifier> = []
     for (pass, step) in steps.enumerated() {
-      let storage = step.output.storage
+      let storage = step.output.storage.whole
       let key = ObjectIdentifier(storage)
       if step.op.sharedStorage(step.inputs) == nil, !step.op.isEffect, storage.byteCount > 0,
         !storage.isHeld, !fixed.contains(key)
@@ -69,7 +69,7 @@ struct BufferPlan {
           Item(tensors: [], byteCount: storage.byteCount, isGradient: false, first: pass, last: pass))
       }
       for tensor in step.inputs + [step.output] {
-        guard let place = places[ObjectIdentifier(tensor.storage)] else { continue }
+        guard let place = places[ObjectIdentifier(tensor.storage.whole)] else { continue }
         items[place].last = pass
         if seen.insert(ObjectIdentifier(tensor)).inserted { items[place].tensors.append(tensor) }
       }
@@ -86,7 +86,7 @@ struct BufferPlan {
   private func valuesRead(_ node: Tensor) -> [Int] {
     var read = node.inputs.indices.filter { node.op!.reads(node.inputs, $0) }.map { node.inputs[$0] }
     if node.op!.readsOutput { read.append(node) }
-    return read.compactMap { places[ObjectIdentifier($0.storage)] }
+    return read.compactMap { places[ObjectIdentifier($0.storage.whole)] }
   }
 
   /// The gradient of a node is written from the last node that uses it on, and dead once it has been pulled through.
@@ -120,7 +120,7 @@ struct BufferPlan {
     var free: [Int: [Storage]] = [:]
     var seen: Set<ObjectIdentifier> = []
     for item in items {
-      let storage = item.isGradient ? item.tensors[0].gradient.storage : item.tensors[0].storage
+      let storage = item.isGradient ? item.tensors[0].gradient.storage : item.tensors[0].storage.whole
       if let storage, !storage.isDropped, seen.insert(ObjectIdentifier(storage)).inserted {
         free[storage.byteCount, default: []].append(storage)
       }
@@ -132,7 +132,7 @@ struct BufferPlan {
         if item.isGradient {
           tensor.gradient = SweepBuffer(storage: storages[slot])
         } else {
-          tensor.storage = storages[slot]
+          tensor.storage = tensor.storage.moved(to: storages[slot])
         }
       }
     }

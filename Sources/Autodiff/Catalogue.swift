@@ -33,6 +33,7 @@ public enum Catalogue {
       dropoutOperation,
       batchNormOperation,
       layerNormOperation,
+      rmsNormOperation,
       softmaxOperation,
       attentionOperation,
       lstmOperation,

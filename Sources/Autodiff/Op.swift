@@ -85,8 +85,8 @@ extension Op {
       output.requiresGrad = true
       if derivesFromValues {
         output.versions.reserveCapacity(inputs.count + 1)
-        for input in inputs { output.versions.append(input.storage.version) }
-        output.versions.append(output.storage.version)
+        for input in inputs { output.versions.append(input.storage.note()) }
+        output.versions.append(output.storage.note())
       }
     }
     Context.recorder?.append(self, inputs, output)

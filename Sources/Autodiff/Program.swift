@@ -13,6 +13,8 @@ public final class Program: @unchecked Sendable {
   private let leafGradients: [Tensor]
   /// Of single precision, where squares that a sum of squares would meet cannot overflow it.
   private let watches: [FiniteWatch?]
+  /// Of leaves that are tables.
+  private let filled: [FilledRows?]
   private let steps: [Recorder.Step]
   let nodes: [Tensor]
   private let random: [(stream: RandomStream, offset: UInt64)]
@@ -44,24 +46,28 @@ public final class Program: @unchecked Sendable {
     leaves = loss.requiresGrad ? graph.leaves : []
     leafGradients = try leaves.map { try Tensor(shape: $0.shape, dtype: $0.dtype) }
     watches = leaves.map { $0.dtype == .float32 ? FiniteWatch() : nil }
+    let tables = Set(steps.filter { $0.op is GatherOp }.map { ObjectIdentifier($0.inputs[0]) })
+    filled = zip(leaves, leafGradients).map { leaf, gradient in
+      tables.contains(ObjectIdentifier(leaf)) ? FilledRows(gradient.storage) : nil
+    }
     random = recorder.steps.compactMap { step in
       step.op.random.map { ($0, $0.stream &- recorder.firstStream) }
     }
     streamCount = Context.stream &- recorder.firstStream
     effects = try Program.buffers(of: steps).map { ($0, try $0.copy()) }
     let fixed = effects.map(\.storage) + outputs.map(\.storage)
-    plan = BufferPlan(steps, nodes, fixed: Set(fixed.map { ObjectIdentifier($0) }))
+    plan = BufferPlan(steps, nodes, fixed: Set(fixed.map { ObjectIdentifier($0.whole) }))
     try plan.place(keepsValues: false)
   }
 
   /// Steps that an output depends on, and effects with all they need.
   private static func needed(_ steps: [Recorder.Step], _ outputs: [Tensor]) -> [Recorder.Step] {
-    var wanted = Set(outputs.map { ObjectIdentifier($0.storage) })
+    var wanted = Set(outputs.map { ObjectIdentifier($0.storage.whole) })
     var kept: [Recorder.Step] = []
     for step in steps.reversed()
-    where step.op.isEffect || wanted.contains(ObjectIdentifier(step.output.storage)) {
+    where step.op.isEffect || wanted.contains(ObjectIdentifier(step.output.storage.whole)) {
       kept.append(step)
-      for input in step.inputs { wanted.insert(ObjectIdentifier(input.storage)) }
+      for input in step.inputs { wanted.insert(ObjectIdentifier(input.storage.whole)) }
     }
     return kept.reversed()
   }
@@ -119,7 +125,8 @@ public final class Program: @unchecked Sendable {
   public func backward() throws {
     for i in leaves.indices {
       watches[i]?.reset()
-      leaves[i].gradient = SweepBuffer(storage: leafGradients[i].storage, watch: watches[i])
+      leaves[i].gradient = SweepBuffer(
+        storage: leafGradients[i].storage, rows: filled[i], watch: watches[i])
     }
     for node in nodes { node.gradient.ready = false }
     guard !nodes.isEmpty else { return }

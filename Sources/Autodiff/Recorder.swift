@@ -25,7 +25,7 @@ public final class Recorder: @unchecked Sendable {
   /// What an operation computes, its program computes anew; what an effect writes lasts.
   func append(_ op: Op, _ inputs: [Tensor], _ output: Tensor) {
     if op.isEffect {
-      for storage in op.written(inputs) { storage.recording = 0 }
+      for storage in op.written(inputs) { storage.whole.recording = 0 }
     } else if op.sharedStorage(inputs) == nil {
       output.storage.recording = cv_thread().pointee.recording
     }
@@ -50,10 +50,11 @@ public final class Recorder: @unchecked Sendable {
 
   /// While a loss is recorded nobody reads what callers let go of: its memory serves for what is recorded next.
   public static func letGo(_ tensor: Tensor) {
-    let storage = tensor.storage
-    storage.letGo()
+    tensor.storage.letGo()
     let number = cv_thread().pointee.recording
-    if number != 0, storage.recording == number, !storage.isHeld { storage.drop() }
+    guard number != 0 else { return }
+    let storage = tensor.storage.whole
+    if storage.recording == number, !storage.isHeld { storage.drop() }
   }
 
   public static func abort() { _ = try? take() }

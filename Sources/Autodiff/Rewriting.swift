@@ -7,7 +7,7 @@ extension Recorder {
   static func pooledBeforeRectified(_ steps: [Step], _ outputs: [Tensor]) throws -> [Step] {
     var readers: [ObjectIdentifier: Int] = [:]
     for tensor in steps.flatMap(\.inputs) + outputs {
-      readers[ObjectIdentifier(tensor.storage), default: 0] += 1
+      readers[ObjectIdentifier(tensor.storage.whole), default: 0] += 1
     }
     var makers: [ObjectIdentifier: Int] = [:]
     for (i, step) in steps.enumerated() { makers[ObjectIdentifier(step.output)] = i }
@@ -16,7 +16,7 @@ extension Recorder {
       let rectified = pool.inputs[0]
       guard let maker = makers[ObjectIdentifier(rectified)],
         let relu = steps[maker].op as? PointwiseOp, relu.kernels.commutesWithMaximum,
-        readers[ObjectIdentifier(rectified.storage)] == 1
+        readers[ObjectIdentifier(rectified.storage.whole)] == 1
       else { continue }
       let smaller = PointwiseOp(
         shape: pool.op.shape, dtype: relu.dtype, kernels: relu.kernels, parameters: relu.parameters)

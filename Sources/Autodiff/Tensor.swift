@@ -153,6 +153,8 @@ public final class Tensor: @unchecked Sendable {
 struct SweepBuffer {
   var storage: Storage?
   var ready = false
+  /// Of a table's gradient, which rows of it are filled.
+  var rows: FilledRows?
   /// Where it is given, those who can tell it what they leave here.
   var watch: FiniteWatch?
   /// Whether the last contribution did; what an earlier one left is in its sums.
@@ -169,6 +171,7 @@ struct SweepBuffer {
     let accumulate = ready
     ready = true
     isWatched = false
+    rows?.begin()
     return (storage!.pointer, accumulate)
   }
 
@@ -177,6 +180,7 @@ struct SweepBuffer {
 
   mutating func clear() {
     storage = nil
+    rows = nil
     ready = false
   }
 }

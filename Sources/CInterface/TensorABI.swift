@@ -94,8 +94,10 @@ public func lrs_tensor_share(
 
 @c @implementation
 public func lrs_tensor_destroy(_ tensor: OpaquePointer!) {
-  if let tensor = try? CInterface.tensor(tensor) { Recorder.letGo(tensor) }
-  release(tensor, Tensor.self)
+  guard let tensor else { return }
+  let owned = Unmanaged<Tensor>.fromOpaque(UnsafeRawPointer(tensor))
+  owned._withUnsafeGuaranteedRef(Recorder.letGo)
+  owned.release()
 }
 
 @c @implementation
@@ -200,7 +202,7 @@ public func lrs_tensor_set_grad(_ tensor: OpaquePointer!, _ gradient: OpaquePoin
     }
     try Claim.check("grad", [t])
     // what backward adds to must not be the value itself
-    guard let g, g.storage === t.storage else {
+    guard let g, g.storage.whole === t.storage.whole else {
       t.grad = g
       return
     }

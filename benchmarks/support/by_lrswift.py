@@ -36,6 +36,7 @@ MODELS = {
     "gpt": lambda: sequences.gpt(lr.nn, attention, np.arange(sequences.LENGTHS["gpt"])),
     "gpt-512": lambda: sequences.gpt(lr.nn, attention, np.arange(sequences.LENGTHS["gpt-512"])),
     "lstm": lambda: sequences.lstm(lr.nn),
+    "words": lambda: sequences.words(lr.nn),
 }
 OPTIMIZERS = {
     "adam": lambda p: lr.optim.Adam(p, lr=1e-3),

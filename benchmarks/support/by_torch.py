@@ -64,8 +64,8 @@ def attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor
 def network(name: str) -> nn.Module:
     if name.startswith("gpt"):
         return sequence_networks.gpt(nn, attention, torch.arange(sequence_networks.LENGTHS[name]))
-    if name == "lstm":
-        return sequence_networks.lstm(nn)
+    if name in ("lstm", "words"):
+        return getattr(sequence_networks, name)(nn)  # type: ignore[no-any-return]
     return nn.Sequential(*(LAYERS[kind](*numbers) for kind, *numbers in networks.NETWORKS[name]))
 
 

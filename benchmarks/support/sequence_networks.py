@@ -1,7 +1,7 @@
 """Networks over sequences of characters, from the layers of PyTorch or of lrswift, whichever `nn` is given.
 
-A batch is [sequences, length] of numbers below WORDS; the result is [sequences, length, WORDS]. LENGTHS tells
-the length by the name of the network.
+A batch is [sequences, length] of numbers below WORDS, or below VOCABULARY for the network "words"; the
+result is [sequences, length, WORDS]. LENGTHS tells the length by the name of the network.
 """
 
 from __future__ import annotations
@@ -9,18 +9,26 @@ from __future__ import annotations
 from typing import Any
 
 WORDS, WIDTH, HEADS, LAYERS = 65, 128, 4, 2
-LENGTHS = {"gpt": 64, "gpt-512": 512, "lstm": 64}
+VOCABULARY = 50_000
+LENGTHS = {"gpt": 64, "gpt-512": 512, "lstm": 64, "words": 64}
 
 
 def operations(network: str) -> float:
     """Of the products of a training step, for one sequence: three for each of the forward pass."""
     length = LENGTHS[network]
+    if network == "words":
+        return 3 * 2.0 * length * WORDS * WIDTH
     if network == "lstm":
         weights = 8 * WIDTH * WIDTH + WORDS * WIDTH
         return 3 * 2.0 * length * weights
     weights = LAYERS * 12 * WIDTH * WIDTH + WORDS * WIDTH
     # of the causal half of the scores
     return 3 * (2.0 * length * weights + LAYERS * 2.0 * length * length * WIDTH)
+
+
+def words(nn: Any) -> Any:
+    """A table of VOCABULARY rows, of which a batch reads few, and a linear layer."""
+    return nn.Sequential(nn.Embedding(VOCABULARY, WIDTH), nn.Linear(WIDTH, WORDS))
 
 
 def lstm(nn: Any) -> Any:

@@ -27,8 +27,10 @@ class Training:
         rng = np.random.default_rng(0)
         if self.network in sequence_networks.LENGTHS:
             length = sequence_networks.LENGTHS[self.network]
-            both = rng.integers(0, sequence_networks.WORDS, (2, IMAGES, length))
-            return both[0], both[1]
+            many = self.network == "words"
+            first = sequence_networks.VOCABULARY if many else sequence_networks.WORDS
+            each = (IMAGES, length)
+            return rng.integers(0, first, each), rng.integers(0, sequence_networks.WORDS, each)
         shape = (IMAGES, *networks.shape(self.network))
         return rng.random(shape, dtype=np.dtype(self.dtype)), rng.integers(0, 10, IMAGES)
 

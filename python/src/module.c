@@ -105,6 +105,8 @@ static PyMethodDef functions[] = {
     {"pointwise", FAST(core_pointwise), METH_FASTCALL,
      "pointwise($module, name, x, /)\n--\n\n"
      "An operation without attributes on one floating tensor; NotImplemented for anything else."},
+    {"reshape", FAST(core_reshape), METH_FASTCALL,
+     "reshape($module, x, shape, /)\n--\n\nIn a shape, a tuple; NotImplemented for one that x cannot have."},
     {"backward", FAST(core_backward), METH_FASTCALL,
      "backward($module, output, seed=None, /)\n--\n\nAdds to the gradient of every leaf."},
     {"gradients", FAST(core_gradients), METH_FASTCALL,
@@ -232,6 +234,7 @@ static void module_free(void *module) {
   Py_CLEAR(core->learner_type);
   Py_CLEAR(core->machine_type);
   Py_CLEAR(core->operations);
+  Py_CLEAR(core->item);
   for (int i = 0; i < OPERATORS; i++) {
     Py_CLEAR(core->forward[i]);
     Py_CLEAR(core->reflected[i]);

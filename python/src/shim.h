@@ -36,6 +36,8 @@ typedef struct {
   PyTypeObject *machine_type;
   PyObject *operations;         /* a dict: numbers of operations by name, of those in use so far */
   int32_t operators[OPERATORS]; /* their operations' numbers */
+  int32_t slice, reshape;       /* as well */
+  PyObject *item;               /* the name of the method for other keys */
   PyObject *forward[OPERATORS], *reflected[OPERATORS]; /* names of methods for what is no pair of tensors */
 } Core;
 
@@ -140,6 +142,7 @@ PyObject *dlpack_give(PyObject *module, PyObject *const *arguments, Py_ssize_t c
 /* The operation's number, or -1 with an exception. */
 int32_t operation_number(Core *core, PyObject *name);
 PyObject *core_apply(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *core_reshape(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_pointwise(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_backward(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_gradients(PyObject *module, PyObject *const *arguments, Py_ssize_t count);

@@ -264,7 +264,9 @@ int operators_create(Core *core) {
     if (core->forward[i] == NULL || core->reflected[i] == NULL) return -1;
     if (check(core, lrs_operation_number(&core->operators[i], operators[i].operation)) < 0) return -1;
   }
-  return 0;
+  core->item = PyUnicode_InternFromString("_item");
+  if (core->item == NULL || check(core, lrs_operation_number(&core->slice, "slice")) < 0) return -1;
+  return check(core, lrs_operation_number(&core->reshape, "reshape"));
 }
 
 /* Of this file: no other type has this slot, and its module is not known here yet. */
@@ -293,6 +295,104 @@ static PyObject *tensor_subtract(PyObject *a, PyObject *b) { return operate(a, b
 static PyObject *tensor_multiply(PyObject *a, PyObject *b) { return operate(a, b, MULTIPLY); }
 static PyObject *tensor_divide(PyObject *a, PyObject *b) { return operate(a, b, DIVIDE); }
 static PyObject *tensor_matmul(PyObject *a, PyObject *b) { return operate(a, b, MATMUL); }
+
+/* ---- parts and shapes ---- */
+
+/* Start, stop and step of one axis of `size`; false for what is neither a whole number nor a forward slice.
+ */
+static bool bounds_of(double *bounds, PyObject *item, Py_ssize_t size) {
+  Py_ssize_t start, stop, step;
+  if (PyLong_CheckExact(item)) {
+    start = PyLong_AsSsize_t(item);
+    if (start == -1 && PyErr_Occurred()) PyErr_Clear();
+    if (start < -size || start >= size) return false;
+    start += start < 0 ? size : 0;
+    stop = start + 1;
+    step = 0; /* leaves the axis out */
+  } else {
+    if (!PySlice_Check(item)) return false;
+    if (PySlice_Unpack(item, &start, &stop, &step) < 0) {
+      PyErr_Clear();
+      return false;
+    }
+    if (step < 1) return false;
+    if (PySlice_AdjustIndices(size, &start, &stop, step) == 0) start = stop = 0;
+    if (step > size) step = size + 1;
+  }
+  bounds[0] = (double)start;
+  bounds[1] = (double)stop;
+  bounds[2] = (double)step;
+  return true;
+}
+
+static PyObject *tensor_part(PyObject *object, PyObject *key) {
+  Tensor *self = (Tensor *)object;
+  lrs_description about;
+  double bounds[3 * MAX_RANK];
+  if (check(self->core, lrs_tensor_describe(&about, self->handle)) < 0) return NULL;
+  bool several = PyTuple_Check(key);
+  Py_ssize_t given = several ? PyTuple_Size(key) : 1;
+  bool simple = given <= about.rank;
+  for (Py_ssize_t axis = 0; simple && axis < about.rank; axis++) {
+    Py_ssize_t size = (Py_ssize_t)about.shape[axis];
+    double *place = bounds + 3 * axis;
+    if (axis < given) {
+      simple = bounds_of(place, several ? PyTuple_GetItem(key, axis) : key, size);
+    } else {
+      place[0] = 0;
+      place[1] = (double)size;
+      place[2] = 1;
+    }
+  }
+  if (!simple) return PyObject_CallMethodObjArgs(object, self->core->item, key, NULL);
+  lrs_attribute named = {.key = "bounds", .values = bounds, .count = 3 * (size_t)about.rank};
+  lrs_tensor *made = NULL;
+  if (check(self->core, lrs_apply_number(&made, self->core->slice, &self->handle, 1, &named, 1)) < 0)
+    return NULL;
+  return tensor_wrap(self->core, made);
+}
+
+/* What iteration asks for. */
+static PyObject *tensor_row(PyObject *object, Py_ssize_t row) {
+  PyObject *key = PyLong_FromSsize_t(row);
+  PyObject *made = key == NULL ? NULL : tensor_part(object, key);
+  Py_XDECREF(key);
+  return made;
+}
+
+PyObject *core_reshape(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+  Core *core = PyModule_GetState(module);
+  double shape[MAX_RANK];
+  lrs_description about;
+  if (check_count(core, "reshape", count, 2, 2) < 0) return NULL;
+  lrs_tensor *x = tensor_handle(core, arguments[0], "reshape", "x"), *made = NULL;
+  if (x == NULL || check(core, lrs_tensor_describe(&about, x)) < 0) return NULL;
+  PyObject *lengths = arguments[1];
+  if (PyTuple_Check(lengths) && PyTuple_Size(lengths) == 1 && PyTuple_Check(PyTuple_GetItem(lengths, 0)))
+    lengths = PyTuple_GetItem(lengths, 0);
+  Py_ssize_t rank = PyTuple_Check(lengths) ? PyTuple_Size(lengths) : MAX_RANK + 1, unknown = -1;
+  if (rank > MAX_RANK) Py_RETURN_NOTIMPLEMENTED;
+  int64_t known = 1;
+  for (Py_ssize_t axis = 0; axis < rank; axis++) {
+    PyObject *item = PyTuple_GetItem(lengths, axis);
+    long long length = PyLong_CheckExact(item) ? PyLong_AsLongLong(item) : -2;
+    if (length == -1 && PyErr_Occurred()) PyErr_Clear();
+    bool first = length == -1 && unknown < 0;
+    if (length < (first ? -1 : 0) || length > INT32_MAX) Py_RETURN_NOTIMPLEMENTED;
+    if (first) unknown = axis;
+    if (!first && __builtin_mul_overflow(known, length, &known)) Py_RETURN_NOTIMPLEMENTED;
+    shape[axis] = (double)length;
+  }
+  if (unknown >= 0) {
+    if (known == 0 || about.size % known != 0) Py_RETURN_NOTIMPLEMENTED;
+    shape[unknown] = (double)(about.size / known);
+  } else if (known != about.size) {
+    Py_RETURN_NOTIMPLEMENTED;
+  }
+  lrs_attribute named = {.key = "shape", .values = shape, .count = (size_t)rank};
+  if (check(core, lrs_apply_number(&made, core->reshape, &x, 1, &named, 1)) < 0) return NULL;
+  return tensor_wrap(core, made);
+}
 
 /* ---- properties and methods ---- */
 
@@ -407,6 +507,8 @@ static PyType_Slot tensor_slots[] = {
     {Py_tp_dealloc, tensor_dealloc},
     {Py_tp_getset, tensor_properties},
     {Py_tp_methods, tensor_methods},
+    {Py_mp_subscript, tensor_part},
+    {Py_sq_item, tensor_row},
     {Py_nb_add, tensor_add},
     {Py_nb_subtract, tensor_subtract},
     {Py_nb_multiply, tensor_multiply},

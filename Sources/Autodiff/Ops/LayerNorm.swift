@@ -1,14 +1,15 @@
 import Kernels
 import Vocabulary
 
-/// Layer normalization over the trailing axes (Ba, Kiros and Hinton, 2016), fused: y = w h + b, h = s (x - m) row by row.
-/// The derivatives are those of `RowNorm`.
-private final class LayerNormOp: Op {
+/// Layer normalization over the trailing axes (Ba, Kiros and Hinton, 2016), fused: y = w h + b, h = s (x - m) row by row;
+/// without a bias that of the root mean square (Zhang and Sennrich, 2019), of which m is 0. The derivatives are those of
+/// `RowNorm`.
+private final class RowNormOp: Op {
   private let norm: RowNorm
   private let eps: Double
 
-  init(_ x: Tensor, width: Int, eps: Double) throws {
-    norm = try RowNorm(rows: width == 0 ? 0 : x.count / width, width: width)
+  init(_ x: Tensor, width: Int, eps: Double, isCentered: Bool) throws {
+    norm = try RowNorm(rows: width == 0 ? 0 : x.count / width, width: width, isCentered: isCentered)
     self.eps = eps
     super.init(shape: x.shape, dtype: x.dtype)
   }
@@ -18,7 +19,8 @@ private final class LayerNormOp: Op {
 
   override func forward(_ inputs: [Tensor], _ output: Tensor) throws {
     norm.normalize(
-      dtype.scalar, inputs[0].pointer, weight: inputs[1].pointer, bias: inputs[2].pointer, eps: eps,
+      dtype.scalar, inputs[0].pointer, weight: inputs[1].pointer,
+      bias: inputs.count > 2 ? UnsafeRawPointer(inputs[2].pointer) : nil, eps: eps,
       output.pointer)
   }
 
@@ -28,7 +30,8 @@ private final class LayerNormOp: Op {
     for k in 0..<count {
       norm.tangent(
         dtype.scalar, inputs[0].pointer, weight: inputs[1].pointer, dx: tangent(inputs[0], k),
-        dw: tangent(inputs[1], k), db: tangent(inputs[2], k), out + k * output.byteCount, accumulate)
+        dw: tangent(inputs[1], k), db: inputs.count > 2 ? tangent(inputs[2], k) : nil,
+        out + k * output.byteCount, accumulate)
     }
   }
 
@@ -63,8 +66,9 @@ private final class LayerNormOp: Op {
       let gx = targets[0].map { ($0.pointer + k * inputs[0].byteCount, $0.accumulate) }
       let sums = norm.pull(
         dtype.scalar, inputs[0].pointer, weight: inputs[1].pointer, pulled, gx: gx,
-        sums: targets[1] != nil || targets[2] != nil)
-      for (index, values) in [(1, sums.dropFirst(norm.width)), (2, sums.prefix(norm.width))] {
+        sums: targets.dropFirst().contains { $0 != nil })
+      for (index, values) in [(1, sums.dropFirst(norm.width)), (2, sums.prefix(norm.width))]
+      where index < targets.count {
         guard let (pointer, accumulate) = targets[index] else { continue }
         try write(values, pointer + k * inputs[index].byteCount, accumulate)
       }
@@ -85,22 +89,35 @@ private final class LayerNormOp: Op {
   }
 }
 
-let layerNormOperation = Operation(
-  "layer_norm", .fused, inputs: 3...3, arguments: ["eps"],
+private func rowNorm(_ name: String, isCentered: Bool, examples: [Operation.Example]) -> Operation {
+  let count = isCentered ? 3 : 2
+  return Operation(name, .fused, inputs: count...count, arguments: ["eps"], examples: examples) {
+    inputs, attributes in
+    try requireFloating(name, inputs)
+    let (x, w) = (inputs[0], inputs[1])
+    guard w.rank >= 1, x.rank >= w.rank, Array(x.shape.suffix(w.rank)) == w.shape,
+      inputs.dropFirst(2).allSatisfy({ $0.shape == w.shape })
+    else {
+      throw Failure.shape(
+        "\(name): takes x (..., *shape) and weight \(isCentered ? "and bias " : "")of that shape, got "
+          + inputs.map { describe($0.shape) }.joined(separator: ", "))
+    }
+    let eps = try attributes.number("eps", default: 1e-5)
+    guard eps > 0 else { throw Failure.value("\(name): eps must be positive, got \(eps)") }
+    return try RowNormOp(x, width: w.count, eps: eps, isCentered: isCentered).apply(inputs)
+  }
+}
+
+let layerNormOperation = rowNorm(
+  "layer_norm", isCentered: true,
   examples: [
     .init([[4, 5], [5], [5]]), .init([[3, 2, 9], [2, 9], [2, 9]], ["eps": .numbers([0.1])]),
     .init([[2, 3, 35], [35], [35]]), .init([[0, 3], [3], [3]]), .init([[3], [3], [3]]),
-  ]
-) { inputs, attributes in
-  try requireFloating("layer_norm", inputs)
-  let (x, w) = (inputs[0], inputs[1])
-  guard w.rank >= 1, x.rank >= w.rank, Array(x.shape.suffix(w.rank)) == w.shape, inputs[2].shape == w.shape
-  else {
-    throw Failure.shape(
-      "layer_norm: takes x (..., *shape) and weight and bias of that shape, got "
-        + inputs.map { describe($0.shape) }.joined(separator: ", "))
-  }
-  let eps = try attributes.number("eps", default: 1e-5)
-  guard eps > 0 else { throw Failure.value("layer_norm: eps must be positive, got \(eps)") }
-  return try LayerNormOp(x, width: w.count, eps: eps).apply(inputs)
-}
+  ])
+
+let rmsNormOperation = rowNorm(
+  "rms_norm", isCentered: false,
+  examples: [
+    .init([[4, 5], [5]]), .init([[3, 2, 9], [2, 9]], ["eps": .numbers([0.1])]), .init([[2, 3, 35], [35]]),
+    .init([[0, 3], [3]]), .init([[3], [3]]),
+  ])

@@ -104,7 +104,7 @@ func readIndices(
 }
 
 /// Rows of the first axis by index: embedding, and indexing with an array.
-private final class GatherOp: LinearOp {
+final class GatherOp: LinearOp {
   private let map: SelectMap
   private let limit: Int
 
@@ -116,6 +116,16 @@ private final class GatherOp: LinearOp {
 
   override func prepare(_ inputs: [Tensor]) throws {
     try readIndices("gather", "index", inputs[1], limit, into: map.indices)
+  }
+
+  override func pull(_ inputs: [Tensor], _ output: Tensor, _ index: Int) throws {
+    guard index == 0, let rows = inputs[0].gradient.rows else {
+      return try super.pull(inputs, output, index)
+    }
+    let (_, accumulate) = try inputs[0].gradient.receive(inputs[0].byteCount)
+    let buffer = inputs[0].gradient
+    inputs[0].gradient.isWatched = rows.add(
+      map, dtype, output.gradient.pointer, accumulate: accumulate, buffer.watch)
   }
 }
 

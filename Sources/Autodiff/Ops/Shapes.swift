@@ -16,7 +16,15 @@ private final class ReshapeOp: LinearOp {
 }
 
 func reshape(_ x: Tensor, to shape: [Int]) throws -> Tensor {
-  x.shape == shape ? x : try ReshapeOp(x, shape).apply([x])
+  x.shape == shape ? x : try view(x, shape) { ReshapeOp(x, shape) }
+}
+
+/// Memory of another tensor under another shape; made by an operation where a graph or a record will ask for it.
+private func view(
+  _ x: Tensor, _ shape: [Int], strides: [Int]? = nil, storage: Storage? = nil, _ op: () throws -> Op
+) throws -> Tensor {
+  if Context.isRecording || x.requiresGrad && Context.gradientsEnabled { return try op().apply([x]) }
+  return Tensor(shape: shape, dtype: x.dtype, storage: storage ?? x.storage, strides: strides)
 }
 
 let reshapeOperation = Operation(
@@ -44,13 +52,11 @@ let reshapeOperation = Operation(
 private final class TransposeOp: LinearOp {
   private let viewed: [Int]?
 
-  init(_ x: Tensor, _ axes: [Int]) {
-    let shape = axes.map { x.shape[$0] }
+  init(_ x: Tensor, _ axes: [Int], _ shape: [Int], _ viewed: [Int]?) {
     // Of gradients and tangents, which are row-major.
     let own = contiguousStrides(x.shape)
     let walk = denseWalk(shape, axes.map { own[$0] })
-    let lies = x.strides ?? own
-    viewed = stridesUnlessDense(shape, axes.map { lies[$0] })
+    self.viewed = viewed
     super.init(
       shape: shape, dtype: x.dtype, maps: [WalkMap(walk, sourceCount: x.count, destinationCount: x.count)])
   }
@@ -98,51 +104,94 @@ let transposeOperation = Operation(
   ], readsViews: true
 ) { inputs, attributes in
   let x = inputs[0]
-  let given = try attributes.integers("axes") ?? Array((0..<x.rank).reversed())
-  let axes = try given.map { try normalizedAxis("transpose", $0, x.rank) }
-  guard axes.sorted() == Array(0..<x.rank) else {
-    throw Failure.value("transpose: axes must be a permutation of \(x.rank) axes, got \(given)")
+  var axes = Array((0..<x.rank).reversed())
+  if let given = try attributes.integers("axes") {
+    axes = try given.map { try normalizedAxis("transpose", $0, x.rank) }
+    guard axes.sorted() == Array(0..<x.rank) else {
+      throw Failure.value("transpose: axes must be a permutation of \(x.rank) axes, got \(given)")
+    }
   }
-  return try TransposeOp(x, axes).apply([x])
+  let (shape, lies) = (axes.map { x.shape[$0] }, x.strides ?? contiguousStrides(x.shape))
+  let viewed = stridesUnlessDense(shape, axes.map { lies[$0] })
+  return try view(x, shape, strides: viewed) { TransposeOp(x, axes, shape, viewed) }
 }
 
-/// x[starts:stops:steps] along every axis; steps may be negative. Bounds are as Python's `slice.indices` gives them.
+/// Elements that follow each other in memory: a view.
+private final class BlockOp: LinearOp {
+  private let offset: Int
+
+  init(_ x: Tensor, _ shape: [Int], _ walk: StridedWalk) {
+    offset = walk.sourceOffset * x.dtype.byteCount
+    super.init(
+      shape: shape, dtype: x.dtype,
+      maps: [WalkMap(walk, sourceCount: x.count, destinationCount: shape.reduce(1, *))])
+  }
+
+  override var isDifferentiable: Bool { dtype.isFloating }
+  override func sharedStorage(_ inputs: [Tensor]) -> Storage? { block(inputs[0], shape, offset) }
+  override func forward(_ inputs: [Tensor], _ output: Tensor) throws {}
+}
+
+private func block(_ x: Tensor, _ shape: [Int], _ offset: Int) -> Storage {
+  let bytes = shape.reduce(x.dtype.byteCount, *)
+  return bytes == x.storage.byteCount
+    ? x.storage : Storage(viewing: x.storage, offset: offset, byteCount: bytes)
+}
+
+/// x[start:stop:step] along every axis, `bounds` being these numbers for one axis after the other; steps may be negative.
+/// A step of 0 is the place `start` alone, and leaves the axis out. Bounds are as Python's `slice.indices` gives them.
+///
+/// A view where all that is asked for lies in one piece.
 let sliceOperation = Operation(
-  "slice", .linear, inputs: 1...1, arguments: ["starts", "stops", "steps"],
+  "slice", .linear, inputs: 1...1, arguments: ["bounds"],
   examples: [
-    .init(
-      [[5, 4]], ["starts": .numbers([1, 3]), "stops": .numbers([5, -1]), "steps": .numbers([2, -1])]),
-    .init([[3]], ["starts": .numbers([1]), "stops": .numbers([1]), "steps": .numbers([1])]),
-    .init([[2, 3]], ["starts": .numbers([0, 1]), "stops": .numbers([2, 2]), "steps": .numbers([1, 1])]),
+    .init([[5, 4]], ["bounds": .numbers([1, 5, 2, 3, -1, -1])]),
+    .init([[3]], ["bounds": .numbers([1, 1, 1])]),
+    .init([[2, 3]], ["bounds": .numbers([0, 2, 1, 1, 2, 1])]),
+    .init([[4, 3]], ["bounds": .numbers([1, 3, 1, 0, 3, 1])]),
+    .init([[3, 4, 2]], ["bounds": .numbers([2, 3, 0, 1, 3, 1, 0, 2, 1])]),
+    .init([[3, 4, 2]], ["bounds": .numbers([0, 3, 2, 1, 2, 0, 0, 2, 1])]),
   ]
 ) { inputs, attributes in
   let x = inputs[0]
-  let starts = try attributes.integers("starts") ?? []
-  let stops = try attributes.integers("stops") ?? []
-  let steps = try attributes.integers("steps") ?? [Int](repeating: 1, count: starts.count)
-  guard starts.count == x.rank, stops.count == x.rank, steps.count == x.rank else {
+  let bounds = try attributes.integers("bounds") ?? []
+  guard bounds.count == 3 * x.rank else {
     throw Failure.shape("slice: needs one start, stop and step for each axis of shape \(describe(x.shape))")
   }
-  let strides = contiguousStrides(x.shape)
   var shape: [Int] = []
-  var offset = 0
-  for axis in 0..<x.rank {
-    let (start, stop, step) = (starts[axis], stops[axis], steps[axis])
-    guard step != 0 else { throw Failure.value("slice: step of axis \(axis) must not be 0") }
-    let length = max(0, (stop - start + step - step.signum()) / step)
-    if length > 0 {
-      let last = start + (length - 1) * step
-      guard start >= 0, start < x.shape[axis], last >= 0, last < x.shape[axis] else {
-        throw Failure.value("slice: \(start):\(stop):\(step) leaves axis \(axis) of length \(x.shape[axis])")
-      }
-      offset += start * strides[axis]
-    }
-    shape.append(length)
+  var (offset, stride) = (0, 1)
+  var (isBlock, isWholeBehind) = (true, true)
+  for axis in (0..<x.rank).reversed() {
+    let (start, length) = try place(bounds, axis, x.shape[axis])
+    if length > 1, !isWholeBehind || bounds[3 * axis + 2] != 1 { isBlock = false }
+    if length != x.shape[axis] { isWholeBehind = false }
+    offset += start * stride
+    stride *= x.shape[axis]
+    if bounds[3 * axis + 2] != 0 { shape.insert(length, at: 0) }
   }
-  let walk = StridedWalk(
-    extents: shape, source: zip(strides, steps).map { $0 * $1 }, destination: contiguousStrides(shape),
-    sourceOffset: shape.contains(0) ? 0 : offset)
-  return try moved("slice", [x], to: shape, [walk])
+  if shape.contains(0) { offset = 0 }
+  func walk() throws -> StridedWalk {
+    let extents = try x.shape.indices.map { try place(bounds, $0, x.shape[$0]).length }
+    let strides = contiguousStrides(x.shape).enumerated().map { $1 * bounds[3 * $0 + 2] }
+    return StridedWalk(
+      extents: extents, source: strides, destination: contiguousStrides(extents), sourceOffset: offset)
+  }
+  guard isBlock else { return try moved("slice", [x], to: shape, [walk()]) }
+  let storage = block(x, shape, offset * x.dtype.byteCount)
+  return try view(x, shape, storage: storage) { try BlockOp(x, shape, walk()) }
+}
+
+/// Where a slice begins along an axis, 0 for an empty one, and how long it is.
+private func place(_ bounds: [Int], _ axis: Int, _ size: Int) throws -> (start: Int, length: Int) {
+  let (start, step) = (bounds[3 * axis], bounds[3 * axis + 2])
+  let stop = step == 0 ? start + 1 : bounds[3 * axis + 1]
+  let length = step == 0 ? 1 : max(0, (stop - start + step - step.signum()) / step)
+  if length == 0 { return (0, 0) }
+  let last = start + (length - 1) * step
+  guard start >= 0, start < size, last >= 0, last < size else {
+    throw Failure.value("slice: \(start):\(stop):\(step) leaves axis \(axis) of length \(size)")
+  }
+  return (start, length)
 }
 
 let concatOperation = Operation(

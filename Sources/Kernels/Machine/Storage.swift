@@ -19,15 +19,20 @@ public final class Storage: @unchecked Sendable {
   public var version: UInt64 {
     get {
       look()
-      if case .storage(let whole) = owner { return changes &+ whole.version }
-      return changes
+      let whole = whole
+      return whole === self ? changes : changes &+ whole.changes
     }
-    set { changes &+= newValue &- version }
+    set {
+      whole.changes &+= newValue &- version
+      whole.isNoted = false
+    }
   }
   private var changes: UInt64 = 0
   /// How many others may write here without a word, and what lay here when that was last looked at.
   private var writers = 0
   private var digest: UInt64?
+  /// Whether the version has been asked for by those that will compare it.
+  private var isNoted = false
   /// How many handles others have on tensors that lie here.
   private let holders = Atomic<Int>(0)
   /// The recording that what lies here is a value of; 0: of none.
@@ -84,14 +89,28 @@ public final class Storage: @unchecked Sendable {
   /// A part of another's memory.
   public init(viewing owner: Storage, offset: Int, byteCount: Int) {
     precondition(offset >= 0 && byteCount >= 0 && offset + byteCount <= owner.byteCount)
-    self.owner = .storage(owner)
+    self.owner = .storage(owner.whole)
     self.byteCount = byteCount
     pointer = owner.pointer + offset
+  }
+
+  /// The same part of other memory.
+  public func moved(to other: Storage) -> Storage {
+    guard case .storage(let whole) = owner else { return other }
+    return Storage(viewing: other, offset: pointer - whole.pointer, byteCount: byteCount)
+  }
+
+  /// The memory that this is a view of, or itself.
+  public var whole: Storage {
+    if case .storage(let whole) = owner { return whole }
+    return self
   }
 
   /// Someone else has this memory, too, until `leave`.
   public func share() {
     if case .storage(let whole) = owner { return whole.share() }
+    // What a borrower writes and gives back before anybody looks is seen all the same.
+    if isNoted, writers == 0 { digest = cv_digest(pointer, Int64(byteCount)) }
     writers += 1
   }
 
@@ -126,8 +145,18 @@ public final class Storage: @unchecked Sendable {
     changes &+= 1
   }
 
+  /// The version, for who compares it later.
+  public func note() -> UInt64 {
+    let whole = whole
+    // Of a part only the part is looked at, as long as the whole is in other hands.
+    if whole !== self, whole.writers > 0, whole.digest == nil { whole.look() }
+    let found = version
+    whole.isNoted = true
+    return found
+  }
+
   private func look() {
-    guard writers > 0 else { return }
+    guard whole.writers > 0 else { return digest = nil }
     let now = cv_digest(pointer, Int64(byteCount))
     if let digest, digest != now { changes &+= 1 }
     digest = now
@@ -148,7 +177,8 @@ public final class Storage: @unchecked Sendable {
   }
 
   public func copyContents(from other: Storage) {
-    memcpy(pointer, other.pointer, min(byteCount, other.byteCount))
+    // Views of one memory may overlap.
+    memmove(pointer, other.pointer, min(byteCount, other.byteCount))
   }
 
   /// Whether all bytes are the same.

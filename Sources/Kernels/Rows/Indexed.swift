@@ -47,6 +47,38 @@ public func scatterRows<T: Scalar>(
   }
 }
 
+/// x[index[j]] = 0.
+@specialized(where T == Float)
+@specialized(where T == Double)
+public func clearRows<T: Scalar>(
+  _: T.Type, _ x: UnsafeMutableRawPointer, _ index: UnsafePointer<Int32>, _ rows: Int, _ width: Int
+) {
+  let x = x.assumingMemoryBound(to: T.self)
+  for j in 0..<rows {
+    let to = x + Int(index[j]) * width
+    for i in 0..<width { to[i] = 0 }
+  }
+}
+
+/// Tells the watch where an element of x[index[j]] is not finite.
+@specialized(where T == Float)
+@specialized(where T == Double)
+public func watchRows<T: Scalar>(
+  _: T.Type, _ watch: FiniteWatch, _ x: UnsafeRawPointer, _ index: UnsafePointer<Int32>, _ rows: Int,
+  _ width: Int
+) {
+  let x = x.assumingMemoryBound(to: T.self)
+  parallelRanges(rows, length: max(1, blockLength / max(1, width))) { low, high in
+    var sum = T(0)
+    for j in low..<high {
+      let from = x + Int(index[j]) * width
+      // of what is finite this is 0
+      for i in 0..<width { sum += from[i] - from[i] }
+    }
+    if sum != 0 { watch.fail() }
+  }
+}
+
 /// Flat index of the largest (sign 1) or smallest (sign -1) element along the middle axis of [outer, n, inner]; the
 /// first of equals, and NaN before all.
 @specialized(where T == Float)

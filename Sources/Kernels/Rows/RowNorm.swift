@@ -2,13 +2,15 @@
 /// in the cache from its sums to its results, so that each array is read or written once.
 ///
 /// With the row's mean m and s = (variance + eps)^(-1/2), h = s (x - m) is its normalized form; both are kept for each row.
+/// Where rows are not centered m is 0, and s the same of the mean square; all that holds of h then holds without means.
 public struct RowNorm {
   public let rows: Int
   public let width: Int
+  public let isCentered: Bool
   private let moments: Storage
 
-  public init(rows: Int, width: Int) throws {
-    (self.rows, self.width) = (rows, width)
+  public init(rows: Int, width: Int, isCentered: Bool = true) throws {
+    (self.rows, self.width, self.isCentered) = (rows, width, isCentered)
     moments = try Storage(byteCount: max(1, rows) * MemoryLayout<RowMoments>.stride)
   }
 
@@ -89,22 +91,23 @@ private func rowSums<T: Scalar>(
 }
 
 extension RowNorm {
-  /// y = w h + b.
+  /// y = w h + b, b being 0 where there is none.
   @specialized(where T == Float)
   @specialized(where T == Double)
   public func normalize<T: Scalar>(
-    _: T.Type, _ x: UnsafeRawPointer, weight: UnsafeRawPointer, bias: UnsafeRawPointer, eps: Double,
+    _: T.Type, _ x: UnsafeRawPointer, weight: UnsafeRawPointer, bias: UnsafeRawPointer?, eps: Double,
     _ y: UnsafeMutableRawPointer
   ) {
     let x = x.assumingMemoryBound(to: T.self)
     let w = weight.assumingMemoryBound(to: T.self)
-    let b = bias.assumingMemoryBound(to: T.self)
+    let b = bias?.assumingMemoryBound(to: T.self)
     let y = y.assumingMemoryBound(to: T.self)
-    let (width, moments) = (width, rowMoments)
+    let (width, moments, isCentered) = (width, rowMoments, isCentered)
     parallelRanges(rows, length: max(1, blockLength / max(1, width))) { low, high in
       for row in low..<high {
         let (x, y) = (x + row &* width, y + row &* width)
-        let mean = rowSums(T.self, width) { piece in (piece.load(x), T.Vector(0)) }.0 / Double(width)
+        let mean =
+          isCentered ? rowSums(T.self, width) { ($0.load(x), T.Vector(0)) }.0 / Double(width) : 0
         let center = T.Vector(mean)
         // sum x^2 - n m^2 would cancel.
         @inline(__always)
@@ -118,7 +121,7 @@ extension RowNorm {
         let factor = T.Vector(scale)
         Piece<T>.forEach(width) { piece in
           let h = (piece.load(x) - center) * factor
-          piece.store(h.fused(times: piece.load(w), plus: piece.load(b)), y)
+          piece.store(h.fused(times: piece.load(w), plus: b.map { piece.load($0) } ?? T.Vector(0)), y)
         }
       }
     }
@@ -137,12 +140,12 @@ extension RowNorm {
     let dw = dw?.assumingMemoryBound(to: T.self)
     let db = db?.assumingMemoryBound(to: T.self)
     let out = out.assumingMemoryBound(to: T.self)
-    let (width, moments) = (width, rowMoments)
+    let (width, moments, isCentered) = (width, rowMoments, isCentered)
     parallelRanges(rows, length: max(1, blockLength / max(1, width))) { low, high in
       for row in low..<high {
         let start = row &* width
         let (x, out) = (x + start, out + start)
-        let motion = RowMotion<T>(x, dx.map { $0 + start }, width, moments[row])
+        let motion = RowMotion<T>(x, dx.map { $0 + start }, width, moments[row], isCentered)
         Piece<T>.forEach(width) { piece in
           let h = motion.normalized(piece, x)
           var total = db.map { piece.load($0) } ?? T.Vector(0)
@@ -168,12 +171,15 @@ extension Piece {
 private struct RowMotion<T: Scalar> {
   let dx: UnsafePointer<T>?
   let moments: RowMoments
+  let isCentered: Bool
   private(set) var mean = 0.0
   private(set) var q = 0.0
 
   @inline(__always)
-  init(_ x: UnsafePointer<T>, _ dx: UnsafePointer<T>?, _ width: Int, _ moments: RowMoments) {
-    (self.dx, self.moments) = (dx, moments)
+  init(
+    _ x: UnsafePointer<T>, _ dx: UnsafePointer<T>?, _ width: Int, _ moments: RowMoments, _ isCentered: Bool
+  ) {
+    (self.dx, self.moments, self.isCentered) = (dx, moments, isCentered)
     guard let dx else { return }
     let center = T.Vector(moments.mean)
     @inline(__always)
@@ -182,7 +188,7 @@ private struct RowMotion<T: Scalar> {
       return (d, d * piece.distance(x, center))
     }
     let (sum, product) = rowSums(T.self, width, products)
-    mean = sum / Double(width)
+    mean = isCentered ? sum / Double(width) : 0
     q = moments.scale * moments.scale * product / Double(width)
   }
 
@@ -234,7 +240,7 @@ extension RowNorm {
     let dw = pulled.dw?.assumingMemoryBound(to: T.self)
     let out = gx?.pointer.assumingMemoryBound(to: T.self)
     let accumulate = gx?.accumulate ?? false
-    let (width, length, moments) = (width, rowsInBlock, rowMoments)
+    let (width, length, moments, isCentered) = (width, rowsInBlock, rowMoments, isCentered)
     let blocks = (rows + length - 1) / length
     guard
       let partials = Storage.room(zeroed: wanted ? max(1, blocks * 2 * width) * MemoryLayout<T>.stride : 1)
@@ -245,7 +251,7 @@ extension RowNorm {
         let start = row &* width
         let slice = RowSlice<T>(
           x + start, w, g.map { $0 + start }, dg.map { $0 + start }, dw,
-          RowMotion<T>(x + start, dx.map { $0 + start }, width, moments[row]), width)
+          RowMotion<T>(x + start, dx.map { $0 + start }, width, moments[row], isCentered), width)
         let sums = wanted ? partial + block &* 2 &* width : nil
         if let out {
           slice.write(out + start, accumulate, sums)
@@ -324,7 +330,7 @@ private struct RowSlice<T: Scalar> {
       return (change, change * piece.distance(x, center))
     }
     let (du, duDistance) = rowSums(T.self, width, changes)
-    var constant = -s * du / n
+    var constant = motion.isCentered ? -s * du / n : 0
     var bend = -s * s * duDistance / n
     var (own, moved) = (0.0, 0.0)
     if let g, let dx = motion.dx {
@@ -343,7 +349,7 @@ private struct RowSlice<T: Scalar> {
       // dh and mean(u dh) hold -q h and -q mean(h u): with that of q P(u), h has 3 q mean(h u).
       let pulled = s * uDistance / n
       bend += s * (3 * motion.q * pulled - s * uChange / n)
-      constant += s * motion.q * u / n
+      if motion.isCentered { constant += s * motion.q * u / n }
       own = -s * motion.q
       moved = -s * s * pulled
     }

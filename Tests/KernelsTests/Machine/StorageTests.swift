@@ -123,6 +123,64 @@ final class StorageTests: XCTestCase {
     XCTAssertEqual(view.pointer.load(as: Double.self), 4.5)
   }
 
+  /// A view of a view is one of the whole; what changes a part has changed the whole.
+  func testViewsOfOneMemory() throws {
+    let whole = try Storage(zeroed: 64)
+    let part = Storage(viewing: Storage(viewing: whole, offset: 16, byteCount: 48), offset: 8, byteCount: 16)
+    XCTAssertTrue(part.whole === whole && whole.whole === whole)
+    XCTAssertEqual(part.pointer, whole.pointer + 24)
+    let before = whole.version
+    part.version &+= 1
+    XCTAssertEqual(whole.version, before + 1)
+    XCTAssertEqual(part.version, whole.version)
+    let other = try Storage(zeroed: 64)
+    let moved = part.moved(to: other)
+    XCTAssertTrue(moved.whole === other && whole.moved(to: other) === other)
+    XCTAssertEqual(moved.pointer, other.pointer + 24)
+    part.hold()
+    XCTAssertTrue(whole.isHeld && part.isHeld)
+    whole.letGo()
+    XCTAssertFalse(part.isHeld)
+  }
+
+  /// A write of somebody who has given the memory back before the version is compared.
+  func testAWriteThatIsOverIsSeen() throws {
+    let whole = try Storage(zeroed: 256)
+    let part = Storage(viewing: whole, offset: 128, byteCount: 64)
+    for noted in [whole, part] {
+      let version = noted.note()
+      noted.share()
+      noted.leave()
+      XCTAssertEqual(noted.version, version, "a look is no write")
+      whole.share()
+      whole.pointer.storeBytes(of: UInt8(version &+ 1), toByteOffset: 130, as: UInt8.self)
+      whole.leave()
+      XCTAssertNotEqual(noted.version, version)
+    }
+    // While the whole is in other hands only writes to the part are writes to it.
+    whole.share()
+    let version = part.note()
+    whole.pointer.storeBytes(of: 77, toByteOffset: 0, as: UInt8.self)
+    XCTAssertEqual(part.version, version)
+    whole.pointer.storeBytes(of: 77, toByteOffset: 191, as: UInt8.self)
+    XCTAssertNotEqual(part.version, version)
+    whole.leave()
+  }
+
+  /// What is dropped serves others at once, and is given back once.
+  func testWhatIsDropped() throws {
+    let before = MemoryUse.measure().now
+    var block: Storage? = try Storage(byteCount: 3 << 20)
+    let version = block!.version
+    block!.drop()
+    block!.drop()
+    XCTAssertTrue(block!.isDropped)
+    XCTAssertNotEqual(block!.version, version)
+    XCTAssertEqual(MemoryUse.measure().now, before)
+    block = nil
+    XCTAssertEqual(MemoryUse.measure().now, before)
+  }
+
   func testForeignMemoryIsUsedInPlaceAndLetGoOnce() {
     let memory = UnsafeMutableRawPointer.allocate(byteCount: 16, alignment: 8)
     defer { memory.deallocate() }

@@ -24,6 +24,24 @@ final class IndexedTests: XCTestCase {
     expectClose(T.self, back.values, scattered)
   }
 
+  private func checkClearedAndWatched<T: Scalar>(_: T.Type) {
+    let index: [Int32] = [3, 0, 3]
+    let x = Buffer<T>([Double](repeating: 2, count: 5 * 17))
+    for (bad, place, finite) in [
+      (1.0, 51, true), (.infinity, 51, false), (.nan, 67, false), (.nan, 17, true),
+    ] {
+      x.elements[place] = T(bad)
+      let watch = FiniteWatch()
+      watchRows(T.self, watch, x.pointer, index, 3, 17)
+      XCTAssertEqual(watch.isFinite, finite, "\(bad) at \(place)")
+      x.elements[place] = 2
+    }
+    clearRows(T.self, x.pointer, index, 3, 17)
+    XCTAssertEqual(x.values, (0..<85).map { [0, 3].contains($0 / 17) ? 0 : 2 })
+  }
+
+  func testRowsAreClearedAndWatchedByIndex() { for type in scalarTypes { checkClearedAndWatched(type) } }
+
   /// Parts of the rows that meet only among themselves.
   func testPartsAreAddedBackApart() {
     var numbers = Numbers(seed: 4)

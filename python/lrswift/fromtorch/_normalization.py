@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from .._core import apply as core_apply
 from ..errors import ShapeError
 from ..nn import functional as F
@@ -80,10 +78,7 @@ def rms_norm(
     call: Call, x: Value, shape: Sequence[int], weight: Value | None = None, eps: float | None = None
 ) -> Value:
     t = call.given(x)
-    least = float(np.finfo(t.dtype).eps) if eps is None else eps
-    axes = tuple(range(t.ndim - len(shape), t.ndim))
-    made = t * (t.square().mean(axes, keepdims=True) + least) ** -0.5
-    return call.made(made if weight is None else made * call.given(weight))
+    return call.made(F.rms_norm(t, affine(weight, None, shape, t)[0], eps))
 
 
 def group_norm(

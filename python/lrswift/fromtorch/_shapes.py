@@ -185,9 +185,9 @@ def flip(x: Tensor, axes: Sequence[int]) -> Tensor:
 
 def turned(x: Tensor, axis: int) -> Tensor:
     """One axis in reverse order."""
-    starts, stops, steps = [0] * x.ndim, list(x.shape), [1] * x.ndim
-    starts[axis], stops[axis], steps[axis] = x.shape[axis] - 1, -1, -1
-    return run("slice", (x,), starts=starts, stops=stops, steps=steps)
+    bounds = [n for size in x.shape for n in (0, size, 1)]
+    bounds[3 * axis : 3 * axis + 3] = x.shape[axis] - 1, -1, -1
+    return run("slice", (x,), bounds=bounds)
 
 
 def roll(x: Tensor, shifts: Any, axes: Any = ()) -> Tensor:

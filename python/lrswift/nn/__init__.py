@@ -19,6 +19,7 @@ from .layers import (
     Linear,
     MaxPool2d,
     ReLU,
+    RMSNorm,
     Sigmoid,
     Softplus,
     Tanh,
@@ -30,6 +31,6 @@ from .recurrent import GRU, LSTM
 __all__ = [
     "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Embedding", "Flatten", "GELU", "GRU",
     "GlobalAvgPool2d", "GroupNorm", "Identity", "LSTM", "LayerNorm", "Linear", "MaxPool2d", "Module",
-    "ModuleList", "MultiheadAttention", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softplus", "Tanh",
-    "TransformerDecoderLayer", "TransformerEncoderLayer", "functional", "init",
+    "ModuleList", "MultiheadAttention", "Parameter", "RMSNorm", "ReLU", "Sequential", "Sigmoid", "Softplus",
+    "Tanh", "TransformerDecoderLayer", "TransformerEncoderLayer", "functional", "init",
 ]  # fmt: skip

@@ -21,11 +21,14 @@ from ..tensors.tensor import Operand, Tensor, as_tensor
 
 __all__ = [
     *_activations, "avg_pool2d", "batch_norm", "conv2d", "cross_entropy", "dropout", "embedding", "flatten",
-    "global_avg_pool2d", "layer_norm", "linear", "log_softmax", "max_pool2d", "mse_loss",
+    "global_avg_pool2d", "layer_norm", "linear", "log_softmax", "max_pool2d", "mse_loss", "rms_norm",
     "scaled_dot_product_attention", "softmax",
 ]  # fmt: skip
 
 Pair = int | Sequence[int]
+
+# up to which attention is made of its parts
+FEW_PLACES = 32
 
 
 def pair(value: Pair, name: str, least: int) -> list[int]:
@@ -318,7 +321,11 @@ def attend(
     heads: their last axis holds so many beside each other, and the mask is of [..., heads, L, S]. A mask that
     requires a gradient has none in the fused operation.
     """
-    if mask is None or not mask.requires_grad:
+    # of few places the scores are small, and their products faster than blocks of them
+    few = heads is None and mask is None and dropout == 0 and max(q.shape[-2], k.shape[-2]) <= FEW_PLACES
+    # what does not fit the operation says
+    few = few and q.shape[-1] == k.shape[-1]
+    if not few and (mask is None or not mask.requires_grad):
         options: dict[str, float] = {
             "scale": scale,
             "causal": causal,
@@ -332,7 +339,8 @@ def attend(
     if heads is not None:
         q, k, v = (_split(t, heads) for t in (q, k, v))
     scores: Tensor = core_apply("matmul", (q * scale, k), {"transpose_b": True})  # type: ignore[assignment]
-    weights = apply("softmax", scores + mask, empty_is_zero=empty_is_zero, causal=causal)
+    masked = scores if mask is None else scores + mask
+    weights = apply("softmax", masked, empty_is_zero=empty_is_zero, causal=causal)
     mixed = (apply("dropout", weights, p=dropout) if dropout > 0 else weights) @ v
     if heads is None:
         return mixed
@@ -525,6 +533,39 @@ def layer_norm(x: Operand, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> T
             f"layer_norm: x: got shape {t.shape}; allowed: [..., {', '.join(map(str, weight.shape))}]"
         )
     return core_apply("layer_norm", (t, weight, bias), {"eps": float(eps)})  # type: ignore[return-value]
+
+
+def rms_norm(x: Operand, weight: Tensor, eps: float | None = None) -> Tensor:
+    """Divides by the root of the mean square over the trailing axes that the weight has, then scales.
+
+        y = weight x / sqrt(mean(x^2) + eps)
+
+    Args:
+        x: [..., *weight.shape], of the weight's dtype or uint8, which is cast to it.
+        weight: the scales, floating.
+        eps: added to the mean square, above 0. Default None, as in PyTorch: the distance of 1 to the next
+            larger number of the weight's dtype.
+
+    Returns:
+        Tensor of x's shape.
+
+    Raises:
+        ArgumentError: eps is not above 0, or a value of x is masked.
+        ArgumentTypeError: weight is no Tensor.
+        DTypeError: x is of another dtype.
+        ShapeError: the last axes of x are not the weight's.
+
+    Source:
+        Zhang and Sennrich, "Root mean square layer normalization" (2019).
+    """
+    check_tensors("rms_norm", weight=weight)
+    t = as_float(x, "rms_norm", weight)
+    if t.ndim < weight.ndim or t.shape[t.ndim - weight.ndim :] != weight.shape:
+        raise ShapeError(
+            f"rms_norm: x: got shape {t.shape}; allowed: [..., {', '.join(map(str, weight.shape))}]"
+        )
+    least = float(np.finfo(t.dtype).eps) if eps is None else float(eps)
+    return core_apply("rms_norm", (t, weight), {"eps": least})  # type: ignore[return-value]
 
 
 def embedding(index: Operand, weight: Tensor) -> Tensor:

@@ -295,6 +295,54 @@ class LayerNorm(Layer):
         return f"{self.shape}, eps={self.eps}"
 
 
+class RMSNorm(Layer):
+    """Divides each row by the root of its mean square over its trailing axes, then scales.
+
+        y = weight x / sqrt(mean(x^2) + eps)
+
+    Parameters: weight (ones at first), [*shape].
+
+    Args:
+        shape: sizes of the trailing axes; one int for the last axis.
+        eps: added to the mean square, above 0. Default None, as in PyTorch: the distance of 1 to the next
+            larger number of the weight's dtype.
+
+    Raises:
+        ArgumentError: eps is out of bounds, or a size is negative.
+        ArgumentTypeError: eps is no number.
+
+    Source:
+        Zhang and Sennrich, "Root mean square layer normalization" (2019).
+    """
+
+    def __init__(self, shape: int | Sequence[int], eps: float | None = None) -> None:
+        super().__init__()
+        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        self.eps = None if eps is None else check_positive(eps, "RMSNorm: eps")
+        self.weight = Parameter(ones(self.shape))
+
+    def forward(self, x: Operand) -> Tensor:
+        """Normalizes x.
+
+        Args:
+            x: [..., *shape], of the weight's dtype or uint8, which is cast to it.
+
+        Returns:
+            Tensor of x's shape.
+
+        Raises:
+            ArgumentError: a value of x is masked.
+            ArgumentTypeError: the weight was replaced by what is no Tensor.
+            DTypeError: x is of another dtype.
+            ShapeError: the last axes of x are not `shape`.
+        """
+        return F.rms_norm(x, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        """The shape, and eps where it was given."""
+        return f"{self.shape}" if self.eps is None else f"{self.shape}, eps={self.eps}"
+
+
 class GroupNorm(Layer):
     """Normalizes each group of channels over its channels and all positions, then scales and shifts.
 

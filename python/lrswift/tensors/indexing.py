@@ -62,7 +62,8 @@ def index(x: Any, key: Any) -> Any:
     whole = all(
         a == 0 and b == n and s == 1 for a, b, n, s in zip(starts, stops, extents, steps, strict=True)
     )
-    result = x if whole else apply("slice", x, starts=starts, stops=stops, steps=steps)
+    bounds = [n for each in zip(starts, stops, steps, strict=True) for n in each]
+    result = x if whole else apply("slice", x, bounds=bounds)
     if rows is not None:
         result = take(result, rows[1].reshape(-1), rows[0])
     if result.shape != tuple(shape) or result is x:

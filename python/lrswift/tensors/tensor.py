@@ -17,6 +17,7 @@ from .._core import Tensor as CoreTensor
 from .._core import apply as core_apply
 from .._core import backward as core_backward
 from .._core import pointwise as core_pointwise
+from .._core import reshape as core_reshape
 from .._core import set_tensor_class
 from ..errors import ArgumentError, DTypeError, RecordingError, ShapeError
 from . import dlpack
@@ -84,7 +85,8 @@ class Tensor(CoreTensor):
 
     Made by `lrswift.tensor` and the operations on tensors, never by calling this class. Memory is exported
     through the buffer protocol, `__array__` and `__dlpack__` without a copy; it is C-contiguous, but for
-    transposes, which are views of the tensor they were made of: writing to the memory of one writes both.
+    transposes. These, reshapes and parts that lie in one piece (`x[i]`, `x[i:j]`) are views of the tensor
+    they were made of: writing to the memory of one writes both. Other parts are copies.
     Equality is element-wise; hashing is by identity.
 
     Attributes:
@@ -118,7 +120,8 @@ class Tensor(CoreTensor):
     @property
     def T(self) -> Tensor:  # noqa: N802
         """All axes in reverse order: a view, which costs nothing until something needs it row by row."""
-        return core_apply("transpose", (self,))  # type: ignore[return-value]
+        made = core_pointwise("transpose", self)
+        return core_apply("transpose", (self,)) if made is NotImplemented else made  # type: ignore[return-value]
 
     def __len__(self) -> int:
         if not self.shape:
@@ -357,7 +360,8 @@ class Tensor(CoreTensor):
     def __ge__(self, other: Operand) -> Tensor:
         return _binary("ge", self, other)
 
-    def __getitem__(self, key: Any) -> Tensor:
+    def _item(self, key: Any) -> Tensor:
+        """self[key] for keys that are not whole numbers and forward slices alone, and for wrong ones."""
         return index(self, key)
 
     # ---- methods of shape and reduction --------------------------------------------------------------
@@ -374,6 +378,9 @@ class Tensor(CoreTensor):
         Raises:
             ShapeError: the number of elements is another one.
         """
+        made = core_reshape(self, shape)
+        if made is not NotImplemented:
+            return made  # type: ignore[return-value]
         one = len(shape) == 1 and type(shape[0]) is not int and isinstance(shape[0], Sequence)
         wanted = [operator.index(n) for n in (shape[0] if one else shape)]  # type: ignore[arg-type,union-attr]
         size, known = self.size, 1
@@ -453,6 +460,10 @@ class Tensor(CoreTensor):
         Raises:
             ShapeError: there is no such axis, or one is named twice.
         """
+        if axis is None and keepdims is False:
+            made = core_pointwise("sum", self)
+            if made is not NotImplemented:
+                return made  # type: ignore[return-value]
         return self._reduce("sum", axis, keepdims)
 
     def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:

@@ -57,6 +57,72 @@ def test_fused_layer_norm_is_the_composed_one_in_all_four_passes(shape, moving, 
     assert_same_derivatives(fused, composed, primals, tangents, rtol)
 
 
+def _rms_norm_composed(x, w):
+    """What the fused normalization by the root mean square is in plain operations."""
+    axes = tuple(range(x.ndim - w.ndim, x.ndim))
+    return x / (x.square().mean(axes, keepdims=True) + 1e-3).sqrt() * w
+
+
+# sums over the widest rows cancel beyond float32
+@pytest.mark.parametrize(
+    ("dtype", "rtol", "shape"),
+    [(np.float64, 1e-9, s) for s in ((37,), (3, 21), (1,), (2500,))]
+    + [(np.float32, 2e-4, s) for s in ((37,), (3, 21), (1,))],
+)
+@pytest.mark.parametrize("moving", [(0, 1), (0,), (1,)])
+def test_fused_rms_norm_is_the_composed_one_in_all_four_passes(shape, moving, dtype, rtol):
+    random = np.random.default_rng(14)
+
+    def array(*shape):
+        return lr.tensor(random.uniform(-2, 2, shape), dtype=dtype)
+
+    inputs = [array(4, 5, *shape), array(*shape)]
+    primals, weights = [inputs[i] for i in moving], array(4, 5, *shape)
+    tangents = [array(2, *p.shape) for p in primals]
+
+    def loss(function):
+        def run(*leaves):
+            given = dict(zip(moving, leaves, strict=True))
+            y = function(*(given.get(i, inputs[i]) for i in range(2)))
+            return (y * y * y * weights).sum()
+
+        return run
+
+    fused, composed = loss(lambda x, w: F.rms_norm(x, w, 1e-3)), loss(_rms_norm_composed)
+    assert_same_derivatives(fused, composed, primals, tangents, rtol)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rms_norm_is_that_of_torch(dtype):
+    torch = pytest.importorskip("torch")
+    random = np.random.default_rng(15)
+    x, w, g = (random.normal(size=s).astype(dtype) for s in ((3, 4, 70), 70, (3, 4, 70)))
+    units = 40 * np.finfo(dtype).eps
+    for eps in (None, 1e-2):
+        layer = lr.nn.RMSNorm(70, eps).to(dtype)
+        layer.load_state_dict({"weight": w})
+        a = lr.tensor(x, dtype=dtype, requires_grad=True)
+        loss = (layer(a) * g).sum()
+        p, q = (torch.tensor(v, requires_grad=True) for v in (x, w))
+        expected = torch.nn.functional.rms_norm(p, (70,), q, eps)
+        (expected * torch.tensor(g)).sum().backward()
+        np.testing.assert_allclose(layer(a).numpy(), expected.detach().numpy(), rtol=units, atol=units)
+        loss.backward()
+        for mine, theirs in ((a.grad, p.grad), (layer.weight.grad, q.grad)):
+            bound = units * np.abs(theirs.numpy()).max()
+            np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=units, atol=bound)
+
+
+def test_rms_norm_refuses_other_shapes_and_eps():
+    with pytest.raises(lr.ShapeError, match=r"rms_norm: x: got shape \(2, 4\); allowed: \[\.\.\., 6\]"):
+        lr.nn.RMSNorm(6)(lr.ones(2, 4))
+    for eps in (0.0, -1.0, float("nan")):
+        with pytest.raises(lr.ArgumentError, match="eps"):
+            lr.nn.RMSNorm(6, eps)
+        with pytest.raises(lr.ArgumentError, match="eps"):
+            F.rms_norm(lr.ones(2, 6), lr.ones(6), eps)
+
+
 def test_layer_norm_adds_up_where_one_tensor_is_weight_and_bias():
     random = np.random.default_rng(15)
     x, both = lr.tensor(random.normal(size=(3, 6))), lr.tensor(random.normal(size=6), requires_grad=True)

@@ -39,8 +39,10 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("few", [0, F.FEW_PLACES])
 @pytest.mark.parametrize("case", CASES)
-def test_all_passes_are_those_of_the_composed_definition(case):
+def test_all_passes_are_those_of_the_composed_definition(case, few, monkeypatch):
+    monkeypatch.setattr(F, "FEW_PLACES", few)
     lead, rows, columns, width, other, causal, masked = CASES[case]
     arrays = [
         _random(*lead, rows, width),
