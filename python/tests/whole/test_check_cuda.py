@@ -71,13 +71,16 @@ def test_what_is_wrong_fails(script: ModuleType, monkeypatch: pytest.MonkeyPatch
         assert failures(script.check_transfers("torch"))
     with monkeypatch.context() as patch:
         # reverse mode without the Hessian's part
-        patch.setattr(_run, "vjp", lambda f, *at, vjp=_run.vjp: _without(vjp(f, *at), at))
+        patch.setattr(_run, "vjp", _without_second_derivatives)
         assert "hypergradients: sgd, both modes, float64" in failures(script.check_hypergradients("torch"))
 
 
-def _without(pulled: Any, at: Any) -> Any:
-    value, pull = pulled
-    return (value, pull) if len(at) > 1 else (value, lambda v: (torch.zeros_like(v),))
+def _without_second_derivatives(function: Any, *at: Any, has_aux: bool = False) -> Any:
+    """torch.func.vjp, but for the gradient's pullback to the parameters, which is 0."""
+    value, pull, *others = torch.func.vjp(function, *at, has_aux=has_aux)
+    if not has_aux:
+        return value, pull
+    return value, lambda v: tuple(torch.zeros_like(part) for part in at), *others
 
 
 def test_a_failed_check_is_the_exit_status(
