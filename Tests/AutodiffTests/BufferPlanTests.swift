@@ -99,11 +99,12 @@ final class BufferPlanTests: XCTestCase {
       try Recorder.begin([x])
       var y = x
       for _ in 0..<depth {
-        let next = hand.take(try apply("relu", [hand.take(try apply("matmul", [y, w]))]))
+        let next = try apply("relu", [hand.take(try apply("matmul", [y, w]))])
         hand.letGo()
-        y = next
+        y = hand.take(next)
       }
       let loss = try apply("mean", [y])
+      hand.letGo()
       let program = try Recorder.end([loss])
       if keeps { try program.keepValues() }
       _ = try program.forward()
