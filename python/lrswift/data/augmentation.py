@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from ..checks import check_number, check_positive, check_whole
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError
-from .batches import permutation
+from .batches import permutation, place
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -238,10 +238,4 @@ class Augmented:
         Raises:
             ArgumentError: it is another one. Nothing has changed then.
         """
-        if not isinstance(state, Mapping) or not {"seed", "epoch", "position"} <= set(state):
-            raise ArgumentError(f"Augmented: state: got {state!r}; allowed: what state_dict returned")
-        seed, epoch = (
-            check_whole(state[key], f"Augmented: state: {key}", 0, 2**64 - 1) for key in ("seed", "epoch")
-        )
-        position = check_whole(state["position"], "Augmented: state: position", 0, len(self))
-        self.seed, self.epoch, self.position = seed, epoch, position
+        self.seed, self.epoch, self.position = place(state, "Augmented", len(self))

@@ -92,10 +92,14 @@ class Batches:
         Raises:
             ArgumentError: it is another one. Nothing has changed then.
         """
-        if not isinstance(state, Mapping) or not {"seed", "epoch", "position"} <= set(state):
-            raise ArgumentError(f"Batches: state: got {state!r}; allowed: what state_dict returned")
-        seed, epoch = (
-            check_whole(state[key], f"Batches: state: {key}", 0, 2**64 - 1) for key in ("seed", "epoch")
-        )
-        position = check_whole(state["position"], "Batches: state: position", 0, len(self))
-        self.seed, self.epoch, self.position = seed, epoch, position
+        self.seed, self.epoch, self.position = place(state, "Batches", len(self))
+
+
+def place(state: Any, owner: str, count: int) -> tuple[int, int, int]:
+    """Seed, epoch and position of a state of `owner`, of `count` batches; ArgumentError for another's."""
+    if not isinstance(state, Mapping) or not {"seed", "epoch", "position"} <= set(state):
+        raise ArgumentError(f"{owner}: state: got {state!r}; allowed: what state_dict returned")
+    seed, epoch = (
+        check_whole(state[key], f"{owner}: state: {key}", 0, 2**64 - 1) for key in ("seed", "epoch")
+    )
+    return seed, epoch, check_whole(state["position"], f"{owner}: state: position", 0, count)
